@@ -1,0 +1,119 @@
+"""A frozen encoder: embed pixels, run blocks, norm. It is never written, and no gradient reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from preforget.backbones.block import Block
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What turns an 8-bit image into numbers: side length in pixels, mean and std per channel, after /255."""
+
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which checkpoint an encoder is: id or path, revision on the hub, architecture, digest of all tensors."""
+
+    id: str
+    revision: str | None
+    architecture: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Patch projection `[D, 3 P P]`, prefix tokens `[K, D]` (CLS first), positions `[K + patches, D]`."""
+
+    patch_weight: Tensor
+    patch_bias: Tensor
+    prefix: Tensor
+    positions: Tensor
+    patch_size: int
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A frozen vision transformer; `D` is its width, `N` its tokens for the chosen image size."""
+
+    embedding: Embedding
+    blocks: tuple[Block, ...]
+    norm_weight: Tensor
+    norm_bias: Tensor
+    eps: float
+    preprocessing: Preprocessing
+    identity: Identity
+
+    @property
+    def dim(self) -> int:
+        """The width `D`."""
+        return self.norm_weight.shape[0]
+
+    @property
+    def depth(self) -> int:
+        """The number of blocks."""
+        return len(self.blocks)
+
+    @property
+    def tokens(self) -> int:
+        """The number `N` of tokens of an image, CLS included."""
+        return self.embedding.positions.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.norm_weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The number format in which it computes."""
+        return self.norm_weight.dtype
+
+    def pixels(self, images: np.ndarray) -> Tensor:
+        """Turn `uint8 [batch, size, size, 3]` into normalised `[batch, 3, size, size]` on the encoder's device."""
+        x = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).to(torch.float32)
+        mean = torch.tensor(self.preprocessing.mean, device=self.device).view(3, 1, 1) * 255
+        std = torch.tensor(self.preprocessing.std, device=self.device).view(3, 1, 1) * 255
+        return ((x - mean) / std).to(self.dtype)
+
+    @torch.no_grad()
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Turn `[batch, 3, size, size]` into the hidden states that enter block 0, `[batch, N, D]`."""
+        e = self.embedding
+        patches = F.unfold(pixels, e.patch_size, stride=e.patch_size).transpose(1, 2)
+        x = F.linear(patches, e.patch_weight, e.patch_bias)
+        x = torch.cat([e.prefix.expand(len(x), -1, -1), x], dim=1)
+        return x + e.positions
+
+    @torch.no_grad()
+    def walk(self, pixels: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield for every block its input `[batch, N, D]` and its keys and values `[batch, H, N, D/H]`.
+
+        After the last block, one more triple holds the encoder's output before the final norm and two empty tensors.
+        """
+        h = self.embed(pixels)
+        for block in self.blocks:
+            out, k, v = block.forward(h)
+            yield h, k, v
+            h = out
+        yield h, h.new_empty(0), h.new_empty(0)
+
+    @torch.no_grad()
+    def states(self, pixels: Tensor, first_block: int = 0) -> Tensor:
+        """Return the hidden states that enter blocks `first_block`.. and the output, `[batch, states, N, D]`."""
+        return torch.stack([h for h, _, _ in self.walk(pixels)][first_block:], dim=1)
+
+    def norm(self, h: Tensor) -> Tensor:
+        """Return the final `LN(h)`, same shape."""
+        return F.layer_norm(h, (self.dim,), self.norm_weight.to(h.dtype), self.norm_bias.to(h.dtype), self.eps)

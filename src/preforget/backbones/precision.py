@@ -1,0 +1,47 @@
+"""Where and in which number format a backbone computes."""
+
+from __future__ import annotations
+
+import torch
+
+from preforget.core.errors import UsageError
+
+_FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; raises `UsageError` if it isn't there."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"unknown device {name!r}; choose auto, cpu, cuda, cuda:<n> or mps") from None
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not there.get(device.type, False):
+        raise UsageError(f"device {name!r} is not available on this machine; use --device cpu or auto")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """Return the number format for `auto`, `float32` or `bfloat16`.
+
+    `auto` is bfloat16 where the hardware multiplies bfloat16 matrices itself (CUDA from Ampere on, CPUs with
+    AMX), float32 elsewhere.
+    """
+    if name in _FORMATS:
+        return _FORMATS[name]
+    if name != "auto":
+        raise UsageError(f"unknown dtype {name!r}; choose auto, float32 or bfloat16")
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device.type == "cpu" and torch.cpu._is_amx_tile_supported():
+        return torch.bfloat16
+    return torch.float32
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """Return `float32` or `bfloat16`."""
+    return str(dtype).removeprefix("torch.")

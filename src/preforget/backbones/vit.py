@@ -1,0 +1,182 @@
+"""ViT and DeiT checkpoints of transformers, by hub id or local path, as frozen encoders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from preforget.backbones.block import Block
+from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
+from preforget.core.errors import BackboneError, UsageError
+
+ARCHITECTURES = ("vit", "deit")
+
+
+def load_vit(
+    source: str, *, image_size: int | None, device: torch.device, dtype: torch.dtype, revision: str | None = None
+) -> Encoder:
+    """Load a checkpoint by hub id or folder; `image_size` in pixels, a multiple of the patch, or None for its own.
+
+    Raises `BackboneError` for a missing, incomplete or foreign checkpoint, `UsageError` for a bad size.
+    """
+    config = _config(source, revision)
+    size = _checked_size(image_size, config)
+    model = _model(source, revision, config)
+    preprocessing = Preprocessing(size, *_mean_std(source, revision))
+    found = getattr(config, "_commit_hash", None)
+    identity = Identity(source, found or revision, config.model_type, _digest(model))
+    return encoder_from_model(model, preprocessing, identity, device, dtype)
+
+
+def encoder_from_model(
+    model: nn.Module, preprocessing: Preprocessing, identity: Identity, device: torch.device, dtype: torch.dtype
+) -> Encoder:
+    """Freeze a transformers `ViTModel` or `DeiTModel` into an `Encoder`."""
+    config: Any = model.config
+    size = preprocessing.image_size
+
+    def put(tensor: Tensor) -> Tensor:
+        return tensor.detach().to(device, dtype).contiguous()
+
+    e: Any = model.embeddings
+    prefix = [e.cls_token] + ([e.distillation_token] if hasattr(e, "distillation_token") else [])
+    projection = e.patch_embeddings.projection
+    embedding = Embedding(
+        patch_weight=put(projection.weight.flatten(1)),
+        patch_bias=put(projection.bias),
+        prefix=put(torch.cat(prefix, dim=1)[0]),
+        positions=put(_positions(e.position_embeddings.detach()[0], len(prefix), size // config.patch_size)),
+        patch_size=config.patch_size,
+    )
+    layers: Any = model.layers
+    blocks = tuple(_block(layer, config).to(device, dtype) for layer in layers)
+    norm: Any = model.layernorm
+    return Encoder(
+        embedding, blocks, put(norm.weight), put(norm.bias), config.layer_norm_eps, preprocessing, identity
+    )
+
+
+def _block(layer: Any, config: Any) -> Block:
+    a, mlp = layer.attention, layer.mlp
+    parts = (a.q_proj, a.k_proj, a.v_proj)
+    zeros = torch.zeros(config.hidden_size)
+    biases = [zeros if p.bias is None else p.bias.detach() for p in parts]
+    return Block(
+        norm1_weight=layer.layernorm_before.weight.detach(),
+        norm1_bias=layer.layernorm_before.bias.detach(),
+        qkv_weight=torch.cat([p.weight.detach() for p in parts]),
+        qkv_bias=torch.cat(biases),
+        out_weight=a.o_proj.weight.detach(),
+        out_bias=a.o_proj.bias.detach(),
+        norm2_weight=layer.layernorm_after.weight.detach(),
+        norm2_bias=layer.layernorm_after.bias.detach(),
+        fc1_weight=mlp.fc1.weight.detach(),
+        fc1_bias=mlp.fc1.bias.detach(),
+        fc2_weight=mlp.fc2.weight.detach(),
+        fc2_bias=mlp.fc2.bias.detach(),
+        heads=config.num_attention_heads,
+        eps=config.layer_norm_eps,
+    )
+
+
+def _positions(table: Tensor, prefix: int, side: int) -> Tensor:
+    """Interpolate positions `[prefix + s s, D]` to a grid of `side` x `side` as transformers does (bicubic)."""
+    head, grid = table[:prefix], table[prefix:]
+    old = round(len(grid) ** 0.5)
+    if old == side:
+        return table
+    square = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
+    square = F.interpolate(square, size=(side, side), mode="bicubic", align_corners=False)
+    return torch.cat([head, square.permute(0, 2, 3, 1).reshape(side * side, -1)])
+
+
+def _checked_size(image_size: int | None, config: Any) -> int:
+    size, patch = (config.image_size if image_size is None else image_size), config.patch_size
+    if isinstance(size, bool) or not isinstance(size, int) or size < patch or size % patch:
+        below = max(patch, int(size) // patch * patch)
+        raise UsageError(f"image size {size} is not a multiple of the patch size {patch}; try {below}")
+    return size
+
+
+def _config(source: str, revision: str | None) -> Any:
+    from transformers import AutoConfig
+
+    path = Path(source)
+    if path.is_dir() and not (path / "config.json").is_file():
+        raise BackboneError(f"no config.json in {source}: a checkpoint folder of transformers has one")
+    if source.startswith((".", "/", "~")) and not path.is_dir():
+        raise BackboneError(f"backbone folder not found: {source}")
+    try:
+        config = AutoConfig.from_pretrained(source, revision=revision)
+    except (OSError, ValueError, KeyError) as error:
+        raise BackboneError(
+            f"backbone {source!r} can't be read as a folder or fetched from the hub: {_first_line(error)}; "
+            "give the path of a downloaded checkpoint, or use --backbone builtin"
+        ) from None
+    if config.model_type not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise BackboneError(f"{source!r} is of architecture {config.model_type!r}; supported are: {known}")
+    if config.hidden_act != "gelu":
+        raise BackboneError(f"{source!r} uses the activation {config.hidden_act!r}; supported is gelu")
+    return config
+
+
+def _model(source: str, revision: str | None, config: Any) -> nn.Module:
+    from transformers import DeiTModel, ViTModel
+    from transformers.utils import logging
+
+    kind: Any = DeiTModel if config.model_type == "deit" else ViTModel
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model, report = kind.from_pretrained(
+            source, revision=revision, add_pooling_layer=False, output_loading_info=True, dtype=torch.float32
+        )
+    except Exception as error:  # noqa: BLE001 - whatever a damaged checkpoint raises in its reader becomes one line
+        raise BackboneError(f"weights of {source!r} can't be loaded: {_first_line(error)}") from error
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
+    broken = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
+    if broken:
+        raise BackboneError(f"{source!r} lacks {len(broken)} tensors of its architecture, the first: {broken[0]}")
+    loaded: nn.Module = model.eval().requires_grad_(False)
+    return loaded
+
+
+def _mean_std(source: str, revision: str | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Read the checkpoint's own normalisation; a checkpoint without a preprocessor file is an error."""
+    from transformers.utils import cached_file
+
+    try:
+        file = cached_file(source, "preprocessor_config.json", revision=revision)
+    except OSError as error:
+        raise BackboneError(f"{source!r} has no preprocessor_config.json: {_first_line(error)}") from None
+    values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
+    try:
+        mean, std = (tuple(float(v) for v in values[key]) for key in ("image_mean", "image_std"))
+    except (KeyError, TypeError):
+        raise BackboneError(f"preprocessor_config.json of {source!r} lacks image_mean or image_std") from None
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise BackboneError(f"{source!r}: image_mean and image_std must be three numbers, std above zero")
+    return mean, std
+
+
+def _digest(model: nn.Module) -> str:
+    total = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        total.update(f"{name}{tuple(tensor.shape)}".encode())
+        total.update(tensor.contiguous().numpy().tobytes())
+    return f"sha256:{total.hexdigest()}"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,1 @@
+"""Words, errors, seeds and digests that every other room uses; nothing here imports torch."""
