@@ -1,0 +1,23 @@
+"""Data sets: names, folders and files become images, class names and splits; nothing here imports torch."""
+
+from preforget.data.dataset import Dataset, Images, Labels, Split
+from preforget.data.images import read_batch, read_image
+from preforget.data.inputs import as_inputs, as_labels, as_split, check_trainable
+from preforget.data.load import DATASETS, load_data
+from preforget.data.splits import stratified_split
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Images",
+    "Labels",
+    "Split",
+    "as_inputs",
+    "as_labels",
+    "as_split",
+    "check_trainable",
+    "load_data",
+    "read_batch",
+    "read_image",
+    "stratified_split",
+]

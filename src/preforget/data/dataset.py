@@ -1,0 +1,93 @@
+"""A data set: images, the names of their classes, and which part of the set they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.core.errors import DataError
+
+Images: TypeAlias = npt.NDArray[np.uint8] | list[Path]
+"""Pixels, `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), or paths of image files that are decoded when read."""
+
+Labels: TypeAlias = npt.NDArray[np.object_]
+"""`[n]` class names, each a `str`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a data set: `inputs` and their `labels`, `[n]`; raises `DataError` if lengths differ."""
+
+    inputs: Images
+    labels: Labels
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.labels):
+            raise DataError(
+                f"{len(self.inputs)} images but {len(self.labels)} labels; each image needs one label"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, chosen: npt.ArrayLike) -> Split:
+        """Return the images that a mask `[n]` of booleans or a list of positions chooses, in that order."""
+        index: npt.NDArray[Any] = np.asarray(chosen)
+        if index.dtype == bool:
+            if index.shape != (len(self),):
+                raise DataError(f"a mask of shape {index.shape} can't choose among {len(self)} images")
+            index = np.flatnonzero(index)
+        index = index.astype(np.intp)
+        if isinstance(self.inputs, list):
+            return Split([self.inputs[i] for i in index], self.labels[index])
+        return Split(self.inputs[index], self.labels[index])
+
+    def only(self, labels: str | Iterable[str]) -> Split:
+        """Return the images whose class is one of `labels`; none if no image has it."""
+        return self.select(self._among(labels))
+
+    def without(self, labels: str | Iterable[str]) -> Split:
+        """Return the images whose class is none of `labels`; all of them if no image has it."""
+        return self.select(~self._among(labels))
+
+    def _among(self, labels: str | Iterable[str]) -> npt.NDArray[np.bool_]:
+        wanted = {labels} if isinstance(labels, str) else set(labels)
+        return np.fromiter((label in wanted for label in self.labels), dtype=bool, count=len(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Three disjoint parts, the classes of `train` in a fixed order, a note on source, licence and split."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    classes: tuple[str, ...]
+    note: str
+
+
+def label_array(labels: Sequence[str]) -> Labels:
+    """Return `labels` as an object array `[n]`, so that each element stays a plain `str`."""
+    array = np.empty(len(labels), dtype=object)
+    array[:] = labels
+    return array
+
+
+def refuse_unlearnable(dataset: Dataset) -> Dataset:
+    """Return `dataset`; raises `DataError` if validation or test have a class that train lacks."""
+    known = set(dataset.classes)
+    for part, split in (("validation", dataset.validation), ("test", dataset.test)):
+        unknown = sorted(set(split.labels) - known)
+        if unknown:
+            names = ", ".join(map(repr, unknown[:5]))
+            raise DataError(
+                f"{dataset.name}: the {part} part has images of {names}, the train part has none; "
+                f"add images to the train part or take the class out of the {part} part"
+            )
+    return dataset

@@ -1,0 +1,130 @@
+"""Read a folder of images with one sub-folder per class, with or without train/val/test above the classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from preforget.core.errors import DataError
+from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
+from preforget.data.images import EXTENSIONS
+from preforget.data.splits import stratified_split
+
+PARTS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
+SHARES = {"train": 70, "val": 10, "test": 20}
+
+
+def load_folder(root: Path, seed: int = 0) -> Dataset:
+    """Return the images of `root` as lists of paths; class names are folder names, sorted.
+
+    Images may lie at any depth below their class. Hidden files and files that aren't images are left out.
+    Parts that are missing are taken from train, by class and `seed`, in the proportion 70/10/20.
+    Raises `DataError` for a folder that is missing, unreadable or empty, for a class without images,
+    for fewer than two classes, and for a class in val or test that train lacks.
+    """
+    name = root.resolve().name
+    parts = _find_parts(root, _folders(root))
+    splits = {part: _read_classes(folder) for part, folder in parts.items()} or {"train": _read_classes(root)}
+    classes = tuple(sorted(set(splits["train"].labels)))
+    if len(classes) < 2:
+        raise DataError(
+            f"{root}: only one class, {classes[0]!r}; make a sub-folder for each of at least two classes"
+        )
+    missing = [part for part in SHARES if part not in splits]
+    _take_from_train(splits, missing, seed)
+    note = f"folder {name!r}; {_split_note(list(parts), missing, seed)}"
+    return refuse_unlearnable(Dataset(name, splits["train"], splits["val"], splits["test"], classes, note))
+
+
+def _take_from_train(splits: dict[str, Split], missing: list[str], seed: int) -> None:
+    if not missing:
+        return
+    whole = splits["train"]
+    names = ["train", *missing]
+    total = sum(SHARES[name] for name in names)
+    pieces = stratified_split(whole.labels, [SHARES[name] / total for name in names], seed)
+    splits.update({name: whole.select(piece) for name, piece in zip(names, pieces, strict=True)})
+
+
+def _split_note(found: list[str], missing: list[str], seed: int) -> str:
+    if not found:
+        return f"own stratified split 70/10/20, seed {seed}"
+    note = f"split as found: {', '.join(found)}"
+    return f"{note}; {' and '.join(missing)} taken from train, stratified, seed {seed}" if missing else note
+
+
+def _find_parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
+    """Map train, val and test to their folders; empty if the folders are classes."""
+    named = [name for name in folders if name.lower() in PARTS]
+    others = sorted(set(folders) - set(named))
+    if not named or (others and not any(_folders(folders[name]) for name in named)):
+        return {}
+    if others:
+        raise DataError(
+            f"{root}: folders named like parts ({', '.join(sorted(named))}) "
+            f"lie beside others ({', '.join(others[:5])}); put every class below train, val and test, or none"
+        )
+    parts: dict[str, Path] = {}
+    for name in sorted(named):
+        part = PARTS[name.lower()]
+        if part in parts:
+            raise DataError(
+                f"{root}: both {parts[part].name!r} and {name!r} hold the {part} part; keep one of them"
+            )
+        parts[part] = folders[name]
+    if "train" not in parts:
+        raise DataError(f"{root}: there is {' and '.join(parts)}, but no train folder; add one")
+    return {part: parts[part] for part in SHARES if part in parts}
+
+
+def _read_classes(folder: Path) -> Split:
+    classes = _folders(folder)
+    if not classes:
+        raise DataError(f"{folder}: no sub-folders; make one sub-folder per class and put its images there")
+    paths: list[Path] = []
+    labels: list[str] = []
+    for label, place in sorted(classes.items()):
+        # sorted as text: comparing paths is slow and keeps their parts in memory
+        found = sorted(_image_files(str(place), ()))
+        if not found:
+            endings = " ".join(sorted(EXTENSIONS))
+            raise DataError(
+                f"{place}: no image in this class folder; add some ({endings}) or remove the folder"
+            )
+        paths += map(Path, found)
+        labels += [label] * len(found)
+    return Split(paths, label_array(labels))
+
+
+def _image_files(folder: str, above: tuple[str, ...]) -> Iterator[str]:
+    real = os.path.realpath(folder)
+    if real in above:
+        raise DataError(f"{folder}: a symbolic link that leads back to a folder above it; remove the link")
+    for entry in _entries(folder):
+        if _is_folder(entry):
+            yield from _image_files(entry.path, (*above, real))
+        elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:  # noqa: PTH122 (a Path each takes three times as long)
+            if not entry.is_file():
+                raise DataError(f"{entry.path}: a symbolic link that leads nowhere; remove or repair it")
+            yield entry.path
+
+
+def _folders(folder: Path) -> dict[str, Path]:
+    return {entry.name: Path(entry.path) for entry in _entries(folder) if _is_folder(entry)}
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    """Return what isn't hidden, so neither `.git` nor the `._` files and `__MACOSX` of a Mac's archives."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
+    except OSError as error:
+        raise DataError(f"{folder}: can't be read as a folder of images: {error.strerror}") from error
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        raise DataError(f"{entry.path}: can't be followed: {error.strerror}") from error

@@ -1,0 +1,175 @@
+"""Check images and labels that a user hands in, and bring them to one form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.core.errors import DataError, UsageError
+from preforget.data.dataset import Images, Labels, Split, label_array
+
+SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
+
+
+def as_split(X: Any, y: Any = None) -> Split:
+    """Return checked images and labels as a `Split`; a `Split` without `y` comes back as it is.
+
+    Raises `DataError` as `as_inputs` and `as_labels` do, or if the lengths differ.
+    """
+    if isinstance(X, Split):
+        if y is not None:
+            raise UsageError("the images bring their own labels; leave y out")
+        return X
+    if y is None:
+        raise UsageError("labels are missing: give y, one class name per image")
+    inputs, labels = as_inputs(X), as_labels(y)
+    if len(inputs) != len(labels):
+        raise DataError(f"{len(inputs)} images but {len(labels)} labels; each image needs one label")
+    return Split(inputs, labels)
+
+
+def as_inputs(X: Any) -> Images:
+    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, or as a list of paths that exist.
+
+    Takes such an array (a last axis of 1 is dropped, other integers are taken if all lie in 0..255), a list
+    of paths, a list of arrays of one size, or a `Split`. Raises `DataError` that says what to change.
+    """
+    if isinstance(X, Split):
+        return X.inputs
+    if isinstance(X, str | Path):
+        raise DataError(f"{str(X)!r} is one path; put it into a list, or read a folder with load_data")
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
+        return _check_array(X)
+    if not isinstance(X, list | tuple | np.ndarray):
+        raise DataError(f"images come as a numpy array or as a list of paths, not as {type(X).__name__}")
+    if len(X) == 0:
+        raise DataError("there are no images: the list is empty")
+    items = list(X)
+    if all(isinstance(item, str | Path) for item in items):
+        return [_check_path(Path(item).expanduser()) for item in items]
+    if all(isinstance(item, np.ndarray) for item in items):
+        return _check_array(_stack(items))
+    kinds = ", ".join(sorted({type(item).__name__ for item in items}))
+    raise DataError(f"a list of images holds either paths or numpy arrays, not {kinds}")
+
+
+def as_labels(y: Any) -> Labels:
+    """Return class names as `str`, `[n]`: text is kept as it is, whole numbers become text (3 becomes "3").
+
+    Raises `DataError` for missing (None, NaN), empty or fractional labels and for several labels per image.
+    """
+    if isinstance(y, str) or not hasattr(y, "__len__"):
+        raise DataError(f"labels come as a list or an array, one per image, not as {type(y).__name__} {y!r}")
+    if isinstance(y, np.ndarray) and y.ndim > 1:
+        if y.ndim > 2 or y.shape[1] != 1:
+            raise DataError(
+                f"labels of shape {y.shape}: several labels per image aren't supported; give one each"
+            )
+        y = y[:, 0]
+    values = y.tolist() if isinstance(y, np.ndarray) else list(y)
+    names: dict[Any, str] = {}
+    for position, value in enumerate(values):
+        # True == 1 == 1.0, so the type belongs to the key
+        key = (type(value), value) if value.__hash__ is not None else (type(value), repr(value))
+        if key not in names:
+            names[key] = _label_name(value, position)
+        values[position] = names[key]
+    return label_array(values)
+
+
+def check_trainable(split: Split, minimum: int = 2) -> None:
+    """Raise `DataError` unless there are at least two classes with at least `minimum` images each."""
+    counts = Counter(split.labels.tolist())
+    if not counts:
+        raise DataError("there are no images to learn from")
+    if len(counts) == 1:
+        raise DataError(f"only one class: {next(iter(counts))!r}; learning needs at least two")
+    small = sorted((label, count) for label, count in counts.items() if count < minimum)
+    if small:
+        names = ", ".join(f"{label!r} has {count}" for label, count in small[:10])
+        more = f" and {len(small) - 10} classes more" if len(small) > 10 else ""
+        raise DataError(f"each class needs at least {minimum} images; {names}{more}")
+
+
+def _check_array(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    _check_shape(X)
+    if X.dtype != np.uint8:
+        X = _to_bytes(X)
+    return X[..., 0] if X.ndim == 4 and X.shape[3] == 1 else X
+
+
+def _check_shape(X: npt.NDArray[Any]) -> None:
+    shape = X.shape
+    if X.ndim == 2 or (X.ndim == 3 and shape[2] in (1, 3)):
+        raise DataError(
+            f"an array of shape {shape} is one image; write X[None], since images come as {SHAPES}"
+        )
+    if X.ndim not in (3, 4):
+        raise DataError(f"an array of shape {shape} holds no images; images come as {SHAPES}")
+    if shape[0] == 0:
+        raise DataError(f"there are no images: the array has shape {shape}")
+    if X.ndim == 4 and shape[3] not in (1, 3):
+        hint = "; colours come last: write X.transpose(0, 2, 3, 1)" if shape[1] in (1, 3) else ""
+        hint = "; drop transparency: write X[..., :3]" if shape[3] == 4 else hint
+        raise DataError(f"an array of shape {shape} has {shape[3]} channels; images come as {SHAPES}{hint}")
+    if 0 in shape:
+        raise DataError(f"an array of shape {shape} holds images without pixels")
+
+
+def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    if X.dtype.kind == "f":
+        bad = int((~np.isfinite(X)).sum())
+        if bad:
+            raise DataError(
+                f"{bad} pixel values are NaN or infinite; replace them and convert to uint8, 0..255"
+            )
+        low, high = float(X.min()), float(X.max())
+        scaled = "(X * 255).round()" if low >= 0 and high <= 1 else "(255 * (X - low) / (high - low)).round()"
+        raise DataError(
+            f"pixels are {X.dtype} from {low:g} to {high:g}, not uint8 from 0 to 255; "
+            f'convert them, for example with {scaled}.astype("uint8")'
+        )
+    if X.dtype.kind not in "iu":
+        raise DataError(f"pixels are {X.dtype}, not uint8 from 0 to 255; convert them first")
+    if X.min() < 0 or X.max() > 255:
+        raise DataError(
+            f"pixels are {X.dtype} from {X.min()} to {X.max()}; scale them to uint8, 0..255, first"
+        )
+    return X.astype(np.uint8)
+
+
+def _check_path(path: Path) -> Path:
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, not an image; read a folder with load_data")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    return path
+
+
+def _stack(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    shapes = {item.shape for item in items}
+    if len(shapes) > 1:
+        sizes = " and ".join(map(str, sorted(shapes, key=str)[:2]))
+        raise DataError(f"images of different shapes, {sizes}; resize them to one, or give paths of files")
+    return np.stack(items)
+
+
+def _label_name(value: Any, position: int) -> str:
+    if value is None or (isinstance(value, float | np.floating) and value != value):
+        raise DataError(
+            f"the label at position {position} is missing ({value}); leave the image out or name its class"
+        )
+    if isinstance(value, str):
+        if not value.strip():
+            raise DataError(
+                f"the label at position {position} is empty; leave the image out or name its class"
+            )
+        return str(value)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return str(int(value))
+    raise DataError(f"the label at position {position} is {value!r}; labels are text or whole numbers")

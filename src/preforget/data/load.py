@@ -1,0 +1,89 @@
+"""Load a data set by its name, from a folder of images or from an `.npz` file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from preforget.core.errors import DataError, UsageError
+from preforget.core.registry import Registry
+from preforget.data.dataset import Dataset
+from preforget.data.digits import load_digits
+from preforget.data.download import BASE_URL, cache_folder, fetch
+from preforget.data.folder import load_folder
+from preforget.data.medmnist import PUBLISHED, SIZES, file_name, known_md5
+from preforget.data.npz import load_npz
+
+NamedLoader = Callable[[int, int, Path | None, bool], Dataset]
+"""Takes size, seed, data_dir and download."""
+
+DATASETS: Registry[NamedLoader] = Registry("data set")
+
+
+def load_data(
+    source: str | Path, *, size: int = 28, seed: int = 0, data_dir: Path | None = None, download: bool = True
+) -> Dataset:
+    """Return the data set that `source` names: one of `DATASETS`, a folder of images, or an `.npz` file.
+
+    A name wins over a folder of the same name; write `./digits` for the folder. `size` (28, 64, 128 or 224
+    pixels) picks the edition of a MedMNIST set, which is downloaded to `data_dir` (else `PREFORGET_DATA`,
+    else the user's cache). `seed` makes splits where the source has none. Raises `UsageError` for an unknown
+    name or size, `DataError` for data that can't be read.
+    """
+    if isinstance(source, str) and source in DATASETS:
+        return DATASETS[source](size, seed, data_dir, download)
+    path = Path(source).expanduser()
+    _refuse_size(str(source), size)
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: can't be opened: {error}") from error
+    if is_folder:
+        return load_folder(path, seed)
+    if is_file and path.suffix == ".npz":
+        return load_npz(path)
+    if is_file:
+        raise DataError(f"{path}: a file of a type that isn't read; give a folder of images or an .npz file")
+    names = ", ".join(DATASETS)
+    raise UsageError(f"{str(source)!r}: no such file, folder or data set; data sets are {names}")
+
+
+def load_published(
+    name: str,
+    size: int,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    download: bool = True,
+    *,
+    base_url: str = BASE_URL,
+    md5: str | None = None,
+) -> Dataset:
+    """Return a published MedMNIST set with its official split; `seed` has no effect.
+
+    `base_url` and `md5` stand in for the published ones, for mirrors and tests.
+    """
+    if size not in SIZES:
+        raise UsageError(f"{name} has no size {size}; choose one of {', '.join(map(str, SIZES))}")
+    checksum = md5 or known_md5(name, size)
+    path = fetch(
+        file_name(name, size), checksum, cache_folder(data_dir), download=download, base_url=base_url
+    )
+    return load_npz(path)
+
+
+@DATASETS.register("digits")
+def _digits(size: int, seed: int, data_dir: Path | None, download: bool) -> Dataset:
+    _refuse_size("digits", size)
+    return load_digits(seed)
+
+
+def _refuse_size(source: str, size: int) -> None:
+    if size != 28:
+        raise UsageError(
+            f"{source!r} has one size only, so leave size={size} out; models resize what they read"
+        )
+
+
+for _name in PUBLISHED:
+    DATASETS.register(_name)(partial(load_published, _name))

@@ -1,0 +1,125 @@
+"""Read `.npz` files in MedMNIST's layout: images and labels for train, val and test."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.core.errors import DataError
+from preforget.data.dataset import Dataset, Labels, Split, label_array, refuse_unlearnable
+from preforget.data.inputs import as_inputs, as_labels
+from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
+
+KEYS = tuple(f"{part}_{what}" for part in ("train", "val", "test") for what in ("images", "labels"))
+
+
+def load_npz(path: Path) -> Dataset:
+    """Return the three parts of a file with `{train,val,test}_images` and `_labels`.
+
+    Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats are taken if all lie in 0..1 and are scaled by 255.
+    Labels are whole numbers `[n]` or `[n, 1]`. A file named like a published set gets that set's class names,
+    any other its numbers as text. Nothing is unpickled. Raises `DataError` that names the file and the key.
+    """
+    known = edition(path.stem)
+    arrays = _read_arrays(path)
+    parts = [_read_part(path, arrays, part, known[0] if known else None) for part in ("train", "val", "test")]
+    shapes = {split.inputs.shape[1:] for split in parts if isinstance(split.inputs, np.ndarray)}
+    if len(shapes) > 1:
+        raise DataError(
+            f"{path}: images of different shapes, {' and '.join(map(str, sorted(shapes)))}; use one"
+        )
+    train, validation, test = parts
+    present = set(train.labels)
+    order = PUBLISHED[known[0]].classes if known else sorted(present, key=_number_first)
+    classes = tuple(label for label in order if label in present)
+    return refuse_unlearnable(Dataset(path.stem, train, validation, test, classes, _note(path, known)))
+
+
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    key = ""
+    try:
+        with path.open("rb") as raw:
+            archive = np.load(raw, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise DataError(f"{path}: one array, not an .npz archive with {', '.join(KEYS)}")
+            missing = [name for name in KEYS if name not in archive]
+            if missing:
+                raise DataError(f"{path}: has no {', '.join(missing)}; the layout needs {', '.join(KEYS)}")
+            arrays = {}
+            for key in KEYS:
+                arrays[key] = archive[key]
+            return arrays
+    except DataError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path}: can't be read: {error.strerror or error}") from error
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        SyntaxError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+    ) as error:
+        where = f"{key} can't be read" if key else "no readable .npz archive"
+        raise DataError(f"{path}: {where}: {error}; save plain arrays with numpy.savez_compressed") from error
+
+
+def _read_part(path: Path, arrays: dict[str, npt.NDArray[Any]], part: str, known: str | None) -> Split:
+    images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+    try:
+        inputs = as_inputs(_unit_floats(images))
+    except DataError as error:
+        raise DataError(f"{path}: {part}_images: {error}") from error
+    try:
+        names = _read_labels(labels, known)
+    except DataError as error:
+        raise DataError(f"{path}: {part}_labels: {error}") from error
+    if len(inputs) != len(names):
+        raise DataError(f"{path}: {len(inputs)} {part}_images but {len(names)} {part}_labels")
+    return Split(inputs, names)
+
+
+def _unit_floats(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Scale floats that lie in 0..1; leave anything else for `as_inputs` to judge."""
+    if images.dtype.kind != "f" or images.size == 0 or not (images.min() >= 0 and images.max() <= 1):
+        return images
+    return np.rint(images.astype(np.float64) * 255).astype(np.uint8)
+
+
+def _read_labels(labels: npt.NDArray[Any], known: str | None) -> Labels:
+    names = as_labels(labels)
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels are {labels.dtype}, not whole numbers; count the classes from 0")
+    if labels.size and labels.min() < 0:
+        raise DataError(f"label {labels.min()} is negative; count the classes from 0")
+    if known is None:
+        return names
+    classes = PUBLISHED[known].classes
+    if labels.size and labels.max() >= len(classes):
+        raise DataError(
+            f"label {labels.max()}, but {PUBLISHED[known].title} has {len(classes)} classes; rename the file"
+        )
+    return label_array([classes[int(name)] for name in names])
+
+
+def _number_first(label: str) -> tuple[int, str]:
+    return len(label), label
+
+
+def _note(path: Path, known: tuple[str, int] | None) -> str:
+    if known is None:
+        return f"file {path.name!r}; split as found in the file"
+    published = PUBLISHED[known[0]]
+    if md5_of(path) == known_md5(*known):
+        return f"{published.title}, MedMNIST, Zenodo record {RECORD}, {published.licence}; official split"
+    return (
+        f"file {path.name!r}; class names of {published.title}, but not the published file: "
+        "images, split and licence may differ"
+    )

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from preforget.core.errors import DataError, UsageError
+from preforget.data import Split, as_inputs, as_labels, as_split, check_trainable
+from preforget.data.dataset import label_array
+
+GREY = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    Image.fromarray(GREY[0]).save(tmp_path / "a.png")
+    return tmp_path / "a.png"
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5), (2, 4, 5, 3)])
+def test_uint8_arrays_are_not_copied(shape: tuple[int, ...]) -> None:
+    X = np.zeros(shape, np.uint8)
+    assert as_inputs(X) is X
+
+
+def test_a_last_axis_of_one_is_dropped() -> None:
+    np.testing.assert_array_equal(as_inputs(GREY[..., None]), GREY)
+
+
+def test_other_integers_in_range_become_uint8() -> None:
+    result = as_inputs(GREY.astype(np.int64))
+    assert isinstance(result, np.ndarray)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, GREY)
+
+
+def test_a_list_of_arrays_is_stacked() -> None:
+    np.testing.assert_array_equal(as_inputs([GREY[0], GREY[1]]), GREY)
+
+
+def test_paths_become_path_objects(file: Path) -> None:
+    assert as_inputs([file, str(file)]) == [file, file]
+    assert as_inputs((file,)) == as_inputs(np.array([str(file)])) == as_inputs(np.array([file])) == [file]
+
+
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        (np.full((2, 4, 5), 0.5), r"float64 from 0\.5 to 0\.5.*\(X \* 255\)\.round\(\)\.astype\(\"uint8\"\)"),
+        (np.full((2, 4, 5), -3.0), r"from -3 to -3.*X - low"),
+        (np.array([[[0.0, np.nan], [np.inf, 1]]]), r"2 pixel values are NaN or infinite"),
+        (GREY.astype(np.int32) - 1, r"int32 from -1 to 38"),
+        (GREY.astype(np.int32) * 10, r"int32 from 0 to 390"),
+        (GREY > 3, r"pixels are bool"),
+        (GREY.astype(complex), r"pixels are complex"),
+        (GREY[0], r"shape \(4, 5\) is one image; write X\[None\]"),
+        (np.zeros((4, 5, 3), np.uint8), r"shape \(4, 5, 3\) is one image"),
+        (np.zeros(4, np.uint8), r"shape \(4,\) holds no images"),
+        (np.zeros((1, 2, 3, 4, 5), np.uint8), r"holds no images"),
+        (np.zeros((0, 4, 5), np.uint8), r"no images.*\(0, 4, 5\)"),
+        (np.zeros((2, 0, 5), np.uint8), r"images without pixels"),
+        (np.zeros((2, 3, 4, 5), np.uint8), r"5 channels.*X\.transpose\(0, 2, 3, 1\)"),
+        (np.zeros((2, 4, 5, 4), np.uint8), r"4 channels.*X\[\.\.\., :3\]"),
+        ([], r"the list is empty"),
+        ("a.png", r"'a\.png' is one path; put it into a list"),
+        (Path("a.png"), r"is one path"),
+        (3, r"not as int"),
+        (None, r"not as NoneType"),
+        ([GREY[0], GREY[0, :3]], r"different shapes, \(3, 5\) and \(4, 5\)"),
+        ([GREY[0], "a.png"], r"either paths or numpy arrays, not ndarray, str"),
+        ([[1, 2], [3, 4]], r"either paths or numpy arrays, not list"),
+    ],
+)
+def test_other_images_are_refused_with_a_remedy(X: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        as_inputs(X)
+
+
+def test_a_missing_file_is_named(file: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.png: no such file"):
+        as_inputs([file, file.with_name("gone.png")])
+
+
+def test_a_folder_among_the_files_is_named(file: Path) -> None:
+    with pytest.raises(DataError, match="is a folder, not an image"):
+        as_inputs([file.parent])
+
+
+@pytest.mark.parametrize(
+    ("y", "names"),
+    [
+        (["cat", "dog"], ["cat", "dog"]),
+        (np.array(["cat", "dog"]), ["cat", "dog"]),
+        ([3, np.int8(-1)], ["3", "-1"]),
+        (np.array([[3], [4]], np.uint8), ["3", "4"]),
+        (("3", 3), ["3", "3"]),
+        (np.array(["a", 7], dtype=object), ["a", "7"]),
+    ],
+)
+def test_labels_become_text(y: Any, names: list[str]) -> None:
+    labels = as_labels(y)
+    assert labels.tolist() == names
+    assert {type(label) for label in labels} == {str}
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["a", None], r"position 1 is missing \(None\)"),
+        (["a", float("nan")], r"position 1 is missing \(nan\)"),
+        (["a", np.float32("nan")], r"position 1 is missing \(nan\)"),
+        (np.array([1.0, np.nan]), r"position 0 is 1\.0; labels are text or whole numbers"),
+        ([1, 1.0], r"position 1 is 1\.0"),
+        ([1, True], r"position 1 is True"),
+        (["a", ""], r"position 1 is empty"),
+        (["a", "  "], r"position 1 is empty"),
+        ([["a"], ["b"]], r"position 0 is \['a'\]"),
+        (np.zeros((2, 14), int), r"shape \(2, 14\): several labels"),
+        ("cat", r"not as str 'cat'"),
+        (3, r"not as int 3"),
+    ],
+)
+def test_other_labels_are_refused(y: Any, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        as_labels(y)
+
+
+def test_as_split_brings_both_together(file: Path) -> None:
+    split = as_split([file, file], [1, "b"])
+    assert split.inputs == [file, file]
+    assert split.labels.tolist() == ["1", "b"]
+
+
+def test_as_split_passes_a_split_through() -> None:
+    split = Split(GREY, label_array(["a", "b"]))
+    assert as_split(split) is split
+    assert as_inputs(split) is GREY
+    with pytest.raises(UsageError, match="leave y out"):
+        as_split(split, ["a", "b"])
+
+
+def test_as_split_needs_labels_of_the_same_length() -> None:
+    with pytest.raises(UsageError, match="labels are missing"):
+        as_split(GREY)
+    with pytest.raises(DataError, match="2 images but 3 labels"):
+        as_split(GREY, ["a", "b", "c"])
+
+
+def split_of(labels: list[str]) -> Split:
+    return Split(np.zeros((len(labels), 2, 2), np.uint8), label_array(labels))
+
+
+def test_two_classes_of_two_images_can_be_learned() -> None:
+    check_trainable(split_of(["a", "b", "a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([], "no images to learn from"),
+        (["a", "a", "a"], "only one class: 'a'"),
+        (["a", "a", "b"], "at least 2 images; 'b' has 1$"),
+        ([str(number) for number in range(13)], "'0' has 1.* and 3 classes more"),
+    ],
+)
+def test_what_cannot_be_learned_is_named(labels: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        check_trainable(split_of(labels))

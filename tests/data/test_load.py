@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preforget.core.errors import DataError, UsageError
+from preforget.data import DATASETS, load_data
+from preforget.data.load import load_published
+from preforget.data.medmnist import PUBLISHED, known_md5, md5_of
+
+Arrays = dict[str, np.ndarray]
+
+
+def test_the_names() -> None:
+    assert list(DATASETS) == ["bloodmnist", "dermamnist", "digits", "octmnist", "organcmnist", "organsmnist"]
+
+
+def test_digits_by_name() -> None:
+    assert load_data("digits").classes == tuple("0123456789")
+    assert "seed 5" in load_data("digits", seed=5).note
+
+
+def test_a_folder_and_an_npz_by_path(
+    tmp_path: Path, make_folder: Callable[[dict[str, int]], Path], medmnist_arrays: Arrays
+) -> None:
+    folder = make_folder({"cat": 3, "dog": 3})
+    assert load_data(folder).classes == load_data(str(folder)).classes == ("cat", "dog")
+    np.savez(tmp_path / "bloodmnist.npz", **medmnist_arrays)
+    data = load_data(tmp_path / "bloodmnist.npz")
+    assert data.classes == PUBLISHED["bloodmnist"].classes[:3]
+    assert "not the published file" in data.note
+
+
+def test_a_name_wins_over_a_folder(
+    make_folder: Callable[[dict[str, int]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_folder({"digits/cat": 3, "digits/dog": 3})
+    monkeypatch.chdir(root)
+    assert load_data("digits").name == load_data("./digits").name == "digits"
+    assert load_data("digits").classes == tuple("0123456789")
+    assert load_data("./digits").classes == load_data(Path("digits")).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("source", ["bloodmnits", "gone/folder", "gone.npz", ""])
+def test_an_unknown_source_lists_the_names(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((UsageError, DataError), match=r"data sets are bloodmnist, dermamnist|no sub-folders"):
+        load_data(source)
+
+
+@pytest.mark.parametrize("source", ["a" * 300, "nul\0byte"])
+def test_a_path_that_cannot_be_one(source: str) -> None:
+    with pytest.raises((DataError, UsageError), match=r"can't be opened|no such file"):
+        load_data(source)
+
+
+def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").touch()
+    with pytest.raises(DataError, match=r"a\.zip: a file of a type that isn't read"):
+        load_data(tmp_path / "a.zip")
+
+
+def test_sizes_that_do_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="octmnist has no size 32; choose one of 28, 64, 128, 224"):
+        load_data("octmnist", size=32)
+    with pytest.raises(UsageError, match="'digits' has one size only"):
+        load_data("digits", size=64)
+    with pytest.raises(UsageError, match="has one size only"):
+        load_data(tmp_path, size=64)
+
+
+def test_a_published_set_that_is_missing_is_described(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load_data("organsmnist", size=64, data_dir=tmp_path, download=False)
+    for part in ("organsmnist_64.npz", known_md5("organsmnist", 64), "10519652", str(tmp_path)):
+        assert part in str(caught.value)
+
+
+def test_a_rebuilt_file_in_the_cache_is_not_taken_for_the_published_one(
+    tmp_path: Path, medmnist_arrays: Arrays
+) -> None:
+    np.savez(tmp_path / "bloodmnist.npz", **medmnist_arrays)
+    with pytest.raises(DataError, match="to use yours give its path"):
+        load_data("bloodmnist", data_dir=tmp_path)
+
+
+def test_a_published_set_comes_over_http(
+    tmp_path: Path, medmnist_arrays: Arrays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "served").mkdir()
+    served = tmp_path / "served" / "octmnist_64.npz"
+    np.savez(served, **medmnist_arrays)
+    handler = partial(QuietHandler, directory=str(served.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{httpd.server_address[1]}"
+        data = load_published("octmnist", 64, data_dir=tmp_path / "cache", base_url=url, md5=md5_of(served))
+        httpd.shutdown()
+        thread.join()
+    np.testing.assert_array_equal(data.test.inputs, medmnist_arrays["test_images"])
+    assert data.classes == PUBLISHED["octmnist"].classes[:3]
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_importing_the_room_stays_light() -> None:
+    heavy = "('torch', 'sklearn', 'pooch', 'requests', 'scipy', 'transformers')"
+    command = f"import preforget.data, sys; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preforget.core.errors import DataError
+from preforget.data.medmnist import PUBLISHED
+from preforget.data.npz import load_npz
+
+Arrays = dict[str, np.ndarray]
+
+
+def save(path: Path, arrays: Arrays) -> Path:
+    np.savez_compressed(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(-1, 28, 28), (-1, 14, 56), (-1, 28, 28, 1)])
+def test_numbers_become_class_names(tmp_path: Path, medmnist_arrays: Arrays, shape: tuple[int, ...]) -> None:
+    shaped = {key: a.reshape(shape) if key.endswith("images") else a for key, a in medmnist_arrays.items()}
+    data = load_npz(save(tmp_path / "cells.npz", shaped))
+    assert data.name == "cells"
+    assert data.classes == ("0", "1", "2")
+    assert [len(data.train), len(data.validation), len(data.test)] == [12, 3, 6]
+    assert data.test.labels.tolist() == ["0", "1", "2"] * 2
+    np.testing.assert_array_equal(data.train.inputs, shaped["train_images"].reshape(12, *shape[1:3]))
+
+
+def test_numbers_are_ordered_as_numbers(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    medmnist_arrays["train_labels"] = np.array([[2, 1, 0, 10, 9, 11] * 2], np.int64).T
+    data = load_npz(save(tmp_path / "cells.npz", medmnist_arrays))
+    assert data.classes == ("0", "1", "2", "9", "10", "11")
+
+
+def test_labels_may_be_flat(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    flat = {key: a[:, 0] if key.endswith("labels") else a for key, a in medmnist_arrays.items()}
+    assert load_npz(save(tmp_path / "cells.npz", flat)).classes == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("stem", ["octmnist", "octmnist_64"])
+def test_a_known_name_brings_class_names(tmp_path: Path, medmnist_arrays: Arrays, stem: str) -> None:
+    data = load_npz(save(tmp_path / f"{stem}.npz", medmnist_arrays))
+    assert data.classes == PUBLISHED["octmnist"].classes[:3]
+    assert data.train.labels[1] == "diabetic macular edema"
+    assert "class names of OCTMNIST, but not the published file" in data.note
+
+
+def test_floats_from_0_to_1_are_scaled(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    floats = {key: a / np.float32(255) if key.endswith("images") else a for key, a in medmnist_arrays.items()}
+    data = load_npz(save(tmp_path / "cells.npz", floats))
+    np.testing.assert_array_equal(data.train.inputs, medmnist_arrays["train_images"])
+
+
+def damaged(key: str, value: Any) -> Callable[[Arrays], None]:
+    def change(arrays: Arrays) -> None:
+        arrays[key] = value
+
+    return change
+
+
+PIXELS = np.zeros((12, 28, 28), np.uint8)
+WITH_NAN = np.where(np.arange(12 * 28 * 28).reshape(12, 28, 28) < 5, np.nan, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda arrays: arrays.pop("val_labels"), "has no val_labels; the layout needs train_images"),
+        (damaged("train_images", PIXELS[:5]), "5 train_images but 12 train_labels"),
+        (damaged("train_images", PIXELS[0]), "train_images: .*is one image"),
+        (damaged("train_images", np.zeros((12, 28, 28, 28), np.uint8)), "train_images: .* 28 channels"),
+        (damaged("train_images", np.zeros((12, 20, 20), np.uint8)), "images of different shapes"),
+        (damaged("train_images", WITH_NAN), "train_images: 5 pixel values are NaN"),
+        (damaged("train_images", WITH_NAN.astype(np.float32) * 9), "train_images: 5 pixel values are NaN"),
+        (damaged("train_images", PIXELS + 2.5), "train_images: pixels are float64 from 2.5 to 2.5"),
+        (damaged("train_images", PIXELS.astype(object)), "train_images can't be read: .*allow_pickle"),
+        (damaged("train_labels", np.full((12, 1), None)), "train_labels can't be read"),
+        (damaged("train_labels", np.zeros((12, 14), int)), "train_labels: .*several labels per image"),
+        (damaged("train_labels", np.zeros((12, 1))), "train_labels: the label at position 0 is 0.0"),
+        (damaged("train_labels", np.array(["a", "b"] * 6)), "train_labels: .*not whole numbers"),
+        (damaged("train_labels", np.full((12, 1), -1)), "train_labels: label -1 is negative"),
+        (damaged("test_labels", np.full((6, 1), 7)), "test part has images of '7'"),
+        (damaged("val_images", PIXELS[:0]), "val_images: there are no images"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    tmp_path: Path, medmnist_arrays: Arrays, change: Callable[[Arrays], Any], message: str
+) -> None:
+    change(medmnist_arrays)
+    with pytest.raises(DataError, match=r"cells(\.npz)?: .*" + message):
+        load_npz(save(tmp_path / "cells.npz", medmnist_arrays))
+
+
+def test_more_classes_than_the_known_set_has(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    medmnist_arrays["train_labels"][3] = 4
+    with pytest.raises(DataError, match="train_labels: label 4, but OCTMNIST has 4 classes"):
+        load_npz(save(tmp_path / "octmnist.npz", medmnist_arrays))
+
+
+def test_archives_that_are_none(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    path = tmp_path / "cells.npz"
+    for content in (b"", b"hello", b"PK\x03\x04 and then nothing"):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"cells\.npz: no readable \.npz archive"):
+            load_npz(path)
+    with path.open("wb") as file:
+        np.save(file, PIXELS)
+    with pytest.raises(DataError, match=r"one array, not an \.npz archive"):
+        load_npz(path)
+    with pytest.raises(DataError, match=r"gone\.npz: can't be read: No such file"):
+        load_npz(tmp_path / "gone.npz")
+
+
+def test_a_truncated_or_altered_archive_is_refused(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    path = save(tmp_path / "cells.npz", medmnist_arrays)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"cells\.npz"):
+        load_npz(path)
+    middle = len(content) // 3
+    path.write_bytes(content[:middle] + bytes(50) + content[middle + 50 :])
+    with pytest.raises(DataError, match=r"cells\.npz: \w+ can't be read"):
+        load_npz(path)
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("name", "sizes", "classes"),
+    [("bloodmnist", [11_959, 1_712, 3_421], 8), ("dermamnist", [4_189, 597, 1_198], 7)],
+)
+def test_rebuilt_files(shared_data: Path, name: str, sizes: list[int], classes: int) -> None:
+    data = load_npz(shared_data / f"{name}.npz")
+    assert [len(data.train), len(data.validation), len(data.test)] == sizes
+    assert data.classes == PUBLISHED[name].classes
+    assert len(data.classes) == classes
+    assert "not the published file" in data.note
