@@ -39,7 +39,9 @@ class Block:
     def to(self, device: torch.device, dtype: torch.dtype) -> Block:
         """Return the block on another device, in another number format."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved = {k: v.to(device, dtype).contiguous() if isinstance(v, Tensor) else v for k, v in values.items()}
+        moved = {
+            k: v.to(device, dtype).contiguous() if isinstance(v, Tensor) else v for k, v in values.items()
+        }
         return Block(**moved)
 
     def norm1(self, h: Tensor) -> Tensor:

@@ -110,10 +110,12 @@ class Encoder:
         yield h, h.new_empty(0), h.new_empty(0)
 
     @torch.no_grad()
-    def states(self, pixels: Tensor, first_block: int = 0) -> Tensor:
-        """Return the hidden states that enter blocks `first_block`.. and the output, `[batch, states, N, D]`."""
-        return torch.stack([h for h, _, _ in self.walk(pixels)][first_block:], dim=1)
+    def states(self, pixels: Tensor, blocks: slice) -> Tensor:
+        """Return the hidden states that enter `blocks` (block `depth`: the output), `[batch, states, N, D]`."""
+        return torch.stack([h for h, _, _ in self.walk(pixels)][blocks], dim=1)
 
     def norm(self, h: Tensor) -> Tensor:
         """Return the final `LN(h)`, same shape."""
-        return F.layer_norm(h, (self.dim,), self.norm_weight.to(h.dtype), self.norm_bias.to(h.dtype), self.eps)
+        return F.layer_norm(
+            h, (self.dim,), self.norm_weight.to(h.dtype), self.norm_bias.to(h.dtype), self.eps
+        )

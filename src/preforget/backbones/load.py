@@ -25,7 +25,13 @@ def load_backbone(
     """
     place = choose_device(device)
     number_format = choose_dtype(dtype, place)
-    source = str(BUILTIN) if name == "builtin" else str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+    source = (
+        str(BUILTIN)
+        if name == "builtin"
+        else str(Path(name).expanduser())
+        if Path(name).expanduser().is_dir()
+        else name
+    )
     encoder = load_vit(source, image_size=image_size, device=place, dtype=number_format, revision=revision)
     if name != "builtin":
         return encoder

@@ -19,7 +19,12 @@ ARCHITECTURES = ("vit", "deit")
 
 
 def load_vit(
-    source: str, *, image_size: int | None, device: torch.device, dtype: torch.dtype, revision: str | None = None
+    source: str,
+    *,
+    image_size: int | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    revision: str | None = None,
 ) -> Encoder:
     """Load a checkpoint by hub id or folder; `image_size` in pixels, a multiple of the patch, or None for its own.
 
@@ -35,7 +40,11 @@ def load_vit(
 
 
 def encoder_from_model(
-    model: nn.Module, preprocessing: Preprocessing, identity: Identity, device: torch.device, dtype: torch.dtype
+    model: nn.Module,
+    preprocessing: Preprocessing,
+    identity: Identity,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> Encoder:
     """Freeze a transformers `ViTModel` or `DeiTModel` into an `Encoder`."""
     config: Any = model.config
@@ -139,14 +148,16 @@ def _model(source: str, revision: str | None, config: Any) -> nn.Module:
         model, report = kind.from_pretrained(
             source, revision=revision, add_pooling_layer=False, output_loading_info=True, dtype=torch.float32
         )
-    except Exception as error:  # noqa: BLE001 - whatever a damaged checkpoint raises in its reader becomes one line
+    except Exception as error:
         raise BackboneError(f"weights of {source!r} can't be loaded: {_first_line(error)}") from error
     finally:
         logging.set_verbosity(level)
         logging.enable_progress_bar()
     broken = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
     if broken:
-        raise BackboneError(f"{source!r} lacks {len(broken)} tensors of its architecture, the first: {broken[0]}")
+        raise BackboneError(
+            f"{source!r} lacks {len(broken)} tensors of its architecture, the first: {broken[0]}"
+        )
     loaded: nn.Module = model.eval().requires_grad_(False)
     return loaded
 

@@ -1,0 +1,83 @@
+"""The way of class queries beside the frozen image path: each class sees the image and itself, never another class.
+
+DESIGN of the isolated engine: with `h_l` the frozen states that enter block `l`,
+
+    z = p_c;  for every block l:  z = z + e_{c,l};  z = z + O_l Attention(Q_l LN z; K_l, V_l of [LN h_l; LN z]);
+    z = z + MLP_l LN z;           score_c = sum_l w_{c,l} . mean_T LN z + b_c
+
+`B` images, `S` slots, `T` tokens, `D` width, `H` heads, `N` tokens of an image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from preforget.backbones.block import Block
+
+Weights = Mapping[str, Tensor]
+
+
+def start(weights: Weights, batch: int, dtype: torch.dtype) -> Tensor:
+    """Return the prompts of `S` slots for `batch` images, `[B, S, T, D]`."""
+    return weights["prompt"].to(dtype).expand(batch, *weights["prompt"].shape)
+
+
+def advance(block: Block, z: Tensor, level: int, weights: Weights, keys: Tensor, values: Tensor) -> Tensor:
+    """Take class tokens `z [B, S, T, D]` through one block, `level` blocks after the first.
+
+    `keys` and `values [B, H, N, D/H]` are those of the frozen image path in this block.
+    """
+    shape = z.shape
+    z = z + weights["offsets"][:, level].to(z.dtype)
+    x = block.norm1(z)
+    q, k, v = F.linear(x, block.qkv_weight, block.qkv_bias).chunk(3, dim=-1)
+    if "query_down" in weights:
+        q = q + low_rank(x, weights["query_down"][:, level], weights["query_up"][:, level])
+    q, k, v = (block.split_heads(t.flatten(1, 2)) for t in (q, k, v))
+    attended = attend(q, k, v, keys, values, tokens=shape[2])
+    z = z.flatten(1, 2) + F.linear(attended.transpose(1, 2).flatten(2), block.out_weight, block.out_bias)
+    x = F.layer_norm(z, shape[-1:], block.norm2_weight, block.norm2_bias, block.eps)
+    z = z + F.linear(F.gelu(F.linear(x, block.fc1_weight, block.fc1_bias)), block.fc2_weight, block.fc2_bias)
+    z = z.view(shape)
+    if "mlp_down" in weights:
+        z = z + low_rank(x.view(shape), weights["mlp_down"][:, level], weights["mlp_up"][:, level])
+    return z
+
+
+def low_rank(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
+    """Return each class's own `x A_c B_c` for `x [B, S, T, D]`, `A [S, D, r]`, `B [S, r, D]`."""
+    batch, slots, tokens, dim = x.shape
+    rows = x.transpose(0, 1).reshape(slots, batch * tokens, dim)
+    out = (rows @ down.to(x.dtype)) @ up.to(x.dtype)
+    return out.view(slots, batch, tokens, dim).transpose(0, 1)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, tokens: int) -> Tensor:
+    """Attention of class queries `[B, H, S T, d]` over the image `[B, H, N, d]` and over their class's own tokens.
+
+    Written out, since a mask over all classes' tokens would cost `S` times the work on them.
+    """
+    batch, heads, rows, width = q.shape
+    q = q * width**-0.5
+    image = q @ keys.transpose(-1, -2)
+    if tokens == 1:
+        weights = torch.softmax(torch.cat([image, (q * k).sum(-1, keepdim=True)], dim=-1), dim=-1)
+        return weights[..., :-1] @ values + weights[..., -1:] * v
+    q, k, v = (t.view(batch, heads, rows // tokens, tokens, width) for t in (q, k, v))
+    own = (q @ k.transpose(-1, -2)).view(batch, heads, rows, tokens)
+    weights = torch.softmax(torch.cat([image, own], dim=-1), dim=-1)
+    on_own = weights[..., -tokens:].reshape(batch, heads, rows // tokens, tokens, tokens) @ v
+    return weights[..., :-tokens] @ values + on_own.view(batch, heads, rows, width)
+
+
+def read(z: Tensor, row: Tensor) -> Tensor:
+    """Return `w_{c,l} . mean_T LN z` as `float32 [B, S]` for `z [B, S, T, D]` and rows `[S, D]`.
+
+    The norm has no weights of its own here: the row learns them.
+    """
+    mean = F.layer_norm(z.float(), z.shape[-1:]).mean(dim=2)
+    return (mean * row).sum(dim=-1)

@@ -1,0 +1,214 @@
+"""The isolated engine: class prompts travel beside the frozen image path, nothing shared is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from preforget.backbones.encoder import Encoder
+from preforget.core.guarantee import Guarantee
+from preforget.core.hashing import value_digest
+from preforget.core.seeds import derive_seed
+from preforget.data.dataset import Split
+from preforget.data.digest import split_digest
+from preforget.engines import class_path
+from preforget.engines.base import Engine, EngineConfig, Scores, Session
+from preforget.engines.class_path import Weights
+from preforget.records import SLOT_BLOCK, ClassRecord
+from preforget.training.loop import Schedule, run
+from preforget.training.losses import abstain_loss, answer_loss
+from preforget.training.state_cache import StateCache
+
+START_IMAGES = 64
+ROWS_AT_ONCE = 4096
+"""How many class tokens a backward pass takes at once: bounds memory for many classes."""
+
+
+@dataclass(frozen=True)
+class IsolatedConfig(EngineConfig):
+    """Options of the isolated engine.
+
+    `first_block`: where the class path begins; `tokens_per_class`: length of a prompt; `lora_rank`: rank of each
+    class's own adapters on its own path, 0 for none; `epochs`, `batch_size`, `learning_rate` (of rows and biases
+    a third of it): the schedule; `seed`: of prompts and order.
+    """
+
+    first_block: int = 0
+    tokens_per_class: int = 1
+    lora_rank: int = 4
+    epochs: int = 10
+    batch_size: int = 128
+    learning_rate: float = 1e-2
+
+    def __post_init__(self) -> None:
+        self.check_whole(first_block=0, tokens_per_class=1, lora_rank=0, epochs=1, batch_size=1)
+        self.check_rate()
+
+
+class IsolatedEngine(Engine):
+    """Scores that don't depend on each other, from parameters that belong to one class each."""
+
+    name: ClassVar[str] = "isolated"
+    guarantee: ClassVar[Guarantee] = Guarantee.PARAMETRIC
+    config_type: ClassVar[type[EngineConfig]] = IsolatedConfig
+    config: IsolatedConfig
+
+    def __init__(self, encoder: Encoder, config: IsolatedConfig) -> None:
+        config.check_first_block(encoder)
+        super().__init__(encoder, config)
+
+    @property
+    def levels(self) -> int:
+        """The number of blocks that the class path goes through."""
+        return self.encoder.depth - self.config.first_block
+
+    def learned_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every learned tensor of one class."""
+        c, dim = self.config, self.encoder.dim
+        shapes: dict[str, tuple[int, ...]] = {
+            "prompt": (c.tokens_per_class, dim),
+            "offsets": (self.levels, c.tokens_per_class, dim),
+            "row": (self.levels, dim),
+            "bias": (),
+        }
+        if c.lora_rank:
+            for place in ("query", "mlp"):
+                shapes[f"{place}_down"] = (self.levels, dim, c.lora_rank)
+                shapes[f"{place}_up"] = (self.levels, c.lora_rank, dim)
+        return shapes
+
+    def learn(self, train: Split, validation: Split, session: Session) -> None:
+        """Learn a record for every class of `train` from one forward pass per image for both loss terms."""
+        labels = sorted(set(train.labels))
+        self._learn(labels, labels, train, None, session)
+        self.calibrate(labels, validation)
+
+    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
+        """Learn the record of one more class; other records only give their scores and are not written."""
+        others = [known for known in self.bank.attached if known in set(train.labels)]
+        train = train.only([label, *others])
+        fixed = torch.from_numpy(self.scores(train.inputs, others))
+        self._learn([label], [label, *others], train, fixed, session)
+        self.calibrate([label], validation)
+
+    def score_batch(self, pixels: Tensor) -> Tensor:
+        """Return `float32 [batch, capacity]`; slot blocks are computed one by one, so shapes never change."""
+        blocks = self.bank.live_blocks()
+        slots = {b: slice(b * SLOT_BLOCK, (b + 1) * SLOT_BLOCK) for b in blocks}
+        weights = {b: {n: t[slots[b]] for n, t in self.bank.packed.items()} for b in blocks}
+        out = torch.zeros(len(pixels), self.bank.capacity, device=pixels.device)
+        with torch.no_grad():
+            paths = {b: class_path.start(weights[b], len(pixels), self.encoder.dtype) for b in blocks}
+            sums = {b: weights[b]["bias"].expand(len(pixels), -1) for b in blocks}
+            for number, (block, (_, keys, values)) in enumerate(
+                zip(self.encoder.blocks, self.encoder.walk(pixels), strict=False)
+            ):
+                level = number - self.config.first_block
+                if level < 0:
+                    continue
+                for b in blocks:
+                    paths[b] = class_path.advance(block, paths[b], level, weights[b], keys, values)
+                    sums[b] = sums[b] + class_path.read(paths[b], weights[b]["row"][:, level])
+            for b in blocks:
+                out[:, slots[b]] = sums[b]
+        return out
+
+    def log_confidence(self, scores: Scores) -> Scores:
+        """Return `log((1 - p) / p)` with `p` the probability of abstain: logsumexp of the scores."""
+        if scores.shape[1] == 0:
+            return np.full(len(scores), -np.inf, dtype=np.float32)
+        return np.logaddexp.reduce(scores, axis=1)
+
+    def probabilities(self, scores: Scores) -> Scores:
+        """Return softmax over the classes and abstain, which scores 0, without the abstain column."""
+        top = np.maximum(scores.max(axis=1, keepdims=True, initial=0.0), 0.0)
+        odds = np.exp(scores - top)
+        return odds / (odds.sum(axis=1, keepdims=True) + np.exp(-top))
+
+    def _learn(
+        self, new: list[str], columns: list[str], train: Split, fixed: Tensor | None, session: Session
+    ) -> None:
+        weights = self._start(new)
+        place = {label: column for column, label in enumerate(columns)}
+        target = torch.tensor([place[label] for label in train.labels], device=self.encoder.device)
+        c = self.config
+        schedule = Schedule(
+            c.epochs, c.batch_size, c.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True
+        )
+        digest = value_digest(
+            [self.name, c.as_dict(), self.encoder.identity.digest, columns, split_digest(train)]
+        )
+        checkpoint = self.checkpoint(session, digest)
+        at_once = max(1, ROWS_AT_ONCE // (len(new) * c.tokens_per_class))
+        with StateCache(
+            self.encoder,
+            train,
+            first_block=c.first_block,
+            last_block=self.encoder.depth - 1,
+            cache_dir=session.cache_dir,
+            keep=session.keep_cache,
+            show=session.show,
+        ) as cache:
+
+            def backward(indices: Tensor, _: torch.Generator) -> None:
+                for part in indices.split(at_once):
+                    scores = self._scores_of_states(weights, cache.get(part))
+                    if fixed is not None:
+                        scores = torch.cat([scores, fixed[part].to(scores.device)], dim=1)
+                    loss = answer_loss(scores, target[part]) + abstain_loss(scores, target[part])
+                    torch.autograd.backward(loss * (len(part) / len(indices)))
+
+            run(
+                weights,
+                backward,
+                rates={"row": 1 / 3, "bias": 1 / 3},
+                examples=len(train),
+                schedule=schedule,
+                seed=c.seed,
+                checkpoint=checkpoint,
+                show=session.show,
+            )
+        unset = {n: torch.zeros(s) for n, s in self.record_shapes().items() if n not in weights}
+        for i, label in enumerate(new):
+            self.bank.insert(ClassRecord(label, {n: w.detach()[i] for n, w in weights.items()} | unset))
+        if checkpoint:
+            checkpoint.remove()
+
+    def _scores_of_states(self, weights: Weights, states: Tensor) -> Tensor:
+        """Score cached states `[batch, levels, N, D]` with gradients to `weights`; `float32 [batch, classes]`."""
+        z = class_path.start(weights, len(states), states.dtype)
+        total = weights["bias"].expand(len(states), -1)
+        for level, block in enumerate(self.encoder.blocks[self.config.first_block :]):
+            with torch.no_grad():
+                keys, values = block.key_value(states[:, level])
+            z = class_path.advance(block, z, level, weights, keys, values)
+            total = total + class_path.read(z, weights["row"][:, level])
+        return total
+
+    def _start(self, labels: Sequence[str]) -> dict[str, Tensor]:
+        """Return untrained weights `[classes, ...]`; each class draws from its own stream."""
+        drawn: dict[str, list[Tensor]] = {name: [] for name in self.learned_shapes()}
+        middle = self._mean_cls()
+        for label in labels:
+            generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "record", label))
+            for name, shape in self.learned_shapes().items():
+                if name == "prompt":
+                    drawn[name].append(middle + 0.02 * torch.randn(shape, generator=generator))
+                elif name.endswith("_down"):
+                    drawn[name].append(torch.randn(shape, generator=generator) * self.encoder.dim**-0.5)
+                else:
+                    drawn[name].append(torch.zeros(shape))
+        return {n: torch.stack(parts).to(self.encoder.device).requires_grad_() for n, parts in drawn.items()}
+
+    def _mean_cls(self) -> Tensor:
+        """Return the mean CLS state `[D]` that enters the first block, over images of seeded noise: no one's data."""
+        size = self.encoder.preprocessing.image_size
+        noise = np.random.default_rng(0).integers(0, 256, (START_IMAGES, size, size, 3), dtype=np.uint8)
+        first = self.config.first_block
+        states = self.encoder.states(self.encoder.pixels(noise), slice(first, first + 1))
+        return states[:, 0, 0].float().mean(dim=0).cpu()

@@ -1,0 +1,148 @@
+"""The live records of a model, packed into tensors whose shapes never depend on who lives."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from preforget.core.errors import UnknownLabelError, UsageError
+from preforget.records.record import ClassRecord
+
+SLOT_BLOCK = 8
+
+
+class PromptBank:
+    """Live records in lasting slots; slots come in blocks of `SLOT_BLOCK`, and dead slots hold zeros.
+
+    A record's tensors are views of the packed tensors `[capacity, ...]`, so that erasing a slot leaves no copy.
+    Columns of scores follow `labels`, which are sorted: their order says nothing about who was here before.
+    """
+
+    def __init__(self, shapes: Mapping[str, Sequence[int]], device: torch.device | None = None) -> None:
+        self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
+        self.packed = {n: torch.zeros(0, *shape, device=device) for n, shape in self.shapes.items()}
+        self._records: dict[str, ClassRecord] = {}
+        self._detached: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._records
+
+    @property
+    def capacity(self) -> int:
+        """The number of slots, live and dead, a multiple of `SLOT_BLOCK`."""
+        return len(next(iter(self.packed.values())))
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels that the bank holds, detached ones too, sorted."""
+        return sorted(self._records)
+
+    @property
+    def attached(self) -> list[str]:
+        """The labels that take part in scoring, sorted."""
+        return [label for label in self.labels if label not in self._detached]
+
+    def live_blocks(self) -> list[int]:
+        """Return the numbers of the slot blocks that hold at least one record, in order."""
+        return sorted({self.slot(label) // SLOT_BLOCK for label in self._records})
+
+    def slots(self, labels: Iterable[str]) -> list[int]:
+        """Return the slot of each label, in the given order."""
+        return [self.slot(label) for label in labels]
+
+    def slot(self, label: str) -> int:
+        """Return the lasting slot of one label; raises `UnknownLabelError`."""
+        slot = self[label].slot
+        assert slot is not None  # insert() gave it
+        return slot
+
+    def __getitem__(self, label: str) -> ClassRecord:
+        """Return the record of a label; raises `UnknownLabelError` if it was never learned or is forgotten."""
+        try:
+            return self._records[label]
+        except KeyError:
+            raise unknown_label(label, self.labels) from None
+
+    def insert(self, record: ClassRecord) -> ClassRecord:
+        """Copy a record into its slot, or into the lowest free one, and return the live record (views).
+
+        Raises `UsageError` if the label or the slot is taken, or if a tensor's name or shape differs.
+        """
+        if record.label in self._records:
+            raise UsageError(
+                f"class {record.label!r} is already in the model; forget it first, or add another name"
+            )
+        found = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
+        if found != self.shapes:
+            raise UsageError(
+                f"record {record.id} does not fit the bank: it has {found}, needed is {self.shapes}"
+            )
+        taken = {r.slot for r in self._records.values()}
+        slot = (
+            next(s for s in range(len(taken) + 1) if s not in taken) if record.slot is None else record.slot
+        )
+        if slot in taken or slot < 0:
+            raise UsageError(f"slot {slot} of record {record.id} is taken")
+        self._reserve(slot + 1)
+        with torch.no_grad():
+            for name, tensor in record.tensors.items():
+                self.packed[name][slot].copy_(tensor)
+        live = ClassRecord(record.label, self._views(slot), slot, record.id)
+        self._records[record.label] = live
+        return live
+
+    def erase(self, label: str) -> ClassRecord:
+        """Overwrite a record with zeros in place and drop it; what is returned holds only its id and zeros."""
+        record = self[label]
+        with torch.no_grad():
+            for tensor in record.tensors.values():
+                tensor.zero_()
+        del self._records[label]
+        self._detached.discard(label)
+        return record
+
+    def detach(self, label: str) -> None:
+        """Leave a record out of scoring until `attach`; raises `UnknownLabelError`."""
+        self._detached.add(self[label].label)
+
+    def attach(self, label: str) -> None:
+        """Take a detached record back into scoring; raises `UnknownLabelError`."""
+        self._detached.discard(self[label].label)
+
+    def is_detached(self, label: str) -> bool:
+        """Tell whether a record is left out of scoring."""
+        return self[label].label in self._detached
+
+    def _views(self, slot: int) -> dict[str, Tensor]:
+        return {name: tensor[slot] for name, tensor in self.packed.items()}
+
+    def _reserve(self, slots: int) -> None:
+        if slots <= self.capacity:
+            return
+        capacity = -(-slots // SLOT_BLOCK) * SLOT_BLOCK
+        for name, old in self.packed.items():
+            grown = old.new_zeros(capacity, *self.shapes[name])
+            grown[: len(old)] = old
+            old.zero_()  # the old memory holds every class: leave nothing behind
+            self.packed[name] = grown
+        for label, record in self._records.items():
+            assert record.slot is not None
+            self._records[label] = ClassRecord(label, self._views(record.slot), record.slot, record.id)
+
+
+def unknown_label(label: object, known: Sequence[str]) -> UnknownLabelError:
+    """Return the error for a label that the model does not hold, with the nearest names that it does hold."""
+    if not isinstance(label, str):
+        return UnknownLabelError(f"labels are strings, got {label!r} of type {type(label).__name__}")
+    near = difflib.get_close_matches(label, known, n=3)
+    shown = ", ".join(near or known[:10]) + (" …" if not near and len(known) > 10 else "")
+    hint = f"did you mean: {shown}" if near else f"it knows: {shown}" if known else "it knows no class"
+    return UnknownLabelError(
+        f"the model has no class {label!r} (never learned, or already forgotten); {hint}"
+    )

@@ -1,0 +1,150 @@
+"""Hidden states of the frozen path, computed once per image and kept in memory or in a file.
+
+They derive from the user's data, so the file has no name and vanishes with the process, however that ends, unless
+it is to be kept. It is read piece by piece, not mapped: mapped pages would count as memory of the process.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from preforget.backbones.encoder import Encoder
+from preforget.core.errors import StoreError
+from preforget.core.hashing import value_digest
+from preforget.data.dataset import Split
+from preforget.data.digest import split_digest
+from preforget.data.images import read_batch
+from preforget.training.progress import track
+
+ENCODE_BATCH = 128
+
+
+class StateCache:
+    """The states that enter blocks `first_block`..`last_block` of every image of a split, `[states, N, D]` each.
+
+    In memory, or in `cache_dir` on disk; `keep` leaves the file there, named by the digest of images and encoder,
+    and a later learning on the same data takes it up. A context manager: leaving it frees memory or file.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        split: Split,
+        *,
+        first_block: int,
+        last_block: int,
+        cache_dir: Path | None = None,
+        keep: bool = False,
+        show: bool = False,
+    ) -> None:
+        self.encoder = encoder
+        self.blocks = slice(first_block, last_block + 1)
+        self.shape = (last_block + 1 - first_block, encoder.tokens, encoder.dim)
+        self.size = len(split)
+        self._bytes = int(np.prod(self.shape)) * encoder.dtype.itemsize
+        self._memory: Tensor | None = None
+        self._file: IO[bytes] | None = None
+        batches = track(
+            self._encode(split), total=self.size, what="reading", unit="image", show=show, step=ENCODE_BATCH
+        )
+        if cache_dir is None:
+            self._memory = torch.empty(self.size, *self.shape, dtype=encoder.dtype)
+            for start, states in batches:
+                self._memory[start : start + len(states)] = states
+        else:
+            self._file = self._on_disk(split, batches, cache_dir, keep)
+
+    def get(self, indices: Tensor) -> Tensor:
+        """Return the states of images `indices [batch]` on the encoder's device, `[batch, states, N, D]`."""
+        if self._memory is not None:
+            return self._memory[indices].to(self.encoder.device)
+        if self._file is None:
+            raise ValueError("the cache is closed")
+        raw = torch.empty(len(indices), self._bytes, dtype=torch.uint8)
+        view = raw.numpy()
+        for row, index in enumerate(indices.tolist()):
+            self._file.seek(index * self._bytes)
+            if self._file.readinto(view[row]) != self._bytes:  # type: ignore[attr-defined]
+                raise StoreError(
+                    "the cache of hidden states ends too early; delete its folder and learn again"
+                )
+        return raw.view(self.encoder.dtype).view(len(indices), *self.shape).to(self.encoder.device)
+
+    def close(self) -> None:
+        """Free the memory, or the file unless it is kept."""
+        self._memory = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> StateCache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _encode(self, split: Split) -> Iterator[tuple[int, Tensor]]:
+        size = self.encoder.preprocessing.image_size
+        for start in range(0, self.size, ENCODE_BATCH):
+            images = read_batch(split.inputs, range(start, min(start + ENCODE_BATCH, self.size)), size)
+            yield start, self.encoder.states(self.encoder.pixels(images), self.blocks).cpu()
+
+    def _on_disk(
+        self, split: Split, batches: Iterator[tuple[int, Tensor]], folder: Path, keep: bool
+    ) -> IO[bytes]:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            kept = folder / f"states-{self._digest(split)[7:39]}.bin"
+            if keep and kept.is_file() and kept.stat().st_size == self.size * self._bytes:
+                return kept.open("rb", buffering=0)
+            if not keep:
+                file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)
+                self._write(file, batches)
+                return file
+            descriptor, name = tempfile.mkstemp(dir=folder, suffix=".part")
+            part = Path(name)
+            try:
+                with os.fdopen(descriptor, "wb", buffering=0) as file:
+                    self._write(file, batches)
+                    os.fsync(file.fileno())
+                part.replace(kept)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+            return kept.open("rb", buffering=0)
+        except OSError as error:
+            needed = self.size * self._bytes / 1e9
+            raise StoreError(
+                f"the cache of hidden states can't be written to {folder}: {error.strerror or error}; "
+                f"it needs {needed:.1f} GB there, or choose another --cache-dir"
+            ) from error
+
+    def _write(self, file: IO[bytes], batches: Iterator[tuple[int, Tensor]]) -> None:
+        for _, states in batches:
+            rest = memoryview(states.contiguous().view(torch.uint8).numpy().reshape(-1))
+            while rest:
+                rest = rest[file.write(rest) :]
+
+    def _digest(self, split: Split) -> str:
+        e = self.encoder
+        p = e.preprocessing
+        return value_digest(
+            [
+                e.identity.digest,
+                p.image_size,
+                p.mean,
+                p.std,
+                str(e.dtype),
+                self.blocks.start,
+                self.shape,
+                split_digest(split),
+            ]
+        )
