@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Images
@@ -23,6 +24,9 @@ EXTENSIONS = frozenset(
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485
 """Larger images are refused as decompression bombs; the number is Pillow's own."""
+
+MAX_BYTES = 1 << 30
+"""Larger files are refused, since a file is read whole before it is decoded."""
 
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 DAMAGE = (
@@ -68,7 +72,10 @@ def read_batch(
 def _decode(path: Path) -> Image.Image:
     """Return an upright RGB image."""
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        # from memory: decoders may abort the process when a file shrinks under them
+        if path.stat().st_size > MAX_BYTES:
+            raise DataError(f"{path}: larger than {MAX_BYTES >> 30} GiB; shrink or cut the image first")
+        with Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             image.load()
@@ -82,10 +89,11 @@ def _decode(path: Path) -> Image.Image:
         ) from error
     except DataError:
         raise
+    except UnidentifiedImageError as error:
+        kinds = ", ".join(FORMATS)
+        raise DataError(f"{path}: no image of a type that is read ({kinds}); convert or remove it") from error
     except DAMAGE as error:
-        raise DataError(
-            f"{path}: damaged or no image that can be read ({error}); replace or remove it"
-        ) from error
+        raise DataError(f"{path}: damaged image ({error}); replace or remove it") from error
 
 
 def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
