@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -38,11 +39,9 @@ class Block:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Block:
         """Return the block on another device, in another number format."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved = {
-            k: v.to(device, dtype).contiguous() if isinstance(v, Tensor) else v for k, v in values.items()
-        }
-        return Block(**moved)
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("heads", "eps")}
+        moved: dict[str, Any] = {n: t.to(device, dtype).contiguous() for n, t in tensors.items()}
+        return replace(self, **moved)
 
     def norm1(self, h: Tensor) -> Tensor:
         """Return `LN(h)` before attention, same shape."""
@@ -50,7 +49,7 @@ class Block:
 
     def split_heads(self, x: Tensor) -> Tensor:
         """Turn `[batch, tokens, D]` into `[batch, H, tokens, D/H]`."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def query_key_value(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values of hidden states `[batch, tokens, D]`, heads split."""

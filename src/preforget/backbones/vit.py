@@ -15,6 +15,7 @@ from preforget.backbones.block import Block
 from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
 from preforget.core.errors import BackboneError, UsageError
 
+Triple = tuple[float, float, float]
 ARCHITECTURES = ("vit", "deit")
 
 
@@ -33,7 +34,8 @@ def load_vit(
     config = _config(source, revision)
     size = _checked_size(image_size, config)
     model = _model(source, revision, config)
-    preprocessing = Preprocessing(size, *_mean_std(source, revision))
+    mean, std = _mean_std(source, revision)
+    preprocessing = Preprocessing(size, mean, std)
     found = getattr(config, "_commit_hash", None)
     identity = Identity(source, found or revision, config.model_type, _digest(model))
     return encoder_from_model(model, preprocessing, identity, device, dtype)
@@ -162,9 +164,9 @@ def _model(source: str, revision: str | None, config: Any) -> nn.Module:
     return loaded
 
 
-def _mean_std(source: str, revision: str | None) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _mean_std(source: str, revision: str | None) -> tuple[Triple, Triple]:
     """Read the checkpoint's own normalisation; a checkpoint without a preprocessor file is an error."""
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     try:
         file = cached_file(source, "preprocessor_config.json", revision=revision)
@@ -172,11 +174,14 @@ def _mean_std(source: str, revision: str | None) -> tuple[tuple[float, ...], tup
         raise BackboneError(f"{source!r} has no preprocessor_config.json: {_first_line(error)}") from None
     values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
     try:
-        mean, std = (tuple(float(v) for v in values[key]) for key in ("image_mean", "image_std"))
-    except (KeyError, TypeError):
-        raise BackboneError(f"preprocessor_config.json of {source!r} lacks image_mean or image_std") from None
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise BackboneError(f"{source!r}: image_mean and image_std must be three numbers, std above zero")
+        (r, g, b), (sr, sg, sb) = values["image_mean"], values["image_std"]
+        mean, std = (float(r), float(g), float(b)), (float(sr), float(sg), float(sb))
+    except (KeyError, TypeError, ValueError):
+        raise BackboneError(
+            f"preprocessor_config.json of {source!r} lacks image_mean or image_std of three numbers"
+        ) from None
+    if min(std) <= 0:
+        raise BackboneError(f"{source!r}: image_std must be above zero, got {std}")
     return mean, std
 
 

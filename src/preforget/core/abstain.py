@@ -11,6 +11,7 @@ class Abstain:
     _instance: Abstain | None = None
 
     def __new__(cls) -> Abstain:
+        """Return the one instance."""
         if cls._instance is None:
             cls._instance = super().__new__(cls)
         return cls._instance

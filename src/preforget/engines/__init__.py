@@ -1,1 +1,8 @@
 """How records are learned and scored: one file per engine, the same interface."""
+
+from preforget.engines.base import Engine
+from preforget.engines.isolated import IsolatedEngine
+
+ENGINES: dict[str, type[Engine]] = {"isolated": IsolatedEngine}
+
+__all__ = ["ENGINES", "Engine", "IsolatedEngine"]

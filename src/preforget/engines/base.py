@@ -178,12 +178,13 @@ class Engine(ABC):
                 )
                 record.tensors["count"].fill_(len(own))
 
-    def threshold(self, keep: float) -> float:
-        """Return the log-confidence that a share `keep` of the attached classes' validation images reaches.
+    def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
+        """Return the log-confidence that a share `keep` of the validation images of `labels` reaches.
 
-        Formed from the live records alone; each class weighs as many images as it had.
+        `labels` are the attached classes by default. Formed from their records alone; each class weighs as many
+        images as it had; infinite where there is no class.
         """
-        records = [self.bank[label] for label in self.bank.attached]
+        records = [self.bank[label] for label in (self.bank.attached if labels is None else labels)]
         if not records:
             return float("inf")
         values = np.concatenate([r.tensors["calibration"].cpu().numpy() for r in records]).astype(np.float64)

@@ -122,13 +122,15 @@ class IsolatedEngine(Engine):
         """Return `log((1 - p) / p)` with `p` the probability of abstain: logsumexp of the scores."""
         if scores.shape[1] == 0:
             return np.full(len(scores), -np.inf, dtype=np.float32)
-        return np.logaddexp.reduce(scores, axis=1)
+        summed: Scores = np.logaddexp.reduce(scores, axis=1)
+        return summed
 
     def probabilities(self, scores: Scores) -> Scores:
         """Return softmax over the classes and abstain, which scores 0, without the abstain column."""
         top = np.maximum(scores.max(axis=1, keepdims=True, initial=0.0), 0.0)
         odds = np.exp(scores - top)
-        return odds / (odds.sum(axis=1, keepdims=True) + np.exp(-top))
+        shares: Scores = odds / (odds.sum(axis=1, keepdims=True) + np.exp(-top))
+        return shares
 
     def _learn(
         self, new: list[str], columns: list[str], train: Split, fixed: Tensor | None, session: Session

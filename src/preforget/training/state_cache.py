@@ -106,7 +106,7 @@ class StateCache:
             if keep and kept.is_file() and kept.stat().st_size == self.size * self._bytes:
                 return kept.open("rb", buffering=0)
             if not keep:
-                file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)
+                file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - close() does
                 self._write(file, batches)
                 return file
             descriptor, name = tempfile.mkstemp(dir=folder, suffix=".part")
@@ -129,7 +129,7 @@ class StateCache:
 
     def _write(self, file: IO[bytes], batches: Iterator[tuple[int, Tensor]]) -> None:
         for _, states in batches:
-            rest = memoryview(states.contiguous().view(torch.uint8).numpy().reshape(-1))
+            rest = memoryview(states.contiguous().view(torch.uint8).numpy().tobytes())
             while rest:
                 rest = rest[file.write(rest) :]
 

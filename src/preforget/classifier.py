@@ -1,0 +1,304 @@
+"""The public class: a frozen backbone, an engine with its records, and a place on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget import __version__
+from preforget.backbones import Encoder, load_backbone
+from preforget.backbones.precision import dtype_name
+from preforget.core.abstain import ABSTAIN
+from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
+from preforget.data import Split, as_inputs, as_split, check_trainable, stratified_split
+from preforget.engines import ENGINES
+from preforget.engines.base import Engine, Scores, Session
+from preforget.erasure import Erasure, forget_class
+from preforget.records.bank import unknown_label
+from preforget.store import Manifest, ModelFolder
+
+HELD_OUT = 0.15
+
+
+class PreForgettableClassifier:
+    """A classifier on a frozen encoder whose classes can be forgotten, detached, attached and added one by one.
+
+    `backbone`: `builtin`, a checkpoint folder or a hub id; `engine`: `isolated` or `paper`; `image_size`: pixels,
+    a multiple of the patch, None for the checkpoint's own; `keep`: the share of known inputs that is to be
+    answered, from which the abstention threshold follows; `device`, `dtype`: `auto` chooses; further options are
+    the engine's (`epochs`, `tokens_per_class`, ...). Raises `UsageError` and `BackboneError`.
+
+    Once saved or loaded, the model stays bound to its folder: `forget`, `detach`, `attach` and `add` change both.
+    """
+
+    def __init__(
+        self,
+        backbone: str = "builtin",
+        engine: str = "isolated",
+        image_size: int | None = None,
+        seed: int = 0,
+        *,
+        keep: float = 0.95,
+        device: str = "auto",
+        dtype: str = "auto",
+        revision: str | None = None,
+        **options: Any,
+    ) -> None:
+        if engine not in ENGINES:
+            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(sorted(ENGINES))}")
+        if not 0 < keep < 1:
+            raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
+        self.keep = float(keep)
+        self.folder: ModelFolder | None = None
+        kind = ENGINES[engine]
+        config = kind.config_type.from_options({"seed": seed, **options})
+        encoder = load_backbone(
+            backbone, image_size=image_size, device=device, dtype=dtype, revision=revision
+        )
+        self.engine: Engine = kind(encoder, config)
+
+    def __repr__(self) -> str:
+        """Name engine, backbone and the number of classes, no label."""
+        e = self.engine
+        return f"<PreForgettableClassifier {e.name} on {e.encoder.identity.id}: {len(e.bank)} classes>"
+
+    @property
+    def classes_(self) -> list[str]:
+        """The labels that can be answered, sorted; columns of `scores` and `predict_proba` follow them."""
+        return self.engine.bank.attached
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        validation: Any = None,
+        *,
+        cache_dir: str | Path | None = None,
+        keep_cache: bool = False,
+        checkpoint: str | Path | None = None,
+        progress: bool = False,
+    ) -> PreForgettableClassifier:
+        """Learn all classes and calibrate abstention.
+
+        `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, a list of paths, or a `Split` that brings its labels; `y`: `n`
+        labels; `validation`: a `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
+        `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
+        `checkpoint`: a file from which an interrupted `fit` goes on. Raises `DataError`, `UsageError`, `StoreError`.
+        """
+        if len(self.engine.bank):
+            raise UsageError(
+                "this model has already learned; make a new one, or use add() for one more class"
+            )
+        train = as_split(X, y)
+        check_trainable(train)
+        train, held_out = self._hold_out(train, validation, set(train.labels))
+        session = _session(cache_dir, keep_cache, checkpoint, progress)
+        self.engine.learn(train, held_out, session)
+        return self
+
+    def add(
+        self,
+        label: str,
+        X: Any,
+        y: Any = None,
+        validation: Any = None,
+        *,
+        cache_dir: str | Path | None = None,
+        progress: bool = False,
+    ) -> PreForgettableClassifier:
+        """Learn one more class; the records of the others are not touched.
+
+        The data hold images of `label` and, to tell it from them, images of classes that the model knows; images
+        of unknown classes are left aside. In the paper engine the shared adapter stays as it is, so a class that
+        is added later is learned by prompt, row and bias alone. Raises as `fit`.
+        """
+        label = str(label)
+        bank = self._fitted().bank
+        if label in bank:
+            raise UsageError(
+                f"the model already has class {label!r}; forget it first, or choose another name"
+            )
+        data = as_split(X, y)
+        others = sorted(set(data.labels) & set(bank.attached))
+        if label not in data.labels:
+            raise DataError(
+                f"the data hold no image of {label!r}; they have: {', '.join(sorted(set(data.labels))[:10])}"
+            )
+        if not others:
+            raise DataError(
+                f"to add {label!r} the data must also hold images of classes that the model knows, "
+                f"such as {', '.join(map(repr, bank.attached[:3]))}: the new class is learned against them"
+            )
+        data = data.only([label, *others])
+        check_trainable(data)
+        train, held_out = self._hold_out(data, validation, {label})
+        self.engine.add(label, train, held_out, _session(cache_dir, False, None, progress))
+        if self.folder is not None:
+            try:
+                self.folder.add(bank[label])
+            except BaseException:
+                bank.erase(label)
+                raise
+        return self
+
+    def scores(self, X: Any) -> Scores:
+        """Return `float32 [n, classes]`; in the isolated engine no column depends on another class."""
+        return self._fitted().scores(as_inputs(X))
+
+    def predict_proba(self, X: Any) -> Scores:
+        """Return `float32 [n, classes]`; what a row lacks to 1 is the probability of "none of them"."""
+        return self._fitted().probabilities(self.scores(X))
+
+    def predict(self, X: Any, *, without: Sequence[str] = ()) -> npt.NDArray[np.object_]:
+        """Return `[n]` labels, or `ABSTAIN` where the model is less sure than its threshold.
+
+        `without`: classes to leave out of this request alone. Raises `UnknownLabelError` for one it doesn't hold.
+        """
+        answers, _ = self.predict_with_confidence(X, without=without)
+        return answers
+
+    def predict_with_confidence(
+        self, X: Any, *, without: Sequence[str] = ()
+    ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
+        """Return `predict`'s answers and the probability `[n]` of each best class."""
+        engine = self._fitted()
+        for label in without:
+            if label not in engine.bank:
+                raise unknown_label(label, engine.bank.labels)
+        labels = [label for label in engine.bank.attached if label not in set(without)]
+        inputs = as_inputs(X)
+        answers = np.full(len(inputs), ABSTAIN, dtype=object)
+        if not labels:
+            return answers, np.zeros(len(inputs), dtype=np.float32)
+        scores = engine.scores(inputs, labels)
+        sure = engine.log_confidence(scores) >= engine.threshold(self.keep, labels)
+        answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
+        return answers, engine.probabilities(scores).max(axis=1)
+
+    def forget(self, label: str, reason: str | None = None) -> Erasure:
+        """Destroy all that the model holds about a class, in memory and in its folder; it can't be undone.
+
+        Raises `UnknownLabelError` for a label it doesn't hold, `StoreError` if the folder can't be changed.
+        """
+        return forget_class(self._fitted(), self.folder, str(label), reason)
+
+    def detach(self, label: str) -> None:
+        """Leave a class out of all answers until `attach`; raises `UnknownLabelError`."""
+        self._fitted().bank.detach(str(label))
+        self._write_detached()
+
+    def attach(self, label: str) -> None:
+        """Take a detached class back into the answers; raises `UnknownLabelError`."""
+        self._fitted().bank.attach(str(label))
+        self._write_detached()
+
+    def save_pretrained(self, path: str | Path) -> None:
+        """Write the model folder, whole or not at all, and bind the model to it.
+
+        Raises `StoreError` if something is there already; saving to its own folder changes nothing.
+        """
+        engine, place = self._fitted(), Path(path).expanduser()
+        if self.folder is not None and place.resolve() == self.folder.path.resolve():
+            return
+        bank = engine.bank
+        manifest = Manifest(
+            engine=engine.name,
+            guarantee=engine.guarantee.value,
+            options=engine.config.as_dict(),
+            backbone=_describe(engine.encoder),
+            keep=self.keep,
+            detached=sorted(bank[label].id for label in bank.labels if bank.is_detached(label)),
+            version=__version__,
+        )
+        records = [bank[label] for label in bank.labels]
+        self.folder = ModelFolder.create(place, manifest, records, engine.shared_tensors())
+
+    @classmethod
+    def from_pretrained(
+        cls, path: str | Path, *, backbone: str | None = None, device: str = "auto", dtype: str | None = None
+    ) -> PreForgettableClassifier:
+        """Load a model folder and bind to it; `backbone` says where the checkpoint lies now, if it was moved.
+
+        Raises `StoreError` for a missing or damaged folder, `BackboneError` if the backbone is another one.
+        """
+        folder = ModelFolder.open(Path(path).expanduser())
+        manifest, wanted = folder.manifest, folder.manifest.backbone
+        try:
+            model = cls(
+                backbone or wanted["id"],
+                manifest.engine,
+                wanted["image_size"],
+                keep=manifest.keep,
+                device=device,
+                dtype=dtype or wanted["dtype"],
+                revision=None if backbone else wanted["revision"],
+                **manifest.options,
+            )
+            found = _describe(model.engine.encoder)
+            for what in ("architecture", "digest", "mean", "std"):
+                if found[what] != wanted[what]:
+                    raise BackboneError(
+                        f"{path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
+                        "give the right one with backbone= or --backbone"
+                    )
+        except (KeyError, TypeError) as error:
+            raise StoreError(f"the manifest of {path} is damaged: {error}") from error
+        try:
+            model.engine.restore(folder.records(), folder.shared())
+        except UsageError as error:
+            raise StoreError(f"the records of {path} don't fit its engine: {error}") from error
+        for label in model.engine.bank.labels:
+            if model.engine.bank[label].id in manifest.detached:
+                model.engine.bank.detach(label)
+        model.folder = folder
+        return model
+
+    def _fitted(self) -> Engine:
+        if not len(self.engine.bank) and self.folder is None:
+            raise NotFittedError("the model has learned nothing yet; call fit() first")
+        return self.engine
+
+    def _hold_out(self, train: Split, validation: Any, needed: set[str]) -> tuple[Split, Split]:
+        """Return what is learned from and what calibrates abstention: the given validation data, or a part."""
+        if validation is None:
+            kept, out = stratified_split(train.labels, (1 - HELD_OUT, HELD_OUT), self.engine.config.seed)
+            return train.select(kept), train.select(out)
+        held_out = validation if isinstance(validation, Split) else as_split(*validation)
+        missing = sorted(needed - set(held_out.labels))
+        if missing:
+            raise DataError(
+                f"the validation data hold no image of class {missing[0]!r}; add one or leave them out"
+            )
+        return train, held_out
+
+    def _write_detached(self) -> None:
+        if self.folder is not None:
+            bank = self.engine.bank
+            self.folder.set_detached([bank[label].id for label in bank.labels if bank.is_detached(label)])
+
+
+def _session(
+    cache_dir: str | Path | None, keep_cache: bool, checkpoint: str | Path | None, progress: bool
+) -> Session:
+    if keep_cache and cache_dir is None:
+        raise UsageError("keep_cache needs cache_dir: the folder where the hidden states are to stay")
+    paths = [None if p is None else Path(p).expanduser() for p in (cache_dir, checkpoint)]
+    return Session(paths[0], keep_cache, paths[1], progress)
+
+
+def _describe(encoder: Encoder) -> dict[str, Any]:
+    identity, p = encoder.identity, encoder.preprocessing
+    return {
+        "id": identity.id,
+        "revision": identity.revision,
+        "architecture": identity.architecture,
+        "digest": identity.digest,
+        "image_size": p.image_size,
+        "mean": list(p.mean),
+        "std": list(p.std),
+        "dtype": dtype_name(encoder.dtype),
+    }

@@ -1,0 +1,24 @@
+"""Digests of data: does a checkpoint or a cache belong to these images?"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from preforget.data.dataset import Split
+
+
+def split_digest(split: Split) -> str:
+    """Return `sha256:<hex>` of images and labels in order; for files of their path, size and time of change."""
+    total = hashlib.sha256()
+    if isinstance(split.inputs, list):
+        for path in split.inputs:
+            status = path.stat()
+            total.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    else:
+        total.update(f"{split.inputs.shape}".encode())
+        total.update(np.ascontiguousarray(split.inputs).data)
+    for label in split.labels:
+        total.update(label.encode() + b"\0")
+    return f"sha256:{total.hexdigest()}"
