@@ -111,8 +111,11 @@ class Engine(ABC):
         """Learn one more class; `train` holds its images and, as negatives, images of other live classes."""
 
     @abstractmethod
-    def score_batch(self, pixels: Tensor) -> Tensor:
-        """Return `float32 [batch, capacity]`, one column per slot; columns of dead slots mean nothing."""
+    def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
+        """Return `float32 [batch, capacity]`, one column per slot; only columns of `labels` mean anything.
+
+        Where scores depend on which classes are present, exactly `labels` are.
+        """
 
     @abstractmethod
     def log_confidence(self, scores: Scores) -> Scores:
@@ -145,10 +148,11 @@ class Engine(ABC):
 
     def scores(self, inputs: Images, labels: Sequence[str] | None = None) -> Scores:
         """Return `float32 [n, classes]`; columns follow `labels`, all attached classes by default."""
-        columns = self.bank.slots(self.bank.attached if labels is None else labels)
+        labels = self.bank.attached if labels is None else labels
+        columns = self.bank.slots(labels)
         out = np.empty((len(inputs), len(columns)), dtype=np.float32)
         for start, pixels in self.pixel_batches(inputs):
-            part = self.score_batch(pixels)[:, columns].cpu().numpy()
+            part = self.score_batch(pixels, labels)[:, columns].cpu().numpy()
             out[start : start + len(part)] = part
         return out
 

@@ -96,8 +96,8 @@ class IsolatedEngine(Engine):
         self._learn([label], [label, *others], train, fixed, session)
         self.calibrate([label], validation)
 
-    def score_batch(self, pixels: Tensor) -> Tensor:
-        """Return `float32 [batch, capacity]`; slot blocks are computed one by one, so shapes never change."""
+    def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
+        """Return `float32 [batch, capacity]`, whatever `labels`; slot blocks one by one, so shapes never change."""
         blocks = self.bank.live_blocks()
         slots = {b: slice(b * SLOT_BLOCK, (b + 1) * SLOT_BLOCK) for b in blocks}
         weights = {b: {n: t[slots[b]] for n, t in self.bank.packed.items()} for b in blocks}
