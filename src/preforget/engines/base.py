@@ -143,7 +143,7 @@ class Engine(ABC):
                 tensor.copy_(shared[name])
 
     def forget(self, label: str) -> ClassRecord:
-        """Destroy a record in memory and return its zeroed remains; raises `UnknownLabelError`."""
+        """Destroy a record in memory and return its id and slot alone; raises `UnknownLabelError`."""
         return self.bank.erase(label)
 
     def scores(self, inputs: Images, labels: Sequence[str] | None = None) -> Scores:

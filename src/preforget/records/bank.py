@@ -98,14 +98,14 @@ class PromptBank:
         return live
 
     def erase(self, label: str) -> ClassRecord:
-        """Overwrite a record with zeros in place and drop it; what is returned holds only its id and zeros."""
+        """Overwrite a record with zeros in place and drop it; what is returned holds only its id and slot."""
         record = self[label]
         with torch.no_grad():
             for tensor in record.tensors.values():
                 tensor.zero_()
         del self._records[label]
         self._detached.discard(label)
-        return record
+        return ClassRecord("", {}, record.slot, record.id)  # its views would show who takes the slot next
 
     def detach(self, label: str) -> None:
         """Leave a record out of scoring until `attach`; raises `UnknownLabelError`."""
@@ -126,11 +126,11 @@ class PromptBank:
         if slots <= self.capacity:
             return
         capacity = -(-slots // SLOT_BLOCK) * SLOT_BLOCK
+        grown = {n: old.new_zeros(capacity, *self.shapes[n]) for n, old in self.packed.items()}
         for name, old in self.packed.items():
-            grown = old.new_zeros(capacity, *self.shapes[name])
-            grown[: len(old)] = old
+            grown[name][: len(old)] = old
             old.zero_()  # the old memory holds every class: leave nothing behind
-            self.packed[name] = grown
+        self.packed = grown
         for label, record in self._records.items():
             assert record.slot is not None
             self._records[label] = ClassRecord(label, self._views(record.slot), record.slot, record.id)
