@@ -1,0 +1,283 @@
+"""The paper engine: class prompts in the image's own sequence, and an adapter that all classes share.
+
+*Pre-Forgettable Models: Prompt Learning as a Native Mechanism for Unlearning* (arXiv 2509.15230). One prompt per
+class stands before the CLS token, without position; LoRA on queries and values and a linear head on CLS are trained
+with it. `B` images, `S` slots, `T` tokens of a prompt, `N` tokens of an image, `D` width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from preforget.backbones.encoder import Encoder
+from preforget.backbones.lora import Lora, generator_on, read_with_lora, uniform
+from preforget.core.errors import UsageError
+from preforget.core.guarantee import Guarantee
+from preforget.core.hashing import value_digest
+from preforget.core.seeds import derive_seed
+from preforget.data.dataset import Split
+from preforget.data.digest import split_digest
+from preforget.engines.base import Engine, EngineConfig, Scores, Session
+from preforget.records import ClassRecord
+from preforget.training.loop import Schedule, run
+from preforget.training.losses import uniform_loss
+from preforget.training.state_cache import StateCache
+from preforget.training.subsets import own_and_wrong_subset, wrong_subset
+
+LORA = Lora(rank=4, alpha=4.0, dropout=0.1)
+
+Weights = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class PaperConfig(EngineConfig):
+    """Options of the paper engine; the defaults are the paper's recipe.
+
+    `first_block`: where prompts and LoRA start; `tokens_per_class`: length of a prompt; `final_norm`: put the
+    encoder's last LayerNorm before the head, which the authors' code leaves out; `epochs`, `batch_size`,
+    `learning_rate`: the schedule, at a constant rate; `seed`: of prompts, head, adapter, subsets, dropout and order.
+    """
+
+    first_block: int = 0
+    tokens_per_class: int = 1
+    final_norm: bool = False
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        self.check_whole(first_block=0, tokens_per_class=1, epochs=1, batch_size=1)
+        self.check_rate()
+        if not isinstance(self.final_norm, bool):
+            raise UsageError(f"final_norm must be True or False, got {self.final_norm!r}")
+
+
+class PaperEngine(Engine):
+    """The published method. Forgetting deletes prompt, head row and bias; the adapter has seen the class and stays.
+
+    The scores of a class depend on which prompts are present: those of the classes that are scored, no others.
+    """
+
+    name: ClassVar[str] = "paper"
+    guarantee: ClassVar[Guarantee] = Guarantee.BEHAVIOURAL
+    config_type: ClassVar[type[EngineConfig]] = PaperConfig
+    config: PaperConfig
+
+    def __init__(self, encoder: Encoder, config: PaperConfig) -> None:
+        config.check_first_block(encoder)
+        super().__init__(encoder, config)
+        shapes = LORA.shapes(self.levels, encoder.dim)
+        self._adapters = {name: torch.zeros(shape, device=encoder.device) for name, shape in shapes.items()}
+
+    @property
+    def levels(self) -> int:
+        """The number of blocks that have an adapter."""
+        return self.encoder.depth - self.config.first_block
+
+    def learned_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every learned tensor of one class."""
+        dim = self.encoder.dim
+        return {"prompt": (self.config.tokens_per_class, dim), "row": (dim,), "bias": ()}
+
+    def shared_tensors(self) -> dict[str, Tensor]:
+        """Return the adapters of all blocks, stacked; they have seen every class of the first learning."""
+        return dict(self._adapters)
+
+    def learn(self, train: Split, validation: Split, session: Session) -> None:
+        """Learn a record for every class of `train`, and the shared adapter together with them."""
+        labels = sorted(set(train.labels))
+        dim = self.encoder.dim
+        drawn = LORA.start(self.levels, dim, self._stream("adapter"))
+        adapters = {n: t.to(self.encoder.device).requires_grad_() for n, t in drawn.items()}
+        records = self._start(labels)
+        weights = {**records, **adapters}
+        self._train(weights, lambda: weights, labels, train, session, dropout=True)
+        with torch.no_grad():
+            for name, tensor in self._adapters.items():
+                tensor.copy_(adapters[name])
+        self._insert(labels, records)
+        self.calibrate(labels, validation)
+
+    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
+        """Learn prompt, row and bias of one more class with the paper's loss over it and all attached classes.
+
+        The adapter stays as it is, without dropout, and so do the other records: what the adapter did not learn
+        from the first classes, a class that is added later does not get. Images of classes that are not attached
+        are left aside.
+        """
+        columns = [*self.bank.attached, label]
+        slots = self.bank.slots(self.bank.attached)
+        fixed = {name: self.bank.packed[name][slots] for name in self.learned_shapes()}
+        record = self._start([label])
+
+        def weights() -> Weights:
+            both = {name: torch.cat([fixed[name], record[name]]) for name in record}
+            return {**both, **self._adapters}
+
+        self._train(record, weights, columns, train.only(columns), session, dropout=False)
+        self._insert([label], record)
+        self.calibrate([label], validation)
+
+    def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
+        """Return `float32 [batch, capacity]` with the prompts of `labels` present and no others."""
+        return self.logits(pixels, labels)
+
+    def logits(self, pixels: Tensor, present: Iterable[str]) -> Tensor:
+        """Return the logits of every slot with only the prompts of `present` in the sequence, `[batch, capacity]`.
+
+        A diagnosis: head rows of classes whose prompt is absent are computed too, as if only the prompt had gone.
+        Columns of dead slots are 0. Raises `UnknownLabelError`.
+        """
+        shown = torch.zeros(1, self.bank.capacity, dtype=torch.bool, device=pixels.device)
+        shown[:, self.bank.slots(present)] = True
+        with torch.no_grad():
+            states = self.encoder.embed(pixels)
+            for block in self.encoder.blocks[: self.config.first_block]:
+                states, _, _ = block.forward(states)
+        return self.logits_of_states(states, shown.expand(len(states), -1))
+
+    @torch.no_grad()
+    def logits_of_states(self, states: Tensor, present: Tensor) -> Tensor:
+        """Return `float32 [batch, capacity]` from states `[batch, N, D]` that enter the first block.
+
+        `present`, `bool [batch, capacity]`, says for each image which slots' prompts it sees.
+        """
+        return self._logits({**self.bank.packed, **self._adapters}, states, present)
+
+    def log_confidence(self, scores: Scores) -> Scores:
+        """Return the log of the highest softmax probability; 0 for a single class, which is always sure."""
+        if scores.shape[1] == 0:
+            return np.full(len(scores), -np.inf, dtype=np.float32)
+        ordered = np.sort(scores, axis=1)
+        others: Scores = np.exp(ordered[:, :-1] - ordered[:, -1:])
+        logs: Scores = -np.log1p(others.sum(axis=1))
+        return logs
+
+    def probabilities(self, scores: Scores) -> Scores:
+        """Return softmax over the classes scored: the paper's method knows no abstention of its own."""
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+        shares: Scores = odds / odds.sum(axis=1, keepdims=True)
+        return shares
+
+    def _train(
+        self,
+        learned: Mapping[str, Tensor],
+        weights: Callable[[], Weights],
+        columns: list[str],
+        train: Split,
+        session: Session,
+        *,
+        dropout: bool,
+    ) -> None:
+        """Train `learned` in place; `weights()` is what the model computes with, classes in order of `columns`."""
+        c, encoder = self.config, self.encoder
+        place = {label: column for column, label in enumerate(columns)}
+        target = torch.tensor([place[label] for label in train.labels], device=encoder.device)
+        what = [self.name, c.as_dict(), encoder.identity.digest, encoder.preprocessing.image_size]
+        checkpoint = self.checkpoint(session, value_digest([*what, columns, split_digest(train)]))
+        with StateCache(
+            encoder,
+            train,
+            first_block=c.first_block,
+            last_block=c.first_block,
+            cache_dir=session.cache_dir,
+            keep=session.keep_cache,
+            show=session.show,
+        ) as cache:
+
+            def backward(indices: Tensor, generator: torch.Generator) -> None:
+                own = target[indices.to(target.device)]
+                shown = own_and_wrong_subset(own, len(columns), generator)
+                wrong = wrong_subset(own, len(columns), generator)
+                noise = generator_on(encoder.device, generator) if dropout else None
+                loss = self._loss(weights(), cache.get(indices)[:, 0], own, shown, wrong, noise)
+                torch.autograd.backward(loss)
+
+            run(
+                learned,
+                backward,
+                examples=len(train),
+                schedule=Schedule(c.epochs, c.batch_size, c.learning_rate),
+                seed=c.seed,
+                checkpoint=checkpoint,
+                show=session.show,
+            )
+        if checkpoint:
+            checkpoint.remove()
+
+    def _loss(
+        self,
+        weights: Weights,
+        states: Tensor,
+        target: Tensor,
+        shown: Tensor,
+        wrong: Tensor,
+        generator: torch.Generator | None,
+    ) -> Tensor:
+        """Return both terms of the loss from one pass over the batch twice, with its two masks."""
+        twice, present = torch.cat([states, states]), torch.cat([shown, wrong])
+        with_own, without_own = self._logits(weights, twice, present, generator).chunk(2)
+        return F.cross_entropy(with_own, target) + uniform_loss(without_own)
+
+    def _logits(
+        self, weights: Weights, states: Tensor, present: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return `float32 [B, S]` from states `[B, N, D]` that enter the first block and a mask `[B, S]`."""
+        c, encoder = self.config, self.encoder
+        sequence = with_prompts(states, weights["prompt"])
+        cls = read_with_lora(
+            encoder.blocks[c.first_block :],
+            sequence,
+            LORA,
+            weights,
+            token=sequence.shape[1] - states.shape[1],
+            mask=key_mask(present, c.tokens_per_class, states),
+            generator=generator,
+        ).float()
+        return F.linear(encoder.norm(cls) if c.final_norm else cls, weights["row"], weights["bias"])
+
+    def _stream(self, *path: str) -> torch.Generator:
+        return torch.Generator().manual_seed(derive_seed(self.config.seed, *path))
+
+    def _start(self, labels: Sequence[str]) -> dict[str, Tensor]:
+        """Return untrained records `[classes, ...]`: prompts from N(0, 1); each class draws from its own stream."""
+        drawn: dict[str, list[Tensor]] = {name: [] for name in self.learned_shapes()}
+        dim = self.encoder.dim
+        for label in labels:
+            generator = self._stream("record", label)
+            for name, shape in self.learned_shapes().items():
+                normal = name == "prompt"
+                drawn[name].append(
+                    torch.randn(shape, generator=generator) if normal else uniform(shape, dim, generator)
+                )
+        return {n: torch.stack(parts).to(self.encoder.device).requires_grad_() for n, parts in drawn.items()}
+
+    def _insert(self, labels: Sequence[str], records: Weights) -> None:
+        unset = {n: torch.zeros(s) for n, s in self.record_shapes().items() if n not in records}
+        for i, label in enumerate(labels):
+            self.bank.insert(ClassRecord(label, {n: t.detach()[i] for n, t in records.items()} | unset))
+
+
+def with_prompts(states: Tensor, prompts: Tensor) -> Tensor:
+    """Put prompts `[S, T, D]` before the CLS token of every image: `[B, N, D]` becomes `[B, S T + N, D]`."""
+    row = prompts.to(states.dtype).flatten(0, 1)
+    return torch.cat([row.expand(len(states), -1, -1), states], dim=1)
+
+
+def key_mask(present: Tensor, tokens: int, states: Tensor) -> Tensor:
+    """Return what is added to the attention logits, `[B, 1, 1, S T + N]`: nobody sees prompts that are absent.
+
+    The lowest finite number, not minus infinity: its softmax weight is an exact 0 too, and a stretch of keys that
+    are all absent can't become NaN in a kernel that goes through keys piece by piece.
+    """
+    images = present.new_ones(len(present), states.shape[1])
+    seen = torch.cat([present.repeat_interleave(tokens, dim=1), images], dim=1)
+    mask = torch.zeros(seen.shape, dtype=states.dtype, device=states.device)
+    return mask.masked_fill(~seen, torch.finfo(states.dtype).min)[:, None, None]
