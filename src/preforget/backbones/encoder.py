@@ -91,7 +91,10 @@ class Encoder:
     def embed(self, pixels: Tensor) -> Tensor:
         """Turn `[batch, 3, size, size]` into the hidden states that enter block 0, `[batch, N, D]`."""
         e = self.embedding
-        patches = F.unfold(pixels, e.patch_size, stride=e.patch_size).transpose(1, 2)
+        batch, channels, size, _ = pixels.shape
+        side = size // e.patch_size
+        patches = pixels.reshape(batch, channels, side, e.patch_size, side, e.patch_size)
+        patches = patches.permute(0, 2, 4, 1, 3, 5).reshape(batch, side * side, -1)
         x = F.linear(patches, e.patch_weight, e.patch_bias)
         x = torch.cat([e.prefix.expand(len(x), -1, -1), x], dim=1)
         return x + e.positions

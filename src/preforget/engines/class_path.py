@@ -29,7 +29,7 @@ def start(weights: Weights, batch: int, dtype: torch.dtype) -> Tensor:
 def advance(block: Block, z: Tensor, level: int, weights: Weights, keys: Tensor, values: Tensor) -> Tensor:
     """Take class tokens `z [B, S, T, D]` through one block, `level` blocks after the first.
 
-    `keys` and `values [B, H, N, D/H]` are those of the frozen image path in this block.
+    `keys [B, H, D/H, N]` and `values [B, H, N, D/H]` are those of the image path in this block, see `side_by_side`.
     """
     shape = z.shape
     z = z + weights["offsets"][:, level].to(z.dtype)
@@ -56,14 +56,19 @@ def low_rank(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
     return out.view(slots, batch, tokens, dim).transpose(0, 1)
 
 
+def side_by_side(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Lay out the image's keys and values `[B, H, N, d]` once for all slot blocks; keys become `[B, H, d, N]`."""
+    return keys.transpose(-1, -2).contiguous(), values.contiguous()
+
+
 def attend(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, tokens: int) -> Tensor:
-    """Attention of class queries `[B, H, S T, d]` over the image `[B, H, N, d]` and over their class's own tokens.
+    """Attention of class queries `[B, H, S T, d]` over the image and over their class's own tokens.
 
     Written out, since a mask over all classes' tokens would cost `S` times the work on them.
     """
     batch, heads, rows, width = q.shape
     q = q * width**-0.5
-    image = q @ keys.transpose(-1, -2)
+    image = q @ keys
     if tokens == 1:
         weights = torch.softmax(torch.cat([image, (q * k).sum(-1, keepdim=True)], dim=-1), dim=-1)
         return weights[..., :-1] @ values + weights[..., -1:] * v

@@ -25,6 +25,7 @@ from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
 
 START_IMAGES = 64
+STEPS = 800
 ROWS_AT_ONCE = 4096
 """How many class tokens a backward pass takes at once: bounds memory for many classes."""
 
@@ -35,19 +36,31 @@ class IsolatedConfig(EngineConfig):
 
     `first_block`: where the class path begins; `tokens_per_class`: length of a prompt; `lora_rank`: rank of each
     class's own adapters on its own path, 0 for none; `epochs`, `batch_size`, `learning_rate` (of rows and biases
-    a third of it): the schedule; `seed`: of prompts and order.
+    a third of it): the schedule, see `schedule`; `seed`: of prompts and order.
     """
 
     first_block: int = 0
     tokens_per_class: int = 1
     lora_rank: int = 4
-    epochs: int = 10
-    batch_size: int = 128
+    epochs: int | None = None
+    batch_size: int | None = None
     learning_rate: float = 1e-2
 
     def __post_init__(self) -> None:
-        self.check_whole(first_block=0, tokens_per_class=1, lora_rank=0, epochs=1, batch_size=1)
+        self.check_whole(first_block=0, tokens_per_class=1, lora_rank=0)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) is not None:
+                self.check_whole(**{name: 1})
         self.check_rate()
+
+    def schedule(self, examples: int) -> Schedule:
+        """Return the schedule for a number of images; what isn't given follows from it.
+
+        A batch is a 32nd of the images, from 16 to 128; the epochs are those that make `STEPS` steps.
+        """
+        batch = self.batch_size or min(128, max(16, examples // 32))
+        epochs = self.epochs or -(-STEPS * batch // examples)
+        return Schedule(epochs, batch, self.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True)
 
 
 class IsolatedEngine(Engine):
@@ -111,6 +124,7 @@ class IsolatedEngine(Engine):
                 level = number - self.config.first_block
                 if level < 0:
                     continue
+                keys, values = class_path.side_by_side(keys, values)
                 for b in blocks:
                     paths[b] = class_path.advance(block, paths[b], level, weights[b], keys, values)
                     sums[b] = sums[b] + class_path.read(paths[b], weights[b]["row"][:, level])
@@ -139,9 +153,7 @@ class IsolatedEngine(Engine):
         place = {label: column for column, label in enumerate(columns)}
         target = torch.tensor([place[label] for label in train.labels], device=self.encoder.device)
         c = self.config
-        schedule = Schedule(
-            c.epochs, c.batch_size, c.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True
-        )
+        schedule = c.schedule(len(train))
         digest = value_digest(
             [self.name, c.as_dict(), self.encoder.identity.digest, columns, split_digest(train)]
         )
@@ -187,7 +199,7 @@ class IsolatedEngine(Engine):
         total = weights["bias"].expand(len(states), -1)
         for level, block in enumerate(self.encoder.blocks[self.config.first_block :]):
             with torch.no_grad():
-                keys, values = block.key_value(states[:, level])
+                keys, values = class_path.side_by_side(*block.key_value(states[:, level]))
             z = class_path.advance(block, z, level, weights, keys, values)
             total = total + class_path.read(z, weights["row"][:, level])
         return total
