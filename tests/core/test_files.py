@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import resource
 import subprocess
 import sys
@@ -18,7 +17,7 @@ def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
         write_atomic(path, b"new and longer")
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new and longer"
-    assert os.listdir(tmp_path) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
@@ -30,7 +29,7 @@ def test_a_folder_in_the_place_is_an_error_and_nothing_stays(tmp_path: Path) -> 
     (tmp_path / "a").mkdir()
     with pytest.raises(OSError, match="a"):
         write_atomic(tmp_path / "a", b"x")
-    assert os.listdir(tmp_path) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_full_disk_leaves_the_old_file_alone(tmp_path: Path) -> None:
@@ -54,7 +53,7 @@ def test_a_full_disk_leaves_the_old_file_alone(tmp_path: Path) -> None:
     )
     assert done.stdout.strip() == "refused"
     assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a"]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 def test_a_folder_is_synced_or_missing(tmp_path: Path) -> None:

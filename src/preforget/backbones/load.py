@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from preforget.backbones.encoder import Encoder
@@ -25,16 +26,11 @@ def load_backbone(
     """
     place = choose_device(device)
     number_format = choose_dtype(dtype, place)
+    folder = BUILTIN if name == "builtin" else Path(name).expanduser()
     source = (
-        str(BUILTIN)
-        if name == "builtin"
-        else str(Path(name).expanduser())
-        if Path(name).expanduser().is_dir()
-        else name
-    )
+        str(folder.absolute()) if folder.is_dir() else name
+    )  # a relative path would lead astray elsewhere
     encoder = load_vit(source, image_size=image_size, device=place, dtype=number_format, revision=revision)
     if name != "builtin":
         return encoder
-    from dataclasses import replace
-
     return replace(encoder, identity=replace(encoder.identity, id="builtin"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,10 @@ def _positions(table: Tensor, prefix: int, side: int) -> Tensor:
 
 def _checked_size(image_size: int | None, config: Any) -> int:
     size, patch = (config.image_size if image_size is None else image_size), config.patch_size
-    if isinstance(size, bool) or not isinstance(size, int) or size < patch or size % patch:
-        below = max(patch, int(size) // patch * patch)
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise UsageError(f"image size {size!r} is no whole number of pixels")
+    if size < patch or size % patch:
+        below = max(patch, size // patch * patch)
         raise UsageError(f"image size {size} is not a multiple of the patch size {patch}; try {below}")
     return size
 
@@ -135,6 +138,10 @@ def _config(source: str, revision: str | None) -> Any:
         raise BackboneError(f"{source!r} is of architecture {config.model_type!r}; supported are: {known}")
     if config.hidden_act != "gelu":
         raise BackboneError(f"{source!r} uses the activation {config.hidden_act!r}; supported is gelu")
+    if not isinstance(config.image_size, int) or not isinstance(config.patch_size, int):
+        raise BackboneError(f"{source!r}: patches and images must be squares, their sizes one number each")
+    if config.num_channels != 3:
+        raise BackboneError(f"{source!r} reads images of {config.num_channels} channels; supported are 3")
     return config
 
 
@@ -172,16 +179,18 @@ def _mean_std(source: str, revision: str | None) -> tuple[Triple, Triple]:
         file = cached_file(source, "preprocessor_config.json", revision=revision)
     except OSError as error:
         raise BackboneError(f"{source!r} has no preprocessor_config.json: {_first_line(error)}") from None
-    values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
     try:
+        values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
         (r, g, b), (sr, sg, sb) = values["image_mean"], values["image_std"]
         mean, std = (float(r), float(g), float(b)), (float(sr), float(sg), float(sb))
     except (KeyError, TypeError, ValueError):
         raise BackboneError(
             f"preprocessor_config.json of {source!r} lacks image_mean or image_std of three numbers"
         ) from None
-    if min(std) <= 0:
-        raise BackboneError(f"{source!r}: image_std must be above zero, got {std}")
+    if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
+        raise BackboneError(
+            f"{source!r}: image_mean must be finite and image_std above zero, got {mean}, {std}"
+        )
     return mean, std
 
 
