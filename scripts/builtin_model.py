@@ -144,6 +144,7 @@ def export(state: dict[str, Tensor], folder: Path) -> None:
     """Write config, preprocessor and float16 weights of a `Vit` state to the folder, each by rename."""
     tensors = {k: v.detach().half().contiguous().clone() for k, v in to_transformers(state).items()}
     save_file(tensors, folder / "model.tmp", metadata={"format": "pt"})
+    (folder / "model.tmp").chmod(0o644)
     (folder / "model.tmp").replace(folder / "model.safetensors")
     for name, content in (("config.json", CONFIG), ("preprocessor_config.json", PREPROCESSOR)):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")

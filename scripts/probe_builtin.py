@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from builtin_model import Vit, to_transformers
 from PIL import Image
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
@@ -22,6 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from transformers import ViTConfig, ViTModel
+
+from builtin_model import Vit, to_transformers
 
 WEIGHTS = Path(__file__).parents[1] / "src/preforget/backbones/builtin_weights"
 SIDE = 64

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from torch import Generator, Tensor, nn
+
 from builtin_model import Vit, export
 from procedural import FAMILIES, PARAMS, Views, make_views
-from torch import Generator, Tensor, nn
 
 
 @dataclass
@@ -56,7 +57,7 @@ class Heads(nn.Module):
         super().__init__()
         self.family, self.params = pair(len(FAMILIES)), pair(len(FAMILIES) * PARAMS)
         self.plan, self.project = pair(512, hidden=512), pair(128, hidden=512)
-        self.patch = nn.Linear(dim, 4 * 4 * 4)
+        self.patch = nn.Linear(dim, 3 * 8 * 8 + 2 * 4 * 4)
 
 
 def keep_busy(images: Tensor, share: float, g: Generator) -> Tensor | None:
@@ -96,8 +97,10 @@ def losses(net: Vit, heads: Heads, v: Views, keep: Tensor | None, temperature: f
         for k, term in parts.items():
             terms.setdefault(k, []).append(term)
     out = {k: (a + b) / 2 for k, (a, b) in terms.items()}
-    target = torch.cat([v.clean * 2 - 1, v.mask[:, None] * 2 - 1], 1)
-    target = F.unfold(target, 4, stride=4).transpose(1, 2)  # [n, 64, 64]
+    core = F.interpolate(v.plan[:, 1:], size=v.mask.shape[1:]) * v.plan_weight[:, None, None, None]
+    core[v.family == FAMILIES.index("strokes")] = 0  # their plan is not in the frame of the picture
+    shape = F.unfold(torch.cat([v.mask[:, None], core], 1) * 2 - 1, 4, stride=4)
+    target = torch.cat([F.unfold(v.clean * 2 - 1, 8, stride=8), shape], 1).transpose(1, 2)  # [n, 64, 224]
     if keep is not None:
         target = target.gather(1, keep[..., None].expand(-1, -1, target.shape[2]))
     out["patch"] = F.smooth_l1_loss(heads.patch(patches), target)
@@ -186,7 +189,7 @@ class Trainer:
         self.seconds += time.monotonic() - start
         return {"loss": loss.item(), "norm": norm.item()} | {k: t.item() for k, t in terms.items()}
 
-    def save(self, out: Path, **card: object) -> None:
+    def save(self, out: Path) -> None:
         """Write `checkpoint.pt` and the exported weights, each by rename."""
         state = {
             "recipe": asdict(self.recipe),
