@@ -44,8 +44,10 @@ class Checkpoint:
     def load(self, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> int:
         """Restore the state in place and return the epochs done, 0 if there is no checkpoint.
 
-        Raises `StoreError` if the file is damaged or belongs to a learning with other options or data.
+        Raises `StoreError` if it is no file, is damaged or belongs to a learning with other options or data.
         """
+        if self.path.is_dir():
+            raise StoreError(f"the checkpoint {self.path} is a folder; give the path of a file")
         if not self.path.is_file():
             return 0
         try:
@@ -72,7 +74,5 @@ class Checkpoint:
         return int(metadata["epochs"])
 
     def remove(self) -> None:
-        """Delete the file, and its folder if that is empty."""
+        """Delete the file; its folder stays, it may have been there before."""
         self.path.unlink(missing_ok=True)
-        if self.path.parent.is_dir() and not any(self.path.parent.iterdir()):
-            self.path.parent.rmdir()

@@ -102,13 +102,17 @@ class StateCache:
     ) -> IO[bytes]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            kept = folder / f"states-{self._digest(split)[7:39]}.bin"
-            if keep and kept.is_file() and kept.stat().st_size == self.size * self._bytes:
-                return kept.open("rb", buffering=0)
             if not keep:
                 file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - close() does
-                self._write(file, batches)
+                try:
+                    self._write(file, batches)
+                except BaseException:
+                    file.close()
+                    raise
                 return file
+            kept = folder / f"states-{self._digest(split)[7:39]}.bin"
+            if kept.is_file() and kept.stat().st_size == self.size * self._bytes:
+                return kept.open("rb", buffering=0)
             descriptor, name = tempfile.mkstemp(dir=folder, suffix=".part")
             part = Path(name)
             try:

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from preforget.training.progress import track
+
+
+def test_items_pass_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track("abc", total=3, what="learning", unit="image", show=False)) == ["a", "b", "c"]
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_what_is_shown_goes_to_stderr_and_ends_at_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track([1, 2, 3], total=10, what="learning", unit="image", show=True, step=4)) == [1, 2, 3]
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "learning: 100%" in captured.err
+    assert "10/10" in captured.err
+    assert "image/s" in captured.err
+
+
+def test_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track([], total=0, what="learning", unit="image", show=True)) == []
+    assert capsys.readouterr().out == ""
+
+
+def test_items_are_asked_for_one_at_a_time() -> None:
+    asked = []
+
+    def items() -> object:
+        for item in range(3):
+            asked.append(item)
+            yield item
+
+    next(iter(track(items(), total=3, what="x", unit="y", show=True)))  # type: ignore[arg-type]
+    assert asked == [0]
