@@ -29,7 +29,8 @@ class PreForgettableClassifier:
 
     `backbone`: `builtin`, a checkpoint folder or a hub id; `engine`: `isolated` or `paper`; `image_size`: pixels,
     a multiple of the patch, None for the checkpoint's own; `keep`: the share of known inputs that is to be
-    answered, from which the abstention threshold follows; `device`, `dtype`: `auto` chooses; further options are
+    answered, from which the abstention threshold follows; `shortlist`: for large banks, let `predict` score only that
+    many promising classes of each image, 0 for all; `device`, `dtype`: `auto` chooses; further options are
     the engine's (`epochs`, `tokens_per_class`, ...). Raises `UsageError` and `BackboneError`.
 
     Once saved or loaded, the model stays bound to its folder: `forget`, `detach`, `attach` and `add` change both.
@@ -43,6 +44,7 @@ class PreForgettableClassifier:
         seed: int = 0,
         *,
         keep: float = 0.95,
+        shortlist: int = 0,
         device: str = "auto",
         dtype: str = "auto",
         revision: str | None = None,
@@ -52,7 +54,10 @@ class PreForgettableClassifier:
             raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(sorted(ENGINES))}")
         if not 0 < keep < 1:
             raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
+        if isinstance(shortlist, bool) or not isinstance(shortlist, int) or shortlist < 0:
+            raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {shortlist!r}")
         self.keep = float(keep)
+        self.shortlist = shortlist
         self.folder: ModelFolder | None = None
         kind = ENGINES[engine]
         config = kind.config_type.from_options({"seed": seed, **options})
@@ -174,7 +179,7 @@ class PreForgettableClassifier:
         answers = np.full(len(inputs), ABSTAIN, dtype=object)
         if not labels:
             return answers, np.zeros(len(inputs), dtype=np.float32)
-        scores = engine.scores(inputs, labels)
+        scores = engine.scores(inputs, labels, self.shortlist)
         sure = engine.log_confidence(scores) >= engine.threshold(self.keep, labels)
         answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
         return answers, engine.probabilities(scores).max(axis=1)

@@ -146,13 +146,23 @@ class Engine(ABC):
         """Destroy a record in memory and return its id and slot alone; raises `UnknownLabelError`."""
         return self.bank.erase(label)
 
-    def scores(self, inputs: Images, labels: Sequence[str] | None = None) -> Scores:
-        """Return `float32 [n, classes]`; columns follow `labels`, all attached classes by default."""
+    def score_shortlist(self, pixels: Tensor, labels: Sequence[str], size: int) -> Tensor:
+        """Return `float32 [batch, capacity]` with `-inf` for all but the `size` most promising of `labels`."""
+        raise UsageError(f"the {self.name} engine scores all classes together; it has no shortlist")
+
+    def scores(self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0) -> Scores:
+        """Return `float32 [n, classes]`; columns follow `labels`, all attached classes by default.
+
+        `shortlist`: score only that many classes of each image, the others are `-inf`; 0 scores all.
+        """
         labels = self.bank.attached if labels is None else labels
         columns = self.bank.slots(labels)
         out = np.empty((len(inputs), len(columns)), dtype=np.float32)
         for start, pixels in self.pixel_batches(inputs):
-            part = self.score_batch(pixels, labels)[:, columns].cpu().numpy()
+            if 0 < shortlist < len(labels):
+                part = self.score_shortlist(pixels, labels, shortlist)[:, columns].cpu().numpy()
+            else:
+                part = self.score_batch(pixels, labels)[:, columns].cpu().numpy()
             out[start : start + len(part)] = part
         return out
 
@@ -170,20 +180,20 @@ class Engine(ABC):
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
         """Write into each record of `labels` how sure the model is of the class's own validation images.
 
-        A record keeps `QUANTILES` quantiles of their log-confidence and their number, so that the threshold can
-        be formed anew from the live records alone whenever one of them goes.
+        A record keeps `QUANTILES` of them, evenly spread over their ranks, and their number, so that the threshold
+        can be formed anew from the live records alone whenever one of them goes.
         """
+        levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
         for label in labels:
             own = self.log_confidence(self.scores(validation.only(label).inputs))
+            kept = np.quantile(own, levels, method="inverted_cdf").astype(np.float32)
             record = self.bank[label]
             with torch.no_grad():
-                record.tensors["calibration"].copy_(
-                    torch.from_numpy(np.quantile(own, np.linspace(0, 1, QUANTILES)).astype(np.float32))
-                )
+                record.tensors["calibration"].copy_(torch.from_numpy(kept))
                 record.tensors["count"].fill_(len(own))
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return the log-confidence that a share `keep` of the validation images of `labels` reaches.
+        """Return the highest log-confidence that a share `keep` of the validation images of `labels` reaches.
 
         `labels` are the attached classes by default. Formed from their records alone; each class weighs as many
         images as it had; infinite where there is no class.
@@ -191,8 +201,9 @@ class Engine(ABC):
         records = [self.bank[label] for label in (self.bank.attached if labels is None else labels)]
         if not records:
             return float("inf")
-        values = np.concatenate([r.tensors["calibration"].cpu().numpy() for r in records]).astype(np.float64)
+        values = np.concatenate([r.tensors["calibration"].cpu().numpy() for r in records])
         weights = np.repeat([float(r.tensors["count"]) for r in records], QUANTILES)
         order = np.argsort(values, kind="stable")
-        below = (np.cumsum(weights[order]) - weights[order] / 2) / weights.sum()
-        return float(np.interp(1 - keep, below, values[order]))
+        passed = np.cumsum(weights[order]) / weights.sum()
+        place = np.searchsorted(passed, 1 - keep + 1e-9, side="right")
+        return float(values[order[min(place, len(order) - 1)]])

@@ -5,12 +5,13 @@ DESIGN of the isolated engine: with `h_l` the frozen states that enter block `l`
     z = p_c;  for every block l:  z = z + e_{c,l};  z = z + O_l Attention(Q_l LN z; K_l, V_l of [LN h_l; LN z]);
     z = z + MLP_l LN z;           score_c = sum_l w_{c,l} . mean_T LN z + b_c
 
-`B` images, `S` slots, `T` tokens, `D` width, `H` heads, `N` tokens of an image.
+`B` images, `S` slots, `T` tokens, `D` width, `H` heads, `N` tokens of an image. Weights are those of `S` slots, the
+same for all images, or have a first axis `B` where every image has its own choice of classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,9 @@ from torch import Tensor
 from preforget.backbones.block import Block
 
 Weights = Mapping[str, Tensor]
+Adapt = Callable[[Tensor, Tensor, Tensor], Tensor]
+LEVELLED = ("offsets", "row", "query_down", "query_up", "mlp_down", "mlp_up")
+"""Weights that a class has for each block: their axis after the slots counts the blocks."""
 
 
 def start(weights: Weights, batch: int, dtype: torch.dtype) -> Tensor:
@@ -26,17 +30,26 @@ def start(weights: Weights, batch: int, dtype: torch.dtype) -> Tensor:
     return weights["prompt"].to(dtype).expand(batch, *weights["prompt"].shape)
 
 
-def advance(block: Block, z: Tensor, level: int, weights: Weights, keys: Tensor, values: Tensor) -> Tensor:
-    """Take class tokens `z [B, S, T, D]` through one block, `level` blocks after the first.
+def at_level(weights: Weights, level: int) -> dict[str, Tensor]:
+    """Return the weights of `S` slots that belong to one block, `level` blocks after the first."""
+    return {name: tensor[:, level] for name, tensor in weights.items() if name in LEVELLED}
+
+
+def advance(
+    block: Block, z: Tensor, weights: Weights, keys: Tensor, values: Tensor, adapt: Adapt | None = None
+) -> Tensor:
+    """Take class tokens `z [B, S, T, D]` through one block, with the weights `at_level` of that block.
 
     `keys [B, H, D/H, N]` and `values [B, H, N, D/H]` are those of the image path in this block, see `side_by_side`.
+    `adapt(x, A, B)` applies each class's own adapters, `low_rank` by default.
     """
+    adapt = adapt or low_rank
     shape = z.shape
-    z = z + weights["offsets"][:, level].to(z.dtype)
+    z = z + weights["offsets"].to(z.dtype)
     x = block.norm1(z)
     q, k, v = F.linear(x, block.qkv_weight, block.qkv_bias).chunk(3, dim=-1)
     if "query_down" in weights:
-        q = q + low_rank(x, weights["query_down"][:, level], weights["query_up"][:, level])
+        q = q + adapt(x, weights["query_down"], weights["query_up"])
     q, k, v = (block.split_heads(t.flatten(1, 2)) for t in (q, k, v))
     attended = attend(q, k, v, keys, values, tokens=shape[2])
     z = z.flatten(1, 2) + F.linear(attended.transpose(1, 2).flatten(2), block.out_weight, block.out_bias)
@@ -44,7 +57,7 @@ def advance(block: Block, z: Tensor, level: int, weights: Weights, keys: Tensor,
     z = z + F.linear(F.gelu(F.linear(x, block.fc1_weight, block.fc1_bias)), block.fc2_weight, block.fc2_bias)
     z = z.view(shape)
     if "mlp_down" in weights:
-        z = z + low_rank(x.view(shape), weights["mlp_down"][:, level], weights["mlp_up"][:, level])
+        z = z + adapt(x.view(shape), weights["mlp_down"], weights["mlp_up"])
     return z
 
 
@@ -80,7 +93,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, tokens
 
 
 def read(z: Tensor, row: Tensor) -> Tensor:
-    """Return `w_{c,l} . mean_T LN z` as `float32 [B, S]` for `z [B, S, T, D]` and rows `[S, D]`.
+    """Return `w_{c,l} . mean_T LN z` as `float32 [B, S]` for `z [B, S, T, D]` and rows `[S, D]` or `[B, S, D]`.
 
     The norm has no weights of its own here: the row learns them.
     """

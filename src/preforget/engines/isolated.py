@@ -16,7 +16,7 @@ from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Split
 from preforget.data.digest import split_digest
-from preforget.engines import class_path
+from preforget.engines import class_path, shortlist
 from preforget.engines.base import Engine, EngineConfig, Scores, Session
 from preforget.engines.class_path import Weights
 from preforget.records import SLOT_BLOCK, ClassRecord
@@ -88,6 +88,8 @@ class IsolatedEngine(Engine):
             "offsets": (self.levels, c.tokens_per_class, dim),
             "row": (self.levels, dim),
             "bias": (),
+            "cheap_row": (dim,),
+            "cheap_bias": (),
         }
         if c.lora_rank:
             for place in ("query", "mlp"):
@@ -126,11 +128,17 @@ class IsolatedEngine(Engine):
                     continue
                 keys, values = class_path.side_by_side(keys, values)
                 for b in blocks:
-                    paths[b] = class_path.advance(block, paths[b], level, weights[b], keys, values)
-                    sums[b] = sums[b] + class_path.read(paths[b], weights[b]["row"][:, level])
+                    own = class_path.at_level(weights[b], level)
+                    paths[b] = class_path.advance(block, paths[b], own, keys, values)
+                    sums[b] = sums[b] + class_path.read(paths[b], own["row"])
             for b in blocks:
                 out[:, slots[b]] = sums[b]
         return out
+
+    def score_shortlist(self, pixels: Tensor, labels: Sequence[str], size: int) -> Tensor:
+        """Return `float32 [batch, capacity]`: scores of the `size` best classes by a cheap score, else `-inf`."""
+        with torch.no_grad():
+            return shortlist.score(self.encoder, self.config.first_block, self.bank, pixels, labels, size)
 
     def log_confidence(self, scores: Scores) -> Scores:
         """Return `log((1 - p) / p)` with `p` the probability of abstain: logsumexp of the scores."""
@@ -158,6 +166,9 @@ class IsolatedEngine(Engine):
             [self.name, c.as_dict(), self.encoder.identity.digest, columns, split_digest(train)]
         )
         checkpoint = self.checkpoint(session, digest)
+        known = [
+            self.bank.packed[n][self.bank.slots(columns[len(new) :])] for n in ("cheap_row", "cheap_bias")
+        ]
         at_once = max(1, ROWS_AT_ONCE // (len(new) * c.tokens_per_class))
         with StateCache(
             self.encoder,
@@ -171,10 +182,16 @@ class IsolatedEngine(Engine):
 
             def backward(indices: Tensor, _: torch.Generator) -> None:
                 for part in indices.split(at_once):
-                    scores = self._scores_of_states(weights, cache.get(part))
+                    states = cache.get(part)
+                    scores = self._scores_of_states(weights, states)
+                    cheap = shortlist.cheap_scores(
+                        states[:, -1, 0], weights["cheap_row"], weights["cheap_bias"]
+                    )
                     if fixed is not None:
                         scores = torch.cat([scores, fixed[part].to(scores.device)], dim=1)
+                        cheap = torch.cat([cheap, shortlist.cheap_scores(states[:, -1, 0], *known)], dim=1)
                     loss = answer_loss(scores, target[part]) + abstain_loss(scores, target[part])
+                    loss = loss + answer_loss(cheap, target[part])
                     torch.autograd.backward(loss * (len(part) / len(indices)))
 
             run(
@@ -200,8 +217,9 @@ class IsolatedEngine(Engine):
         for level, block in enumerate(self.encoder.blocks[self.config.first_block :]):
             with torch.no_grad():
                 keys, values = class_path.side_by_side(*block.key_value(states[:, level]))
-            z = class_path.advance(block, z, level, weights, keys, values)
-            total = total + class_path.read(z, weights["row"][:, level])
+            own = class_path.at_level(weights, level)
+            z = class_path.advance(block, z, own, keys, values)
+            total = total + class_path.read(z, own["row"])
         return total
 
     def _start(self, labels: Sequence[str]) -> dict[str, Tensor]:
