@@ -11,7 +11,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from preforget.backbones import Encoder
-from preforget.backbones.lora import Lora, forward_with_lora, generator_on, low_rank, read_with_lora, uniform
+from preforget.backbones.lora import (
+    Lora,
+    attend,
+    forward_with_lora,
+    generator_on,
+    low_rank,
+    read_with_lora,
+    uniform,
+)
 
 LORA = Lora()
 
@@ -116,6 +124,25 @@ def test_gradients_against_finite_differences(tiny_encoder: Encoder) -> None:
         return forward_with_lora(block, h, LORA, dict(zip(names, tensors, strict=True)), 0, rows=slice(0, 1))
 
     assert torch.autograd.gradcheck(output, tuple(adapters.values()), fast_mode=True)
+
+
+def test_gradients_of_bfloat16_attention_are_those_of_float32() -> None:
+    q, k, v = (torch.randn(2, 2, n, 16, generator=seeded(n)).bfloat16() for n in (5, 7, 8))
+    k, v = k[:, :, :5], v[:, :, :5]
+    mask = torch.zeros(2, 1, 1, 5, dtype=torch.bfloat16)
+    mask[0, ..., 1] = torch.finfo(torch.bfloat16).min
+    found, expected = (
+        torch.autograd.grad(attend(*tensors, to).float().square().sum(), tensors)
+        for tensors, to in (
+            ([t.clone().requires_grad_() for t in (q, k, v)], mask),
+            ([t.float().requires_grad_() for t in (q, k, v)], mask.float()),
+        )
+    )
+    for ours, reference in zip(found, expected, strict=True):
+        assert ours.dtype == torch.bfloat16
+        torch.testing.assert_close(ours.float(), reference, rtol=0.02, atol=0.02)
+    with torch.no_grad():
+        assert attend(q, k, v, mask).dtype == torch.bfloat16
 
 
 def test_generator_on_cpu_is_the_same_one() -> None:

@@ -95,7 +95,19 @@ def forward_with_lora(
     q = q + low_rank(own, query_down, query_up, lora, generator)
     v = v + low_rank(x, value_down, value_up, lora, generator)
     q, k, v = block.split_heads(q), block.split_heads(k), block.split_heads(v)
-    return block.finish(h[:, rows], F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+    return block.finish(h[:, rows], attend(q, k, v, mask))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention of `q [B, H, n, d]` over `k` and `v [B, H, N, d]`, in the number format of `q`.
+
+    On a CPU, gradients of bfloat16 attention take several times longer than those of float32, so it is done there.
+    """
+    dtype = q.dtype
+    if torch.is_grad_enabled() and q.device.type == "cpu" and dtype == torch.bfloat16:
+        q, k, v = q.float(), k.float(), v.float()
+        mask = None if mask is None else mask.float()
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).to(dtype)
 
 
 def read_with_lora(
