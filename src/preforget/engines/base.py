@@ -16,6 +16,7 @@ from torch import Tensor
 from preforget.backbones.encoder import Encoder
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
+from preforget.core.hashing import value_digest
 from preforget.data.dataset import Images, Split
 from preforget.data.images import read_batch
 from preforget.records import ClassRecord, PromptBank
@@ -47,12 +48,14 @@ class EngineConfig:
 
     @classmethod
     def from_options(cls, options: dict[str, Any]) -> EngineConfig:
-        """Build a configuration from keyword options; raises `UsageError` for one that the engine doesn't have."""
+        """Build a configuration from keyword options; raises `UsageError` for one that can't be used."""
         known = {field.name for field in fields(cls)}
         for name in options:
             if name not in known:
                 raise UsageError(f"unknown option {name!r}; this engine has: {', '.join(sorted(known))}")
-        return cls(**options)
+        config = cls(**options)
+        config.check_whole(seed=0)
+        return config
 
     def check_whole(self, **lowest: int) -> None:
         """Raise `UsageError` unless each named option is a whole number of at least the given value."""
@@ -174,8 +177,11 @@ class Engine(ABC):
             yield start, self.encoder.pixels(read_batch(inputs, range(start, stop), size))
 
     def checkpoint(self, session: Session, digest: str) -> Checkpoint | None:
-        """Return the session's checkpoint, if it has one."""
-        return Checkpoint(session.checkpoint, digest) if session.checkpoint else None
+        """Return the session's checkpoint, if it has one, tied to `digest` and to how the encoder sees images."""
+        if session.checkpoint is None:
+            return None
+        seen = [asdict(self.encoder.preprocessing), str(self.encoder.dtype)]
+        return Checkpoint(session.checkpoint, value_digest([digest, *seen]))
 
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
         """Write into each record of `labels` how sure the model is of the class's own validation images.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -163,7 +163,14 @@ class IsolatedEngine(Engine):
         c = self.config
         schedule = c.schedule(len(train))
         digest = value_digest(
-            [self.name, c.as_dict(), self.encoder.identity.digest, columns, split_digest(train)]
+            [
+                self.name,
+                c.as_dict(),
+                asdict(schedule),
+                self.encoder.identity.digest,
+                columns,
+                split_digest(train),
+            ]
         )
         checkpoint = self.checkpoint(session, digest)
         known = [
