@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -115,7 +116,8 @@ class Encoder:
     @torch.no_grad()
     def states(self, pixels: Tensor, blocks: slice) -> Tensor:
         """Return the hidden states that enter `blocks` (block `depth`: the output), `[batch, states, N, D]`."""
-        return torch.stack([h for h, _, _ in self.walk(pixels)][blocks], dim=1)
+        walked = islice(self.walk(pixels), blocks.start, blocks.stop)
+        return torch.stack([h for h, _, _ in walked], dim=1)
 
     def norm(self, h: Tensor) -> Tensor:
         """Return the final `LN(h)`, same shape."""

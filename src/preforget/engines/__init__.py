@@ -2,7 +2,8 @@
 
 from preforget.engines.base import Engine
 from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.paper import PaperEngine
 
-ENGINES: dict[str, type[Engine]] = {"isolated": IsolatedEngine}
+ENGINES: dict[str, type[Engine]] = {"isolated": IsolatedEngine, "paper": PaperEngine}
 
-__all__ = ["ENGINES", "Engine", "IsolatedEngine"]
+__all__ = ["ENGINES", "Engine", "IsolatedEngine", "PaperEngine"]

@@ -211,5 +211,5 @@ class Engine(ABC):
         weights = np.repeat([float(r.tensors["count"]) for r in records], QUANTILES)
         order = np.argsort(values, kind="stable")
         passed = np.cumsum(weights[order]) / weights.sum()
-        place = np.searchsorted(passed, 1 - keep + 1e-9, side="right")
+        place = int(np.searchsorted(passed, 1 - keep + 1e-9, side="right"))
         return float(values[order[min(place, len(order) - 1)]])
