@@ -1,0 +1,57 @@
+"""`preforget add MODEL LABEL DATA`: learn one more class; the others are not touched."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from preforget.cli.console import Console, Interrupted, note, printable
+from preforget.cli.learn import quality
+from preforget.cli.options import Commands, add_command, add_data, add_model, load_model, read_data
+from preforget.core.guarantee import Guarantee
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "add",
+        "learn one more class into a model",
+        "DATA holds images of the class and, to tell it from them, of classes that the model knows.",
+    )
+    add_model(parser)
+    parser.add_argument("label", metavar="LABEL", help="class to learn, as DATA names it")
+    add_data(parser)
+    parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Learn the class and measure on test images of all classes that the model then knows."""
+    model = load_model(args)
+    data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
+    if model.engine.guarantee is Guarantee.BEHAVIOURAL:
+        note(
+            "the adapter that all classes share stays as it is; "
+            "the class is learned by its prompt, head row and bias alone"
+        )
+    start = time.perf_counter()
+    try:
+        model.add(args.label, data.train, validation=data.validation, cache_dir=args.cache_dir, progress=True)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; the model is as it was") from None
+    seconds = time.perf_counter() - start
+    console.line(
+        f"added {printable(args.label)} in {seconds:.1f} s; {len(model.classes_)} classes answer now"
+    )
+    figures = quality(model, data.test.only(model.classes_), console)
+    console.result(
+        {
+            "model": str(args.model),
+            "added": args.label,
+            "classes": model.classes_,
+            "learn_seconds": seconds,
+            **figures,
+        }
+    )
+    return 0

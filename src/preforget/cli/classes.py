@@ -1,0 +1,45 @@
+"""`preforget classes MODEL`: what a model knows, read from its folder alone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from preforget.cli.console import Console, printable
+from preforget.cli.options import Commands, add_command
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "classes",
+        "list the classes of a model, their state and the guarantee of forgetting",
+        "The backbone is not needed.",
+    )
+    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Print one line per class: label, live or detached, guarantee."""
+    from preforget.core.guarantee import Guarantee
+    from preforget.store import ModelFolder
+
+    folder = ModelFolder.open(args.model.expanduser())
+    guarantee, detached = folder.manifest.guarantee, set(folder.manifest.detached)
+    records = sorted(folder.records(), key=lambda record: record.label)
+    state = {record.label: "detached" if record.id in detached else "live" for record in records}
+    width = max((len(printable(label)) for label in state), default=0)
+    for label, word in state.items():
+        console.line(f"{printable(label):{width}}  {word:8}  {guarantee}")
+    console.result(
+        {
+            "model": str(args.model),
+            "engine": folder.manifest.engine,
+            "guarantee": guarantee,
+            "meaning": Guarantee(guarantee).meaning,
+            "classes": [{"label": label, "state": word} for label, word in state.items()],
+        }
+    )
+    return 0

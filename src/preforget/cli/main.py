@@ -1,0 +1,75 @@
+"""`preforget`: reads the arguments, runs one command, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import sys
+from collections.abc import Sequence
+
+from preforget import __version__
+from preforget.cli import add, attach, classes, demo, detach, forget, learn, predict
+from preforget.cli.console import Console, note
+from preforget.core.errors import PreforgetError
+
+COMMANDS = (demo, learn, predict, classes, forget, detach, attach, add)
+INTERRUPTED = 130
+EPILOG = """\
+examples:
+  preforget demo
+  preforget learn digits --out model
+  preforget forget model 3
+  preforget predict model image.png
+
+exit codes: 0 done, 1 failure, 2 usage, 3 verification failed, 4 audit threshold missed,
+5 class not found or already forgotten, 130 interrupted
+"""
+MACHINE_FAULTS = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE")
+    if hasattr(errno, name)
+)
+"""Faults of disk and rights, which the user can mend; any other `OSError` is our mistake and keeps its traceback."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; imports nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="preforget",
+        description="Image classifiers that can forget a class at once.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"preforget {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said why
+        return stop.code if isinstance(stop.code, int) else 2
+    stdout = sys.stdout
+    try:
+        # libraries that print must not get between our data
+        with contextlib.redirect_stdout(sys.stderr):
+            code: int = args.run(args, Console(stdout, args.json))
+            return code
+    except PreforgetError as error:
+        message, code = str(error), error.exit_code
+    except KeyboardInterrupt as stop:
+        message, code = str(stop) or "interrupted", INTERRUPTED
+    except OSError as error:
+        if error.errno not in MACHINE_FAULTS:
+            raise
+        message, code = f"{error.filename or 'a file'}: {error.strerror}", 1
+    # only here, since a progress line is closed when the traceback is let go
+    if message:
+        note(f"preforget: {message}")
+    return code

@@ -1,0 +1,83 @@
+"""Arguments that several commands share, and the model that they name."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from preforget.classifier import PreForgettableClassifier
+    from preforget.data import Dataset
+
+Commands = argparse._SubParsersAction
+"""Where a command enters itself; argparse has no public name for it."""
+
+DATA_HELP = "name of a data set (digits, bloodmnist, ...), folder of images, or .npz file"
+
+
+def add_command(
+    commands: Commands[argparse.ArgumentParser], name: str, summary: str, details: str = ""
+) -> argparse.ArgumentParser:
+    """Enter a command that prints data and return its parser."""
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {details}", allow_abbrev=False
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    return parser
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add MODEL and what is needed to load it."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    parser.add_argument(
+        "--backbone", metavar="PATH", help="where the model's checkpoint lies now, if it was moved"
+    )
+    add_machine(parser)
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add where and in which number format to compute."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:<n> or mps (default: auto)")
+    parser.add_argument("--dtype", help="auto, float32 or bfloat16")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add DATA and where it comes from."""
+    parser.add_argument("data", metavar="DATA", help=DATA_HELP)
+    parser.add_argument(
+        "--size", type=int, default=28, help="pixels of a published set: 28, 64, 128 or 224 (default: 28)"
+    )
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where downloads are kept")
+    parser.add_argument("--no-download", action="store_true", help="use only what is there already")
+    parser.add_argument(
+        "--cache-dir",
+        metavar="DIR",
+        type=Path,
+        help="keep hidden states in a file there, not in memory; it derives from the data and is removed at the end",
+    )
+
+
+def read_data(args: argparse.Namespace, seed: int) -> Dataset:
+    """Load DATA; `seed` makes splits where it has none."""
+    from preforget.data import load_data
+
+    return load_data(
+        args.data, size=args.size, seed=seed, data_dir=args.data_dir, download=not args.no_download
+    )
+
+
+def load_model(args: argparse.Namespace) -> PreForgettableClassifier:
+    """Load MODEL and bind to it."""
+    from preforget.classifier import PreForgettableClassifier
+
+    return PreForgettableClassifier.from_pretrained(
+        args.model, backbone=args.backbone, device=args.device, dtype=args.dtype
+    )
+
+
+def check_labels(model: PreForgettableClassifier, labels: list[str]) -> list[str]:
+    """Return the labels, each once, in order; raises `UnknownLabelError` if the model lacks one."""
+    for label in labels:
+        _ = model.engine.bank[label]
+    return list(dict.fromkeys(labels))

@@ -1,0 +1,95 @@
+"""`preforget predict MODEL FILE...`: one line per image."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from preforget.cli.console import Console, printable
+from preforget.cli.options import Commands, add_command, add_model, load_model
+from preforget.core.abstain import ABSTAIN
+from preforget.core.errors import DataError
+
+AT_ONCE = 128
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "predict",
+        "answer images, or abstain",
+        "Prints path, answer or 'abstain', and the probability of the best class, divided by tabs.",
+    )
+    add_model(parser)
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", type=Path, help="image, or a folder: all images in it"
+    )
+    parser.add_argument(
+        "--without",
+        metavar="LABEL",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="classes to leave out of this request alone",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Read the paths, load the model, answer."""
+    from preforget.data import as_inputs
+
+    files = as_inputs([file for given in args.files for file in image_files(given)])
+    model = load_model(args)
+    from preforget.training.progress import track
+
+    found: list[tuple[Path, Any, float]] = []
+    starts = range(0, len(files), AT_ONCE)
+    many = len(files) > AT_ONCE
+    for start in track(starts, total=len(files), what="answering", unit="image", show=many, step=AT_ONCE):
+        part = files[start : start + AT_ONCE]
+        answers, probabilities = model.predict_with_confidence(part, without=args.without)
+        found += zip(part, answers, map(float, probabilities), strict=True)
+    for path, answer, probability in found:
+        shown = "abstain" if answer is ABSTAIN else printable(answer)
+        console.line(f"{printable(str(path))}\t{shown}\t{probability:.4f}")
+    console.result(
+        {
+            "model": str(args.model),
+            "without": args.without,
+            "predictions": [
+                {
+                    "path": str(path),
+                    "answer": None if answer is ABSTAIN else answer,
+                    "abstained": answer is ABSTAIN,
+                    "probability": probability,
+                }
+                for path, answer, probability in found
+            ],
+        }
+    )
+    return 0
+
+
+def image_files(given: Path) -> list[Path]:
+    """Return `given` itself, or the images at any depth of a folder, sorted, without hidden ones.
+
+    Raises `DataError` for a folder without images.
+    """
+    from preforget.data.images import EXTENSIONS
+
+    path = given.expanduser()
+    if not path.is_dir():
+        return [path]
+    images = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() in EXTENSIONS
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not images:
+        raise DataError(f"{path}: no image in this folder")
+    return images

@@ -1,0 +1,76 @@
+"""Forget one class of a model and measure what went and what stayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.data import Split
+from preforget.demo.look import Look, look
+from preforget.engines.base import Scores
+from preforget.erasure import Erasure
+
+
+@dataclass(frozen=True, eq=False)
+class Forgetting:
+    """One class forgotten: its erasure, the look at the test images before and after, and the answers after.
+
+    Accuracies are those of the best guess, abstention left aside; abstention is counted on its own.
+    """
+
+    label: str
+    erasure: Erasure
+    before: Look
+    after: Look
+    answered: int
+    """How many test images, of any class, `predict` answers with the label after all."""
+
+    def figures(self) -> dict[str, Any]:
+        """Return all measures as plain values; shares are between 0 and 1, times milliseconds."""
+        forgotten = self.before.truth == self.label
+        # what was forgotten earlier is neither known nor just forgotten
+        retained = np.isin(self.before.truth.astype(str), self.after.classes)
+        return {
+            "label": self.label,
+            "forget_ms": self.erasure.memory_ms,
+            "forget_disk_ms": self.erasure.disk_ms,
+            "bytes_removed": self.erasure.bytes_removed,
+            "accuracy_retained_before": self.before.accuracy(retained),
+            "accuracy_retained_after": self.after.accuracy(retained),
+            "retained_scores_identical": same_scores(self.before, self.after),
+            "forgotten_answered": self.answered,
+            "forgotten_abstained": float(self.after.abstained[forgotten].mean()),
+            "retained_abstained": float(self.after.abstained[retained].mean()),
+            "auroc": auroc(self.after.confidence[retained], self.after.confidence[forgotten]),
+        }
+
+
+def forget_and_measure(
+    model: PreForgettableClassifier, label: str, test: Split, before: Look, reason: str
+) -> Forgetting:
+    """Forget `label`; `before` is a look at the same test images in the same order."""
+    erasure = model.forget(label, reason)
+    answered = int((model.predict(test.inputs) == label).sum())
+    return Forgetting(label, erasure, before, look(model, test), answered)
+
+
+def same_scores(one: Look, other: Look) -> bool:
+    """Tell whether the scores of all classes that both know are the same bits."""
+    shared = sorted(set(one.classes) & set(other.classes))
+    return _columns(one, shared).tobytes() == _columns(other, shared).tobytes()
+
+
+def auroc(known: Scores, unknown: Scores) -> float:
+    """Return the probability that a known image is more confident than an unknown one, ties half."""
+    from sklearn.metrics import roc_auc_score
+
+    is_known = np.repeat([1, 0], [len(known), len(unknown)])
+    return float(roc_auc_score(is_known, np.concatenate([known, unknown])))
+
+
+def _columns(seen: Look, labels: Sequence[str]) -> Scores:
+    return np.ascontiguousarray(seen.scores[:, [seen.classes.index(label) for label in labels]])

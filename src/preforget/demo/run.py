@@ -1,0 +1,152 @@
+"""The demo: learn ten digits, forget one, learn it again, forget two more; measured at every step."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import StoreError
+from preforget.core.files import write_atomic
+from preforget.data import load_data
+from preforget.demo.forgetting import forget_and_measure, same_scores
+from preforget.demo.look import look
+from preforget.demo.picture import draw
+from preforget.demo.story import Story
+from preforget.records.bank import unknown_label
+
+EPOCHS = 20
+BATCH_SIZE = 32
+NEXT_TO_FORGET = ("7", "1", "4")
+"""The first two of these that were not forgotten before go at the end."""
+
+REASON = "demo"
+
+
+def run(
+    out: Path,
+    *,
+    say: Callable[[str], None],
+    start: float,
+    forget: str = "3",
+    seed: int = 0,
+    backbone: str = "builtin",
+    image_size: int | None = None,
+    epochs: int | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> dict[str, Any]:
+    """Run the demo, `say` each line of its story, write model, picture and `demo.json` to `out`; return all figures.
+
+    `start` is when the command began, on the clock of `time.perf_counter`. Raises `UnknownLabelError` for a digit
+    that isn't one, `StoreError` if `out` can't be written.
+    """
+    data = load_data("digits", seed=seed)
+    if forget not in data.classes:
+        raise unknown_label(forget, data.classes)
+    place = free_place(out)
+    options: dict[str, Any] = {"epochs": EPOCHS if epochs is None else epochs, "batch_size": BATCH_SIZE}
+    model = PreForgettableClassifier(
+        backbone, image_size=image_size, seed=seed, device=device, dtype=dtype, **options
+    )
+    story = Story(say)
+    story.opening(data, model.keep)
+
+    began = time.perf_counter()
+    model.fit(data.train, validation=data.validation, progress=True)
+    learn_seconds = time.perf_counter() - began
+    model.save_pretrained(place)
+    first = look(model, data.test)
+    story.learned(first, len(data.train), learn_seconds)
+
+    gone = forget_and_measure(model, forget, data.test, first, REASON)
+    story.forgotten(gone)
+
+    began = time.perf_counter()
+    model.add(forget, data.train, validation=data.validation, progress=True)
+    add_seconds = time.perf_counter() - began
+    again = look(model, data.test)
+    untouched = same_scores(gone.after, again)
+    story.added(forget, again, add_seconds, untouched)
+
+    steps, last = [], again
+    for label in [digit for digit in NEXT_TO_FORGET if digit != forget][:2]:
+        steps.append(forget_and_measure(model, label, data.test, last, REASON))
+        story.forgotten(steps[-1])
+        last = steps[-1].after
+
+    reloaded = look(PreForgettableClassifier.from_pretrained(place, device=device), data.test)
+    picture = draw(gone, out / "demo.png")
+    figures = gone.figures()
+    result: dict[str, Any] = {
+        "accuracy_before": first.accuracy(),
+        "forgotten": figures.pop("label"),
+        **figures,
+        "accuracy_after_adding_back": again.accuracy(),
+        "scores_identical_after_adding_back": untouched,
+        "sequence": [step.figures() for step in steps],
+        "classes": model.classes_,
+        "reloaded_scores_identical": reloaded.scores.tobytes() == last.scores.tobytes(),
+        "learn_seconds": learn_seconds,
+        "add_seconds": add_seconds,
+        "seconds": time.perf_counter() - start,
+        "peak_memory_mb": peak_memory_mb(),
+        "test_images": len(data.test),
+        "keep": model.keep,
+        "engine": model.engine.name,
+        "guarantee": model.engine.guarantee.value,
+        "backbone": model.engine.encoder.identity.id,
+        "options": model.engine.config.as_dict(),
+        "model": str(place),
+        "picture": str(picture) if picture else None,
+    }
+    _write(out / "demo.json", result)
+    story.ending(result, out / "demo.json")
+    return result
+
+
+def is_proven(result: dict[str, Any]) -> bool:
+    """Tell whether nothing was answered that is forgotten, and no other score moved by a bit, at any step."""
+    steps = [result, *result["sequence"]]
+    return (
+        result["reloaded_scores_identical"]
+        and result["scores_identical_after_adding_back"]
+        and all(step["retained_scores_identical"] and step["forgotten_answered"] == 0 for step in steps)
+    )
+
+
+def free_place(out: Path) -> Path:
+    """Make `out` and return where the model goes: `model`, or `model-2` and so on beside those of earlier runs.
+
+    Raises `StoreError` if `out` can't be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{out} can't be made: {error.strerror}; choose another with --out") from error
+    number, place = 1, out / "model"
+    while place.exists() or place.is_symlink():
+        number += 1
+        place = out / f"model-{number}"
+    return place
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    try:
+        write_atomic(path, json.dumps(result, indent=2, allow_nan=False).encode() + b"\n")
+    except OSError as error:
+        raise StoreError(f"{path} can't be written: {error.strerror}") from error
+
+
+def peak_memory_mb() -> float | None:
+    """Return the largest resident size of this process in MB (10^6 bytes), None on Windows."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
