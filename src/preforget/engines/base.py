@@ -31,7 +31,8 @@ class Session:
     """How a learning runs on this machine; nothing here changes what is learned.
 
     `cache_dir`: keep hidden states in a file there instead of memory; `keep_cache`: leave that file for the next
-    learning; `checkpoint`: the file of an unfinished learning; `show`: progress on stderr.
+    learning; `checkpoint`: the file of an unfinished learning, which whoever asked for it removes in the end;
+    `show`: progress on stderr.
     """
 
     cache_dir: Path | None = None

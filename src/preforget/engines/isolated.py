@@ -20,7 +20,6 @@ from preforget.engines import class_path, shortlist
 from preforget.engines.base import Engine, EngineConfig, Scores, Session
 from preforget.engines.class_path import Weights
 from preforget.records import SLOT_BLOCK, ClassRecord
-from preforget.training.checkpoint import Checkpoint
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
@@ -101,20 +100,16 @@ class IsolatedEngine(Engine):
     def learn(self, train: Split, validation: Split, session: Session) -> None:
         """Learn a record for every class of `train` from one forward pass per image for both loss terms."""
         labels = sorted(set(train.labels))
-        checkpoint = self._learn(labels, labels, train, None, session)
+        self._learn(labels, labels, train, None, session)
         self.calibrate(labels, validation)
-        if checkpoint:
-            checkpoint.remove()
 
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
         """Learn the record of one more class; other records only give their scores and are not written."""
         others = [known for known in self.bank.attached if known in set(train.labels)]
         train = train.only([label, *others])
         fixed = torch.from_numpy(self.scores(train.inputs, others))
-        checkpoint = self._learn([label], [label, *others], train, fixed, session)
+        self._learn([label], [label, *others], train, fixed, session)
         self.calibrate([label], validation)
-        if checkpoint:
-            checkpoint.remove()
 
     def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
         """Return `float32 [batch, capacity]`, whatever `labels`; slot blocks one by one, so shapes never change."""
@@ -161,8 +156,7 @@ class IsolatedEngine(Engine):
 
     def _learn(
         self, new: list[str], columns: list[str], train: Split, fixed: Tensor | None, session: Session
-    ) -> Checkpoint | None:
-        """Learn records of `new` and return the checkpoint, which is to go once the records are calibrated."""
+    ) -> None:
         weights = self._start(new)
         place = {label: column for column, label in enumerate(columns)}
         target = torch.tensor([place[label] for label in train.labels], device=self.encoder.device)
@@ -220,7 +214,6 @@ class IsolatedEngine(Engine):
         unset = {n: torch.zeros(s) for n, s in self.record_shapes().items() if n not in weights}
         for i, label in enumerate(new):
             self.bank.insert(ClassRecord(label, {n: w.detach()[i] for n, w in weights.items()} | unset))
-        return checkpoint
 
     def _scores_of_states(self, weights: Weights, states: Tensor) -> Tensor:
         """Score cached states `[batch, levels, N, D]` with gradients to `weights`; `float32 [batch, classes]`."""

@@ -209,8 +209,6 @@ class PaperEngine(Engine):
                 checkpoint=checkpoint,
                 show=session.show,
             )
-        if checkpoint:
-            checkpoint.remove()
 
     def _loss(
         self,
