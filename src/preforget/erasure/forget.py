@@ -1,4 +1,4 @@
-"""Destroy the record of one class: on disk first, so that a failure there leaves everything as it was."""
+"""Destroy the record of one class: on disk first, so that it can't come back from there once memory is clean."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from preforget.core.errors import StoreError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
 from preforget.store import ModelFolder
@@ -41,14 +42,20 @@ def forget_class(
 ) -> Erasure:
     """Erase a class from its model folder, if there is one, and from memory.
 
-    Raises `UnknownLabelError` for a label the model doesn't hold, `StoreError` if the folder can't be changed;
-    nothing is forgotten then.
+    Raises `UnknownLabelError` for a label the model doesn't hold, `StoreError` if the folder can't be changed:
+    nothing is forgotten then, unless the erasure on disk had begun. In that case the class is gone from memory too,
+    and opening the folder ends what has begun.
     """
     record_id = engine.bank[label].id
     removed, disk_ms = 0, None
     if folder is not None:
         start = time.perf_counter()
-        removed = folder.erase(record_id)
+        try:
+            removed = folder.erase(record_id)
+        except StoreError:
+            if record_id not in folder.manifest.records:
+                engine.forget(label)
+            raise
         disk_ms = (time.perf_counter() - start) * 1e3
     start = time.perf_counter()
     engine.forget(label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import tempfile
@@ -28,7 +29,7 @@ class ModelFolder:
     """
 
     def __init__(self, path: Path, manifest: Manifest) -> None:
-        self.path = path
+        self.path = path.absolute()  # still the same folder when the process walks elsewhere
         self.manifest = manifest
 
     @classmethod
@@ -86,13 +87,19 @@ class ModelFolder:
         return tensors_from_bytes(self._read(self.path / SHARED, self.manifest.shared, SHARED), SHARED)
 
     def add(self, record: ClassRecord) -> None:
-        """Add the file of a new record, then name it in the manifest."""
-        path = record_path(self.path, record.id)
+        """Add the file of a new record, then name it in the manifest.
+
+        The manifest first says that the file is to be erased; whoever opens the folder after a crash does so.
+        """
+        begun = [*self.manifest.erasing, record.id]
         try:
-            digest = _write(path, record_to_bytes(record))
-            self._update(records={**self.manifest.records, record.id: digest})
+            self._update(erasing=begun)
+            digest = _write(record_path(self.path, record.id), record_to_bytes(record))
+            live = {**self.manifest.records, record.id: digest}
+            self._update(records=live, erasing=[i for i in begun if i != record.id])
         except BaseException as error:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(StoreError):
+                self.finish_erasing()
             if isinstance(error, OSError):
                 raise _cannot_write(self.path, error) from error
             raise
@@ -137,6 +144,8 @@ class ModelFolder:
             raise _cannot_write(self.path, error) from error
 
     def _update(self, **changes: object) -> None:
+        if Manifest.read(self.path).generation != self.manifest.generation:
+            raise StoreError("another process has changed it; load the model again")
         changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)  # type: ignore[arg-type]
         changed.write(self.path)
         self.manifest = changed

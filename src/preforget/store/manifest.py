@@ -60,7 +60,9 @@ class Manifest:
         return cls(**_checked(values, path))
 
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
+_Types = dict[str, type | tuple[type, ...]]
+
+_TYPES: _Types = {
     "engine": str,
     "guarantee": str,
     "options": dict,
@@ -74,16 +76,34 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "version": str,
     "format": int,
 }
+_BACKBONE: _Types = {
+    "id": str,
+    "revision": (str, type(None)),
+    "architecture": str,
+    "digest": str,
+    "image_size": int,
+    "mean": list,
+    "std": list,
+    "dtype": str,
+}
 
 
 def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
-    if set(values) != set(_TYPES):
-        odd = sorted(set(values) ^ set(_TYPES))
-        raise StoreError(f"{path} is damaged: missing or unknown entries {odd}")
-    for name, kind in _TYPES.items():
-        if not isinstance(values[name], kind):
-            raise StoreError(f"{path} is damaged: {name} has the wrong type")
-    ids = [*values["records"], *values["detached"], *values["erasing"]]
+    _check_types(values, _TYPES, path)
+    _check_types(values["backbone"], _BACKBONE, path)
+    records, detached, erasing = values["records"], values["detached"], values["erasing"]
+    ids = [*records, *detached, *erasing]
     if not all(isinstance(i, str) and len(i) == 32 and set(i) <= set("0123456789abcdef") for i in ids):
         raise StoreError(f"{path} is damaged: a record id is not 32 hex digits")
+    if not set(detached) <= set(records) or set(erasing) & set(records):
+        raise StoreError(f"{path} is damaged: a record is both live and not")
     return values
+
+
+def _check_types(values: dict[str, Any], types: _Types, path: Path) -> None:
+    if set(values) != set(types):
+        odd = sorted(set(values) ^ set(types))
+        raise StoreError(f"{path} is damaged: missing or unknown entries {odd}")
+    for name, kind in types.items():
+        if isinstance(values[name], bool) or not isinstance(values[name], kind):
+            raise StoreError(f"{path} is damaged: {name} has the wrong type")

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from preforget.backbones import Encoder
+from preforget.core.errors import StoreError, UnknownLabelError
+from preforget.core.guarantee import Guarantee
+from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
+from preforget.erasure import forget_class
+from preforget.records import ClassRecord
+from preforget.store import Manifest, ModelFolder
+from preforget.store.folder import record_path
+
+LABELS = ["Ada", "Grace", "Mary"]
+BACKBONE = {
+    **{"id": "x", "revision": None, "architecture": "vit", "digest": "sha256:0", "image_size": 32},
+    **{"mean": [0, 0, 0], "std": [1, 1, 1], "dtype": "float32"},
+}
+
+
+@pytest.fixture
+def engine(tiny_encoder: Encoder) -> IsolatedEngine:
+    engine = IsolatedEngine(tiny_encoder, IsolatedConfig())
+    for number, label in enumerate(LABELS):
+        generator = torch.Generator().manual_seed(number)
+        tensors = {n: torch.rand(s, generator=generator) + 0.1 for n, s in engine.record_shapes().items()}
+        engine.bank.insert(ClassRecord(label, tensors))
+    return engine
+
+
+@pytest.fixture
+def folder(engine: IsolatedEngine, tmp_path: Path) -> ModelFolder:
+    records = [engine.bank[label] for label in LABELS]
+    return ModelFolder.create(
+        tmp_path / "m", Manifest("isolated", "parametric", {}, BACKBONE, 0.9), records, {}
+    )
+
+
+def test_in_memory(engine: IsolatedEngine) -> None:
+    record = engine.bank["Grace"]
+    erasure = forget_class(engine, None, "Grace", "request 7")
+    assert engine.bank.labels == ["Ada", "Mary"]
+    assert all(not tensor.any() for tensor in record.tensors.values())
+    assert (erasure.record, erasure.reason, erasure.classes_left) == (record.id, "request 7", 2)
+    assert erasure.guarantee is Guarantee.PARAMETRIC
+    assert (erasure.disk_ms, erasure.bytes_removed, erasure.generation) == (None, 0, None)
+    assert 0 < erasure.memory_ms < 1000
+
+
+def test_on_disk_too(engine: IsolatedEngine, folder: ModelFolder) -> None:
+    record = engine.bank["Grace"].id
+    size = record_path(folder.path, record).stat().st_size
+    erasure = forget_class(engine, folder, "Grace")
+    assert erasure.bytes_removed == size
+    assert erasure.disk_ms is not None
+    assert erasure.generation == folder.manifest.generation == Manifest.read(folder.path).generation
+    assert not record_path(folder.path, record).exists()
+
+
+def test_what_is_reported_is_plain_and_names_nobody(engine: IsolatedEngine) -> None:
+    plain = forget_class(engine, None, "Grace").as_dict()
+    text = json.dumps(plain)
+    assert "Grace" not in text
+    assert plain["guarantee"] == "parametric"
+    assert plain["meaning"] == Guarantee.PARAMETRIC.meaning
+    when = datetime.fromisoformat(plain["time"])
+    assert plain["time"].endswith("Z")
+    assert abs(datetime.now(UTC) - when) < timedelta(minutes=5)
+
+
+def test_an_unknown_label_changes_nothing(engine: IsolatedEngine, folder: ModelFolder) -> None:
+    forget_class(engine, folder, "Grace")
+    before = folder.manifest
+    for label in ("Grace", "grace", ""):
+        with pytest.raises(UnknownLabelError):
+            forget_class(engine, folder, label)
+    assert Manifest.read(folder.path) == before
+    assert engine.bank.labels == ["Ada", "Mary"]
+
+
+def test_nothing_is_forgotten_where_the_folder_can_not_be_changed(
+    engine: IsolatedEngine, folder: ModelFolder
+) -> None:
+    scores = engine.scores(np.zeros((1, 32, 32), dtype=np.uint8))
+    aside = folder.path.rename(folder.path.with_name("aside"))
+    with pytest.raises(StoreError):
+        forget_class(engine, folder, "Grace")
+    assert np.array_equal(engine.scores(np.zeros((1, 32, 32), dtype=np.uint8)), scores)
+    aside.rename(folder.path)
+    forget_class(engine, folder, "Grace")
+    assert len(folder.records()) == 2
+
+
+def test_what_has_begun_on_disk_is_not_answered_from_memory(
+    engine: IsolatedEngine, folder: ModelFolder
+) -> None:
+    path = record_path(folder.path, engine.bank["Grace"].id)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StoreError, match="has begun but can't be ended"):
+        forget_class(engine, folder, "Grace")
+    assert engine.bank.labels == ["Ada", "Mary"]
+    path.rmdir()
+    assert sorted(record.label for record in ModelFolder.open(folder.path).records()) == ["Ada", "Mary"]
+
+
+def test_in_memory_it_takes_well_under_a_millisecond(engine: IsolatedEngine) -> None:
+    assert min(forget_class(engine, None, label).memory_ms for label in LABELS) < 1

@@ -1,0 +1,62 @@
+"""Model folders of random records, and a search for what must be gone in every byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from preforget.records import ClassRecord
+from preforget.store import Manifest, ModelFolder
+
+MakeFolder = Callable[..., ModelFolder]
+
+
+def manifest() -> Manifest:
+    backbone = {
+        "id": "somewhere/vit",
+        "revision": None,
+        "architecture": "vit",
+        "digest": "sha256:0",
+        "image_size": 32,
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "dtype": "float32",
+    }
+    return Manifest("isolated", "parametric", {"seed": 0}, backbone, 0.95, version="0.1.0")
+
+
+def make_record(label: str, slot: int = 0, size: int = 40) -> ClassRecord:
+    tensors = {"prompt": torch.rand(2, size) + 0.5, "row": torch.rand(size) + 0.5, "bias": torch.rand(())}
+    return ClassRecord(label, tensors, slot)
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> MakeFolder:
+    """Return what makes a folder with records of the given labels, and with shared tensors where asked for."""
+
+    def make(*labels: str, shared: bool = False, size: int = 40) -> ModelFolder:
+        records = [make_record(label, slot, size) for slot, label in enumerate(labels)]
+        tensors = {"adapter": torch.rand(3, 4)} if shared else {}
+        return ModelFolder.create(tmp_path / "model", manifest(), records, tensors)
+
+    return make
+
+
+def traces(folder: Path, record: ClassRecord) -> list[str]:
+    """Return where, in any file under a folder, the label or 32 bytes in a row of a tensor of a record are found."""
+    needles = {"label": record.label.encode()}
+    for name, tensor in record.tensors.items():
+        content = tensor.contiguous().numpy().tobytes()
+        needles |= {
+            f"{name}[{start}:]": content[start : start + 32]
+            for start in range(0, max(1, len(content) - 31), 4)
+        }
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            haystack = path.name.encode() + b"\0" + path.read_bytes()
+            found += [f"{what} in {path.name}" for what, needle in needles.items() if needle in haystack]
+    return found

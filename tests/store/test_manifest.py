@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preforget.core.errors import StoreError
+from preforget.store.manifest import NAME, Manifest
+
+from .conftest import manifest
+
+ID, OTHER = "0" * 32, "f" * 32
+
+
+def written(folder: Path, **changes: Any) -> dict[str, Any]:
+    replace(manifest(), **changes).write(folder)
+    values: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    return values
+
+
+def rewritten(folder: Path, values: Any) -> None:
+    (folder / NAME).write_text(json.dumps(values), encoding="utf-8")
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    whole = replace(
+        manifest(), records={ID: "sha256:1"}, detached=[ID], erasing=[OTHER], shared="sha256:2", generation=9
+    )
+    whole.write(tmp_path)
+    assert Manifest.read(tmp_path) == whole
+
+
+def test_it_is_readable_json_that_ends_in_a_line(tmp_path: Path) -> None:
+    manifest().write(tmp_path)
+    text = (tmp_path / NAME).read_text(encoding="utf-8")
+    assert text.endswith("}\n")
+    assert json.loads(text) == asdict(manifest())
+
+
+def test_no_folder_and_no_manifest(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="does not exist; make a model with: preforget learn"):
+        Manifest.read(tmp_path / "nowhere")
+    with pytest.raises(StoreError, match=r"is not a model folder: it has no preforget\.json"):
+        Manifest.read(tmp_path)
+
+
+def test_a_folder_in_the_manifest_s_place(tmp_path: Path) -> None:
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(StoreError, match="can't be read"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_json(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(StoreError, match="can't be read"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("values", [[], 1, None, {}, {"format": 2}, {"format": "1"}])
+def test_another_format(tmp_path: Path, values: Any) -> None:
+    rewritten(tmp_path, values)
+    with pytest.raises(StoreError, match=r"has format .*, this version of preforget reads format 1"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in asdict(manifest()) if name != "format"])
+def test_a_missing_entry(tmp_path: Path, name: str) -> None:
+    values = written(tmp_path)
+    del values[name]
+    rewritten(tmp_path, values)
+    with pytest.raises(StoreError, match=rf"missing or unknown entries \['{name}'\]"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", list(manifest().backbone))
+def test_a_missing_entry_of_the_backbone(tmp_path: Path, name: str) -> None:
+    values = written(tmp_path)
+    del values["backbone"][name]
+    rewritten(tmp_path, values)
+    with pytest.raises(StoreError, match=rf"missing or unknown entries \['{name}'\]"):
+        Manifest.read(tmp_path)
+
+
+def test_an_entry_that_nobody_knows(tmp_path: Path) -> None:
+    rewritten(tmp_path, written(tmp_path) | {"labels": ["3"]})
+    with pytest.raises(StoreError, match=r"unknown entries \['labels'\]"):
+        Manifest.read(tmp_path)
+
+
+def wrong_types() -> list[tuple[str, Any]]:
+    """Pair every entry with values of every other JSON type."""
+    backbone = {f"backbone.{name}": value for name, value in manifest().backbone.items()}
+    pairs = []
+    for name, right in {**asdict(manifest()), **backbone}.items():
+        allowed = {type(right), str} if right is None else {type(right)}
+        values = [value for value in (None, True, 3, 1.5, "x", [], {}) if type(value) not in allowed]
+        pairs += [(name, value) for value in values]
+    return pairs
+
+
+@pytest.mark.parametrize(("name", "wrong"), wrong_types())
+def test_an_entry_of_the_wrong_type(tmp_path: Path, name: str, wrong: Any) -> None:
+    values = written(tmp_path)
+    place, _, inner = name.partition(".")
+    if inner:
+        values[place][inner] = wrong
+    else:
+        values[place] = wrong
+    rewritten(tmp_path, values)
+    with pytest.raises(StoreError, match=r"preforget\.json"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize("bad", ["", "../../etc/passwd", "G" * 32, "0" * 31, "0" * 33])
+def test_an_id_that_is_none(tmp_path: Path, bad: str) -> None:
+    for change in ({"records": {bad: "sha256:1"}}, {"detached": [bad]}, {"erasing": [bad]}, {"erasing": [3]}):
+        rewritten(tmp_path, written(tmp_path) | change)
+        with pytest.raises(StoreError, match="a record id is not 32 hex digits"):
+            Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"detached": [OTHER]}, {"erasing": [ID]}, {"detached": [ID, OTHER], "erasing": [OTHER]}]
+)
+def test_a_record_is_live_or_not(tmp_path: Path, changes: dict[str, Any]) -> None:
+    written(tmp_path, records={ID: "sha256:1"}, **changes)
+    with pytest.raises(StoreError, match="a record is both live and not"):
+        Manifest.read(tmp_path)
