@@ -34,9 +34,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     model = load_model(args)
     labels = check_labels(model, args.labels)
     show_plan(model, labels)
-    if not args.yes and not is_confirmed():
-        note("preforget: nothing was forgotten")
-        return 1
+    try:
+        if not args.yes and not is_confirmed():
+            note("preforget: nothing was forgotten")
+            return 1
+    except KeyboardInterrupt:
+        note()
+        raise Interrupted("interrupted; nothing was forgotten") from None
     done: list[dict[str, Any]] = []
     try:
         for label in labels:

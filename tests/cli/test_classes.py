@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from preforget.core.guarantee import Guarantee
+
+from .conftest import Terminal
+
+
+def test_one_line_per_class(learned: Path, terminal: Terminal) -> None:
+    done = terminal("classes", learned)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "cat  live      parametric\ndog  live      parametric\nowl  live      parametric\n"
+
+
+def test_detached_classes_and_json(model: Path, terminal: Terminal) -> None:
+    assert terminal("detach", model, "dog").code == 0
+    done = terminal("classes", model, "--json")
+    assert done.json == {
+        "model": str(model),
+        "engine": "isolated",
+        "guarantee": "parametric",
+        "meaning": Guarantee.PARAMETRIC.meaning,
+        "classes": [
+            {"label": "cat", "state": "live"},
+            {"label": "dog", "state": "detached"},
+            {"label": "owl", "state": "live"},
+        ],
+    }
+    assert "dog  detached  parametric\n" in terminal("classes", model).out
+
+
+def test_the_backbone_is_not_needed(model: Path, terminal: Terminal) -> None:
+    manifest = model / "preforget.json"
+    text = manifest.read_text()
+    manifest.write_text(text.replace("tiny-vit", "gone-vit"))
+    assert text != manifest.read_text()
+    assert terminal("classes", model).code == 0
+
+
+def test_a_model_without_classes(model: Path, terminal: Terminal) -> None:
+    assert terminal("forget", model, "cat", "dog", "owl", "--yes").code == 0
+    assert terminal("classes", model).out == ""
+    assert terminal("classes", model, "--json").json["classes"] == []
+
+
+def test_what_is_no_model(model: Path, tmp_path: Path, terminal: Terminal) -> None:
+    (tmp_path / "empty").mkdir()
+    cut = shutil.copytree(model, tmp_path / "cut")
+    next((cut / "records").iterdir()).unlink()
+    for folder, message in (
+        ("none", "does not exist; make a model with: preforget learn"),
+        ("empty", "is not a model folder"),
+        ("cut", "is incomplete"),
+    ):
+        done = terminal("classes", tmp_path / folder)
+        assert (done.code, done.out) == (1, "")
+        assert message in done.err
+        assert done.err.count("\n") == 1

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import os
+import pty
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.guarantee import Guarantee
+
+from .conftest import Terminal
+
+Files = Callable[[Path], dict[str, bytes]]
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """A real terminal on standard input; call it with what the person types."""
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "r") as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        yield lambda text: (os.write(master, text.encode()), None)[1]
+    os.close(master)
+
+
+def record_of(model: Path, label: str) -> Path:
+    record = PreForgettableClassifier.from_pretrained(model).engine.bank[label]
+    return model / "records" / f"{record.id}.safetensors"
+
+
+def test_the_record_goes_and_nothing_else_changes(
+    model: Path, pets: Path, terminal: Terminal, files_in: Files
+) -> None:
+    file, before = record_of(model, "dog"), files_in(model)
+    images = sorted((pets / "cat").iterdir())
+    scores = PreForgettableClassifier.from_pretrained(model).scores(images)
+    done = terminal("forget", model, "dog", "--yes", "--reason", "request 7", "--json")
+    assert done.code == 0
+    (erasure,) = done.json["forgotten"]
+    assert erasure["label"] == "dog"
+    assert erasure["record"] == file.stem
+    assert erasure["reason"] == "request 7"
+    assert erasure["guarantee"] == "parametric"
+    assert erasure["meaning"] == Guarantee.PARAMETRIC.meaning
+    assert erasure["bytes_removed"] == len(before[f"records/{file.name}"])
+    assert erasure["classes_left"] == 2
+    assert erasure["memory_ms"] > 0
+    assert erasure["disk_ms"] > 0
+    assert done.json["classes"] == ["cat", "owl"]
+    after = files_in(model)
+    assert set(before) - set(after) == {f"records/{file.name}"}
+    assert all(after[name] == before[name] for name in after if name.startswith("records/"))
+    left = PreForgettableClassifier.from_pretrained(model).scores(images)
+    assert left.tobytes() == scores[:, [0, 2]].tobytes()
+
+
+def test_it_says_first_what_it_will_do(model: Path, terminal: Terminal) -> None:
+    file = record_of(model, "dog")
+    size = file.stat().st_size
+    done = terminal("forget", model, "dog", "--yes")
+    assert done.code == 0
+    plan = done.err
+    for part in (
+        "of the 3 classes in",
+        "class      dog",
+        f"records/{file.name}, {size:,} bytes",
+        f"parametric: {Guarantee.PARAMETRIC.meaning}",
+        "left       2 classes",
+        "This can't be undone.",
+    ):
+        assert part in plan
+    words = [line.split()[0] for line in done.out.splitlines()]
+    assert words == ["forgotten", "record", "took", "time", "guarantee", "left"]
+
+
+def test_a_class_can_be_forgotten_once(model: Path, terminal: Terminal) -> None:
+    assert terminal("forget", model, "dog", "--yes").code == 0
+    done = terminal("forget", model, "dog", "--yes")
+    assert (done.code, done.out) == (5, "")
+    assert "no class 'dog' (never learned, or already forgotten); it knows: cat, owl" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_all_labels_are_checked_before_the_first_erasure(
+    model: Path, terminal: Terminal, files_in: Files
+) -> None:
+    before = files_in(model)
+    done = terminal("forget", model, "dog", "cow", "--yes")
+    assert (done.code, done.out) == (5, "")
+    assert "no class 'cow'" in done.err
+    assert files_in(model) == before
+
+
+def test_several_at_once_and_one_named_twice(model: Path, terminal: Terminal) -> None:
+    done = terminal("forget", model, "owl", "cat", "owl", "--yes", "--json").json
+    assert [entry["label"] for entry in done["forgotten"]] == ["owl", "cat"]
+    assert [entry["classes_left"] for entry in done["forgotten"]] == [2, 1]
+    assert done["classes"] == ["dog"]
+
+
+def test_a_detached_class_can_be_forgotten(model: Path, terminal: Terminal) -> None:
+    assert terminal("detach", model, "dog").code == 0
+    assert terminal("forget", model, "dog", "--yes").code == 0
+    assert [entry["label"] for entry in terminal("classes", model, "--json").json["classes"]] == [
+        "cat",
+        "owl",
+    ]
+
+
+def test_without_a_terminal_it_needs_yes(model: Path, terminal: Terminal, files_in: Files) -> None:
+    before = files_in(model)
+    done = terminal("forget", model, "dog")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "preforget: there is no terminal to ask at; give --yes to forget without being asked\n"
+    assert files_in(model) == before
+
+
+@pytest.mark.parametrize("answer", ["no\n", "y\n", "\n", "\x04"])
+def test_anything_but_yes_forgets_nothing(
+    answer: str, model: Path, terminal: Terminal, files_in: Files, keyboard: Callable[[str], None]
+) -> None:
+    before = files_in(model)
+    keyboard(answer)
+    done = terminal("forget", model, "dog")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.endswith("Type yes to forget: preforget: nothing was forgotten\n")
+    assert files_in(model) == before
+
+
+def test_yes_at_the_terminal(model: Path, terminal: Terminal, keyboard: Callable[[str], None]) -> None:
+    keyboard("yes\n")
+    done = terminal("forget", model, "dog", "--json")
+    assert done.code == 0
+    assert done.json["classes"] == ["cat", "owl"]
+
+
+def test_ctrl_c_at_the_question_forgets_nothing(
+    model: Path, terminal: Terminal, files_in: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = files_in(model)
+
+    class Stdin:
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Stdin())
+    done = terminal("forget", model, "dog")
+    assert (done.code, done.out) == (130, "")
+    assert done.err.splitlines()[-1] == "preforget: interrupted; nothing was forgotten"
+    assert files_in(model) == before
+
+
+def test_ctrl_c_between_two_erasures_says_what_is_gone(
+    model: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("preforget.cli.forget.show_erasure", interrupt)
+    done = terminal("forget", model, "owl", "cat", "--yes")
+    assert (done.code, done.out) == (130, "")
+    assert done.err.splitlines()[-1] == "preforget: interrupted; forgotten already: 'owl'"
+    assert [c["label"] for c in terminal("classes", model, "--json").json["classes"]] == ["cat", "dog"]
+
+
+def test_a_full_disk_leaves_the_class_where_it_was(
+    model: Path, terminal: Terminal, files_in: Files, full_disk: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    before = files_in(model)
+    with full_disk(100):
+        done = terminal("forget", model, "dog", "--yes")
+    assert (done.code, done.out) == (1, "")
+    assert "can't be written: File too large" in done.err
+    assert files_in(model) == before
+    assert terminal("forget", model, "dog", "--yes").code == 0
+
+
+def test_a_folder_without_the_right_to_write(
+    model: Path, terminal: Terminal, read_only: Callable[[Path], None]
+) -> None:
+    read_only(model)
+    read_only(model / "records")
+    done = terminal("forget", model, "dog", "--yes")
+    assert (done.code, done.out) == (1, "")
+    assert "can't be written: Permission denied" in done.err
+
+
+def test_no_model(tmp_path: Path, terminal: Terminal) -> None:
+    done = terminal("forget", tmp_path / "none", "dog", "--yes")
+    assert (done.code, done.out) == (1, "")
+    assert "does not exist" in done.err

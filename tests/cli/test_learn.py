@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from preforget.cli.console import Interrupted
+from preforget.cli.learn import checkpoint_beside
+from preforget.core.errors import StoreError
+
+from .conftest import LEARN, Terminal
+
+MakeImages = Callable[[Path, dict[str, int]], Path]
+
+
+def test_learns_saves_and_measures(pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> None:
+    done = terminal(
+        "learn", pets, "--out", tmp_path / "new" / "model", "--backbone", tiny_vit, *LEARN, "--json"
+    )
+    assert done.code == 0
+    found = done.json
+    assert found["classes"] == ["cat", "dog", "owl"]
+    assert found["engine"] == "isolated"
+    assert found["guarantee"] == "parametric"
+    assert found["images"] == 42
+    assert found["test_images"] == 12
+    assert found["accuracy"] >= 0.9
+    assert 0 <= found["abstained"] < 1
+    assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["model"]
+
+
+def test_people_get_a_text(pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> None:
+    model = tmp_path / "model"
+    done = terminal("learn", pets, "--out", model, "--backbone", tiny_vit, *LEARN, "--engine", "paper")
+    assert done.code == 0
+    words = [line.split()[0] for line in done.out.splitlines()]
+    assert words == ["learned", "accuracy", "abstained", "model"]
+    assert "learning: 100%" in done.err
+
+
+def test_cache_folder_is_empty_afterwards_unless_kept(
+    pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    cache = tmp_path / "cache"
+    learn = ("learn", pets, "--backbone", tiny_vit, "--cache-dir", cache, "--epochs", 1)
+    assert terminal(*learn, "--out", tmp_path / "a").code == 0
+    assert list(cache.iterdir()) == []
+    assert terminal(*learn, "--out", tmp_path / "b", "--keep-cache").code == 0
+    assert len(list(cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (["--epochs", "0"], 2, "epochs must be a whole number of at least 1, got 0"),
+        (["--batch-size", "-3"], 2, "batch_size must be a whole number of at least 1, got -3"),
+        (["--learning-rate", "nan"], 2, "learning_rate must be a number above 0 and below 10, got nan"),
+        (["--first-block", "3"], 2, "first_block is 3, but the backbone's last block is 2"),
+        (["--tokens", "0"], 2, "tokens_per_class must be a whole number of at least 1, got 0"),
+        (["--lora-rank", "-1"], 2, "lora_rank must be a whole number of at least 0, got -1"),
+        (["--engine", "paper", "--lora-rank", "2"], 2, "unknown option 'lora_rank'"),
+        (["--engine", "steam"], 2, "unknown engine 'steam'; choose one of: isolated"),
+        (["--keep", "1"], 2, "keep must be a share between 0 and 1, got 1.0"),
+        (["--image-size", "33"], 2, "image size 33 is not a multiple of the patch size 8; try 32"),
+        (["--device", "abacus"], 2, "unknown device 'abacus'"),
+        (["--dtype", "int3"], 2, "unknown dtype 'int3'"),
+        (["--size", "64"], 2, "one size only"),
+        (["--keep-cache"], 2, "keep_cache needs cache_dir"),
+    ],
+)
+def test_bad_options_leave_nothing(
+    options: list[str],
+    code: int,
+    message: str,
+    pets: Path,
+    tiny_vit: Path,
+    tmp_path: Path,
+    terminal: Terminal,
+) -> None:
+    done = terminal("learn", pets, "--out", tmp_path / "in" / "model", "--backbone", tiny_vit, *options)
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({"cat": 8}, "only one class, 'cat'"),
+        (
+            {"cat": 8, "dog": 1},
+            "class 'dog' has 1 images, 1 of them to learn from; learning needs at least 2",
+        ),
+        ({"cat": 8, "dog": 3}, "class 'dog' has 3 images, 1 of them to learn from"),
+        ({}, "no sub-folders"),
+    ],
+)
+def test_data_that_cannot_be_learned_from(
+    counts: dict[str, int],
+    message: str,
+    tiny_vit: Path,
+    tmp_path: Path,
+    terminal: Terminal,
+    make_images: MakeImages,
+) -> None:
+    data = make_images(tmp_path / "data", counts)
+    data.mkdir(exist_ok=True)
+    done = terminal("learn", data, "--out", tmp_path / "model", "--backbone", tiny_vit)
+    assert (done.code, done.out) == (1, "")
+    assert message in done.err
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_missing_data(tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> None:
+    done = terminal("learn", tmp_path / "none", "--out", tmp_path / "model", "--backbone", tiny_vit)
+    assert done.code == 2
+    assert "no such file, folder or data set" in done.err
+    missing = terminal(
+        "learn", "bloodmnist", "--out", tmp_path / "model", "--no-download", "--data-dir", tmp_path
+    )
+    assert missing.code == 1
+    assert "bloodmnist.npz is missing and downloads are off" in missing.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_corrupt_image_is_named(
+    tiny_vit: Path, tmp_path: Path, terminal: Terminal, make_images: MakeImages
+) -> None:
+    data = make_images(tmp_path / "data", {"cat": 8, "dog": 8})
+    image = data / "cat" / "03.png"
+    image.write_bytes(image.read_bytes()[:60])
+    done = terminal("learn", data, "--out", tmp_path / "model", "--backbone", tiny_vit, *LEARN)
+    assert done.code == 1
+    assert f"{image}: damaged image" in done.err
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+def test_the_place_must_be_free_before_learning(
+    pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.txt").write_text("keep me")
+    done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", tiny_vit)
+    assert done.code == 1
+    assert "model is not empty" in done.err
+    file = tmp_path / "model" / "mine.txt"
+    assert terminal("learn", pets, "--out", file, "--backbone", tiny_vit).code == 1
+    assert [p.name for p in tmp_path.rglob("*")] == ["model", "mine.txt"]
+
+
+def test_a_backbone_that_is_none(pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> None:
+    done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", tmp_path / "none")
+    assert (done.code, "backbone folder not found" in done.err) == (1, True)
+    other = shutil.copytree(tiny_vit, tmp_path / "bert")
+    config = other / "config.json"
+    config.write_text(config.read_text().replace('"model_type": "vit"', '"model_type": "bert"'))
+    done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", other)
+    assert (done.code, "architecture 'bert'; supported are" in done.err) == (1, True)
+    assert [p.name for p in tmp_path.iterdir()] == ["bert"]
+
+
+def test_a_folder_without_the_right_to_write(
+    pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal, read_only: Callable[[Path], None]
+) -> None:
+    read_only(tmp_path)
+    done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", tiny_vit)
+    assert (done.code, "can't be written: Permission denied" in done.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [([], "the checkpoint {} can't be written"), (["--cache-dir", "{}/cache"], "can't be written")],
+)
+def test_a_full_disk_leaves_no_model(
+    options: list[str],
+    message: str,
+    pets: Path,
+    tiny_vit: Path,
+    tmp_path: Path,
+    terminal: Terminal,
+    full_disk: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    extra = [option.format(tmp_path) for option in options]
+    with full_disk(4096):
+        done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", tiny_vit, *LEARN, *extra)
+    assert (done.code, done.out) == (1, "")
+    assert message.format(tmp_path / "model.learning" / "checkpoint.safetensors") in done.err
+    assert "File too large" in done.err
+    assert [p for p in tmp_path.rglob("*") if p.name != "cache"] == []
+
+
+def start(pets: Path, tiny_vit: Path, model: Path) -> subprocess.Popen[str]:
+    """Start a learning as a terminal would, and return when its first checkpoint is there."""
+    command = [sys.executable, "-c", "import sys; from preforget.cli.main import main; sys.exit(main())"]
+    args = ["learn", str(pets), "--out", str(model), "--backbone", str(tiny_vit), *LEARN]
+    process = subprocess.Popen(
+        [*command, *args],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    checkpoint = model.with_name("model.learning") / "checkpoint.safetensors"
+    while not checkpoint.is_file():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.002)
+    return process
+
+
+def tensors(model: Path) -> list[dict[str, bytes]]:
+    """Return the tensors of all records as bytes, in an order that doesn't depend on their random ids."""
+    records = [load_file(path) for path in (model / "records").iterdir()]
+    return sorted(
+        ({name: value.tobytes() for name, value in record.items()} for record in records),
+        key=lambda record: record["row"],
+    )
+
+
+@pytest.mark.slow
+def test_a_killed_learning_goes_on_and_ends_in_the_same_bits(
+    pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal, learned: Path
+) -> None:
+    model = tmp_path / "model"
+    process = start(pets, tiny_vit, model)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert [p.name for p in tmp_path.iterdir()] == ["model.learning"]
+
+    other = terminal("learn", pets, "--out", model, "--backbone", tiny_vit, *LEARN, "--seed", "1")
+    assert other.code == 1
+    assert "belongs to a learning with other options or data" in other.err
+
+    (tmp_path / "model.learning" / ".writing-cut-off").write_bytes(b"half a checkpoint")
+    done = terminal("learn", pets, "--out", model, "--backbone", tiny_vit, *LEARN)
+    assert done.code == 0
+    assert "going on from the checkpoint" in done.err
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert tensors(model) == tensors(learned)
+
+
+@pytest.mark.slow
+def test_ctrl_c_says_that_a_checkpoint_is_left(pets: Path, tiny_vit: Path, tmp_path: Path) -> None:
+    process = start(pets, tiny_vit, tmp_path / "model")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    last = err.splitlines()[-1]
+    assert last.startswith("preforget: interrupted; a checkpoint is left in")
+    assert "repeat the command to go on" in last
+    assert "Traceback" not in err
+    assert [p.name for p in tmp_path.rglob("*")] == ["model.learning", "checkpoint.safetensors"]
+
+
+def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(Interrupted, match="nothing is left"), checkpoint_beside(tmp_path / "new" / "model"):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_checkpoint_is_named(
+    pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    checkpoint = tmp_path / "model.learning" / "checkpoint.safetensors"
+    checkpoint.parent.mkdir()
+    checkpoint.write_bytes(b"nonsense")
+    done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", tiny_vit, *LEARN)
+    assert done.code == 1
+    assert f"the checkpoint {checkpoint} is damaged" in done.err
+    assert checkpoint.read_bytes() == b"nonsense"
+
+
+def test_a_file_where_the_checkpoint_folder_would_be(tmp_path: Path) -> None:
+    (tmp_path / "model.learning").write_text("mine")
+    with pytest.raises(StoreError, match="can't be written"), checkpoint_beside(tmp_path / "model"):
+        pass
+    assert (tmp_path / "model.learning").read_text() == "mine"

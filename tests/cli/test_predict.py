@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.cli.predict import image_files
+from preforget.core.abstain import ABSTAIN
+from preforget.core.errors import DataError
+
+from .conftest import Terminal
+
+
+def test_one_line_per_file(learned: Path, pets: Path, terminal: Terminal) -> None:
+    files = [pets / "owl" / "00.png", pets / "cat" / "01.png"]
+    done = terminal("predict", learned, *files)
+    assert (done.code, done.err) == (0, "")
+    model = PreForgettableClassifier.from_pretrained(learned)
+    answers, probabilities = model.predict_with_confidence(files)
+    for line, file, answer, probability in zip(
+        done.out.splitlines(), files, answers, probabilities, strict=True
+    ):
+        assert line == f"{file}\t{'abstain' if answer is ABSTAIN else answer}\t{probability:.4f}"
+
+
+def test_a_folder_means_its_images(learned: Path, pets: Path, terminal: Terminal) -> None:
+    found = terminal("predict", learned, pets, "--json").json["predictions"]
+    assert [entry["path"] for entry in found] == sorted(map(str, pets.rglob("*.png")))
+    answered = [
+        (Path(entry["path"]).parent.name, entry["answer"]) for entry in found if not entry["abstained"]
+    ]
+    assert len(answered) > 0.8 * len(found)
+    assert np.mean([truth == answer for truth, answer in answered]) > 0.95
+    assert all(0 <= entry["probability"] <= 1 for entry in found)
+
+
+def test_without_a_class_it_is_never_answered(learned: Path, pets: Path, terminal: Terminal) -> None:
+    files = sorted((pets / "owl").iterdir())
+    done = terminal("predict", learned, *files, "--without", "owl", "--json").json
+    assert done["without"] == ["owl"]
+    assert all(entry["answer"] != "owl" for entry in done["predictions"])
+    assert sum(entry["abstained"] for entry in done["predictions"]) > 10
+    none = terminal("predict", learned, files[0], "--without", "owl", "cat", "--without", "dog").out
+    assert none == f"{files[0]}\tabstain\t0.0000\n"
+
+
+def test_unknown_class_to_leave_out(learned: Path, pets: Path, terminal: Terminal) -> None:
+    done = terminal("predict", learned, pets, "--without", "owls")
+    assert (done.code, done.out) == (5, "")
+    assert "no class 'owls'" in done.err
+    assert "did you mean: owl" in done.err
+
+
+def test_files_are_checked_before_the_model_is_loaded(tmp_path: Path, terminal: Terminal) -> None:
+    done = terminal("predict", tmp_path / "no-model", tmp_path / "none.png")
+    assert done.code == 1
+    assert done.err == f"preforget: {tmp_path / 'none.png'}: no such file\n"
+
+
+def test_a_corrupt_image_is_named_and_nothing_printed(
+    learned: Path, pets: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes((pets / "owl" / "00.png").read_bytes()[:70])
+    done = terminal("predict", learned, pets / "owl" / "01.png", broken)
+    assert (done.code, done.out) == (1, "")
+    assert f"{broken}: damaged image" in done.err
+
+
+def test_no_model(tmp_path: Path, pets: Path, terminal: Terminal) -> None:
+    done = terminal("predict", tmp_path / "none", pets)
+    assert (done.code, done.out) == (1, "")
+    assert "does not exist" in done.err
+
+
+def test_a_moved_checkpoint(
+    tiny_vit: Path, pets: Path, model: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    manifest = model / "preforget.json"
+    manifest.write_text(manifest.read_text().replace(str(tiny_vit), str(tmp_path / "old")))
+    image = pets / "owl" / "00.png"
+    lost = terminal("predict", model, image)
+    assert (lost.code, lost.out) == (1, "")
+    assert f"backbone folder not found: {tmp_path / 'old'}" in lost.err
+    found = terminal("predict", model, image, "--backbone", tiny_vit)
+    assert (found.code, found.err) == (0, "")
+
+
+def test_a_checkpoint_of_another_architecture(
+    tiny_vit: Path, pets: Path, learned: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    other = shutil.copytree(tiny_vit, tmp_path / "bert")
+    config = other / "config.json"
+    config.write_text(config.read_text().replace('"model_type": "vit"', '"model_type": "bert"'))
+    done = terminal("predict", learned, pets, "--backbone", other)
+    assert (done.code, done.out) == (1, "")
+    assert "is of architecture 'bert'; supported are" in done.err
+
+
+def test_a_checkpoint_with_other_weights(
+    tiny_vit: Path, pets: Path, learned: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    other = shutil.copytree(tiny_vit, tmp_path / "other")
+    weights = load_file(other / "model.safetensors")
+    name = next(iter(weights))
+    weights[name] = weights[name] + 1
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    done = terminal("predict", learned, pets, "--backbone", other)
+    assert (done.code, done.out) == (1, "")
+    assert "was learned on another backbone than" in done.err
+    assert "--backbone" in done.err
+
+
+def test_a_file_name_can_not_steer_the_terminal(
+    learned: Path, pets: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    odd = tmp_path / "a\tb\x1b[31m.png"
+    shutil.copy(pets / "owl" / "00.png", odd)
+    done = terminal("predict", learned, odd)
+    assert done.out.count("\t") == 2
+    assert "\\x1b[31m" in done.out
+    assert terminal("predict", learned, odd, "--json").json["predictions"][0]["path"] == str(odd)
+
+
+def test_hidden_files_are_left_out(tmp_path: Path) -> None:
+    for name in ("b.png", "A.PNG", ".hidden.png", "notes.txt", "deep/c.jpg", ".git/d.png"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        Image.new("L", (2, 2)).save(file, format="PNG")
+    assert [p.relative_to(tmp_path).as_posix() for p in image_files(tmp_path)] == [
+        "A.PNG",
+        "b.png",
+        "deep/c.jpg",
+    ]
+    assert image_files(tmp_path / "notes.txt") == [tmp_path / "notes.txt"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no image in this folder"):
+        image_files(tmp_path / "empty")
