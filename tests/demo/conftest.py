@@ -1,0 +1,41 @@
+"""Looks at a handful of images, made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from preforget.data.dataset import label_array
+from preforget.demo.forgetting import Forgetting
+from preforget.demo.look import Look
+from preforget.erasure import Erasure
+
+MakeLook = Callable[[list[str], list[str], list[list[float]]], Look]
+
+
+@pytest.fixture
+def make_look() -> MakeLook:
+    """Take true labels, classes and scores; the confidence is the highest score, the threshold 0."""
+
+    def make(truth: list[str], classes: list[str], scores: list[list[float]]) -> Look:
+        array = np.array(scores, dtype=np.float32)
+        return Look(label_array(truth), classes, array, array.max(axis=1), 0.0)
+
+    return make
+
+
+@pytest.fixture
+def step(make_look: MakeLook) -> Forgetting:
+    """Forget "b" of three classes; of its two images one is abstained, one taken for "c"."""
+    from preforget.core.guarantee import Guarantee
+
+    truth = ["a", "a", "b", "b", "c", "c"]
+    scores = [[5, -1, -9], [1, 2, -9], [-3, 4, -2], [-4, 4, 1], [-8, -7, 6], [-5, -4, -1]]
+    before = make_look(truth, ["a", "b", "c"], scores)
+    after = make_look(truth, ["a", "c"], [[row[0], row[2]] for row in scores])
+    erasure = Erasure(
+        "0" * 32, Guarantee.PARAMETRIC, "2026-01-01T00:00:00.000Z", "demo", 0.05, 2.5, 1234, 2, 2
+    )
+    return Forgetting("b", erasure, before, after, 0)
