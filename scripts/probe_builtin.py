@@ -60,6 +60,11 @@ def cells(folder: Path, limit: int) -> Split:
     return *parts["train"], *parts["test"]
 
 
+def load(folder: Path) -> ViTModel:
+    """Load an exported folder in float32."""
+    return ViTModel.from_pretrained(folder, add_pooling_layer=False, dtype=torch.float32).eval()
+
+
 @torch.inference_mode()
 def states(model: ViTModel, x: np.ndarray) -> dict[str, np.ndarray]:
     """Features of images [n, 64, 64, 3]: of the last block, CLS of every second block, and CLS and mean of those."""
@@ -118,7 +123,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
-    model = ViTModel.from_pretrained(a.weights, add_pooling_layer=False, dtype=torch.float32).eval()
+    model = load(a.weights)
     untrained = ViTModel(ViTConfig.from_pretrained(a.weights), add_pooling_layer=False).float().eval()
     untrained.load_state_dict(to_transformers(Vit(torch.Generator().manual_seed(0)).state_dict()))
     columns = {"digits": table(model, untrained, list(digits(a.seeds)))}
