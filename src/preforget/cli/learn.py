@@ -170,7 +170,8 @@ def quality(model: PreForgettableClassifier, test: Split, console: Console) -> d
     seen = look(model, test)
     accuracy, abstained = seen.accuracy(), float(seen.abstained.mean())
     console.line(f"accuracy   {percent(accuracy)}   of best guesses on {len(test):,} test images")
+    aim = percent(1 - model.keep).strip()
     console.line(
-        f"abstained  {percent(abstained)}   of them, set for {percent(1 - model.keep).strip()} on validation images"
+        f"abstained  {percent(abstained)}   of them; the threshold is set for {aim} of validation images"
     )
     return {"test_images": len(test), "accuracy": accuracy, "abstained": abstained}
