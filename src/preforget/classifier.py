@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from preforget import __version__
 from preforget.backbones import Encoder, load_backbone
-from preforget.backbones.precision import dtype_name
+from preforget.backbones.precision import choose_device, choose_dtype, dtype_name
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable, stratified_split
@@ -52,13 +52,14 @@ class PreForgettableClassifier:
     ) -> None:
         if engine not in ENGINES:
             raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(sorted(ENGINES))}")
-        if not 0 < keep < 1:
+        if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
             raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
         if isinstance(shortlist, bool) or not isinstance(shortlist, int) or shortlist < 0:
             raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {shortlist!r}")
         self.keep = float(keep)
         self.shortlist = shortlist
         self.folder: ModelFolder | None = None
+        self._learned = False
         kind = ENGINES[engine]
         config = kind.config_type.from_options({"seed": seed, **options})
         encoder = load_backbone(
@@ -92,9 +93,10 @@ class PreForgettableClassifier:
         `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, a list of paths, or a `Split` that brings its labels; `y`: `n`
         labels; `validation`: a `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
         `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
-        `checkpoint`: a file from which an interrupted `fit` goes on. Raises `DataError`, `UsageError`, `StoreError`.
+        `checkpoint`: a file from which an interrupted `fit` goes on, removed at the end. Raises `DataError`,
+        `UsageError`, `StoreError`.
         """
-        if len(self.engine.bank):
+        if self._learned or len(self.engine.bank):
             raise UsageError(
                 "this model has already learned; make a new one, or use add() for one more class"
             )
@@ -102,7 +104,16 @@ class PreForgettableClassifier:
         check_trainable(train)
         train, held_out = self._hold_out(train, validation, set(train.labels))
         session = _session(cache_dir, keep_cache, checkpoint, progress)
-        self.engine.learn(train, held_out, session)
+        bank = self.engine.bank
+        try:
+            self.engine.learn(train, held_out, session)
+        except BaseException:  # a model that is not calibrated would answer wrongly
+            for label in bank.labels:
+                bank.erase(label)
+            raise
+        self._learned = True
+        if session.checkpoint is not None:
+            session.checkpoint.unlink(missing_ok=True)
         return self
 
     def add(
@@ -141,13 +152,14 @@ class PreForgettableClassifier:
         data = data.only([label, *others])
         check_trainable(data)
         train, held_out = self._hold_out(data, validation, {label})
-        self.engine.add(label, train, held_out, _session(cache_dir, False, None, progress))
-        if self.folder is not None:
-            try:
+        try:
+            self.engine.add(label, train, held_out, _session(cache_dir, False, None, progress))
+            if self.folder is not None:
                 self.folder.add(bank[label])
-            except BaseException:
+        except BaseException:
+            if label in bank:
                 bank.erase(label)
-                raise
+            raise
         return self
 
     def scores(self, X: Any) -> Scores:
@@ -161,7 +173,8 @@ class PreForgettableClassifier:
     def predict(self, X: Any, *, without: Sequence[str] = ()) -> npt.NDArray[np.object_]:
         """Return `[n]` labels, or `ABSTAIN` where the model is less sure than its threshold.
 
-        `without`: classes to leave out of this request alone. Raises `UnknownLabelError` for one it doesn't hold.
+        `without`: a class or several to leave out of this request alone. Raises `UnknownLabelError` for one it
+        doesn't hold.
         """
         answers, _ = self.predict_with_confidence(X, without=without)
         return answers
@@ -171,10 +184,11 @@ class PreForgettableClassifier:
     ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
         """Return `predict`'s answers and the probability `[n]` of each best class."""
         engine = self._fitted()
-        for label in without:
+        left_out = {without} if isinstance(without, str) else {str(label) for label in without}
+        for label in sorted(left_out):
             if label not in engine.bank:
                 raise unknown_label(label, engine.bank.labels)
-        labels = [label for label in engine.bank.attached if label not in set(without)]
+        labels = [label for label in engine.bank.attached if label not in left_out]
         inputs = as_inputs(X)
         answers = np.full(len(inputs), ABSTAIN, dtype=object)
         if not labels:
@@ -193,21 +207,20 @@ class PreForgettableClassifier:
 
     def detach(self, label: str) -> None:
         """Leave a class out of all answers until `attach`; raises `UnknownLabelError`."""
-        self._fitted().bank.detach(str(label))
-        self._write_detached()
+        self._set_detached(str(label), True)
 
     def attach(self, label: str) -> None:
         """Take a detached class back into the answers; raises `UnknownLabelError`."""
-        self._fitted().bank.attach(str(label))
-        self._write_detached()
+        self._set_detached(str(label), False)
 
     def save_pretrained(self, path: str | Path) -> None:
         """Write the model folder, whole or not at all, and bind the model to it.
 
-        Raises `StoreError` if something is there already; saving to its own folder changes nothing.
+        Raises `StoreError` if something is there already; saving to its own folder changes nothing. Copies that
+        were saved elsewhere before stay as they are: what is forgotten later is forgotten in the last one alone.
         """
         engine, place = self._fitted(), Path(path).expanduser()
-        if self.folder is not None and place.resolve() == self.folder.path.resolve():
+        if self.folder is not None and place.resolve() == self.folder.path.resolve() and place.exists():
             return
         bank = engine.bank
         manifest = Manifest(
@@ -232,6 +245,8 @@ class PreForgettableClassifier:
         """
         folder = ModelFolder.open(Path(path).expanduser())
         manifest, wanted = folder.manifest, folder.manifest.backbone
+        # checked here, so that the manifest isn't blamed for the caller's slip
+        choose_dtype(dtype or "auto", choose_device(device))
         try:
             model = cls(
                 backbone or wanted["id"],
@@ -243,27 +258,35 @@ class PreForgettableClassifier:
                 revision=None if backbone else wanted["revision"],
                 **manifest.options,
             )
-            found = _describe(model.engine.encoder)
-            for what in ("architecture", "digest", "mean", "std"):
-                if found[what] != wanted[what]:
-                    raise BackboneError(
-                        f"{path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
-                        "give the right one with backbone= or --backbone"
-                    )
-        except (KeyError, TypeError) as error:
-            raise StoreError(f"the manifest of {path} is damaged: {error}") from error
+        except (UsageError, TypeError) as error:
+            raise StoreError(
+                f"{path} doesn't fit its backbone, or its manifest is damaged: {error}"
+            ) from error
+        engine = model.engine
+        if (manifest.guarantee, set(manifest.options)) != (
+            engine.guarantee.value,
+            set(engine.config.as_dict()),
+        ):
+            raise StoreError(f"the manifest of {path} is damaged: its options are not those of its engine")
+        found = _describe(engine.encoder)
+        for what in ("architecture", "digest", "mean", "std"):
+            if found[what] != wanted[what]:
+                raise BackboneError(
+                    f"{path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
+                    "give the right one with backbone= or --backbone"
+                )
         try:
-            model.engine.restore(folder.records(), folder.shared())
+            engine.restore(folder.records(), folder.shared())
         except UsageError as error:
             raise StoreError(f"the records of {path} don't fit its engine: {error}") from error
-        for label in model.engine.bank.labels:
-            if model.engine.bank[label].id in manifest.detached:
-                model.engine.bank.detach(label)
-        model.folder = folder
+        for label in engine.bank.labels:
+            if engine.bank[label].id in manifest.detached:
+                engine.bank.detach(label)
+        model.folder, model._learned = folder, True
         return model
 
     def _fitted(self) -> Engine:
-        if not len(self.engine.bank) and self.folder is None:
+        if not self._learned and not len(self.engine.bank):
             raise NotFittedError("the model has learned nothing yet; call fit() first")
         return self.engine
 
@@ -272,7 +295,11 @@ class PreForgettableClassifier:
         if validation is None:
             kept, out = stratified_split(train.labels, (1 - HELD_OUT, HELD_OUT), self.engine.config.seed)
             return train.select(kept), train.select(out)
-        held_out = validation if isinstance(validation, Split) else as_split(*validation)
+        if not isinstance(validation, Split):
+            if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+                raise UsageError("validation is a Split or a pair: (images, labels)")
+            validation = as_split(*validation)
+        held_out: Split = validation
         missing = sorted(needed - set(held_out.labels))
         if missing:
             raise DataError(
@@ -280,10 +307,12 @@ class PreForgettableClassifier:
             )
         return train, held_out
 
-    def _write_detached(self) -> None:
+    def _set_detached(self, label: str, detached: bool) -> None:
+        bank = self._fitted().bank
+        away = {bank[known].id for known in bank.labels if bank.is_detached(known)} - {bank[label].id}
         if self.folder is not None:
-            bank = self.engine.bank
-            self.folder.set_detached([bank[label].id for label in bank.labels if bank.is_detached(label)])
+            self.folder.set_detached([*away, bank[label].id] if detached else [*away])
+        (bank.detach if detached else bank.attach)(label)
 
 
 def _session(
