@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_model, check_labels, load_model
+from preforget.cli.options import Commands, add_command
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -14,20 +15,33 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "detach",
         "leave a class out of all answers, reversibly",
-        "The class stays in the model folder; to destroy it use forget.",
+        "The class stays in the model folder; to destroy it use forget. The backbone is not needed.",
     )
-    add_model(parser)
+    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
     parser.add_argument("labels", metavar="LABEL", nargs="+", help="class to detach")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Check all labels, then detach them."""
-    model = load_model(args)
-    for label in check_labels(model, args.labels):
-        model.detach(label)
-        console.line(f"detached  {printable(label)}")
-    bank = model.engine.bank
-    left_out = [label for label in bank.labels if bank.is_detached(label)]
-    console.result({"model": str(args.model), "live": model.classes_, "detached": left_out})
+    return switch(args, console, "detached")
+
+
+def switch(args: argparse.Namespace, console: Console, state: str) -> int:
+    """Bring classes into the state `detached` or `attached`, in the model folder alone."""
+    from preforget.store import ModelFolder
+
+    folder = ModelFolder.open(args.model.expanduser())
+    ids = folder.find(args.labels)
+    left_out = set(folder.manifest.detached)
+    folder.set_detached(
+        sorted(left_out | set(ids.values()) if state == "detached" else left_out - set(ids.values()))
+    )
+    for label in ids:
+        console.line(f"{state}  {printable(label)}")
+    known = {record.label: record.id in folder.manifest.detached for record in folder.records()}
+    live, detached = (
+        sorted(label for label, out in known.items() if out == which) for which in (False, True)
+    )
+    console.result({"model": str(args.model), "live": live, "detached": detached})
     return 0

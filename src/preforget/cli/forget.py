@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
-from preforget.cli.options import Commands, add_command, add_model, check_labels, load_model
+from preforget.cli.options import Commands, add_command
 from preforget.core.errors import PreforgetError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from preforget.classifier import PreForgettableClassifier
     from preforget.erasure import Erasure
+    from preforget.store import ModelFolder
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     """Enter the command."""
     parser = add_command(
-        commands, "forget", "destroy what a model holds about a class", "This can't be undone."
+        commands,
+        "forget",
+        "destroy what a model holds about a class",
+        "This can't be undone. The backbone is not needed.",
     )
-    add_model(parser)
+    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
     parser.add_argument("labels", metavar="LABEL", nargs="+", help="class to forget")
     parser.add_argument("--reason", metavar="TEXT", help="why, for the report, such as a request number")
     parser.add_argument("--yes", action="store_true", help="don't ask")
@@ -31,9 +35,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Check all labels before the first erasure; exit code 1 if the answer is not yes."""
     if not args.yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at; give --yes to forget without being asked")
-    model = load_model(args)
-    labels = check_labels(model, args.labels)
-    show_plan(model, labels)
+    from preforget.erasure import forget_in_folder
+    from preforget.store import ModelFolder
+
+    folder = ModelFolder.open(args.model.expanduser())
+    ids = folder.find(args.labels)
+    show_plan(folder, ids)
     try:
         if not args.yes and not is_confirmed():
             note("preforget: nothing was forgotten")
@@ -43,8 +50,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise Interrupted("interrupted; nothing was forgotten") from None
     done: list[dict[str, Any]] = []
     try:
-        for label in labels:
-            erasure = model.forget(label, args.reason)
+        for label, record_id in ids.items():
+            erasure = forget_in_folder(folder, record_id, args.reason)
             done.append({"label": label, **erasure.as_dict()})
             show_erasure(label, erasure, console)
     except (KeyboardInterrupt, PreforgetError) as error:
@@ -55,23 +62,24 @@ def run(args: argparse.Namespace, console: Console) -> int:
         if not done:
             raise
         raise StoreError(f"{error}; {state}") from error
-    console.result({"model": str(args.model), "forgotten": done, "classes": model.engine.bank.labels})
+    left = sorted(record.label for record in folder.records())
+    console.result({"model": str(args.model), "forgotten": done, "classes": left})
     return 0
 
 
-def show_plan(model: PreForgettableClassifier, labels: list[str]) -> None:
+def show_plan(folder: ModelFolder, ids: dict[str, str]) -> None:
     """Say on stderr which classes and files go, what that promises, and how many classes are left."""
+    from preforget.core.guarantee import Guarantee
     from preforget.store.folder import record_path
 
-    assert model.folder is not None  # it was loaded from one
-    bank, guarantee = model.engine.bank, model.engine.guarantee
-    note(f"to be forgotten, of the {len(bank)} classes in {printable(str(model.folder.path))}:")
-    for label in labels:
-        path = record_path(model.folder.path, bank[label].id)
+    guarantee, known = Guarantee(folder.manifest.guarantee), len(folder.manifest.records)
+    note(f"to be forgotten, of the {known} classes in {printable(str(folder.path))}:")
+    for label, record_id in ids.items():
+        path = record_path(folder.path, record_id)
         note(f"  class      {printable(label)}")
-        note(f"  file       {path.relative_to(model.folder.path)}, {path.stat().st_size:,} bytes")
+        note(f"  file       {path.relative_to(folder.path)}, {path.stat().st_size:,} bytes")
     note(f"  guarantee  {guarantee.value}: {guarantee.meaning}")
-    note(f"  left       {len(bank) - len(labels)} classes")
+    note(f"  left       {known - len(ids)} classes")
     note("This can't be undone. Copies of the folder elsewhere are not touched.")
 
 
@@ -85,8 +93,7 @@ def show_erasure(label: str, erasure: Erasure, console: Console) -> None:
     """Print one erasure for people."""
     console.line(f"forgotten  {printable(label)}")
     console.line(f"  record     {erasure.record}, {erasure.bytes_removed:,} bytes deleted")
-    disk = "" if erasure.disk_ms is None else f", {erasure.disk_ms:.1f} ms on disk"
-    console.line(f"  took       {erasure.memory_ms:.3f} ms in memory{disk}")
+    console.line(f"  took       {erasure.disk_ms:.1f} ms on disk")
     console.line(f"  time       {erasure.time}")
     if erasure.reason is not None:
         console.line(f"  reason     {printable(erasure.reason)}")

@@ -74,10 +74,3 @@ def load_model(args: argparse.Namespace) -> PreForgettableClassifier:
     return PreForgettableClassifier.from_pretrained(
         args.model, backbone=args.backbone, device=args.device, dtype=args.dtype
     )
-
-
-def check_labels(model: PreForgettableClassifier, labels: list[str]) -> list[str]:
-    """Return the labels, each once, in order; raises `UnknownLabelError` if the model lacks one."""
-    for label in labels:
-        _ = model.engine.bank[label]
-    return list(dict.fromkeys(labels))

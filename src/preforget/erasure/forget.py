@@ -17,15 +17,16 @@ from preforget.store import ModelFolder
 class Erasure:
     """What was erased, when, and what that promises; without the label, which may be personal.
 
-    `time` is UTC in RFC 3339; `memory_ms` and `disk_ms` are milliseconds; `bytes_removed` counts the record's
-    file, 0 where the model was never saved; `generation` is the folder's number after the erasure.
+    `time` is UTC in RFC 3339; `memory_ms` and `disk_ms` are milliseconds, None where the model was not loaded or
+    not saved; `bytes_removed` counts the record's file, 0 where the model was never saved; `generation` is the
+    folder's number after the erasure.
     """
 
     record: str
     guarantee: Guarantee
     time: str
     reason: str | None
-    memory_ms: float
+    memory_ms: float | None
     disk_ms: float | None
     bytes_removed: int
     classes_left: int
@@ -63,7 +64,7 @@ def forget_class(
     return Erasure(
         record=record_id,
         guarantee=engine.guarantee,
-        time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        time=_now(),
         reason=reason,
         memory_ms=memory_ms,
         disk_ms=disk_ms,
@@ -71,3 +72,27 @@ def forget_class(
         classes_left=len(engine.bank),
         generation=folder.manifest.generation if folder else None,
     )
+
+
+def forget_in_folder(folder: ModelFolder, record_id: str, reason: str | None = None) -> Erasure:
+    """Erase a record from a model folder that nobody has loaded; needs no backbone, so a lost one can't prevent it.
+
+    Raises `StoreError` if the folder can't be changed.
+    """
+    start = time.perf_counter()
+    removed = folder.erase(record_id)
+    return Erasure(
+        record=record_id,
+        guarantee=Guarantee(folder.manifest.guarantee),
+        time=_now(),
+        reason=reason,
+        memory_ms=None,
+        disk_ms=(time.perf_counter() - start) * 1e3,
+        bytes_removed=removed,
+        classes_left=len(folder.manifest.records),
+        generation=folder.manifest.generation,
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from preforget.core.errors import StoreError
 from preforget.core.files import sync_folder, write_atomic
 from preforget.records import ClassRecord
+from preforget.records.bank import unknown_label
 from preforget.store.manifest import NAME, Manifest
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
 
@@ -38,29 +38,26 @@ class ModelFolder:
     ) -> ModelFolder:
         """Write a new folder beside its place and rename it into it; raises `StoreError` if `path` is taken."""
         check_free(path)
-        temporary: Path | None = None
+        unfinished = path.parent / f".{path.name}.unfinished"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
-            (temporary / RECORDS).mkdir()
+            shutil.rmtree(unfinished, ignore_errors=True)  # a killed process may have left records in it
+            unfinished.mkdir()
+            (unfinished / RECORDS).mkdir()
             digests = {}
             for record in records:
-                digests[record.id] = _write(record_path(temporary, record.id), record_to_bytes(record))
-            digest = _write(temporary / SHARED, tensors_to_bytes(shared)) if shared else None
+                digests[record.id] = _write(record_path(unfinished, record.id), record_to_bytes(record))
+            digest = _write(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
             manifest = replace(manifest, records=digests, shared=digest)
-            manifest.write(temporary)
-            temporary.chmod(0o755)
+            manifest.write(unfinished)
             if path.is_dir():
                 path.rmdir()  # empty, see check_free
-            temporary.rename(path)
+            unfinished.rename(path)
             sync_folder(path.parent)
-        except OSError as error:
-            if temporary is not None:
-                shutil.rmtree(temporary, ignore_errors=True)
-            raise _cannot_write(path, error) from error
-        except BaseException:
-            if temporary is not None:
-                shutil.rmtree(temporary, ignore_errors=True)
+        except BaseException as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise _cannot_write(path, error) from error
             raise
         return cls(path, manifest)
 
@@ -79,6 +76,14 @@ class ModelFolder:
             content = self._read(record_path(self.path, record_id), digest, f"record {record_id}")
             found.append(record_from_bytes(record_id, content))
         return found
+
+    def find(self, labels: Iterable[str]) -> dict[str, str]:
+        """Return the record id of each label; raises `UnknownLabelError` for one that the folder doesn't hold."""
+        ids = {record.label: record.id for record in self.records()}
+        for label in labels:
+            if label not in ids:
+                raise unknown_label(label, sorted(ids))
+        return {label: ids[label] for label in labels}
 
     def shared(self) -> dict[str, Tensor]:
         """Read what no class owns; empty for engines that train nothing shared."""
