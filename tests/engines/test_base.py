@@ -71,9 +71,9 @@ def test_the_share_kept_of_the_validation_images_is_as_stated(
     validation = Split(pictures(len(names), seed=seed), names)
     engine = make_engine(labels)
     engine.calibrate(labels, validation)
-    confidence = engine.log_confidence(engine.scores(validation.inputs))
-    share = (confidence >= engine.threshold(keep) - 1e-4).mean()
-    # an image between two calibrated ones of its class may be rounded to either
+    parts = [engine.log_confidence(engine.scores(validation.only(label).inputs)) for label in labels]
+    share = (np.concatenate(parts) >= engine.threshold(keep)).mean()
+    # one image is the threshold itself, and a class's share of ranks may be half an image off
     assert abs(share - keep) <= (1 + len(labels) / 2) / len(names)
 
 
