@@ -600,6 +600,7 @@ pf.PreForgettableClassifier(
     assert list((tmp_path / "cache").iterdir()) == []
     resumed = make(**options).fit(images, labels, checkpoint=checkpoint)
     whole = make(**options).fit(images, labels)
+    resumed.save_pretrained(tmp_path / "model")
     assert not checkpoint.exists()
     for name, tensor in whole.engine.bank.packed.items():
         assert torch.equal(tensor, resumed.engine.bank.packed[name])

@@ -60,6 +60,7 @@ class PreForgettableClassifier:
         self.shortlist = shortlist
         self.folder: ModelFolder | None = None
         self._learned = False
+        self._checkpoint: Path | None = None
         kind = ENGINES[engine]
         config = kind.config_type.from_options({"seed": seed, **options})
         encoder = load_backbone(
@@ -93,7 +94,7 @@ class PreForgettableClassifier:
         `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, a list of paths, or a `Split` that brings its labels; `y`: `n`
         labels; `validation`: a `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
         `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
-        `checkpoint`: a file from which an interrupted `fit` goes on, removed at the end. Raises `DataError`,
+        `checkpoint`: a file from which an interrupted `fit` goes on; `save_pretrained` removes it. Raises `DataError`,
         `UsageError`, `StoreError`.
         """
         if self._learned or len(self.engine.bank):
@@ -112,8 +113,7 @@ class PreForgettableClassifier:
                 bank.erase(label)
             raise
         self._learned = True
-        if session.checkpoint is not None:
-            session.checkpoint.unlink(missing_ok=True)
+        self._checkpoint = session.checkpoint
         return self
 
     def add(
@@ -234,6 +234,8 @@ class PreForgettableClassifier:
         )
         records = [bank[label] for label in bank.labels]
         self.folder = ModelFolder.create(place, manifest, records, engine.shared_tensors())
+        if self._checkpoint is not None:
+            self._checkpoint.unlink(missing_ok=True)
 
     @classmethod
     def from_pretrained(

@@ -91,7 +91,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
             progress=True,
         )
         model.save_pretrained(place)
-        checkpoint.unlink(missing_ok=True)
     seconds = time.perf_counter() - start
     console.line(f"learned {len(data.classes)} classes from {len(data.train):,} images in {seconds:.1f} s")
     figures = quality(model, data.test, console)
