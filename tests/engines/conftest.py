@@ -41,9 +41,13 @@ def make_engine(rich_vit: Path) -> MakeEngine:
     """Return what makes an isolated engine at 16 px, filled with random records of `labels`."""
 
     def make(
-        labels: Any = (), dtype: str = "float32", image_size: int = SIZE, **options: Any
+        labels: Any = (),
+        dtype: str = "float32",
+        image_size: int = SIZE,
+        device: str = "cpu",
+        **options: Any,
     ) -> IsolatedEngine:
-        encoder = load_backbone(str(rich_vit), image_size=image_size, device="cpu", dtype=dtype)
+        encoder = load_backbone(str(rich_vit), image_size=image_size, device=device, dtype=dtype)
         engine = IsolatedEngine(encoder, IsolatedConfig(**options))
         for number, label in enumerate(labels):
             engine.bank.insert(random_record(engine, label, number))

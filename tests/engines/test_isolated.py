@@ -329,3 +329,16 @@ def test_the_schedule_follows_from_the_number_of_images() -> None:
     assert config.schedule(10**6).batch_size == 128
     chosen = IsolatedConfig(epochs=3, batch_size=7).schedule(100)
     assert (chosen.epochs, chosen.batch_size) == (3, 7)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_on_cuda_too_the_others_stay_bit_identical(make_engine: MakeEngine, dtype: str) -> None:
+    engine = make_engine(MANY, dtype, device="cuda", lora_rank=2, tokens_per_class=2)
+    for count in (1, 7, 131):
+        images = pictures(count)
+        before = columns(engine, images)
+        engine.forget(engine.bank.labels[0])
+        after = columns(engine, images)
+        assert after == {label: before[label] for label in after}
