@@ -71,7 +71,7 @@ def test_the_share_kept_of_the_validation_images_is_as_stated(
     validation = Split(pictures(len(names), seed=seed), names)
     engine = make_engine(labels)
     engine.calibrate(labels, validation)
-    parts = [engine.log_confidence(engine.scores(validation.only(label).inputs)) for label in labels]
+    parts = [engine.own_confidence(label, validation.only(label).inputs) for label in labels]
     share = (np.concatenate(parts) >= engine.threshold(keep)).mean()
     # one image is the threshold itself, and a class's share of ranks may be half an image off
     assert abs(share - keep) <= (1 + len(labels) / 2) / len(names)
@@ -82,11 +82,30 @@ def test_calibration_holds_the_class_s_own_confidences(make_engine: MakeEngine) 
     validation = learnable(FEW, 3)
     engine.calibrate(["bee"], validation)
     tensors = engine.bank["bee"].tensors
-    own = np.sort(engine.log_confidence(engine.scores(validation.only("bee").inputs)))
+    own = np.sort(engine.scores(validation.only("bee").inputs, ["bee"])[:, 0])
     found, repeats = np.unique(tensors["calibration"].numpy(), return_counts=True)
     assert found == pytest.approx(own, rel=1e-6)
     assert repeats.max() - repeats.min() <= 1
     assert tensors["count"] == 3
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(gone=st.sets(st.sampled_from(FEW), max_size=len(FEW) - 1), seed=st.integers(0, 100))
+def test_whoever_is_forgotten_the_stated_share_of_the_others_stays_answered(
+    make_engine: MakeEngine, gone: set[str], seed: int
+) -> None:
+    engine = make_engine(FEW)
+    validation = learnable(FEW, 20, seed=seed)
+    engine.calibrate(FEW, validation)
+    kept = {label: engine.bank[label].tensors["calibration"].clone() for label in FEW}
+    for label in gone:
+        engine.forget(label)
+    left = validation.without(gone)
+    share = (engine.log_confidence(engine.scores(left.inputs)) >= engine.threshold(0.9)).mean()
+    assert share >= 0.9 - (1 + len(FEW) / 2) / len(left)
+    engine.calibrate(engine.bank.labels, validation)  # calibrated without the forgotten ones: the same
+    for label in engine.bank.labels:
+        assert torch.equal(engine.bank[label].tensors["calibration"], kept[label])
 
 
 # scores

@@ -126,6 +126,13 @@ class Engine(ABC):
         """Return `[n]`, higher the surer that the input is of one of the classes scored; `[n, classes]` in."""
 
     @abstractmethod
+    def own_confidence(self, label: str, inputs: Images) -> Scores:
+        """Return `[n]`: the part of `log_confidence` that `label` has in it, at most the whole.
+
+        It calibrates abstention, so it is to depend on other classes as little as the engine can make it.
+        """
+
+    @abstractmethod
     def probabilities(self, scores: Scores) -> Scores:
         """Turn scores `[n, classes]` into probabilities of the classes; what a row lacks to 1 is abstain's."""
 
@@ -185,14 +192,14 @@ class Engine(ABC):
         return Checkpoint(session.checkpoint, value_digest([digest, *seen]))
 
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
-        """Write into each record of `labels` how sure the model is of the class's own validation images.
+        """Write into each record of `labels` how sure of the class the model is on its own validation images.
 
         A record keeps `QUANTILES` of them, evenly spread over their ranks, and their number, so that the threshold
         can be formed anew from the live records alone whenever one of them goes.
         """
         levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
         for label in labels:
-            own = self.log_confidence(self.scores(validation.only(label).inputs))
+            own = self.own_confidence(label, validation.only(label).inputs)
             kept = np.quantile(own, levels, method="inverted_cdf").astype(np.float32)
             record = self.bank[label]
             with torch.no_grad():
@@ -200,7 +207,7 @@ class Engine(ABC):
                 record.tensors["count"].fill_(len(own))
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return the highest log-confidence that a share `keep` of the validation images of `labels` reaches.
+        """Return a log-confidence that at least a share `keep` of the validation images of `labels` reaches.
 
         `labels` are the attached classes by default. Formed from their records alone; each class weighs as many
         images as it had; infinite where there is no class.

@@ -14,7 +14,7 @@ from preforget.backbones.encoder import Encoder
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
-from preforget.data.dataset import Split
+from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
 from preforget.engines import class_path, shortlist
 from preforget.engines.base import Engine, EngineConfig, Scores, Session
@@ -146,6 +146,10 @@ class IsolatedEngine(Engine):
             return np.full(len(scores), -np.inf, dtype=np.float32)
         summed: Scores = np.logaddexp.reduce(scores, axis=1)
         return summed
+
+    def own_confidence(self, label: str, inputs: Images) -> Scores:
+        """Return the class's own score `[n]`: no other record has a part in it, before or after a forgetting."""
+        return self.scores(inputs, [label])[:, 0]
 
     def probabilities(self, scores: Scores) -> Scores:
         """Return softmax over the classes and abstain, which scores 0, without the abstain column."""

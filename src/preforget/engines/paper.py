@@ -22,7 +22,7 @@ from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
-from preforget.data.dataset import Split
+from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
 from preforget.engines.base import Engine, EngineConfig, Scores, Session
 from preforget.records import ClassRecord
@@ -159,6 +159,12 @@ class PaperEngine(Engine):
         others: Scores = np.exp(ordered[:, :-1] - ordered[:, -1:])
         logs: Scores = -np.log1p(others.sum(axis=1))
         return logs
+
+    def own_confidence(self, label: str, inputs: Images) -> Scores:
+        """Return the log of the class's softmax probability `[n]`, all attached classes present."""
+        logits = self.scores(inputs)
+        own: Scores = logits[:, self.bank.attached.index(label)] - np.logaddexp.reduce(logits, axis=1)
+        return own
 
     def probabilities(self, scores: Scores) -> Scores:
         """Return softmax over the classes scored: the paper's method knows no abstention of its own."""
