@@ -54,10 +54,8 @@ class PreForgettableClassifier:
             raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(sorted(ENGINES))}")
         if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
             raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
-        if isinstance(shortlist, bool) or not isinstance(shortlist, int) or shortlist < 0:
-            raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {shortlist!r}")
         self.keep = float(keep)
-        self.shortlist = shortlist
+        self.shortlist = _whole_shortlist(shortlist)
         self.folder: ModelFolder | None = None
         self._learned = False
         self._checkpoint: Path | None = None
@@ -239,7 +237,13 @@ class PreForgettableClassifier:
 
     @classmethod
     def from_pretrained(
-        cls, path: str | Path, *, backbone: str | None = None, device: str = "auto", dtype: str | None = None
+        cls,
+        path: str | Path,
+        *,
+        backbone: str | None = None,
+        device: str = "auto",
+        dtype: str | None = None,
+        shortlist: int = 0,
     ) -> PreForgettableClassifier:
         """Load a model folder and bind to it; `backbone` says where the checkpoint lies now, if it was moved.
 
@@ -249,12 +253,14 @@ class PreForgettableClassifier:
         manifest, wanted = folder.manifest, folder.manifest.backbone
         # checked here, so that the manifest isn't blamed for the caller's slip
         choose_dtype(dtype or "auto", choose_device(device))
+        _whole_shortlist(shortlist)
         try:
             model = cls(
                 backbone or wanted["id"],
                 manifest.engine,
                 wanted["image_size"],
                 keep=manifest.keep,
+                shortlist=shortlist,
                 device=device,
                 dtype=dtype or wanted["dtype"],
                 revision=None if backbone else wanted["revision"],
@@ -315,6 +321,12 @@ class PreForgettableClassifier:
         if self.folder is not None:
             self.folder.set_detached([*away, bank[label].id] if detached else [*away])
         (bank.detach if detached else bank.attach)(label)
+
+
+def _whole_shortlist(size: int) -> int:
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {size!r}")
+    return size
 
 
 def _session(

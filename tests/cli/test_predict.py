@@ -142,3 +142,10 @@ def test_hidden_files_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no image in this folder"):
         image_files(tmp_path / "empty")
+
+
+def test_a_shortlist_as_long_as_the_bank_answers_alike(model: Path, pets: Path, terminal: Terminal) -> None:
+    every = terminal("predict", model, pets / "cat", "--json").json
+    assert terminal("predict", model, pets / "cat", "--shortlist", "3", "--json").json == every
+    assert terminal("predict", model, pets / "cat", "--shortlist", "1", "--json").code == 0
+    assert terminal("predict", model, pets / "cat", "--shortlist", "-1").code == 2

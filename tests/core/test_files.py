@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import resource
+import select
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from preforget.core.files import sync_folder, write_atomic
+from preforget.core.files import exclusive, sync_folder, write_atomic
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -60,3 +61,20 @@ def test_a_folder_is_synced_or_missing(tmp_path: Path) -> None:
     sync_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "no")
+
+
+def test_one_process_at_a_time_changes_a_folder_and_a_killed_one_lets_go(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from preforget.core.files import exclusive\n"
+        "with exclusive(Path(sys.argv[1])):\n    print('in', flush=True); time.sleep(float(sys.argv[2]))"
+    )
+    with exclusive(tmp_path):
+        other = subprocess.Popen([sys.executable, "-c", code, tmp_path, "60"], stdout=subprocess.PIPE)
+        assert other.stdout is not None
+        assert select.select([other.stdout], [], [], 1.0)[0] == []  # it waits
+    assert other.stdout.readline() == b"in\n"
+    other.kill()
+    other.wait()
+    other.stdout.close()
+    with exclusive(tmp_path):
+        pass

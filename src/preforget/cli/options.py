@@ -67,10 +67,10 @@ def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     )
 
 
-def load_model(args: argparse.Namespace) -> PreForgettableClassifier:
+def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableClassifier:
     """Load MODEL and bind to it."""
     from preforget.classifier import PreForgettableClassifier
 
     return PreForgettableClassifier.from_pretrained(
-        args.model, backbone=args.backbone, device=args.device, dtype=args.dtype
+        args.model, backbone=args.backbone, device=args.device, dtype=args.dtype, shortlist=shortlist
     )

@@ -34,6 +34,13 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         default=[],
         help="classes to leave out of this request alone",
     )
+    parser.add_argument(
+        "--shortlist",
+        metavar="N",
+        type=int,
+        default=0,
+        help="for many classes: score only each image's N most promising ones (default: all)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -42,7 +49,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.data import as_inputs
 
     files = as_inputs([file for given in args.files for file in image_files(given)])
-    model = load_model(args)
+    model = load_model(args, shortlist=args.shortlist)
     from preforget.training.progress import track
 
     found: list[tuple[Path, Any, float]] = []

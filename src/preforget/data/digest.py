@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from preforget.core.errors import DataError
 from preforget.data.dataset import Split
 
 
@@ -14,7 +15,10 @@ def split_digest(split: Split) -> str:
     total = hashlib.sha256()
     if isinstance(split.inputs, list):
         for path in split.inputs:
-            status = path.stat()
+            try:
+                status = path.stat()
+            except OSError as error:
+                raise DataError(f"{path} can't be read any more: {error.strerror or error}") from error
             total.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     else:
         total.update(f"{split.inputs.shape}".encode())

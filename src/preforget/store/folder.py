@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
 
 from preforget.core.errors import StoreError
-from preforget.core.files import sync_folder, write_atomic
+from preforget.core.files import exclusive, sync_folder, write_atomic
 from preforget.records import ClassRecord
 from preforget.records.bank import unknown_label
 from preforget.store.manifest import NAME, Manifest
@@ -64,9 +64,11 @@ class ModelFolder:
     @classmethod
     def open(cls, path: Path) -> ModelFolder:
         """Read the manifest, end erasures that began, and check that no file is missing or extra."""
-        folder = cls(path, Manifest.read(path))
-        folder.finish_erasing()
-        folder._check_files()
+        Manifest.read(path)  # says what is wrong if there is no folder to lock
+        with exclusive(path):
+            folder = cls(path, Manifest.read(path))
+            folder.finish_erasing()
+            folder._check_files()
         return folder
 
     def records(self) -> list[ClassRecord]:
@@ -96,32 +98,29 @@ class ModelFolder:
 
         The manifest first says that the file is to be erased; whoever opens the folder after a crash does so.
         """
-        begun = [*self.manifest.erasing, record.id]
-        try:
-            self._update(erasing=begun)
-            digest = _write(record_path(self.path, record.id), record_to_bytes(record))
-            live = {**self.manifest.records, record.id: digest}
-            self._update(records=live, erasing=[i for i in begun if i != record.id])
-        except BaseException as error:
-            with contextlib.suppress(StoreError):
-                self.finish_erasing()
-            if isinstance(error, OSError):
-                raise _cannot_write(self.path, error) from error
-            raise
+        with self._changing():
+            begun = [*self.manifest.erasing, record.id]
+            try:
+                self._update(erasing=begun)
+                digest = _write(record_path(self.path, record.id), record_to_bytes(record))
+                live = {**self.manifest.records, record.id: digest}
+                self._update(records=live, erasing=[i for i in begun if i != record.id])
+            except BaseException:
+                with contextlib.suppress(StoreError):
+                    self.finish_erasing()
+                raise
 
     def erase(self, record_id: str) -> int:
         """Take a record out of the manifest, delete its file, and return how many bytes that was.
 
         The manifest first says that the erasure has begun; whoever opens the folder after a crash ends it.
         """
-        live = {i: digest for i, digest in self.manifest.records.items() if i != record_id}
-        detached = [i for i in self.manifest.detached if i != record_id]
-        try:
+        with self._changing():
+            live = {i: digest for i, digest in self.manifest.records.items() if i != record_id}
+            detached = [i for i in self.manifest.detached if i != record_id]
             size = record_path(self.path, record_id).stat().st_size
             self._update(records=live, detached=detached, erasing=[*self.manifest.erasing, record_id])
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
-        self.finish_erasing()
+            self.finish_erasing()
         return size
 
     def finish_erasing(self) -> None:
@@ -143,8 +142,17 @@ class ModelFolder:
 
     def set_detached(self, record_ids: Sequence[str]) -> None:
         """Write down which records are left out of scoring."""
-        try:
+        with self._changing():
             self._update(detached=sorted(record_ids))
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep other processes out, and turn errors of the system into one that names the folder."""
+        try:
+            with exclusive(self.path):
+                yield
+        except StoreError:
+            raise
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
