@@ -4,8 +4,6 @@ import doctest
 import importlib
 import subprocess
 import sys
-import tomllib
-from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
@@ -38,11 +36,6 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_one_version() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert pf.__version__ == project["version"] == version("preforget")
 
 
 def test_types_are_announced() -> None:

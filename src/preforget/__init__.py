@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from preforget.core.abstain import ABSTAIN
+from preforget.core.version import __version__
 
 if TYPE_CHECKING:
     from preforget.backbones import load_backbone
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
     from preforget.core.errors import PreforgetError
     from preforget.data import load_data
 
-__version__ = "0.1.0"
-__all__ = ["ABSTAIN", "PreForgettableClassifier", "PreforgetError", "load_backbone", "load_data"]
+__all__ = [
+    "ABSTAIN",
+    "PreForgettableClassifier",
+    "PreforgetError",
+    "__version__",
+    "load_backbone",
+    "load_data",
+]
 
 _WHERE = {
     "PreForgettableClassifier": "preforget.classifier",

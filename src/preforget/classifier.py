@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preforget import __version__
 from preforget.backbones import Encoder, load_backbone
 from preforget.backbones.precision import choose_device, choose_dtype, dtype_name
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
+from preforget.core.version import __version__
 from preforget.data import Split, as_inputs, as_split, check_trainable, stratified_split
 from preforget.engines import ENGINES
 from preforget.engines.base import Engine, Scores, Session
