@@ -16,12 +16,12 @@ from preforget.core.errors import StoreError, UsageError
 from preforget.engines import isolated
 from preforget.engines.base import Session
 from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
-from preforget.records import SLOT_BLOCK
+from preforget.records import slot_block
 from preforget.training.losses import abstain_loss, with_abstain
 
 from .conftest import MakeEngine, learnable, pictures, random_record
 
-MANY = [f"class {number:02}" for number in range(2 * SLOT_BLOCK + 3)]
+MANY = [f"class {number:02}" for number in range(19)]
 FEW = ["ant", "bee", "cat"]
 QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 4, "lora_rank": 1, "tokens_per_class": 2}
 
@@ -60,9 +60,10 @@ STEPS = st.lists(
 def change(engine: IsolatedEngine, step: str, label: str, seed: int) -> None:
     bank = engine.bank
     if step == "empty a block":
-        block = MANY.index(label) % (bank.capacity // SLOT_BLOCK)
+        blocks = bank.live_blocks()
+        block = blocks[MANY.index(label) % len(blocks)] if blocks else None
         for other in list(bank.labels):
-            if bank.slot(other) // SLOT_BLOCK == block:
+            if slot_block(bank.slot(other)) == block:
                 engine.forget(other)
     elif step == "insert":
         if label not in bank:
@@ -89,7 +90,7 @@ def test_scores_of_the_others_stay_bit_identical(
     steps: list[tuple[str, str]],
     batches: list[int],
 ) -> None:
-    engine = make_engine(MANY[: SLOT_BLOCK + 4], dtype, **options)
+    engine = make_engine(MANY[:12], dtype, **options)
     images = [pictures(count, seed=count) for count in batches]
     known: list[dict[str, tuple[str, bytes]]] = [{} for _ in images]
     for seed, (step, label) in enumerate([("attach", MANY[0]), *steps]):
@@ -257,7 +258,7 @@ def test_small_steps_through_memory_give_the_same_gradient(
 
 
 def test_adding_touches_no_other_record(make_engine: MakeEngine) -> None:
-    engine = make_engine(MANY[:SLOT_BLOCK], **QUICK)
+    engine = make_engine(MANY[:8], **QUICK)
     images = pictures(5)
     before = {
         label: {n: t.numpy().tobytes() for n, t in engine.bank[label].tensors.items()}
@@ -268,7 +269,7 @@ def test_adding_touches_no_other_record(make_engine: MakeEngine) -> None:
     engine.bank.detach(MANY[1])
     engine.add("new", data, learnable(["new"], 3), Session())
     engine.bank.attach(MANY[1])
-    assert engine.bank.capacity == 2 * SLOT_BLOCK
+    assert engine.bank.capacity == 16
     for label, tensors in before.items():
         assert {n: t.numpy().tobytes() for n, t in engine.bank[label].tensors.items()} == tensors
     after = columns(engine, images)

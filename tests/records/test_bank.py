@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from torch import Tensor
 
 from preforget.core.errors import UnknownLabelError, UsageError
-from preforget.records import SLOT_BLOCK, ClassRecord, PromptBank
+from preforget.records import ClassRecord, PromptBank, slot_block
 
 SHAPES = {"prompt": (2, 3), "bias": ()}
-LABELS = [f"class {number:02}" for number in range(2 * SLOT_BLOCK + 3)]
+LABELS = [f"class {number:02}" for number in range(19)]
 
 
 def tensors(seed: int) -> dict[str, Tensor]:
@@ -35,7 +35,7 @@ class BankMachine(RuleBasedStateMachine):
         self.wanted: dict[str, tuple[int, dict[str, Tensor], bool]] = {}
         self.drawn = 0
 
-    @rule(label=st.sampled_from(LABELS), slot=st.none() | st.integers(0, 2 * SLOT_BLOCK))
+    @rule(label=st.sampled_from(LABELS), slot=st.none() | st.integers(0, 40))
     def insert(self, label: str, slot: int | None) -> None:
         self.drawn += 1
         record = ClassRecord(label, tensors(self.drawn), slot)
@@ -94,9 +94,9 @@ class BankMachine(RuleBasedStateMachine):
 
     @invariant()
     def blocks_are_whole(self) -> None:
-        assert self.bank.capacity % SLOT_BLOCK == 0
-        blocks = {slot // SLOT_BLOCK for slot, _, _ in self.wanted.values()}
-        assert self.bank.live_blocks() == sorted(blocks)
+        assert self.bank.capacity in (0, 8, 16, 32, 64)
+        blocks = {slot_block(slot) for slot, _, _ in self.wanted.values()}
+        assert self.bank.live_blocks() == sorted(blocks, key=min)
 
     @precondition(lambda self: self.wanted)
     @rule(data=st.data())
@@ -112,11 +112,11 @@ TestBankMachine.settings = settings(max_examples=30, stateful_step_count=40, dea
 
 
 def test_growth_zeroes_the_old_memory() -> None:
-    bank = filled(SLOT_BLOCK)
+    bank = filled(8)
     old = dict(bank.packed)
     views = {label: bank[label].tensors for label in bank.labels}
     bank.insert(ClassRecord("one more", tensors(99)))
-    assert bank.capacity == 2 * SLOT_BLOCK
+    assert bank.capacity == 16
     assert all(not tensor.any() for tensor in old.values())
     assert all(not tensor.any() for view in views.values() for tensor in view.values())
     assert torch.equal(bank["class 00"].tensors["prompt"], tensors(0)["prompt"])
@@ -183,3 +183,11 @@ def test_an_unknown_label_names_its_neighbours() -> None:
 def test_an_unknown_label_in_a_large_bank_names_ten() -> None:
     with pytest.raises(UnknownLabelError, match=r"class 09 …$"):
         filled(12)["zebra"]
+
+
+@given(st.integers(0, 10_000))
+def test_every_slot_has_one_block_and_blocks_follow_each_other(slot: int) -> None:
+    block = slot_block(slot)
+    assert slot in block
+    assert all(slot_block(other) == block for other in block)
+    assert slot_block(block.stop).start == block.stop

@@ -20,7 +20,7 @@ from preforget.demo.story import Story
 from preforget.records.bank import unknown_label
 
 EPOCHS = 8
-BATCH_SIZE = 32
+BATCH_SIZE = 16
 NEXT_TO_FORGET = ("7", "1", "4")
 """The first two of these that were not forgotten before go at the end."""
 

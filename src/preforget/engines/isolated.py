@@ -19,7 +19,7 @@ from preforget.data.digest import split_digest
 from preforget.engines import class_path, shortlist
 from preforget.engines.base import Engine, EngineConfig, Scores, Session
 from preforget.engines.class_path import Weights
-from preforget.records import SLOT_BLOCK, ClassRecord
+from preforget.records import ClassRecord
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
@@ -114,7 +114,7 @@ class IsolatedEngine(Engine):
     def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
         """Return `float32 [batch, capacity]`, whatever `labels`; slot blocks one by one, so shapes never change."""
         blocks = self.bank.live_blocks()
-        slots = {b: slice(b * SLOT_BLOCK, (b + 1) * SLOT_BLOCK) for b in blocks}
+        slots = {b: slice(b.start, b.stop) for b in blocks}
         weights = {b: {n: t[slots[b]] for n, t in self.bank.packed.items()} for b in blocks}
         out = torch.zeros(len(pixels), self.bank.capacity, device=pixels.device)
         with torch.no_grad():

@@ -11,11 +11,18 @@ from torch import Tensor
 from preforget.core.errors import UnknownLabelError, UsageError
 from preforget.records.record import ClassRecord
 
-SLOT_BLOCK = 8
+
+def slot_block(slot: int) -> range:
+    """Return the slots that are always computed together with `slot`: 0-7, 8-15, 16-31, from there 32 at a time.
+
+    Small blocks waste little on small banks, large ones keep large banks fast; which slots form a block never changes.
+    """
+    size = 8 if slot < 16 else 16 if slot < 32 else 32
+    return range(slot // size * size, slot // size * size + size)
 
 
 class PromptBank:
-    """Live records in lasting slots; slots come in blocks of `SLOT_BLOCK`, and dead slots hold zeros.
+    """Live records in lasting slots; slots come in blocks, see `slot_block`, and dead slots hold zeros.
 
     A record's tensors are views of the packed tensors `[capacity, ...]`, so that erasing a slot leaves no copy.
     Columns of scores follow `labels`, which are sorted: their order says nothing about who was here before.
@@ -35,7 +42,7 @@ class PromptBank:
 
     @property
     def capacity(self) -> int:
-        """The number of slots, live and dead, a multiple of `SLOT_BLOCK`."""
+        """The number of slots, live and dead, of whole blocks."""
         return len(next(iter(self.packed.values())))
 
     @property
@@ -48,9 +55,10 @@ class PromptBank:
         """The labels that take part in scoring, sorted."""
         return [label for label in self.labels if label not in self._detached]
 
-    def live_blocks(self) -> list[int]:
+    def live_blocks(self) -> list[range]:
         """Return the numbers of the slot blocks that hold at least one record, in order."""
-        return sorted({self.slot(label) // SLOT_BLOCK for label in self._records})
+        blocks = {slot_block(self.slot(label)) for label in self._records}
+        return sorted(blocks, key=lambda block: block.start)
 
     def slots(self, labels: Iterable[str]) -> list[int]:
         """Return the slot of each label, in the given order."""
@@ -125,7 +133,7 @@ class PromptBank:
     def _reserve(self, slots: int) -> None:
         if slots <= self.capacity:
             return
-        capacity = -(-slots // SLOT_BLOCK) * SLOT_BLOCK
+        capacity = slot_block(slots - 1).stop
         grown = {n: old.new_zeros(capacity, *self.shapes[n]) for n, old in self.packed.items()}
         for name, old in self.packed.items():
             grown[name][: len(old)] = old
