@@ -3,11 +3,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import pytest
-
-from preforget.classifier import PreForgettableClassifier
-from preforget.cli.options import add_command, add_data, add_model, check_labels, read_data
-from preforget.core.errors import UnknownLabelError
+from preforget.cli.options import add_command, add_data, add_model, read_data
 
 
 def parse(*args: str) -> argparse.Namespace:
@@ -35,10 +31,3 @@ def test_the_seed_makes_the_split() -> None:
     one, same, other = (read_data(args, seed) for seed in (0, 0, 1))
     assert (one.train.inputs == same.train.inputs).all()
     assert not (one.train.inputs == other.train.inputs).all()
-
-
-def test_labels_are_checked_and_named_once(learned: Path) -> None:
-    model = PreForgettableClassifier.from_pretrained(learned)
-    assert check_labels(model, ["owl", "cat", "owl"]) == ["owl", "cat"]
-    with pytest.raises(UnknownLabelError, match="no class 'cow'"):
-        check_labels(model, ["owl", "cow"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from preforget.core.errors import StoreError
+from preforget.core.errors import StoreError, UnknownLabelError
 from preforget.store import Manifest, ModelFolder
 from preforget.store.folder import RECORDS, SHARED, check_free, record_path
 from preforget.store.manifest import NAME
@@ -55,6 +55,22 @@ def test_tensors_come_back_bit_for_bit(tmp_path: Path) -> None:
     (back,) = folder.records()
     assert (back.label, back.slot, back.id) == ("a", 5, record.id)
     assert all(torch.equal(back.tensors[name], record.tensors[name]) for name in record.tensors)
+
+
+def test_labels_are_found_each_once_and_in_order(make_folder: MakeFolder) -> None:
+    folder = make_folder(*LABELS)
+    found = folder.find([LABELS[2], LABELS[0], LABELS[2]])
+    assert list(found.items()) == [(label, opened(folder.path)[label]) for label in (LABELS[2], LABELS[0])]
+    with pytest.raises(UnknownLabelError, match="no class 'Ada'"):
+        folder.find([LABELS[1], "Ada"])
+
+
+def test_what_a_killed_creation_left_is_gone_after_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".m.unfinished" / RECORDS
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"a record")
+    ModelFolder.create(tmp_path / "m", manifest(), [make_record("a")], {})
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
 def test_no_name_and_no_manifest_holds_a_label(make_folder: MakeFolder) -> None:
@@ -335,7 +351,7 @@ def test_a_full_disk_leaves_all_or_nothing(make_folder: MakeFolder, tmp_path: Pa
 import resource, sys
 from pathlib import Path
 import torch
-from preforget.core.errors import StoreError
+from preforget.core.errors import StoreError, UnknownLabelError
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 path = Path(sys.argv[1])
