@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,7 +46,7 @@ def exclusive(folder: Path) -> Iterator[None]:
 
     Where the system has no such locks (Windows), nothing is locked. Raises `OSError`.
     """
-    if os.name == "nt":
+    if sys.platform == "win32":
         yield
         return
     import fcntl

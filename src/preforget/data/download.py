@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import DataError
+from preforget.core.files import exclusive
 from preforget.data.medmnist import RECORD, md5_of
 
 BASE_URL = f"https://zenodo.org/records/{RECORD}/files"
@@ -45,7 +43,7 @@ def fetch(
         raise DataError(f"{target} is missing and downloads are off; {remedy}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(folder):
+        with exclusive(folder):
             if not _is_there(target, md5):
                 _download(f"{base_url}/{name}?download=1", md5, target, remedy, retries)
     except OSError as error:
@@ -121,19 +119,3 @@ class _Resuming:
                     for block in response.iter_content(BLOCK):
                         file.write(block)
         self.part.replace(output_file)
-
-
-@contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold a lock on `folder` against other processes; it leaves no file behind. Windows goes without."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl
-
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
