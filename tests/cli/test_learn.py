@@ -209,6 +209,8 @@ def start(pets: Path, tiny_vit: Path, model: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # a background job of a shell ignores Ctrl-C, and hands that down to the tests and from them to here
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     checkpoint = model.with_name("model.learning") / "checkpoint.safetensors"
     while not checkpoint.is_file():
