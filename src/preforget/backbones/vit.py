@@ -6,10 +6,12 @@ import hashlib
 import json
 import math
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from preforget.backbones.block import Block
@@ -17,6 +19,11 @@ from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocess
 from preforget.core.errors import BackboneError, UsageError
 
 Triple = tuple[float, float, float]
+DAMAGE = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
+    *(SafetensorError, UnpicklingError),
+)
+"""What transformers' readers raise on damaged weights."""
 ARCHITECTURES = ("vit", "deit")
 
 
@@ -157,7 +164,7 @@ def _model(source: str, revision: str | None, config: Any) -> nn.Module:
         model, report = kind.from_pretrained(
             source, revision=revision, add_pooling_layer=False, output_loading_info=True, dtype=torch.float32
         )
-    except Exception as error:
+    except DAMAGE as error:
         raise BackboneError(f"weights of {source!r} can't be loaded: {_first_line(error)}") from error
     finally:
         logging.set_verbosity(level)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from preforget.cli.console import Console
-from preforget.cli.detach import switch
+from preforget.cli.detach import add_model_and_labels, switch
 from preforget.cli.options import Commands, add_command
 
 
@@ -18,9 +17,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "take a detached class back into the answers",
         "A class that was never detached stays as it is. The backbone is not needed.",
     )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
-    parser.add_argument("labels", metavar="LABEL", nargs="+", help="class to attach")
-    parser.set_defaults(run=run)
+    add_model_and_labels(parser).set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:

@@ -17,9 +17,14 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "leave a class out of all answers, reversibly",
         "The class stays in the model folder; to destroy it use forget. The backbone is not needed.",
     )
+    add_model_and_labels(parser).set_defaults(run=run)
+
+
+def add_model_and_labels(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add MODEL, which is opened without its backbone, and LABEL..."""
     parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
-    parser.add_argument("labels", metavar="LABEL", nargs="+", help="class to detach")
-    parser.set_defaults(run=run)
+    parser.add_argument("labels", metavar="LABEL", nargs="+", help="class of the model")
+    return parser
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
