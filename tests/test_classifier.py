@@ -334,7 +334,7 @@ def test_an_added_class_is_answered_and_the_others_stay(saved: PreForgettableCla
 
 
 def test_a_forgotten_class_can_be_added_again(saved: PreForgettableClassifier) -> None:
-    old = saved.forget("cat").record
+    (old,) = saved.forget("cat").records
     saved.add("cat", *data())
     assert saved.classes_ == CLASSES
     assert saved.engine.bank["cat"].id != old

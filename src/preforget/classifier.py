@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ from preforget.backbones.precision import choose_device, choose_dtype, dtype_nam
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
 from preforget.core.version import __version__
-from preforget.data import Split, as_inputs, as_split, check_trainable, stratified_split
+from preforget.data import Split, as_inputs, as_split, check_trainable, stratified_split, unit_names
 from preforget.engines import ENGINES
 from preforget.engines.base import Engine, Scores, Session
-from preforget.erasure import Erasure, forget_class
-from preforget.records.bank import unknown_label
+from preforget.erasure import Erasure
+from preforget.erasure import forget as erase
 from preforget.store import Manifest, ModelFolder
 
 HELD_OUT = 0.15
@@ -27,8 +29,8 @@ HELD_OUT = 0.15
 class PreForgettableClassifier:
     """A classifier on a frozen encoder whose classes can be forgotten, detached, attached and added one by one.
 
-    `backbone`: `builtin`, a checkpoint folder or a hub id; `engine`: `isolated` or `paper`; `image_size`: pixels,
-    a multiple of the patch, None for the checkpoint's own; `keep`: the share of known inputs that is to be
+    `backbone`: `builtin`, a checkpoint folder or a hub id; `engine`: `isolated`, `exact` or `paper`; `image_size`:
+    pixels, a multiple of the patch, None for the checkpoint's own; `keep`: the share of known inputs that is to be
     answered, from which the abstention threshold follows; `shortlist`: for large banks, let `predict` score only that
     many promising classes of each image, 0 for all; `device`, `dtype`: `auto` chooses; further options are
     the engine's (`epochs`, `tokens_per_class`, ...). Raises `UsageError` and `BackboneError`.
@@ -82,6 +84,7 @@ class PreForgettableClassifier:
         y: Any = None,
         validation: Any = None,
         *,
+        subjects: Any = None,
         cache_dir: str | Path | None = None,
         keep_cache: bool = False,
         checkpoint: str | Path | None = None,
@@ -91,6 +94,7 @@ class PreForgettableClassifier:
 
         `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, a list of paths, or a `Split` that brings its labels; `y`: `n`
         labels; `validation`: a `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
+        `subjects`: whom each image is of, `n` names; in the exact engine a subject can then be forgotten by itself.
         `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
         `checkpoint`: a file from which an interrupted `fit` goes on; `save_pretrained` removes it. Raises `DataError`,
         `UsageError`, `StoreError`.
@@ -99,16 +103,14 @@ class PreForgettableClassifier:
             raise UsageError(
                 "this model has already learned; make a new one, or use add() for one more class"
             )
-        train = as_split(X, y)
+        train = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
         check_trainable(train)
         train, held_out = self._hold_out(train, validation, set(train.labels))
         session = _session(cache_dir, keep_cache, checkpoint, progress)
-        bank = self.engine.bank
         try:
             self.engine.learn(train, held_out, session)
         except BaseException:  # a model that is not calibrated would answer wrongly
-            for label in bank.labels:
-                bank.erase(label)
+            self.engine.clear()
             raise
         self._learned = True
         self._checkpoint = session.checkpoint
@@ -121,14 +123,16 @@ class PreForgettableClassifier:
         y: Any = None,
         validation: Any = None,
         *,
+        subjects: Any = None,
         cache_dir: str | Path | None = None,
         progress: bool = False,
     ) -> PreForgettableClassifier:
         """Learn one more class; the records of the others are not touched.
 
         The data hold images of `label` and, to tell it from them, images of classes that the model knows; images
-        of unknown classes are left aside. In the paper engine the shared adapter stays as it is, so a class that
-        is added later is learned by prompt, row and bias alone. Raises as `fit`.
+        of unknown classes are left aside. The exact engine needs no others, unless it has pair prompts. In the paper
+        engine the shared adapter stays as it is, so a class that is added later is learned by prompt, row and bias
+        alone. Raises as `fit`.
         """
         label = str(label)
         bank = self._fitted().bank
@@ -136,29 +140,75 @@ class PreForgettableClassifier:
             raise UsageError(
                 f"the model already has class {label!r}; forget it first, or choose another name"
             )
-        data = as_split(X, y)
+        data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
         others = sorted(set(data.labels) & set(bank.attached))
         if label not in data.labels:
             raise DataError(
                 f"the data hold no image of {label!r}; they have: {', '.join(sorted(set(data.labels))[:10])}"
             )
-        if not others:
+        if not others and self.engine.needs_others:
             raise DataError(
                 f"to add {label!r} the data must also hold images of classes that the model knows, "
                 f"such as {', '.join(map(repr, bank.attached[:3]))}: the new class is learned against them"
             )
         data = data.only([label, *others])
-        check_trainable(data)
+        check_trainable(data, classes=2 if self.engine.needs_others else 1)
         train, held_out = self._hold_out(data, validation, {label})
         try:
             self.engine.add(label, train, held_out, _session(cache_dir, False, None, progress))
-            if self.folder is not None:
-                self.folder.add(bank[label])
+            self._write()
         except BaseException:
             if label in bank:
-                bank.erase(label)
+                self.engine.forget(label)
             raise
         return self
+
+    def add_subject(
+        self, X: Any, y: Any = None, subjects: Any = None, validation: Any = None, *, progress: bool = False
+    ) -> PreForgettableClassifier:
+        """Learn images of subjects that are new to classes that the model knows (exact engine).
+
+        What was derived from those classes is derived anew; pair prompts that this drops come back with `refit`.
+        Raises as `fit`, and `UnknownLabelError` for a class that the model doesn't know.
+        """
+        known = self._fitted().bank
+        data = self._with_subjects(as_split(X, y, subjects), asked=True)
+        for label in sorted(set(data.labels)):
+            if label not in known:
+                raise known.unknown(label)
+        if data.subjects is None:
+            raise UsageError("subjects are missing: give one name per image")
+        train, held_out = self._hold_out(data, validation, set())
+        before = {record.id for record in self.engine.records()}
+        try:
+            self.engine.add_subject(train, held_out, _session(None, False, None, progress))
+            self._write()
+        except BaseException:
+            self.engine.take_back(before)
+            raise
+        return self
+
+    def refit(
+        self,
+        X: Any,
+        y: Any = None,
+        validation: Any = None,
+        *,
+        subjects: Any = None,
+        cache_dir: str | Path | None = None,
+        progress: bool = False,
+    ) -> int:
+        """Learn again the pair prompts that forgetting or adding a subject has dropped; return how many.
+
+        The data are those that the model was learned from, without what was forgotten. Raises as `fit`.
+        """
+        self._fitted()
+        data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
+        data = data.only(self.engine.bank.labels)
+        train, _ = self._hold_out(data, validation, set())
+        count = self.engine.refit(train, _session(cache_dir, False, None, progress))
+        self._write()
+        return count
 
     def scores(self, X: Any) -> Scores:
         """Return `float32 [n, classes]`; in the isolated engine no column depends on another class."""
@@ -185,14 +235,14 @@ class PreForgettableClassifier:
         left_out = {without} if isinstance(without, str) else {str(label) for label in without}
         for label in sorted(left_out):
             if label not in engine.bank:
-                raise unknown_label(label, engine.bank.labels)
+                raise engine.bank.unknown(label)
         labels = [label for label in engine.bank.attached if label not in left_out]
         inputs = as_inputs(X)
         answers = np.full(len(inputs), ABSTAIN, dtype=object)
         if not labels:
             return answers, np.zeros(len(inputs), dtype=np.float32)
-        scores = engine.scores(inputs, labels, self.shortlist)
-        sure = engine.log_confidence(scores) >= engine.threshold(self.keep, labels)
+        scores, confidence = engine.evaluate(inputs, labels, self.shortlist)
+        sure = confidence >= engine.threshold(self.keep, labels)
         answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
         return answers, engine.probabilities(scores).max(axis=1)
 
@@ -201,7 +251,14 @@ class PreForgettableClassifier:
 
         Raises `UnknownLabelError` for a label it doesn't hold, `StoreError` if the folder can't be changed.
         """
-        return forget_class(self._fitted(), self.folder, str(label), reason)
+        return erase(self._fitted(), self.folder, label=str(label), reason=reason)
+
+    def forget_subject(self, subject: str, reason: str | None = None) -> Erasure:
+        """Destroy all that the model holds about one subject, in all classes (exact engine); it can't be undone.
+
+        Raises `UnknownLabelError` for a subject of whom it holds nothing, `UsageError` in engines that know none.
+        """
+        return erase(self._fitted(), self.folder, subject=str(subject), reason=reason)
 
     def detach(self, label: str) -> None:
         """Leave a class out of all answers until `attach`; raises `UnknownLabelError`."""
@@ -227,11 +284,10 @@ class PreForgettableClassifier:
             options=engine.config.as_dict(),
             backbone=_describe(engine.encoder),
             keep=self.keep,
-            detached=sorted(bank[label].id for label in bank.labels if bank.is_detached(label)),
+            detached=sorted(i for label in bank.labels if bank.is_detached(label) for i in bank.ids(label)),
             version=__version__,
         )
-        records = [bank[label] for label in bank.labels]
-        self.folder = ModelFolder.create(place, manifest, records, engine.shared_tensors())
+        self.folder = ModelFolder.create(place, manifest, engine.records(), engine.shared_tensors())
         if self._checkpoint is not None:
             self._checkpoint.unlink(missing_ok=True)
 
@@ -288,10 +344,18 @@ class PreForgettableClassifier:
         except UsageError as error:
             raise StoreError(f"the records of {path} don't fit its engine: {error}") from error
         for label in engine.bank.labels:
-            if engine.bank[label].id in manifest.detached:
+            if set(engine.bank.ids(label)) & set(manifest.detached):
                 engine.bank.detach(label)
         model.folder, model._learned = folder, True
         return model
+
+    def untrained(self) -> PreForgettableClassifier:
+        """Return a model with the same backbone and configuration that has learned nothing."""
+        e = self.engine
+        other = copy.copy(self)
+        other.engine = type(e)(e.encoder, e.config)
+        other.folder, other._checkpoint, other._learned = None, None, False
+        return other
 
     def _fitted(self) -> Engine:
         if not self._learned and not len(self.engine.bank):
@@ -301,13 +365,17 @@ class PreForgettableClassifier:
     def _hold_out(self, train: Split, validation: Any, needed: set[str]) -> tuple[Split, Split]:
         """Return what is learned from and what calibrates abstention: the given validation data, or a part."""
         if validation is None:
-            kept, out = stratified_split(train.labels, (1 - HELD_OUT, HELD_OUT), self.engine.config.seed)
+            kept, out = stratified_split(unit_names(train), (1 - HELD_OUT, HELD_OUT), self.engine.config.seed)
             return train.select(kept), train.select(out)
         if not isinstance(validation, Split):
             if not isinstance(validation, (tuple, list)) or len(validation) != 2:
                 raise UsageError("validation is a Split or a pair: (images, labels)")
             validation = as_split(*validation)
         held_out: Split = validation
+        if train.subjects is None:
+            held_out = replace(held_out, subjects=None)
+        elif held_out.subjects is None:
+            raise UsageError("the images to learn from have subjects, so the validation data need them too")
         missing = sorted(needed - set(held_out.labels))
         if missing:
             raise DataError(
@@ -315,11 +383,31 @@ class PreForgettableClassifier:
             )
         return train, held_out
 
+    def _with_subjects(self, data: Split, *, asked: bool) -> Split:
+        """Return data whose subjects the engine can use; raises `UsageError` if it can't and was asked to."""
+        if data.subjects is None or self.engine.knows_subjects:
+            return data
+        if asked:
+            raise self.engine.no_subjects()
+        return replace(data, subjects=None)
+
+    def _write(self) -> None:
+        """Bring the folder, if there is one, to what is in memory, as one step."""
+        if self.folder is None:
+            return
+        records = {record.id: record for record in self.engine.records()}
+        old = self.folder.manifest.records
+        self.folder.change(
+            add=[record for i, record in records.items() if i not in old],
+            erase=[i for i in old if i not in records],
+        )
+
     def _set_detached(self, label: str, detached: bool) -> None:
         bank = self._fitted().bank
-        away = {bank[known].id for known in bank.labels if bank.is_detached(known)} - {bank[label].id}
+        own = set(bank.ids(label))
+        away = {i for known in bank.labels if bank.is_detached(known) for i in bank.ids(known)} - own
         if self.folder is not None:
-            self.folder.set_detached([*away, bank[label].id] if detached else [*away])
+            self.folder.set_detached([*(away | own if detached else away)])
         (bank.detach if detached else bank.attach)(label)
 
 

@@ -42,7 +42,7 @@ def test_the_record_goes_and_nothing_else_changes(
     assert done.code == 0
     (erasure,) = done.json["forgotten"]
     assert erasure["label"] == "dog"
-    assert erasure["record"] == file.stem
+    assert erasure["records"] == [file.stem]
     assert erasure["reason"] == "request 7"
     assert erasure["guarantee"] == "parametric"
     assert erasure["meaning"] == Guarantee.PARAMETRIC.meaning
@@ -74,7 +74,7 @@ def test_it_says_first_what_it_will_do(model: Path, terminal: Terminal) -> None:
     ):
         assert part in plan
     words = [line.split()[0] for line in done.out.splitlines()]
-    assert words == ["forgotten", "record", "took", "time", "guarantee", "left"]
+    assert words == ["forgotten", "records", "took", "time", "guarantee", "left"]
 
 
 def test_a_class_can_be_forgotten_once(model: Path, terminal: Terminal) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from preforget.core.errors import StoreError, UsageError
-from preforget.engines import isolated
+from preforget.engines import class_path, isolated
 from preforget.engines.base import Session
 from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
 from preforget.records import slot_block
@@ -194,26 +194,27 @@ class CutError(Exception):
     """Stands for whatever ends a learning early."""
 
 
-def cut_after(engine: IsolatedEngine, steps: int) -> IsolatedEngine:
-    """Let an engine raise in the forward pass of step `steps`."""
-    whole, left = engine._scores_of_states, iter(range(steps))
+def cut_after(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    """Let the forward pass of step `steps` raise."""
+    whole, left = class_path.score_states, iter(range(steps))
 
     def forward(*args: Any) -> Tensor:
         if next(left, None) is None:
             raise CutError
         return whole(*args)
 
-    engine._scores_of_states = forward  # type: ignore[method-assign]
-    return engine
+    monkeypatch.setattr(class_path, "score_states", forward)
 
 
 @pytest.mark.parametrize("steps", [0, 4, 5, 7, 13])
 def test_a_resumed_learning_ends_in_the_same_bits(
-    make_engine: MakeEngine, tmp_path: Path, steps: int
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, steps: int
 ) -> None:
     session = Session(checkpoint=tmp_path / "c" / "file")
-    with pytest.raises(CutError):
-        learned(lambda **options: cut_after(make_engine(**options), steps), session)
+    with monkeypatch.context() as cut:
+        cut_after(cut, steps)
+        with pytest.raises(CutError):
+            learned(make_engine, session)
     assert session.checkpoint is not None
     assert session.checkpoint.is_file() == (steps >= 5)
     assert same_model(learned(make_engine, session), learned(make_engine))
@@ -223,11 +224,13 @@ def test_a_resumed_learning_ends_in_the_same_bits(
     "other", [{"seed": 1}, {"image_size": 24}, {"dtype": "bfloat16"}, {"learning_rate": 0.02}, {"epochs": 4}]
 )
 def test_a_checkpoint_of_another_learning_is_refused(
-    make_engine: MakeEngine, tmp_path: Path, other: dict[str, Any]
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, other: dict[str, Any]
 ) -> None:
     session = Session(checkpoint=tmp_path / "file")
-    with pytest.raises(CutError):
-        learned(lambda **options: cut_after(make_engine(**options), 7), session)
+    with monkeypatch.context() as cut:
+        cut_after(cut, 7)
+        with pytest.raises(CutError):
+            learned(make_engine, session)
     with pytest.raises(StoreError, match="other options or data"):
         learned(make_engine, session, **other)
 

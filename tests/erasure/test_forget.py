@@ -12,7 +12,7 @@ from preforget.backbones import Encoder
 from preforget.core.errors import StoreError, UnknownLabelError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
-from preforget.erasure import forget_class
+from preforget.erasure import forget
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.folder import record_path
@@ -44,10 +44,10 @@ def folder(engine: IsolatedEngine, tmp_path: Path) -> ModelFolder:
 
 def test_in_memory(engine: IsolatedEngine) -> None:
     record = engine.bank["Grace"]
-    erasure = forget_class(engine, None, "Grace", "request 7")
+    erasure = forget(engine, None, label="Grace", reason="request 7")
     assert engine.bank.labels == ["Ada", "Mary"]
     assert all(not tensor.any() for tensor in record.tensors.values())
-    assert (erasure.record, erasure.reason, erasure.classes_left) == (record.id, "request 7", 2)
+    assert (erasure.records, erasure.reason, erasure.classes_left) == ([record.id], "request 7", 2)
     assert erasure.guarantee is Guarantee.PARAMETRIC
     assert (erasure.disk_ms, erasure.bytes_removed, erasure.generation) == (None, 0, None)
     assert 0 < erasure.memory_ms < 1000
@@ -56,7 +56,7 @@ def test_in_memory(engine: IsolatedEngine) -> None:
 def test_on_disk_too(engine: IsolatedEngine, folder: ModelFolder) -> None:
     record = engine.bank["Grace"].id
     size = record_path(folder.path, record).stat().st_size
-    erasure = forget_class(engine, folder, "Grace")
+    erasure = forget(engine, folder, label="Grace")
     assert erasure.bytes_removed == size
     assert erasure.disk_ms is not None
     assert erasure.generation == folder.manifest.generation == Manifest.read(folder.path).generation
@@ -64,7 +64,7 @@ def test_on_disk_too(engine: IsolatedEngine, folder: ModelFolder) -> None:
 
 
 def test_what_is_reported_is_plain_and_names_nobody(engine: IsolatedEngine) -> None:
-    plain = forget_class(engine, None, "Grace").as_dict()
+    plain = forget(engine, None, label="Grace").as_dict()
     text = json.dumps(plain)
     assert "Grace" not in text
     assert plain["guarantee"] == "parametric"
@@ -75,11 +75,11 @@ def test_what_is_reported_is_plain_and_names_nobody(engine: IsolatedEngine) -> N
 
 
 def test_an_unknown_label_changes_nothing(engine: IsolatedEngine, folder: ModelFolder) -> None:
-    forget_class(engine, folder, "Grace")
+    forget(engine, folder, label="Grace")
     before = folder.manifest
     for label in ("Grace", "grace", ""):
         with pytest.raises(UnknownLabelError):
-            forget_class(engine, folder, label)
+            forget(engine, folder, label=label)
     assert Manifest.read(folder.path) == before
     assert engine.bank.labels == ["Ada", "Mary"]
 
@@ -90,10 +90,10 @@ def test_nothing_is_forgotten_where_the_folder_can_not_be_changed(
     scores = engine.scores(np.zeros((1, 32, 32), dtype=np.uint8))
     aside = folder.path.rename(folder.path.with_name("aside"))
     with pytest.raises(StoreError):
-        forget_class(engine, folder, "Grace")
+        forget(engine, folder, label="Grace")
     assert np.array_equal(engine.scores(np.zeros((1, 32, 32), dtype=np.uint8)), scores)
     aside.rename(folder.path)
-    forget_class(engine, folder, "Grace")
+    forget(engine, folder, label="Grace")
     assert len(folder.records()) == 2
 
 
@@ -104,11 +104,11 @@ def test_what_has_begun_on_disk_is_not_answered_from_memory(
     path.unlink()
     path.mkdir()
     with pytest.raises(StoreError, match="has begun but can't be ended"):
-        forget_class(engine, folder, "Grace")
+        forget(engine, folder, label="Grace")
     assert engine.bank.labels == ["Ada", "Mary"]
     path.rmdir()
     assert sorted(record.label for record in ModelFolder.open(folder.path).records()) == ["Ada", "Mary"]
 
 
 def test_in_memory_it_takes_well_under_a_millisecond(engine: IsolatedEngine) -> None:
-    assert min(forget_class(engine, None, label).memory_ms for label in LABELS) < 1
+    assert min(forget(engine, None, label=label).memory_ms for label in LABELS) < 1

@@ -37,7 +37,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
         )
     start = time.perf_counter()
     try:
-        model.add(args.label, data.train, validation=data.validation, cache_dir=args.cache_dir, progress=True)
+        model.add(
+            args.label,
+            data.train,
+            validation=data.validation,
+            subjects=data.train.subjects,
+            cache_dir=args.cache_dir,
+            progress=True,
+        )
     except KeyboardInterrupt:
         raise Interrupted("interrupted; the model is as it was") from None
     seconds = time.perf_counter() - start

@@ -37,14 +37,15 @@ def switch(args: argparse.Namespace, console: Console, state: str) -> int:
     from preforget.store import ModelFolder
 
     folder = ModelFolder.open(args.model.expanduser())
-    ids = folder.find(args.labels)
+    found = folder.find(args.labels)
+    ids = {label: [r.id for r in own if r.partner is None] for label, own in found.items()}
+    chosen = {i for own in ids.values() for i in own}
     left_out = set(folder.manifest.detached)
-    folder.set_detached(
-        sorted(left_out | set(ids.values()) if state == "detached" else left_out - set(ids.values()))
-    )
+    folder.set_detached(sorted(left_out | chosen if state == "detached" else left_out - chosen))
     for label in ids:
         console.line(f"{state}  {printable(label)}")
-    known = {record.label: record.id in folder.manifest.detached for record in folder.records()}
+    units = [record for record in folder.records() if record.partner is None]
+    known = {record.label: record.id in folder.manifest.detached for record in units}
     live, detached = (
         sorted(label for label, out in known.items() if out == which) for which in (False, True)
     )

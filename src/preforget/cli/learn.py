@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 ENGINE_OPTIONS = {
     "first_block": (int, "first block of the backbone where classes are learned"),
     "tokens": (int, "prompt tokens per class"),
-    "lora_rank": (int, "rank of each class's own adapters, 0 for none (isolated engine)"),
-    "epochs": (int, "passes over the data"),
-    "batch_size": (int, "images per step"),
+    "lora_rank": (int, "rank of each prompt's own adapters, 0 for none (isolated and exact engine)"),
+    "epochs": (int, "passes over the data (isolated and paper engine)"),
+    "batch_size": (int, "images per step (isolated and paper engine)"),
     "learning_rate": (float, "step size of Adam"),
+    "steps": (int, "steps for the prompt of a pair (exact engine)"),
+    "levels": (int, "at how many depths of the backbone features are read (exact engine)"),
+    "shrinkage": (float, "how much more than estimated the covariance is shrunk (exact engine)"),
 }
 NAMES = {"tokens": "tokens_per_class"}
 LEAST = 2
@@ -42,7 +45,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     add_data(parser)
     parser.add_argument("--keep-cache", action="store_true", help="leave the file in --cache-dir there")
     parser.add_argument("--out", metavar="MODEL", type=Path, required=True, help="folder to make")
-    parser.add_argument("--engine", default="isolated", help="isolated or paper (default: isolated)")
+    parser.add_argument("--engine", default="isolated", help="isolated, exact or paper (default: isolated)")
     parser.add_argument(
         "--backbone", default="builtin", metavar="ID-OR-PATH", help="frozen encoder (default: builtin)"
     )
@@ -57,6 +60,12 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     group = parser.add_argument_group("options of the engine, which has its own defaults")
     for name, (kind, text) in ENGINE_OPTIONS.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
+    group.add_argument(
+        "--pair-prompts",
+        action="store_const",
+        const=True,
+        help="learn prompts for pairs of classes that the closed form confuses (exact engine)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -69,7 +78,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     check_free(place)
     data = read_data(args, args.seed)
     check_counts(data)
-    given = {NAMES.get(name, name): getattr(args, name) for name in ENGINE_OPTIONS}
+    given = {NAMES.get(name, name): getattr(args, name) for name in (*ENGINE_OPTIONS, "pair_prompts")}
     model = PreForgettableClassifier(
         args.backbone,
         args.engine,
@@ -85,6 +94,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         model.fit(
             data.train,
             validation=data.validation,
+            subjects=data.train.subjects,
             cache_dir=args.cache_dir,
             keep_cache=args.keep_cache,
             checkpoint=checkpoint,

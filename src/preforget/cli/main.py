@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from preforget import __version__
-from preforget.cli import add, attach, classes, demo, detach, forget, learn, predict
+from preforget.cli import add, attach, classes, demo, detach, forget, learn, predict, refit, subjects, verify
 from preforget.cli.console import Console, note
 from preforget.core.errors import PreforgetError
 
-COMMANDS = (demo, learn, predict, classes, forget, detach, attach, add)
+COMMANDS = (demo, learn, predict, classes, forget, detach, attach, add, subjects, refit, verify)
 INTERRUPTED = 130
 EPILOG = """\
 examples:

@@ -45,11 +45,22 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Add DATA and where it comes from."""
     parser.add_argument("data", metavar="DATA", help=DATA_HELP)
+    add_data_options(parser)
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add where DATA comes from and how it is read."""
     parser.add_argument(
         "--size", type=int, default=28, help="pixels of a published set: 28, 64, 128 or 224 (default: 28)"
     )
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where downloads are kept")
     parser.add_argument("--no-download", action="store_true", help="use only what is there already")
+    parser.add_argument(
+        "--subjects",
+        metavar="WHERE",
+        help="whom images are of: in a folder, how many levels below its class a person's folder lies (1 is the "
+        "next); in an .npz, the column, as in train_WHERE",
+    )
     parser.add_argument(
         "--cache-dir",
         metavar="DIR",
@@ -63,7 +74,12 @@ def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     from preforget.data import load_data
 
     return load_data(
-        args.data, size=args.size, seed=seed, data_dir=args.data_dir, download=not args.no_download
+        args.data,
+        size=args.size,
+        seed=seed,
+        data_dir=args.data_dir,
+        download=not args.no_download,
+        subjects=args.subjects,
     )
 
 

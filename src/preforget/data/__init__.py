@@ -4,7 +4,7 @@ from preforget.data.dataset import Dataset, Images, Labels, Split
 from preforget.data.images import read_batch, read_image
 from preforget.data.inputs import as_inputs, as_labels, as_split, check_trainable
 from preforget.data.load import DATASETS, load_data
-from preforget.data.splits import stratified_split
+from preforget.data.splits import stratified_split, unit_names
 
 __all__ = [
     "DATASETS",
@@ -20,4 +20,5 @@ __all__ = [
     "read_batch",
     "read_image",
     "stratified_split",
+    "unit_names",
 ]

@@ -21,15 +21,23 @@ Labels: TypeAlias = npt.NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a data set: `inputs` and their `labels`, `[n]`; raises `DataError` if lengths differ."""
+    """One part of a data set: `inputs` and their `labels`, `[n]`; raises `DataError` if lengths differ.
+
+    `subjects`, `[n]`, names the person (patient, speaker, customer) that each image is of, where that is known.
+    """
 
     inputs: Images
     labels: Labels
+    subjects: Labels | None = None
 
     def __post_init__(self) -> None:
         if len(self.inputs) != len(self.labels):
             raise DataError(
                 f"{len(self.inputs)} images but {len(self.labels)} labels; each image needs one label"
+            )
+        if self.subjects is not None and len(self.subjects) != len(self.labels):
+            raise DataError(
+                f"{len(self.labels)} images but {len(self.subjects)} subjects; each image needs one subject"
             )
 
     def __len__(self) -> int:
@@ -43,9 +51,10 @@ class Split:
                 raise DataError(f"a mask of shape {index.shape} can't choose among {len(self)} images")
             index = np.flatnonzero(index)
         index = index.astype(np.intp)
+        subjects = None if self.subjects is None else self.subjects[index]
         if isinstance(self.inputs, list):
-            return Split([self.inputs[i] for i in index], self.labels[index])
-        return Split(self.inputs[index], self.labels[index])
+            return Split([self.inputs[i] for i in index], self.labels[index], subjects)
+        return Split(self.inputs[index], self.labels[index], subjects)
 
     def only(self, labels: str | Iterable[str]) -> Split:
         """Return the images whose class is one of `labels`; none if no image has it."""
@@ -54,6 +63,19 @@ class Split:
     def without(self, labels: str | Iterable[str]) -> Split:
         """Return the images whose class is none of `labels`; all of them if no image has it."""
         return self.select(~self._among(labels))
+
+    def without_subjects(self, subjects: str | Iterable[str]) -> Split:
+        """Return the images that are of none of `subjects`; all of them where subjects aren't known."""
+        if self.subjects is None:
+            return self
+        gone = {subjects} if isinstance(subjects, str) else set(subjects)
+        return self.select([i for i, subject in enumerate(self.subjects) if subject not in gone])
+
+    @property
+    def units(self) -> list[tuple[str, str | None]]:
+        """The smallest thing that can be forgotten, for each image `[n]`: its class, or its class and subject."""
+        subjects = [None] * len(self) if self.subjects is None else self.subjects.tolist()
+        return list(zip(self.labels.tolist(), subjects, strict=True))
 
     def _among(self, labels: str | Iterable[str]) -> npt.NDArray[np.bool_]:
         wanted = {labels} if isinstance(labels, str) else set(labels)

@@ -11,7 +11,7 @@ from preforget.data.dataset import Split
 
 
 def split_digest(split: Split) -> str:
-    """Return `sha256:<hex>` of images and labels in order; for files of their path, size and time of change."""
+    """Return `sha256:<hex>` of images, labels, subjects in order; for files of path, size and time of change."""
     total = hashlib.sha256()
     if isinstance(split.inputs, list):
         for path in split.inputs:
@@ -23,6 +23,7 @@ def split_digest(split: Split) -> str:
     else:
         total.update(f"{split.inputs.shape}".encode())
         total.update(np.ascontiguousarray(split.inputs).data)
-    for label in split.labels:
-        total.update(label.encode() + b"\0")
+    for names in (split.labels, split.subjects):
+        for name in () if names is None else names:
+            total.update(name.encode() + b"\0")
     return f"sha256:{total.hexdigest()}"

@@ -9,23 +9,25 @@ from pathlib import Path
 from preforget.core.errors import DataError
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
 from preforget.data.images import EXTENSIONS
-from preforget.data.splits import stratified_split
+from preforget.data.splits import stratified_split, unit_names
 
 PARTS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
 SHARES = {"train": 70, "val": 10, "test": 20}
 
 
-def load_folder(root: Path, seed: int = 0) -> Dataset:
+def load_folder(root: Path, seed: int = 0, subject_level: int | None = None) -> Dataset:
     """Return the images of `root` as lists of paths; class names are folder names, sorted.
 
-    Images may lie at any depth below their class. Hidden files and files that aren't images are left out.
+    Images may lie at any depth below their class; `subject_level`: the folder so many levels below the class is the
+    subject that its images are of. Hidden files and files that aren't images are left out.
     Parts that are missing are taken from train, by class and `seed`, in the proportion 70/10/20.
     Raises `DataError` for a folder that is missing, unreadable or empty, for a class without images,
     for fewer than two classes, and for a class in val or test that train lacks.
     """
     name = root.resolve().name
     parts = _find_parts(root, _folders(root))
-    splits = {part: _read_classes(folder) for part, folder in parts.items()} or {"train": _read_classes(root)}
+    found = parts or {"train": root}
+    splits = {part: _read_classes(folder, subject_level) for part, folder in found.items()}
     classes = tuple(sorted(set(splits["train"].labels)))
     if len(classes) < 2:
         raise DataError(
@@ -43,7 +45,7 @@ def _take_from_train(splits: dict[str, Split], missing: list[str], seed: int) ->
     whole = splits["train"]
     names = ["train", *missing]
     total = sum(SHARES[name] for name in names)
-    pieces = stratified_split(whole.labels, [SHARES[name] / total for name in names], seed)
+    pieces = stratified_split(unit_names(whole), [SHARES[name] / total for name in names], seed)
     splits.update({name: whole.select(piece) for name, piece in zip(names, pieces, strict=True)})
 
 
@@ -78,12 +80,13 @@ def _find_parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
     return {part: parts[part] for part in SHARES if part in parts}
 
 
-def _read_classes(folder: Path) -> Split:
+def _read_classes(folder: Path, subject_level: int | None) -> Split:
     classes = _folders(folder)
     if not classes:
         raise DataError(f"{folder}: no sub-folders; make one sub-folder per class and put its images there")
     paths: list[Path] = []
     labels: list[str] = []
+    subjects: list[str] = []
     for label, place in sorted(classes.items()):
         # sorted as text: comparing paths is slow and keeps their parts in memory
         found = sorted(_image_files(str(place), ()))
@@ -94,7 +97,19 @@ def _read_classes(folder: Path) -> Split:
             )
         paths += map(Path, found)
         labels += [label] * len(found)
-    return Split(paths, label_array(labels))
+        if subject_level is not None:
+            subjects += [_subject(path, str(place), subject_level) for path in found]
+    return Split(paths, label_array(labels), None if subject_level is None else label_array(subjects))
+
+
+def _subject(path: str, place: str, level: int) -> str:
+    """Return the name of the folder `level` levels below a class's folder in which an image lies."""
+    parts = Path(path).relative_to(place).parts
+    if len(parts) <= level:
+        raise DataError(
+            f"{path}: no folder of a subject, {level} below the class; put the image into one, or give another level"
+        )
+    return parts[level - 1]
 
 
 def _image_files(folder: str, above: tuple[str, ...]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,22 @@ from preforget.data.dataset import Images, Labels, Split, label_array
 SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 
 
-def as_split(X: Any, y: Any = None) -> Split:
-    """Return checked images and labels as a `Split`; a `Split` without `y` comes back as it is.
+def as_split(X: Any, y: Any = None, subjects: Any = None) -> Split:
+    """Return checked images, labels and subjects as a `Split`; a `Split` without `y` comes back as it is.
 
-    Raises `DataError` as `as_inputs` and `as_labels` do, or if the lengths differ.
+    `subjects`: None where they aren't known, else one name per image. Raises `DataError` as `as_inputs` and
+    `as_labels` do, or if the lengths differ.
     """
     if isinstance(X, Split):
         if y is not None:
             raise UsageError("the images bring their own labels; leave y out")
-        return X
+        return X if subjects is None else replace(X, subjects=as_labels(subjects, "subject"))
     if y is None:
         raise UsageError("labels are missing: give y, one class name per image")
     inputs, labels = as_inputs(X), as_labels(y)
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} images but {len(labels)} labels; each image needs one label")
-    return Split(inputs, labels)
+    return Split(inputs, labels, None if subjects is None else as_labels(subjects, "subject"))
 
 
 def as_inputs(X: Any) -> Images:
@@ -58,17 +60,19 @@ def as_inputs(X: Any) -> Images:
     raise DataError(f"a list of images holds either paths or numpy arrays, not {kinds}")
 
 
-def as_labels(y: Any) -> Labels:
+def as_labels(y: Any, what: str = "label") -> Labels:
     """Return class names as `str`, `[n]`: text is kept as it is, whole numbers become text (3 becomes "3").
+
+    `what` the names are, for errors: `label` or `subject`.
 
     Raises `DataError` for missing (None, NaN), empty or fractional labels and for several labels per image.
     """
     if isinstance(y, str) or not hasattr(y, "__len__"):
-        raise DataError(f"labels come as a list or an array, one per image, not as {type(y).__name__} {y!r}")
+        raise DataError(f"{what}s come as a list or an array, one per image, not as {type(y).__name__} {y!r}")
     if isinstance(y, np.ndarray) and y.ndim > 1:
         if y.ndim > 2 or y.shape[1] != 1:
             raise DataError(
-                f"labels of shape {y.shape}: several labels per image aren't supported; give one each"
+                f"{what}s of shape {y.shape}: several {what}s per image aren't supported; give one each"
             )
         y = y[:, 0]
     values = y.tolist() if isinstance(y, np.ndarray) else list(y)
@@ -77,17 +81,17 @@ def as_labels(y: Any) -> Labels:
         # True == 1 == 1.0, so the type belongs to the key
         key = (type(value), value) if value.__hash__ is not None else (type(value), repr(value))
         if key not in names:
-            names[key] = _label_name(value, position)
+            names[key] = _label_name(value, position, what)
         values[position] = names[key]
     return label_array(values)
 
 
-def check_trainable(split: Split, minimum: int = 2) -> None:
-    """Raise `DataError` unless there are at least two classes with at least `minimum` images each."""
+def check_trainable(split: Split, minimum: int = 2, classes: int = 2) -> None:
+    """Raise `DataError` unless there are at least so many `classes` with at least `minimum` images each."""
     counts = Counter(split.labels.tolist())
     if not counts:
         raise DataError("there are no images to learn from")
-    if len(counts) == 1:
+    if len(counts) < classes:
         raise DataError(f"only one class: {next(iter(counts))!r}; learning needs at least two")
     small = sorted((label, count) for label, count in counts.items() if count < minimum)
     if small:
@@ -159,17 +163,18 @@ def _stack(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
     return np.stack(items)
 
 
-def _label_name(value: Any, position: int) -> str:
+def _label_name(value: Any, position: int, what: str) -> str:
+    kind = "class" if what == "label" else what
     if value is None or (isinstance(value, float | np.floating) and value != value):
         raise DataError(
-            f"the label at position {position} is missing ({value}); leave the image out or name its class"
+            f"the {what} at position {position} is missing ({value}); leave the image out or name its {kind}"
         )
     if isinstance(value, str):
         if not value.strip():
             raise DataError(
-                f"the label at position {position} is empty; leave the image out or name its class"
+                f"the {what} at position {position} is empty; leave the image out or name its {kind}"
             )
         return str(value)
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return str(int(value))
-    raise DataError(f"the label at position {position} is {value!r}; labels are text or whole numbers")
+    raise DataError(f"the {what} at position {position} is {value!r}; {what}s are text or whole numbers")

@@ -22,16 +22,28 @@ DATASETS: Registry[NamedLoader] = Registry("data set")
 
 
 def load_data(
-    source: str | Path, *, size: int = 28, seed: int = 0, data_dir: Path | None = None, download: bool = True
+    source: str | Path,
+    *,
+    size: int = 28,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    download: bool = True,
+    subjects: str | int | None = None,
 ) -> Dataset:
     """Return the data set that `source` names: one of `DATASETS`, a folder of images, or an `.npz` file.
 
     A name wins over a folder of the same name; write `./digits` for the folder. `size` (28, 64, 128 or 224
     pixels) picks the edition of a MedMNIST set, which is downloaded to `data_dir` (else `PREFORGET_DATA`,
-    else the user's cache). `seed` makes splits where the source has none. Raises `UsageError` for an unknown
+    else the user's cache). `seed` makes splits where the source has none. `subjects` says whom
+    images are of: in a folder, how many levels below its class a subject's folder lies (1 is the next); in an `.npz`,
+    the column, as in `train_<column>`. Raises `UsageError` for an unknown
     name or size, `DataError` for data that can't be read.
     """
     if isinstance(source, str) and source in DATASETS:
+        if subjects is not None:
+            raise UsageError(
+                f"{source!r} doesn't say whom its images are of; leave subjects={subjects!r} out"
+            )
         return DATASETS[source](size, seed, data_dir, download)
     path = Path(source).expanduser()
     _refuse_size(str(source), size)
@@ -40,13 +52,21 @@ def load_data(
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: can't be opened: {error}") from error
     if is_folder:
-        return load_folder(path, seed)
+        return load_folder(path, seed, None if subjects is None else _level(subjects))
     if is_file and path.suffix == ".npz":
-        return load_npz(path)
+        return load_npz(path, None if subjects is None else str(subjects))
     if is_file:
         raise DataError(f"{path}: a file of a type that isn't read; give a folder of images or an .npz file")
     names = ", ".join(DATASETS)
     raise UsageError(f"{str(source)!r}: no such file, folder or data set; data sets are {names}")
+
+
+def _level(subjects: str | int) -> int:
+    if isinstance(subjects, bool) or not str(subjects).isdecimal() or int(subjects) < 1:
+        raise UsageError(
+            f"subjects={subjects!r}: in a folder, give how many levels below its class a subject's folder lies: 1"
+        )
+    return int(subjects)
 
 
 def load_published(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,22 @@ from preforget.data.dataset import Dataset, Labels, Split, label_array, refuse_u
 from preforget.data.inputs import as_inputs, as_labels
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 
-KEYS = tuple(f"{part}_{what}" for part in ("train", "val", "test") for what in ("images", "labels"))
+PARTS = ("train", "val", "test")
+KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))
 
 
-def load_npz(path: Path) -> Dataset:
+def load_npz(path: Path, subjects: str | None = None) -> Dataset:
     """Return the three parts of a file with `{train,val,test}_images` and `_labels`.
 
     Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats are taken if all lie in 0..1 and are scaled by 255.
     Labels are whole numbers `[n]` or `[n, 1]`. A file named like a published set gets that set's class names,
-    any other its numbers as text. Nothing is unpickled. Raises `DataError` that names the file and the key.
+    any other its numbers as text. `subjects`: read whom images are of from `{train,val,test}_<subjects>`, text or whole
+    numbers `[n]`. Nothing is unpickled. Raises `DataError` that names the file and the key.
     """
     known = edition(path.stem)
-    arrays = _read_arrays(path)
-    parts = [_read_part(path, arrays, part, known[0] if known else None) for part in ("train", "val", "test")]
+    keys = KEYS if subjects is None else (*KEYS, *(f"{part}_{subjects}" for part in PARTS))
+    arrays = _read_arrays(path, keys)
+    parts = [_read_part(path, arrays, part, known[0] if known else None, subjects) for part in PARTS]
     shapes = {split.inputs.shape[1:] for split in parts if isinstance(split.inputs, np.ndarray)}
     if len(shapes) > 1:
         raise DataError(
@@ -40,18 +44,18 @@ def load_npz(path: Path) -> Dataset:
     return refuse_unlearnable(Dataset(path.stem, train, validation, test, classes, _note(path, known)))
 
 
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     key = ""
     try:
         with path.open("rb") as raw:
             archive = np.load(raw, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: one array, not an .npz archive with {', '.join(KEYS)}")
-            missing = [name for name in KEYS if name not in archive]
+                raise DataError(f"{path}: one array, not an .npz archive with {', '.join(keys)}")
+            missing = [name for name in keys if name not in archive]
             if missing:
-                raise DataError(f"{path}: has no {', '.join(missing)}; the layout needs {', '.join(KEYS)}")
+                raise DataError(f"{path}: has no {', '.join(missing)}; the layout needs {', '.join(keys)}")
             arrays = {}
-            for key in KEYS:
+            for key in keys:
                 arrays[key] = archive[key]
             return arrays
     except DataError:
@@ -71,7 +75,9 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise DataError(f"{path}: {where}: {error}; save plain arrays with numpy.savez_compressed") from error
 
 
-def _read_part(path: Path, arrays: dict[str, npt.NDArray[Any]], part: str, known: str | None) -> Split:
+def _read_part(
+    path: Path, arrays: dict[str, npt.NDArray[Any]], part: str, known: str | None, subjects: str | None
+) -> Split:
     images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
     try:
         inputs = as_inputs(_unit_floats(images))
@@ -83,7 +89,12 @@ def _read_part(path: Path, arrays: dict[str, npt.NDArray[Any]], part: str, known
         raise DataError(f"{path}: {part}_labels: {error}") from error
     if len(inputs) != len(names):
         raise DataError(f"{path}: {len(inputs)} {part}_images but {len(names)} {part}_labels")
-    return Split(inputs, names)
+    if subjects is None:
+        return Split(inputs, names)
+    try:
+        return Split(inputs, names, as_labels(arrays[f"{part}_{subjects}"], "subject"))
+    except DataError as error:
+        raise DataError(f"{path}: {part}_{subjects}: {error}") from error
 
 
 def _unit_floats(images: npt.NDArray[Any]) -> npt.NDArray[Any]:

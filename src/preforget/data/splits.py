@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from preforget.core.errors import UsageError
 from preforget.core.seeds import derive_seed
-from preforget.data.dataset import Labels
+from preforget.data.dataset import Labels, Split, label_array
 
 Positions = npt.NDArray[np.intp]
 
@@ -38,6 +38,13 @@ def part_sizes(count: int, fractions: Sequence[float]) -> list[int]:
             sizes[largest] -= 1
             sizes[part] += 1
     return sizes
+
+
+def unit_names(split: Split) -> Labels:
+    """Return one name per image `[n]` of what can be forgotten by itself: its class, or its class and subject."""
+    return label_array(
+        [label if subject is None else f"{label}\x1f{subject}" for label, subject in split.units]
+    )
 
 
 def stratified_split(

@@ -55,7 +55,6 @@ class Look:
 
 def look(model: PreForgettableClassifier, images: Split) -> Look:
     """Score the images with all attached classes, of which there must be one at least."""
-    scores = model.scores(images.inputs)
-    confidence = model.engine.log_confidence(scores)
+    scores, confidence = model.engine.evaluate(images.inputs)
     threshold = model.engine.threshold(model.keep)
     return Look(images.labels, model.classes_, scores, confidence, threshold)

@@ -17,7 +17,7 @@ from preforget.demo.forgetting import forget_and_measure, same_scores
 from preforget.demo.look import look
 from preforget.demo.picture import draw
 from preforget.demo.story import Story
-from preforget.records.bank import unknown_label
+from preforget.records import unknown_label
 
 EPOCHS = 8
 BATCH_SIZE = 16

@@ -1,4 +1,4 @@
-"""The interface of all engines, and what they share: columns, batches, confidence, forgetting in memory."""
+"""The interface of all engines, and what they share: options, batches, checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
@@ -19,11 +18,10 @@ from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.data.dataset import Images, Split
 from preforget.data.images import read_batch
-from preforget.records import ClassRecord, PromptBank
+from preforget.records import ClassRecord, Membership
 from preforget.training.checkpoint import Checkpoint
 
 Scores = npt.NDArray[np.float32]
-QUANTILES = 101
 
 
 @dataclass(frozen=True)
@@ -85,97 +83,122 @@ class EngineConfig:
 class Engine(ABC):
     """Learns records on a frozen encoder and scores inputs with the live ones.
 
-    `bank` holds the records; columns of `scores` follow `bank.attached`.
+    `bank` knows the classes; columns of `scores` follow `bank.attached`. `knows_subjects`: whether what is known
+    of one person can be forgotten by itself.
     """
 
     name: ClassVar[str]
     guarantee: ClassVar[Guarantee]
     config_type: ClassVar[type[EngineConfig]]
+    knows_subjects: ClassVar[bool] = False
     score_rows: ClassVar[int] = 128
 
     def __init__(self, encoder: Encoder, config: EngineConfig) -> None:
         self.encoder = encoder
         self.config = config
-        self.bank = PromptBank(self.record_shapes(), encoder.device)
 
+    @property
+    def needs_others(self) -> bool:
+        """Whether `add` needs images of other classes, to tell the new one from them."""
+        return True
+
+    @property
     @abstractmethod
-    def learned_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return name and shape of every learned tensor of one class."""
-
-    def record_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return name and shape of every tensor of a record: what is learned, and what calibrates abstention."""
-        return {**self.learned_shapes(), "calibration": (QUANTILES,), "count": ()}
+    def bank(self) -> Membership:
+        """The classes that are known."""
 
     @abstractmethod
     def learn(self, train: Split, validation: Split, session: Session) -> None:
-        """Learn a record for every class of `train`; the bank must be empty."""
+        """Learn every class of `train`; the bank must be empty."""
 
     @abstractmethod
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
         """Learn one more class; `train` holds its images and, as negatives, images of other live classes."""
 
     @abstractmethod
-    def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
-        """Return `float32 [batch, capacity]`, one column per slot; only columns of `labels` mean anything.
+    def evaluate(
+        self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
+    ) -> tuple[Scores, Scores]:
+        """Return scores `float32 [n, classes]` and a confidence `[n]`, higher the surer that it is one of `labels`.
 
-        Where scores depend on which classes are present, exactly `labels` are.
+        Columns follow `labels`, all attached classes by default. `shortlist`: score only that many classes of each
+        image, the others are `-inf`; 0 scores all.
         """
 
-    @abstractmethod
-    def log_confidence(self, scores: Scores) -> Scores:
-        """Return `[n]`, higher the surer that the input is of one of the classes scored; `[n, classes]` in."""
-
-    @abstractmethod
-    def own_confidence(self, label: str, inputs: Images) -> Scores:
-        """Return `[n]`: the part of `log_confidence` that `label` has in it, at most the whole.
-
-        It calibrates abstention, so it is to depend on other classes as little as the engine can make it.
-        """
+    def scores(self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0) -> Scores:
+        """Return the scores alone, see `evaluate`."""
+        return self.evaluate(inputs, labels, shortlist)[0]
 
     @abstractmethod
     def probabilities(self, scores: Scores) -> Scores:
         """Turn scores `[n, classes]` into probabilities of the classes; what a row lacks to 1 is abstain's."""
 
+    @abstractmethod
+    def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
+        """Return a confidence that about a share `keep` of the validation images of `labels` reaches.
+
+        `labels` are the attached classes by default. Formed from live records alone; infinite where there is no class.
+        """
+
+    @abstractmethod
+    def records(self) -> list[ClassRecord]:
+        """Return all that the model holds about its classes, in an order that tells nothing of earlier ones."""
+
+    @abstractmethod
+    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the records that go when a class or a subject is forgotten; raises `UnknownLabelError`."""
+
+    @abstractmethod
+    def forget(self, label: str) -> None:
+        """Destroy in memory all that the model holds about a class; raises `UnknownLabelError`."""
+
+    def forget_subject(self, subject: str) -> None:
+        """Destroy in memory all that the model holds about a subject; raises `UnknownLabelError`."""
+        raise self.no_subjects()
+
+    def add_subject(self, train: Split, validation: Split, session: Session) -> None:
+        """Learn images of subjects that are new to classes that are known."""
+        raise self.no_subjects()
+
+    @property
+    def prompted(self) -> int:
+        """How many records hold learned prompts that a forgetting may drop and `refit` learns again."""
+        return 0
+
+    def retained(self, split: Split) -> Split:
+        """Return the images of `split` whose subject the model still knows; all where it knows none."""
+        return split
+
+    def take_back(self, kept: set[str]) -> None:
+        """Destroy in memory what came with an `add_subject` that failed: all records but those with the ids `kept`."""
+        raise self.no_subjects()
+
+    def refit(self, train: Split, session: Session) -> int:
+        """Learn again what a forgetting dropped because it had seen what was forgotten; return how much that was."""
+        return 0
+
+    def derive(self) -> list[ClassRecord]:
+        """Derive, insert and return records that follow from the live ones and are missing after a change."""
+        return []
+
+    def no_subjects(self) -> UsageError:
+        """Return the error for an engine that can't tell one person's images from another's."""
+        return UsageError(
+            f"the {self.name} engine can forget classes, not subjects; learn with engine 'exact' and subjects"
+        )
+
     def shared_tensors(self) -> dict[str, Tensor]:
         """Return what no class owns and learning has written, by name; empty where nothing shared is trained."""
         return {}
 
+    @abstractmethod
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
-        """Fill an empty engine from records and shared tensors of a model folder."""
-        for record in records:
-            self.bank.insert(record)
-        own = self.shared_tensors()
-        if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in shared.items()}:
-            raise UsageError(
-                f"shared tensors {sorted(shared)} don't fit the {self.name} engine: {sorted(own)}"
-            )
-        with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(shared[name])
+        """Fill an empty engine from records and shared tensors of a model folder; raises `UsageError`."""
 
-    def forget(self, label: str) -> ClassRecord:
-        """Destroy a record in memory and return its id and slot alone; raises `UnknownLabelError`."""
-        return self.bank.erase(label)
-
-    def score_shortlist(self, pixels: Tensor, labels: Sequence[str], size: int) -> Tensor:
-        """Return `float32 [batch, capacity]` with `-inf` for all but the `size` most promising of `labels`."""
-        raise UsageError(f"the {self.name} engine scores all classes together; it has no shortlist")
-
-    def scores(self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0) -> Scores:
-        """Return `float32 [n, classes]`; columns follow `labels`, all attached classes by default.
-
-        `shortlist`: score only that many classes of each image, the others are `-inf`; 0 scores all.
-        """
-        labels = self.bank.attached if labels is None else labels
-        columns = self.bank.slots(labels)
-        out = np.empty((len(inputs), len(columns)), dtype=np.float32)
-        for start, pixels in self.pixel_batches(inputs):
-            if 0 < shortlist < len(labels):
-                part = self.score_shortlist(pixels, labels, shortlist)[:, columns].cpu().numpy()
-            else:
-                part = self.score_batch(pixels, labels)[:, columns].cpu().numpy()
-            out[start : start + len(part)] = part
-        return out
+    def clear(self) -> None:
+        """Destroy in memory all that was learned."""
+        for label in self.bank.labels:
+            self.forget(label)
 
     def pixel_batches(self, inputs: Images) -> Iterator[tuple[int, Tensor]]:
         """Yield start index and normalised pixels of consecutive batches."""
@@ -190,34 +213,3 @@ class Engine(ABC):
             return None
         seen = [asdict(self.encoder.preprocessing), str(self.encoder.dtype)]
         return Checkpoint(session.checkpoint, value_digest([digest, *seen]))
-
-    def calibrate(self, labels: Sequence[str], validation: Split) -> None:
-        """Write into each record of `labels` how sure of the class the model is on its own validation images.
-
-        A record keeps `QUANTILES` of them, evenly spread over their ranks, and their number, so that the threshold
-        can be formed anew from the live records alone whenever one of them goes.
-        """
-        levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
-        for label in labels:
-            own = self.own_confidence(label, validation.only(label).inputs)
-            kept = np.quantile(own, levels, method="inverted_cdf").astype(np.float32)
-            record = self.bank[label]
-            with torch.no_grad():
-                record.tensors["calibration"].copy_(torch.from_numpy(kept))
-                record.tensors["count"].fill_(len(own))
-
-    def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return a log-confidence that at least a share `keep` of the validation images of `labels` reaches.
-
-        `labels` are the attached classes by default. Formed from their records alone; each class weighs as many
-        images as it had; infinite where there is no class.
-        """
-        records = [self.bank[label] for label in (self.bank.attached if labels is None else labels)]
-        if not records:
-            return float("inf")
-        values = np.concatenate([r.tensors["calibration"].cpu().numpy() for r in records])
-        weights = np.repeat([float(r.tensors["count"]) for r in records], QUANTILES)
-        order = np.argsort(values, kind="stable")
-        passed = np.cumsum(weights[order]) / weights.sum()
-        place = int(np.searchsorted(passed, 1 - keep + 1e-9, side="right"))
-        return float(values[order[min(place, len(order) - 1)]])

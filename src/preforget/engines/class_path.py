@@ -13,16 +13,67 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from preforget.backbones.block import Block
+from preforget.backbones.encoder import Encoder
 
 Weights = Mapping[str, Tensor]
 Adapt = Callable[[Tensor, Tensor, Tensor], Tensor]
 LEVELLED = ("offsets", "row", "query_down", "query_up", "mlp_down", "mlp_up")
 """Weights that a class has for each block: their axis after the slots counts the blocks."""
+
+
+START_IMAGES = 64
+
+
+def shapes(levels: int, dim: int, tokens: int, rank: int) -> dict[str, tuple[int, ...]]:
+    """Return name and shape of the weights of one class that goes through `levels` blocks of width `dim`."""
+    found: dict[str, tuple[int, ...]] = {
+        "prompt": (tokens, dim),
+        "offsets": (levels, tokens, dim),
+        "row": (levels, dim),
+        "bias": (),
+    }
+    if rank:
+        for place in ("query", "mlp"):
+            found[f"{place}_down"] = (levels, dim, rank)
+            found[f"{place}_up"] = (levels, rank, dim)
+    return found
+
+
+def draw(shape: tuple[int, ...], name: str, middle: Tensor, generator: torch.Generator) -> Tensor:
+    """Return an untrained weight: prompts near `middle [D]`, the inner side of adapters random, all else zero."""
+    if name == "prompt":
+        return middle + 0.02 * torch.randn(shape, generator=generator)
+    if name.endswith("_down"):
+        down: Tensor = torch.randn(shape, generator=generator) * len(middle) ** -0.5
+        return down
+    return torch.zeros(shape)
+
+
+def middle(encoder: Encoder, first_block: int) -> Tensor:
+    """Return the mean CLS state `[D]` that enters the first block, over images of seeded noise: no one's data."""
+    size = encoder.preprocessing.image_size
+    noise = np.random.default_rng(0).integers(0, 256, (START_IMAGES, size, size, 3), dtype=np.uint8)
+    states = encoder.states(encoder.pixels(noise), slice(first_block, first_block + 1))
+    return states[:, 0, 0].float().mean(dim=0).cpu()
+
+
+def score_states(encoder: Encoder, first_block: int, weights: Weights, states: Tensor) -> Tensor:
+    """Score cached states `[batch, levels, N, D]` with gradients to `weights`; `float32 [batch, S]`."""
+    z = start(weights, len(states), states.dtype)
+    total = weights["bias"].expand(len(states), -1)
+    for level, block in enumerate(encoder.blocks[first_block:]):
+        with torch.no_grad():
+            keys, values = side_by_side(*block.key_value(states[:, level]))
+        own = at_level(weights, level)
+        z = advance(block, z, own, keys, values)
+        total = total + read(z, own["row"])
+    return total
 
 
 def start(weights: Weights, batch: int, dtype: torch.dtype) -> Tensor:

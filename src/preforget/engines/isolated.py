@@ -17,14 +17,13 @@ from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
 from preforget.engines import class_path, shortlist
-from preforget.engines.base import Engine, EngineConfig, Scores, Session
-from preforget.engines.class_path import Weights
+from preforget.engines.base import EngineConfig, Scores, Session
+from preforget.engines.prompted import PromptEngine
 from preforget.records import ClassRecord
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
 
-START_IMAGES = 64
 STEPS = 800
 ROWS_AT_ONCE = 4096
 """How many class tokens a backward pass takes at once: bounds memory for many classes."""
@@ -63,7 +62,7 @@ class IsolatedConfig(EngineConfig):
         return Schedule(epochs, batch, self.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True)
 
 
-class IsolatedEngine(Engine):
+class IsolatedEngine(PromptEngine):
     """Scores that don't depend on each other, from parameters that belong to one class each."""
 
     name: ClassVar[str] = "isolated"
@@ -83,19 +82,9 @@ class IsolatedEngine(Engine):
     def learned_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every learned tensor of one class."""
         c, dim = self.config, self.encoder.dim
-        shapes: dict[str, tuple[int, ...]] = {
-            "prompt": (c.tokens_per_class, dim),
-            "offsets": (self.levels, c.tokens_per_class, dim),
-            "row": (self.levels, dim),
-            "bias": (),
-            "cheap_row": (dim,),
-            "cheap_bias": (),
-        }
-        if c.lora_rank:
-            for place in ("query", "mlp"):
-                shapes[f"{place}_down"] = (self.levels, dim, c.lora_rank)
-                shapes[f"{place}_up"] = (self.levels, c.lora_rank, dim)
-        return shapes
+        own = class_path.shapes(self.levels, dim, c.tokens_per_class, c.lora_rank)
+        adapters = {name: own.pop(name) for name in list(own) if name.endswith(("_down", "_up"))}
+        return {**own, "cheap_row": (dim,), "cheap_bias": (), **adapters}
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
         """Learn a record for every class of `train` from one forward pass per image for both loss terms."""
@@ -194,7 +183,7 @@ class IsolatedEngine(Engine):
             def backward(indices: Tensor, _: torch.Generator) -> None:
                 for part in indices.split(at_once):
                     states = cache.get(part)
-                    scores = self._scores_of_states(weights, states)
+                    scores = class_path.score_states(self.encoder, c.first_block, weights, states)
                     cheap = shortlist.cheap_scores(
                         states[:, -1, 0], weights["cheap_row"], weights["cheap_bias"]
                     )
@@ -219,37 +208,12 @@ class IsolatedEngine(Engine):
         for i, label in enumerate(new):
             self.bank.insert(ClassRecord(label, {n: w.detach()[i] for n, w in weights.items()} | unset))
 
-    def _scores_of_states(self, weights: Weights, states: Tensor) -> Tensor:
-        """Score cached states `[batch, levels, N, D]` with gradients to `weights`; `float32 [batch, classes]`."""
-        z = class_path.start(weights, len(states), states.dtype)
-        total = weights["bias"].expand(len(states), -1)
-        for level, block in enumerate(self.encoder.blocks[self.config.first_block :]):
-            with torch.no_grad():
-                keys, values = class_path.side_by_side(*block.key_value(states[:, level]))
-            own = class_path.at_level(weights, level)
-            z = class_path.advance(block, z, own, keys, values)
-            total = total + class_path.read(z, own["row"])
-        return total
-
     def _start(self, labels: Sequence[str]) -> dict[str, Tensor]:
         """Return untrained weights `[classes, ...]`; each class draws from its own stream."""
         drawn: dict[str, list[Tensor]] = {name: [] for name in self.learned_shapes()}
-        middle = self._mean_cls()
+        middle = class_path.middle(self.encoder, self.config.first_block)
         for label in labels:
             generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "record", label))
             for name, shape in self.learned_shapes().items():
-                if name == "prompt":
-                    drawn[name].append(middle + 0.02 * torch.randn(shape, generator=generator))
-                elif name.endswith("_down"):
-                    drawn[name].append(torch.randn(shape, generator=generator) * self.encoder.dim**-0.5)
-                else:
-                    drawn[name].append(torch.zeros(shape))
+                drawn[name].append(class_path.draw(shape, name, middle, generator))
         return {n: torch.stack(parts).to(self.encoder.device).requires_grad_() for n, parts in drawn.items()}
-
-    def _mean_cls(self) -> Tensor:
-        """Return the mean CLS state `[D]` that enters the first block, over images of seeded noise: no one's data."""
-        size = self.encoder.preprocessing.image_size
-        noise = np.random.default_rng(0).integers(0, 256, (START_IMAGES, size, size, 3), dtype=np.uint8)
-        first = self.config.first_block
-        states = self.encoder.states(self.encoder.pixels(noise), slice(first, first + 1))
-        return states[:, 0, 0].float().mean(dim=0).cpu()

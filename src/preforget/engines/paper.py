@@ -24,7 +24,8 @@ from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
-from preforget.engines.base import Engine, EngineConfig, Scores, Session
+from preforget.engines.base import EngineConfig, Scores, Session
+from preforget.engines.prompted import PromptEngine
 from preforget.records import ClassRecord
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import uniform_loss
@@ -59,7 +60,7 @@ class PaperConfig(EngineConfig):
             raise UsageError(f"final_norm must be True or False, got {self.final_norm!r}")
 
 
-class PaperEngine(Engine):
+class PaperEngine(PromptEngine):
     """The published method. Forgetting deletes prompt, head row and bias; the adapter has seen the class and stays.
 
     The scores of a class depend on which prompts are present: those of the classes that are scored, no others.

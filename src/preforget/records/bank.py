@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from preforget.core.errors import UnknownLabelError, UsageError
+from preforget.core.errors import UsageError
+from preforget.records.membership import Membership
 from preforget.records.record import ClassRecord
 
 
@@ -21,7 +21,7 @@ def slot_block(slot: int) -> range:
     return range(slot // size * size, slot // size * size + size)
 
 
-class PromptBank:
+class PromptBank(Membership):
     """Live records in lasting slots; slots come in blocks, see `slot_block`, and dead slots hold zeros.
 
     A record's tensors are views of the packed tensors `[capacity, ...]`, so that erasing a slot leaves no copy.
@@ -29,10 +29,10 @@ class PromptBank:
     """
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], device: torch.device | None = None) -> None:
+        super().__init__()
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         self.packed = {n: torch.zeros(0, *shape, device=device) for n, shape in self.shapes.items()}
         self._records: dict[str, ClassRecord] = {}
-        self._detached: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -50,10 +50,9 @@ class PromptBank:
         """All labels that the bank holds, detached ones too, sorted."""
         return sorted(self._records)
 
-    @property
-    def attached(self) -> list[str]:
-        """The labels that take part in scoring, sorted."""
-        return [label for label in self.labels if label not in self._detached]
+    def ids(self, label: str) -> list[str]:
+        """Return the id of a class's record; raises `UnknownLabelError`."""
+        return [self[label].id]
 
     def live_blocks(self) -> list[range]:
         """Return the numbers of the slot blocks that hold at least one record, in order."""
@@ -75,7 +74,7 @@ class PromptBank:
         try:
             return self._records[label]
         except KeyError:
-            raise unknown_label(label, self.labels) from None
+            raise self.unknown(label) from None
 
     def insert(self, record: ClassRecord) -> ClassRecord:
         """Copy a record into its slot, or into the lowest free one, and return the live record (views).
@@ -115,18 +114,6 @@ class PromptBank:
         self._detached.discard(label)
         return ClassRecord("", {}, record.slot, record.id)  # its views would show who takes the slot next
 
-    def detach(self, label: str) -> None:
-        """Leave a record out of scoring until `attach`; raises `UnknownLabelError`."""
-        self._detached.add(self[label].label)
-
-    def attach(self, label: str) -> None:
-        """Take a detached record back into scoring; raises `UnknownLabelError`."""
-        self._detached.discard(self[label].label)
-
-    def is_detached(self, label: str) -> bool:
-        """Tell whether a record is left out of scoring."""
-        return self[label].label in self._detached
-
     def _views(self, slot: int) -> dict[str, Tensor]:
         return {name: tensor[slot] for name, tensor in self.packed.items()}
 
@@ -142,15 +129,3 @@ class PromptBank:
         for label, record in self._records.items():
             assert record.slot is not None
             self._records[label] = ClassRecord(label, self._views(record.slot), record.slot, record.id)
-
-
-def unknown_label(label: object, known: Sequence[str]) -> UnknownLabelError:
-    """Return the error for a label that the model does not hold, with the nearest names that it does hold."""
-    if not isinstance(label, str):
-        return UnknownLabelError(f"labels are strings, got {label!r} of type {type(label).__name__}")
-    near = difflib.get_close_matches(label, known, n=3)
-    shown = ", ".join(near or known[:10]) + (" …" if not near and len(known) > 10 else "")
-    hint = f"did you mean: {shown}" if near else f"it knows: {shown}" if known else "it knows no class"
-    return UnknownLabelError(
-        f"the model has no class {label!r} (never learned, or already forgotten); {hint}"
-    )

@@ -1,7 +1,9 @@
-"""Everything that a model holds about one class."""
+"""Everything that a model holds about one class, one subject's part in a class, or one pair of classes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,13 +18,31 @@ def new_record_id() -> str:
 
 @dataclass(frozen=True)
 class ClassRecord:
-    """One class: its label, its tensors by name, the lasting slot where it is computed, and a random id."""
+    """One piece of knowledge that is destroyed as a whole: its label, its tensors by name, and a random id.
+
+    `slot`: where it lastingly is computed, in engines with a packed bank; `subject`: the one person whose images
+    it comes from, where that is known; `partner`: the second class, for what tells two classes apart.
+    """
 
     label: str
     tensors: Mapping[str, Tensor]
     slot: int | None = None
     id: str = field(default_factory=new_record_id)
+    subject: str | None = None
+    partner: str | None = None
 
     def __repr__(self) -> str:
-        """Leave the label out: it can be a person's name, and reprs end in logs."""
+        """Leave names out: they can be those of persons, and reprs end in logs."""
         return f"ClassRecord(id={self.id!r}, slot={self.slot})"
+
+    def concerns(self, label: str) -> bool:
+        """Tell whether a class has a part in the record."""
+        return label in (self.label, self.partner)
+
+    def digest(self) -> str:
+        """Return the SHA-256 of names and tensors as `sha256:<hex>`; the random id and the slot have no part in it."""
+        total = hashlib.sha256(json.dumps([self.label, self.subject, self.partner]).encode())
+        for name, tensor in sorted(self.tensors.items()):
+            total.update(f"\0{name}{tuple(tensor.shape)}{tensor.dtype}\0".encode())
+            total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return f"sha256:{total.hexdigest()}"

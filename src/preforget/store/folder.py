@@ -13,8 +13,7 @@ from torch import Tensor
 
 from preforget.core.errors import StoreError
 from preforget.core.files import exclusive, sync_folder, write_atomic
-from preforget.records import ClassRecord
-from preforget.records.bank import unknown_label
+from preforget.records import ClassRecord, unknown_label
 from preforget.store.manifest import NAME, Manifest
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
 
@@ -79,13 +78,14 @@ class ModelFolder:
             found.append(record_from_bytes(record_id, content))
         return found
 
-    def find(self, labels: Iterable[str]) -> dict[str, str]:
-        """Return the record id of each label; raises `UnknownLabelError` for one that the folder doesn't hold."""
-        ids = {record.label: record.id for record in self.records()}
+    def find(self, labels: Iterable[str]) -> dict[str, list[ClassRecord]]:
+        """Return all records in which each label has a part; raises `UnknownLabelError` for one that isn't there."""
+        records = self.records()
+        known = {record.label for record in records}
         for label in labels:
-            if label not in ids:
-                raise unknown_label(label, sorted(ids))
-        return {label: ids[label] for label in labels}
+            if label not in known:
+                raise unknown_label(label, sorted(known))
+        return {label: [record for record in records if record.concerns(label)] for label in labels}
 
     def shared(self) -> dict[str, Tensor]:
         """Read what no class owns; empty for engines that train nothing shared."""
@@ -93,35 +93,40 @@ class ModelFolder:
             return {}
         return tensors_from_bytes(self._read(self.path / SHARED, self.manifest.shared, SHARED), SHARED)
 
-    def add(self, record: ClassRecord) -> None:
-        """Add the file of a new record, then name it in the manifest.
+    def change(self, add: Sequence[ClassRecord] = (), erase: Sequence[str] = ()) -> int:
+        """Write new records and take old ones out, as one step; return how many bytes were deleted.
 
-        The manifest first says that the file is to be erased; whoever opens the folder after a crash does so.
+        The manifest first says that the new files are to be erased, then that they live and the old ones are to be
+        erased; whoever opens the folder after a crash ends what had begun.
         """
         with self._changing():
-            begun = [*self.manifest.erasing, record.id]
+            begun = [*self.manifest.erasing, *(record.id for record in add)]
             try:
-                self._update(erasing=begun)
-                digest = _write(record_path(self.path, record.id), record_to_bytes(record))
-                live = {**self.manifest.records, record.id: digest}
-                self._update(records=live, erasing=[i for i in begun if i != record.id])
+                sizes = [record_path(self.path, i).stat().st_size for i in erase]
+                digests = {}
+                if add:
+                    self._update(erasing=begun)
+                    digests = {r.id: _write(record_path(self.path, r.id), record_to_bytes(r)) for r in add}
+                live = {**self.manifest.records, **digests}
+                self._update(
+                    records={i: digest for i, digest in live.items() if i not in set(erase)},
+                    detached=[i for i in self.manifest.detached if i not in set(erase)],
+                    erasing=[*(i for i in begun if i not in digests), *erase],
+                )
             except BaseException:
-                with contextlib.suppress(StoreError):
-                    self.finish_erasing()
+                if add:
+                    with contextlib.suppress(StoreError):
+                        self.finish_erasing()
                 raise
+            self.finish_erasing()
+        return sum(sizes)
 
-    def erase(self, record_id: str) -> int:
-        """Take a record out of the manifest, delete its file, and return how many bytes that was.
+    def erase(self, record_ids: Sequence[str]) -> int:
+        """Take records out of the manifest, delete their files, and return how many bytes that was.
 
         The manifest first says that the erasure has begun; whoever opens the folder after a crash ends it.
         """
-        with self._changing():
-            live = {i: digest for i, digest in self.manifest.records.items() if i != record_id}
-            detached = [i for i in self.manifest.detached if i != record_id]
-            size = record_path(self.path, record_id).stat().st_size
-            self._update(records=live, detached=detached, erasing=[*self.manifest.erasing, record_id])
-            self.finish_erasing()
-        return size
+        return self.change(erase=record_ids)
 
     def finish_erasing(self) -> None:
         """Delete the files of records whose erasure has begun, and leftovers of writes that a crash cut off."""

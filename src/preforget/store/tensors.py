@@ -14,9 +14,11 @@ from preforget.records import ClassRecord
 
 
 def record_to_bytes(record: ClassRecord) -> bytes:
-    """Return a record as one safetensors file, label and slot in its header."""
+    """Return a record as one safetensors file; label, slot, subject and partner, where it has them, in its header."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in record.tensors.items()}
-    return save(tensors, metadata={"label": record.label, "slot": str(record.slot)})
+    names = {"label": record.label, "subject": record.subject, "partner": record.partner}
+    slot = None if record.slot is None else str(record.slot)
+    return save(tensors, metadata={k: v for k, v in {**names, "slot": slot}.items() if v is not None})
 
 
 def record_from_bytes(record_id: str, content: bytes) -> ClassRecord:
@@ -25,9 +27,11 @@ def record_from_bytes(record_id: str, content: bytes) -> ClassRecord:
     try:
         length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + length])["__metadata__"]
-        return ClassRecord(str(metadata["label"]), tensors, int(metadata["slot"]), record_id)
+        slot = int(metadata["slot"]) if "slot" in metadata else None
+        subject, partner = metadata.get("subject"), metadata.get("partner")
+        return ClassRecord(str(metadata["label"]), tensors, slot, record_id, subject, partner)
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"record {record_id} is damaged: its header lacks label or slot") from error
+        raise StoreError(f"record {record_id} is damaged: its header lacks a label") from error
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:

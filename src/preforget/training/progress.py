@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -13,13 +14,20 @@ T = TypeVar("T")
 
 def track(items: Iterable[T], *, total: int, what: str, unit: str, show: bool, step: int = 1) -> Iterator[T]:
     """Yield `items` and, if `show`, report `what` with rate and time left; each item counts `step` units."""
+    with counting(total=total, what=what, unit=unit, show=show) as count:
+        for item in items:
+            yield item
+            count(step)
+
+
+@contextmanager
+def counting(*, total: int, what: str, unit: str, show: bool) -> Iterator[Callable[[int], None]]:
+    """Give a function that is told how many units are done since it was last called; reports as `track` does."""
     if not show:
-        yield from items
+        yield lambda step: None
         return
     interval = 0.2 if sys.stderr.isatty() else 10.0
     with tqdm(
         total=total, desc=what, unit=unit, mininterval=interval, maxinterval=interval, file=sys.stderr
     ) as bar:
-        for item in items:
-            yield item
-            bar.update(min(step, total - bar.n))
+        yield lambda step: bar.update(min(step, total - bar.n)) and None

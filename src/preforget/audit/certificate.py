@@ -1,0 +1,99 @@
+"""Is what is left after forgetting the model that was never given the forgotten data? Retrain it, and compare."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import DataError, NotFittedError
+from preforget.data import Split
+from preforget.engines.base import Engine
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How a model compares with one retrained from the retained data alone.
+
+    `records`, `records_equal`: how many records the retrained model has, and how many of them the model has with the
+    same digest of names and tensors; `records_extra`: records of the model that the retrained one lacks;
+    `score_difference`, `confidence_difference`, `threshold_difference`: the largest absolute ones over `images`
+    inputs; `prompts_missing`: pair prompts that the retrained model has and the model lacks, to be had by `refit`.
+    """
+
+    equal: bool
+    records: int
+    records_equal: int
+    records_extra: int
+    score_difference: float
+    confidence_difference: float
+    threshold_difference: float
+    images: int
+    prompts_missing: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def certify(
+    model: PreForgettableClassifier, train: Split, validation: Split, *, progress: bool = False
+) -> Certificate:
+    """Retrain `model` from `train` and `validation` and compare bit by bit.
+
+    The data are those that the model was learned from, in the same order, each in the same part; classes and subjects
+    that the model no longer knows are left out here. The retrained model has the same configuration and scores the
+    validation images beside `model`. Equal means: the same records, and the same bits in every score, confidence and
+    threshold. Raises `DataError` if the data lack a class, `NotFittedError` for a model without classes.
+    """
+    engine = model.engine
+    labels = engine.bank.labels
+    if not labels:
+        raise NotFittedError("the model knows no class, so there is nothing to retrain")
+    train, validation = (_known(engine, split) for split in (train, validation))
+    lacking = sorted(set(labels) - set(train.labels))
+    if lacking:
+        raise DataError(
+            f"the data hold no image of class {lacking[0]!r}, which the model knows; "
+            "give the data that it was learned from"
+        )
+    other = model.untrained()
+    other.fit(train, validation=validation, progress=progress)
+    for label in labels:
+        if engine.bank.is_detached(label):
+            other.detach(label)
+    mine, theirs = (Counter(r.digest() for r in e.records()) for e in (engine, other.engine))
+    common = (mine & theirs).total()
+    scores, confidence = engine.evaluate(validation.inputs)
+    other_scores, other_confidence = other.engine.evaluate(validation.inputs)
+    differences = (
+        _largest(scores, other_scores),
+        _largest(confidence, other_confidence),
+        _largest(np.array(engine.threshold(model.keep)), np.array(other.engine.threshold(model.keep))),
+    )
+    return Certificate(
+        equal=mine == theirs and not any(differences),
+        records=theirs.total(),
+        records_equal=common,
+        records_extra=mine.total() - common,
+        score_difference=differences[0],
+        confidence_difference=differences[1],
+        threshold_difference=differences[2],
+        images=len(validation),
+        prompts_missing=max(0, other.engine.prompted - engine.prompted),
+    )
+
+
+def _known(engine: Engine, split: Split) -> Split:
+    """Return the images of classes and subjects that the model knows."""
+    split = split.only(engine.bank.labels)
+    return engine.retained(split)
+
+
+def _largest(one: Any, other: Any) -> float:
+    """Return the largest absolute difference; equal infinities don't differ."""
+    same = one == other
+    return float(np.where(same, 0.0, np.abs(np.where(same, 0.0, one - other))).max(initial=0.0))

@@ -1,0 +1,52 @@
+"""`preforget subjects MODEL`: whose images a model holds something of, without their names unless asked for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from preforget.cli.console import Console, note, printable
+from preforget.cli.options import Commands, add_command
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "subjects",
+        "count the subjects of a model, by pseudonym",
+        "A pseudonym is drawn at random with the subject's first record and says nothing of the name. "
+        "The backbone is not needed.",
+    )
+    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    parser.add_argument("--reveal", action="store_true", help="print names: they are personal data")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Print one line per subject: pseudonym, or name with --reveal, number of classes, number of images."""
+    from preforget.records.units import unit_count
+    from preforget.store import ModelFolder
+
+    folder = ModelFolder.open(args.model.expanduser())
+    units = [record for record in folder.records() if record.subject is not None]
+    found: dict[str, list[tuple[str, str, int]]] = {}
+    for unit in units:
+        found.setdefault(str(unit.subject), []).append((unit.id, unit.label, unit_count(unit)))
+    rows = [
+        {
+            "pseudonym": min(own)[0][:12],
+            **({"name": name} if args.reveal else {}),
+            "classes": len({label for _, label, _ in own}),
+            "images": sum(count for _, _, count in own),
+        }
+        for name, own in found.items()
+    ]
+    rows.sort(key=lambda row: str(row.get("name", row["pseudonym"])))
+    for row in rows:
+        shown = printable(str(row["name"])) if args.reveal else row["pseudonym"]
+        console.line(f"{shown}\t{row['classes']} classes\t{row['images']} images")
+    if not rows:
+        note("the model holds nothing by subject; learn with --engine exact and --subjects")
+    console.result({"model": str(args.model), "subjects": rows})
+    return 0

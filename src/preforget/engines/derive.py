@@ -1,0 +1,119 @@
+"""What is derived from units and kept only in memory or as pairs: discriminants, covariances, energies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import torch
+
+from preforget.engines.discriminant import Gaussian, between_removed, pair, pooled, shrunk
+from preforget.engines.heads import Heads, PairHeads, PooledHeads
+from preforget.records import ClassRecord, UnitBank
+from preforget.records.moments import Moments, summed
+from preforget.records.units import unit_moments
+
+MOST_PAIRED = 32
+"""Up to so many classes have a discriminant per pair; more share one covariance."""
+
+PAIR_ROW = "pair_row"
+PAIR_BIAS = "pair_bias"
+KEPT_BYTES = 2**30
+
+
+def missing_pairs(bank: UnitBank, labels: Sequence[str], strength: float) -> list[ClassRecord]:
+    """Return records of the discriminants of pairs of `labels` that the bank lacks; none for many labels.
+
+    They need no backbone. A pair's bits depend on the units of its two classes alone.
+    """
+    if len(labels) > MOST_PAIRED:
+        return []
+    wanted = [names for names in combinations(sorted(labels), 2) if names not in bank.pairs]
+    known: dict[str, Moments] = {}
+    room = max(2, KEPT_BYTES // (8 * bank.features**2))
+
+    def moments(label: str, partner: str) -> Moments:
+        if label not in known:
+            if len(known) >= room:
+                del known[next(name for name in known if name != partner)]
+            known[label] = bank.moments(label)
+        return known[label]
+
+    made = []
+    for first, second in wanted:
+        row, bias = pair(moments(first, second), moments(second, first), strength)
+        made.append(ClassRecord(first, {PAIR_ROW: row, PAIR_BIAS: bias}, partner=second))
+    return made
+
+
+class Derived:
+    """Heads of the classes that are scored, made when they are first needed.
+
+    `near`: how many of the first features energies look at.
+    """
+
+    def __init__(self, bank: UnitBank, strength: float, near: int) -> None:
+        self.bank, self.strength, self.near = bank, strength, near
+        self._gaussians: dict[str, Gaussian] = {}
+        self._whole: Moments | None = None
+        self._heads: dict[tuple[str, ...], Heads] = {}
+
+    def heads(self, labels: Sequence[str]) -> Heads:
+        """Return the heads of `labels`, sorted; what they are depends on the units of these classes alone."""
+        key = tuple(labels)
+        if key not in self._heads:
+            self._heads.clear()
+            few = len(labels) <= MOST_PAIRED
+            self._heads[key] = self._paired(labels) if few else self._pooled(labels)
+        return self._heads[key]
+
+    def changed(self, labels: Iterable[str]) -> None:
+        """Drop what was derived from the units of `labels`."""
+        self._heads.clear()
+        for label in labels:
+            self._gaussians.pop(label, None)
+
+    def joining(self, units: Iterable[ClassRecord]) -> None:
+        """Add new units to the sum over all classes, if there is one; exact, as if they had always been in it."""
+        for unit in units:
+            if self._whole is not None:
+                self._whole = self._whole + unit_moments(unit)
+
+    def leaving(self, units: Iterable[ClassRecord]) -> None:
+        """Take units that are about to go out of the sum over all classes; exact, so no bit of them stays."""
+        for unit in units:
+            if self._whole is not None:
+                self._whole = self._whole - unit_moments(unit)
+
+    def _paired(self, labels: Sequence[str]) -> PairHeads:
+        for record in missing_pairs(self.bank, labels, self.strength):
+            self.bank.insert(record)
+        for label in labels:
+            if label not in self._gaussians:
+                self._gaussians[label] = Gaussian.of(self._nearest(self.bank.moments(label)), self.strength)
+        tensors = [self.bank.pairs[names].tensors for names in combinations(labels, 2)]
+        none = torch.zeros(0, dtype=torch.float64)
+        rows = torch.stack([t[PAIR_ROW] for t in tensors]) if tensors else none.view(0, self.bank.features)
+        biases = torch.stack([t[PAIR_BIAS] for t in tensors]) if tensors else none
+        return PairHeads(rows, biases, [self._gaussians[label] for label in labels])
+
+    def _pooled(self, labels: Sequence[str]) -> PooledHeads:
+        size = self.bank.features
+        if self._whole is None:
+            self._whole = summed(map(self.bank.moments, self.bank.labels), size)
+        whole, parts = self._whole, []
+        for label in self.bank.labels:
+            if label in labels:
+                parts.append(self.bank.total(label))
+            else:
+                whole = whole - self.bank.moments(label)
+        rows, biases = pooled(whole, parts, self.strength)
+        close = self._nearest(whole)
+        near_parts = [(count, total[: self.near]) for count, total in parts]
+        means = torch.stack([total / count for count, total in near_parts])
+        covariance = shrunk(between_removed(close, near_parts), close.count, self.strength)
+        return PooledHeads(rows, biases, means, Gaussian(means[0], covariance))
+
+    def _nearest(self, moments: Moments) -> Moments:
+        near = self.near
+        return Moments(moments.count, moments.total[:near], moments.scatter[:near, :near])

@@ -1,0 +1,102 @@
+"""Linear discriminants and Gaussian energies in closed form, from moments alone, in float64.
+
+`F` is the number of features, `n` of images, `C` of classes. Features are whole numbers, see `features`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from preforget.records.moments import Moments
+
+FLOOR = 2.0**8
+"""Least variance of a feature, in units of its rounding: keeps constant features and single images finite."""
+
+
+def within(moments: Moments) -> tuple[Tensor, Tensor]:
+    """Return mean `[F]` and scatter around it `[F, F]`: `S - s s' / n`."""
+    mean = moments.total / moments.count
+    return mean, torch.addr(moments.scatter, moments.total, mean, alpha=-1)
+
+
+def shrinkage(covariance: Tensor, count: int) -> float:
+    """Return the weight in 0..1 of the scaled identity by oracle approximating shrinkage.
+
+    Chen, Wiesel, Eldar and Hero, IEEE Transactions on Signal Processing 58 (2010), equation 23.
+    """
+    size = len(covariance)
+    trace, square = float(covariance.trace()), float(covariance.square().sum())
+    spread = square - trace * trace / size
+    if spread <= 0:  # all of it is identity already, or there is no variance
+        return 1.0
+    rho = ((1 - 2 / size) * square + trace * trace) / ((count + 1 - 2 / size) * spread)
+    return min(1.0, rho)
+
+
+def shrunk(scatter: Tensor, count: int, strength: float) -> Tensor:
+    """Return `(1 - a) Sigma + (a tr(Sigma) / F + FLOOR) I` for `Sigma = scatter / count`.
+
+    The odds `a / (1 - a)` are `strength` times those of `shrinkage`: classifying wants more of it than estimating.
+    """
+    covariance = scatter / count
+    rho = shrinkage(covariance, count)
+    weight = strength * rho / (1 - rho + strength * rho)
+    level = weight * float(covariance.trace()) / len(covariance) + FLOOR
+    covariance *= 1 - weight
+    covariance.diagonal().add_(level)
+    return covariance
+
+
+def pair(first: Moments, second: Moments, strength: float) -> tuple[Tensor, Tensor]:
+    """Return row `[F]` and bias of Fisher's discriminant of two classes, positive for the first.
+
+    `w = Sigma^-1 (mu_i - mu_j)`, `b = - w . (mu_i + mu_j) / 2`, with one covariance pooled over these two classes.
+    """
+    mean, scatter = within(first)
+    other, other_scatter = within(second)
+    scatter += other_scatter
+    factor = torch.linalg.cholesky(shrunk(scatter, first.count + second.count, strength))
+    row = torch.cholesky_solve((mean - other)[:, None], factor)[:, 0]
+    return row, -(row @ (mean + other)) / 2
+
+
+def pooled(whole: Moments, parts: Sequence[tuple[int, Tensor]], strength: float) -> tuple[Tensor, Tensor]:
+    """Return rows `[C, F]` and biases `[C]` of all classes with one covariance, pooled over these classes.
+
+    `whole`: the moments of all images; `parts`: count and total `[F]` of each class.
+    """
+    covariance = shrunk(between_removed(whole, parts), whole.count, strength)
+    means = torch.stack([total / count for count, total in parts])
+    rows = torch.cholesky_solve(means.T, torch.linalg.cholesky(covariance)).T.contiguous()
+    return rows, -(rows * means).sum(dim=1) / 2
+
+
+def between_removed(whole: Moments, parts: Sequence[tuple[int, Tensor]]) -> Tensor:
+    """Return the scatter within classes `[F, F]`: that of all images less that of the class means around zero."""
+    weighted = torch.stack([total / count**0.5 for count, total in parts])
+    return torch.addmm(whole.scatter, weighted.T, weighted, alpha=-1)
+
+
+class Gaussian:
+    """A normal distribution of one class's features `[F]`."""
+
+    def __init__(self, mean: Tensor, covariance: Tensor) -> None:
+        self.mean = mean
+        self.factor = torch.linalg.cholesky(covariance)
+        self.half_log_det = float(self.factor.diagonal().log().sum())
+
+    @classmethod
+    def of(cls, moments: Moments, strength: float) -> Gaussian:
+        """Fit one to moments."""
+        mean, scatter = within(moments)
+        return cls(mean, shrunk(scatter, moments.count, strength))
+
+    def energy(self, features: Tensor, mean: Tensor | None = None) -> Tensor:
+        """Return the log-density of `[n, F]`, per feature and but for a constant; `mean` stands in for the own one."""
+        centred = features - (self.mean if mean is None else mean)
+        white = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
+        energy: Tensor = -(white.square().sum(dim=0) / 2 + self.half_log_det) / len(self.factor)
+        return energy

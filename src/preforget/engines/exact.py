@@ -1,0 +1,372 @@
+"""The exact engine: closed form from statistics of each class alone, so that what is left is what retraining gives.
+
+A class is its units, see `records.units`: sums of whole numbers, exact in any order. All that answers is derived from
+the units of the classes that are scored; nothing is scaled, centred, ordered or calibrated by anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from preforget.backbones.encoder import Encoder
+from preforget.core.errors import DataError, UsageError
+from preforget.core.guarantee import Guarantee
+from preforget.data.dataset import Images, Split
+from preforget.engines import features, pair_prompts
+from preforget.engines.base import Engine, EngineConfig, Scores, Session
+from preforget.engines.derive import MOST_PAIRED, PAIR_BIAS, PAIR_ROW, Derived, missing_pairs
+from preforget.engines.pair_prompts import PREFIX, Recipe
+from preforget.records import ClassRecord, UnitBank
+from preforget.records.unit_bank import Pair
+from preforget.records.units import make_unit
+from preforget.training.progress import counting, track
+from preforget.training.state_cache import StateCache
+
+HELD_OUT_ROWS = 256
+"""How many images of a unit calibrate abstention at most."""
+
+PROMPT_WEIGHT = 1.5
+CONFUSED = 0.005
+"""Share of held-out images of its two classes from which on a pair gets a prompt."""
+
+ENCODE_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class ExactConfig(EngineConfig):
+    """Options of the exact engine.
+
+    `levels`: at how many depths features are read; `shrinkage`: how much more than the estimate for it the covariance
+    is shrunk; `pair_prompts`: learn prompts for pairs that the closed form confuses, with `first_block` (a third of
+    the depth by default), `tokens_per_class`, `lora_rank`, `steps`, `images_per_class` (each step), `learning_rate`
+    and `seed`.
+    """
+
+    levels: int = 4
+    shrinkage: float = 3.0
+    pair_prompts: bool = False
+    first_block: int | None = None
+    tokens_per_class: int = 1
+    lora_rank: int = 4
+    steps: int = 400
+    images_per_class: int = 16
+    learning_rate: float = 1e-2
+
+    def __post_init__(self) -> None:
+        self.check_whole(levels=1, tokens_per_class=1, lora_rank=0, steps=1, images_per_class=1)
+        self.check_rate()
+        if self.first_block is not None:
+            self.check_whole(first_block=0)
+        strength = self.shrinkage
+        if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength < 1e6:
+            raise UsageError(f"shrinkage must be a number above 0, got {strength!r}")
+        if not isinstance(self.pair_prompts, bool):
+            raise UsageError(f"pair_prompts must be True or False, got {self.pair_prompts!r}")
+
+
+class ExactEngine(Engine):
+    """Answers from statistics of the live classes, and from prompts of pairs of them."""
+
+    name: ClassVar[str] = "exact"
+    guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+    config_type: ClassVar[type[EngineConfig]] = ExactConfig
+    knows_subjects: ClassVar[bool] = True
+    config: ExactConfig
+
+    def __init__(self, encoder: Encoder, config: ExactConfig) -> None:
+        super().__init__(encoder, config)
+        if config.first_block is None:
+            config = replace(config, first_block=encoder.depth // 3)
+            self.config = config
+        config.check_first_block(encoder)
+        if config.levels > encoder.depth:
+            raise UsageError(f"levels is {config.levels}, but the backbone has {encoder.depth} blocks")
+        self._bank = UnitBank(features.feature_count(encoder, config.levels))
+        self._derived = Derived(self._bank, config.shrinkage, near=features.PARTS * encoder.dim)
+        self._thresholds: dict[tuple[float, tuple[str, ...]], float] = {}
+
+    @property
+    def bank(self) -> UnitBank:
+        """Units and pairs."""
+        return self._bank
+
+    @property
+    def needs_others(self) -> bool:
+        """The closed form of a class needs its own images alone; prompts of its pairs need the other class's too."""
+        return self.config.pair_prompts
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the prompt of a pair is learned."""
+        c = self.config
+        first = c.first_block or 0
+        return Recipe(
+            first, c.tokens_per_class, c.lora_rank, c.steps, c.images_per_class, c.learning_rate, c.seed
+        )
+
+    def learn(self, train: Split, validation: Split, session: Session) -> None:
+        """Sum up every class of `train` in one pass, derive its pairs, and learn prompts where asked for."""
+        self._take_in(train, validation, session)
+        self.derive()
+        self._learn_prompts(train, self.bank.pairs, session)
+
+    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
+        """Take in one more class; with pair prompts, `train` also holds the images of all other attached classes."""
+        self._take_in(train.only(label), validation.only(label), session)
+        self.derive()
+        self._learn_prompts(train, [pair for pair in self.bank.pairs if label in pair], session)
+
+    def add_subject(self, train: Split, validation: Split, session: Session) -> None:
+        """Take in more subjects of classes that are known.
+
+        The pairs of these classes are derived anew, without prompts until `refit`. Raises `UsageError` for a subject
+        whose images of a class are in the model already.
+        """
+        known = {(unit.label, unit.subject) for unit in self.bank.records() if unit.partner is None}
+        taken = known & {*train.units, *validation.units}
+        if taken:
+            raise UsageError(
+                f"the model already has images of {len(taken)} of these subjects and classes; "
+                "forget the subject first, then add all of its images"
+            )
+        self._take_in(train, validation, session)
+        for label in sorted(set(train.labels)):
+            self.bank.drop_pairs(label)
+        self.derive()
+
+    @property
+    def prompted(self) -> int:
+        """How many pairs have a prompt."""
+        return sum(map(self._has_prompt, self.bank.pairs))
+
+    def retained(self, split: Split) -> Split:
+        """Return the images of `split` of classes and subjects that the model knows."""
+        known = {(unit.label, unit.subject) for unit in self.bank.records() if unit.partner is None}
+        return split.select([place for place, unit in enumerate(split.units) if unit in known])
+
+    def take_back(self, kept: set[str]) -> None:
+        """Destroy units that are not among the ids `kept`, and what was derived from them."""
+        new = [unit for unit in self.bank.records() if unit.partner is None and unit.id not in kept]
+        self._derived.leaving(new)
+        self.bank.erase_units(new)
+        self._changed([unit.label for unit in new])
+        self.derive()
+
+    def refit(self, train: Split, session: Session) -> int:
+        """Learn prompts of pairs that should have one and have none, and return how many that were."""
+        return self._learn_prompts(train, self.bank.pairs, session)
+
+    def derive(self) -> list[ClassRecord]:
+        """Derive the discriminants of pairs that lack one, insert and return them; none for many classes."""
+        made = missing_pairs(self.bank, self.bank.labels, self.config.shrinkage)
+        for record in made:
+            self.bank.insert(record)
+        return made
+
+    def evaluate(
+        self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
+    ) -> tuple[Scores, Scores]:
+        """Return scores and the confidence of the closed form."""
+        names = self.bank.attached if labels is None else sorted(labels)
+        if 0 < shortlist < len(names):
+            raise UsageError(f"the {self.name} engine scores all classes at once; it has no shortlist")
+        scores = np.zeros((len(inputs), len(names)), dtype=np.float32)
+        confidence = np.full(len(inputs), -np.inf, dtype=np.float32)
+        if not names:
+            return scores, confidence
+        heads = self._derived.heads(names)
+        prompted = self._prompts(names)
+        wanted = features.depths(self.encoder, self.config.levels)
+        prefix = len(self.encoder.embedding.prefix)
+        for start, pixels in self.pixel_batches(inputs):
+            walked = list(self.encoder.walk(pixels))
+            states = torch.stack([walked[place][0] for place in wanted], dim=1)
+            found = features.quantised(states, prefix).double()
+            boost = self._boost(walked, prompted, len(names))
+            part = slice(start, start + len(pixels))
+            scores[part] = heads.scores(found, boost).numpy()
+            confidence[part] = heads.confidence(found, self._derived.near).numpy()
+        if labels is not None and names != list(labels):
+            scores = scores[:, [names.index(label) for label in labels]]
+        return scores, confidence
+
+    def probabilities(self, scores: Scores) -> Scores:
+        """Return softmax over the classes scored; whether to answer at all is decided by the confidence."""
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+        shares: Scores = odds / odds.sum(axis=1, keepdims=True)
+        return shares
+
+    def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
+        """Return the confidence that a share `keep` of the held-out images reaches, by the heads of `labels` alone."""
+        names = self.bank.attached if labels is None else sorted(labels)
+        if not names:
+            return float("inf")
+        key = (keep, tuple(names))
+        if key not in self._thresholds:
+            heads = self._derived.heads(names)
+            held_out = torch.cat([self.bank.held_out(label) for label in names])
+            if not len(held_out):
+                return float("-inf")
+            parts = [
+                heads.confidence(rows.double(), self._derived.near) for rows in held_out.split(ENCODE_ROWS)
+            ]
+            values = torch.cat(parts).float().sort().values
+            place = int(np.floor((1 - keep) * len(values) + 1e-9))
+            self._thresholds[key] = float(values[min(place, len(values) - 1)])
+        return self._thresholds[key]
+
+    def records(self) -> list[ClassRecord]:
+        """Return all units and pairs, sorted."""
+        return self.bank.records()
+
+    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the units of a class or of a subject, and every pair that has seen them."""
+        return self.bank.going(label, subject)
+
+    def forget(self, label: str) -> None:
+        """Destroy the units and pairs of a class in memory; raises `UnknownLabelError`."""
+        self._derived.leaving(self.bank.units(label))
+        self.bank.erase(label)
+        self._changed([label])
+
+    def forget_subject(self, subject: str) -> None:
+        """Destroy a subject's units in all classes, and the pairs that saw them; raises `UnknownLabelError`."""
+        units = [record for record in self.bank.going(subject=subject) if record.partner is None]
+        self._derived.leaving(units)
+        self.bank.erase_subject(subject)
+        self._changed([unit.label for unit in units])
+
+    def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
+        """Fill an empty engine from records; discriminants that are missing are derived."""
+        if shared:
+            raise UsageError(f"shared tensors {sorted(shared)} don't fit the exact engine, which has none")
+        for record in sorted(records, key=lambda record: record.partner is not None):
+            if record.partner is not None:
+                self._check_pair(record)
+            self.bank.insert(record)
+        self.derive()
+
+    def _take_in(self, train: Split, validation: Split, session: Session) -> None:
+        validation = validation.only(set(train.labels))
+        own, apart = places(train.units), places(validation.units)
+        apart = {unit: chosen[:HELD_OUT_ROWS] for unit, chosen in apart.items()}
+        total = len(train) + sum(map(len, apart.values()))
+        made = []
+        with counting(total=total, what="reading", unit="image", show=session.show) as count:
+            for unit in sorted({*own, *apart}, key=lambda unit: (unit[0], unit[1] or "")):
+                summed = self._features(train.select(own.get(unit, [])), count)
+                held_out = list(self._features(validation.select(apart.get(unit, [])), count))
+                none = torch.empty(0, self.bank.features, dtype=torch.int16)
+                made.append(make_unit(*unit, summed, torch.cat([none, *held_out])))
+        for record in made:
+            self.bank.insert(record)
+        self._derived.joining(made)
+        self._changed(train.labels)
+
+    def _features(self, images: Split, count: Callable[[int], None]) -> Iterator[Tensor]:
+        for chunk in features.unit_features(self.encoder, images, self.config.levels):
+            yield chunk
+            count(len(chunk))
+
+    def _learn_prompts(self, train: Split, pairs: Iterable[Pair], session: Session) -> int:
+        if not self.config.pair_prompts:
+            return 0
+        chosen = [pair for pair in sorted(pairs) if not self._has_prompt(pair) and self._confuses(pair)]
+        needed = sorted({label for pair in chosen for label in pair})
+        lacking = sorted(set(needed) - set(train.labels))
+        if lacking:
+            raise DataError(
+                f"the prompts of {len(chosen)} pairs need images of {len(needed)} classes, and the data hold none of "
+                f"{', '.join(map(repr, lacking[:3]))}; give the images that these classes were learned from"
+            )
+        c, last = self.recipe, self.encoder.depth - 1
+        with ExitStack() as stack:
+            caches = {
+                label: stack.enter_context(
+                    StateCache(
+                        self.encoder,
+                        train.only(label),
+                        first_block=c.first_block,
+                        last_block=last,
+                        cache_dir=session.cache_dir,
+                        keep=session.keep_cache,
+                        show=session.show,
+                    )
+                )
+                for label in needed
+            }
+            for pair in track(chosen, total=len(chosen), what="learning", unit="pair", show=session.show):
+                first, second = pair
+                learned = pair_prompts.learn_pair(self.encoder, c, pair, (caches[first], caches[second]))
+                old = self.bank.pairs.pop(pair)
+                both = {**old.tensors, **{PREFIX + name: tensor for name, tensor in learned.items()}}
+                self.bank.insert(ClassRecord(first, both, partner=second))
+        return len(chosen)
+
+    def _has_prompt(self, pair: Pair) -> bool:
+        return any(name.startswith(PREFIX) for name in self.bank.pairs[pair].tensors)
+
+    def _confuses(self, pair: Pair) -> bool:
+        """Tell by the held-out images of the two classes whether the closed form confuses them."""
+        t = self.bank.pairs[pair].tensors
+        wrong = []
+        for label, sign in zip(pair, (1, -1), strict=True):
+            logits = self.bank.held_out(label).double() @ t[PAIR_ROW] + t[PAIR_BIAS]
+            wrong.append(float((sign * logits <= 0).double().mean()) if len(logits) else 1.0)
+        return sum(wrong) / 2 > CONFUSED
+
+    def _prompts(self, names: Sequence[str]) -> list[tuple[int, dict[str, Tensor]]]:
+        """Return the place among the pairs of `names`, and the learned tensors, of each pair that has a prompt."""
+        found = []
+        if len(names) <= MOST_PAIRED:
+            for place, pair in enumerate(combinations(names, 2)):
+                tensors = self.bank.pairs[pair].tensors
+                own = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
+                if own:
+                    found.append((place, own))
+        return found
+
+    def _boost(
+        self,
+        walked: list[tuple[Tensor, Tensor, Tensor]],
+        prompted: list[tuple[int, dict[str, Tensor]]],
+        classes: int,
+    ) -> Tensor | None:
+        if not prompted:
+            return None
+        pairs = [own for _, own in prompted]
+        logits = pair_prompts.score_pairs(self.encoder, self.recipe.first_block, pairs, walked).cpu().double()
+        boost = torch.zeros(len(logits), classes * (classes - 1) // 2, dtype=torch.float64)
+        boost[:, [place for place, _ in prompted]] = PROMPT_WEIGHT * logits
+        return boost
+
+    def _check_pair(self, record: ClassRecord) -> None:
+        shapes = {PREFIX + name: shape for name, shape in self.recipe.shapes(self.encoder).items()}
+        found = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
+        plain = {PAIR_ROW: (self.bank.features,), PAIR_BIAS: ()}
+        wide = all(record.tensors[name].dtype == torch.float64 for name in plain if name in found)
+        if found not in (plain, {**plain, **shapes}) or not wide:
+            raise UsageError(f"record {record.id} is no pair of this engine: it has {found}")
+        known = self.bank.labels
+        if record.label not in known or record.partner not in known:
+            raise UsageError(f"record {record.id} is of a pair whose classes are not in the model")
+
+    def _changed(self, labels: Iterable[str]) -> None:
+        self._thresholds.clear()
+        self._derived.changed(labels)
+
+
+def places(units: Sequence[tuple[str, str | None]]) -> dict[tuple[str, str | None], list[int]]:
+    """Return the places of the images of each unit, ascending."""
+    found: dict[tuple[str, str | None], list[int]] = {}
+    for place, unit in enumerate(units):
+        found.setdefault(unit, []).append(place)
+    return found

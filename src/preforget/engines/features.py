@@ -1,0 +1,86 @@
+"""Features of the exact engine: whole numbers from frozen states, a function of the image and the backbone alone.
+
+At evenly spread depths of the encoder, CLS and the mean patch state are each layer-normalised (their own mean and
+deviation, no statistic of the data) and rounded to whole numbers of 16 bits. `D` is the width, `F` their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import floor, log2
+
+import torch
+from torch import Tensor
+
+from preforget.backbones.encoder import Encoder
+from preforget.data.dataset import Split
+from preforget.data.images import read_batch
+from preforget.records.moments import LARGEST
+
+EPS = 1e-6
+AT_ONCE = 128
+PARTS = 2
+"""CLS and mean patch."""
+
+
+def depths(encoder: Encoder, levels: int) -> list[int]:
+    """Return the states that are read, evenly spread: the last is the output, before the final norm."""
+    return [round(encoder.depth * (level + 1) / levels) for level in range(levels)]
+
+
+def feature_count(encoder: Encoder, levels: int) -> int:
+    """Return `F`."""
+    return levels * PARTS * encoder.dim
+
+
+def scale(dim: int) -> float:
+    """Return what a normalised feature is multiplied by before rounding: a power of two that can't overflow.
+
+    A layer-normalised vector of length `dim` has no element beyond `sqrt(dim)`.
+    """
+    return 2.0 ** floor(log2(LARGEST / dim**0.5))
+
+
+def quantised(states: Tensor, prefix: int = 1) -> Tensor:
+    """Turn states `[batch, levels, N, D]` into `int16 [batch, F]`, level by level, CLS before mean patch.
+
+    `prefix` tokens come before the patches, CLS first.
+    """
+    x = torch.stack([states[:, :, 0].float(), states[:, :, prefix:].float().mean(dim=2)], dim=2)
+    x = x.cpu().double()
+    x = x - x.mean(dim=-1, keepdim=True)
+    x = x / (x.square().mean(dim=-1, keepdim=True) + EPS).sqrt()
+    return (x * scale(states.shape[-1])).round().to(torch.int16).flatten(1)
+
+
+def features(encoder: Encoder, pixels: Tensor, levels: int) -> Tensor:
+    """Return `int16 [batch, F]` of normalised pixels, on the CPU."""
+    wanted = depths(encoder, levels)
+    found = [h for place, (h, _, _) in enumerate(encoder.walk(pixels)) if place in wanted]
+    return quantised(torch.stack(found, dim=1), len(encoder.embedding.prefix))
+
+
+def batch_sizes(count: int) -> Iterator[int]:
+    """Yield sizes of batches for `count` images: full ones, then powers of two downwards; they depend on `count` alone.
+
+    >>> list(batch_sizes(300))
+    [128, 128, 32, 8, 4]
+    """
+    while count:
+        size = AT_ONCE if count >= AT_ONCE else 1 << (count.bit_length() - 1)
+        yield size
+        count -= size
+
+
+def unit_features(encoder: Encoder, images: Split, levels: int) -> Iterator[Tensor]:
+    """Yield `int16 [batch, F]` of the images of one unit, in order.
+
+    A matrix product may round differently in another batch, so no batch holds images of two units, and no unit's
+    batches depend on another unit.
+    """
+    size = encoder.preprocessing.image_size
+    start = 0
+    for count in batch_sizes(len(images)):
+        part = range(start, start + count)
+        yield features(encoder, encoder.pixels(read_batch(images.inputs, part, size)), levels)
+        start += count

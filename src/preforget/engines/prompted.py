@@ -1,0 +1,134 @@
+"""What engines with learned prompts share: a packed bank, scores by slot, abstention from quantiles in the records."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from preforget.backbones.encoder import Encoder
+from preforget.core.errors import UsageError
+from preforget.data.dataset import Images, Split
+from preforget.engines.base import Engine, EngineConfig, Scores
+from preforget.records import ClassRecord, PromptBank
+
+QUANTILES = 101
+
+
+class PromptEngine(Engine):
+    """An engine whose classes have one record each, of fixed shapes, in a packed bank."""
+
+    def __init__(self, encoder: Encoder, config: EngineConfig) -> None:
+        super().__init__(encoder, config)
+        self._bank = PromptBank(self.record_shapes(), encoder.device)
+
+    @property
+    def bank(self) -> PromptBank:
+        """The records, packed."""
+        return self._bank
+
+    @abstractmethod
+    def learned_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every learned tensor of one class."""
+
+    def record_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every tensor of a record: what is learned, and what calibrates abstention."""
+        return {**self.learned_shapes(), "calibration": (QUANTILES,), "count": ()}
+
+    @abstractmethod
+    def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
+        """Return `float32 [batch, capacity]`, one column per slot; only columns of `labels` mean anything.
+
+        Where scores depend on which classes are present, exactly `labels` are.
+        """
+
+    @abstractmethod
+    def log_confidence(self, scores: Scores) -> Scores:
+        """Return `[n]`, higher the surer that the input is of one of the classes scored; `[n, classes]` in."""
+
+    @abstractmethod
+    def own_confidence(self, label: str, inputs: Images) -> Scores:
+        """Return `[n]`: the part of `log_confidence` that `label` has in it, at most the whole.
+
+        It calibrates abstention, so it is to depend on other classes as little as the engine can make it.
+        """
+
+    def records(self) -> list[ClassRecord]:
+        """Return the live records, sorted by label."""
+        return [self.bank[label] for label in self.bank.labels]
+
+    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the record of a class; these engines know no subjects."""
+        if subject is not None:
+            raise self.no_subjects()
+        return [self.bank[str(label)]]
+
+    def forget(self, label: str) -> None:
+        """Destroy a record in memory; raises `UnknownLabelError`."""
+        self.bank.erase(label)
+
+    def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
+        """Fill an empty engine from records and shared tensors of a model folder."""
+        for record in records:
+            self.bank.insert(record)
+        own = self.shared_tensors()
+        if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in shared.items()}:
+            raise UsageError(
+                f"shared tensors {sorted(shared)} don't fit the {self.name} engine: {sorted(own)}"
+            )
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(shared[name])
+
+    def score_shortlist(self, pixels: Tensor, labels: Sequence[str], size: int) -> Tensor:
+        """Return `float32 [batch, capacity]` with `-inf` for all but the `size` most promising of `labels`."""
+        raise UsageError(f"the {self.name} engine scores all classes together; it has no shortlist")
+
+    def evaluate(
+        self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
+    ) -> tuple[Scores, Scores]:
+        """Return scores and their `log_confidence`."""
+        labels = self.bank.attached if labels is None else labels
+        columns = self.bank.slots(labels)
+        out = np.empty((len(inputs), len(columns)), dtype=np.float32)
+        for start, pixels in self.pixel_batches(inputs):
+            if 0 < shortlist < len(labels):
+                part = self.score_shortlist(pixels, labels, shortlist)[:, columns].cpu().numpy()
+            else:
+                part = self.score_batch(pixels, labels)[:, columns].cpu().numpy()
+            out[start : start + len(part)] = part
+        return out, self.log_confidence(out)
+
+    def calibrate(self, labels: Sequence[str], validation: Split) -> None:
+        """Write into each record of `labels` how sure of the class the model is on its own validation images.
+
+        A record keeps `QUANTILES` of them, evenly spread over their ranks, and their number, so that the threshold
+        can be formed anew from the live records alone whenever one of them goes.
+        """
+        levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+        for label in labels:
+            own = self.own_confidence(label, validation.only(label).inputs)
+            kept = np.quantile(own, levels, method="inverted_cdf").astype(np.float32)
+            record = self.bank[label]
+            with torch.no_grad():
+                record.tensors["calibration"].copy_(torch.from_numpy(kept))
+                record.tensors["count"].fill_(len(own))
+
+    def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
+        """Return a log-confidence that at least a share `keep` of the validation images of `labels` reaches.
+
+        `labels` are the attached classes by default. Formed from their records alone; each class weighs as many
+        images as it had; infinite where there is no class.
+        """
+        records = [self.bank[label] for label in (self.bank.attached if labels is None else labels)]
+        if not records:
+            return float("inf")
+        values = np.concatenate([r.tensors["calibration"].cpu().numpy() for r in records])
+        weights = np.repeat([float(r.tensors["count"]) for r in records], QUANTILES)
+        order = np.argsort(values, kind="stable")
+        passed = np.cumsum(weights[order]) / weights.sum()
+        place = int(np.searchsorted(passed, 1 - keep + 1e-9, side="right"))
+        return float(values[order[min(place, len(order) - 1)]])

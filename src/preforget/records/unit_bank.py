@@ -1,0 +1,150 @@
+"""The live units of a model and what was derived from pairs of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from preforget.core.errors import UnknownLabelError, UsageError
+from preforget.records.membership import Membership
+from preforget.records.moments import Moments, summed
+from preforget.records.record import ClassRecord
+from preforget.records.units import check_unit, unit_count, unit_moments, unit_total
+
+Pair = tuple[str, str]
+
+
+class UnitBank(Membership):
+    """Units by class and subject, and records of pairs of classes `(a, b)` with `a < b`.
+
+    Everything is kept in sorted order: what comes out says nothing about who was here before. A pair whose class or
+    whose subject's images go is dropped with it. `F` is the number of features.
+    """
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = features
+        self.pairs: dict[Pair, ClassRecord] = {}
+        self._units: dict[tuple[str, str | None], ClassRecord] = {}
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels that the bank holds, detached ones too, sorted."""
+        return sorted({label for label, _ in self._units})
+
+    @property
+    def subjects(self) -> list[str]:
+        """All subjects that the bank holds images of, sorted."""
+        return sorted({subject for _, subject in self._units if subject is not None})
+
+    def ids(self, label: str) -> list[str]:
+        """Return the ids of the units of a class; raises `UnknownLabelError`."""
+        return [unit.id for unit in self.units(label)]
+
+    def units(self, label: str) -> list[ClassRecord]:
+        """Return the units of a class, sorted by subject; raises `UnknownLabelError`."""
+        own = [unit for (known, _), unit in sorted(self._units.items(), key=_by_name) if known == label]
+        if not own:
+            raise self.unknown(label)
+        return own
+
+    def records(self) -> list[ClassRecord]:
+        """Return all units and pairs in sorted order."""
+        units = [unit for _, unit in sorted(self._units.items(), key=_by_name)]
+        return [*units, *(pair for _, pair in sorted(self.pairs.items()))]
+
+    def insert(self, record: ClassRecord) -> None:
+        """Take in a unit, or a pair whose classes are there; raises `UsageError` for one that is there or misfits."""
+        if record.partner is not None:
+            pair = (record.label, record.partner)
+            if pair in self.pairs or record.label >= record.partner:
+                raise UsageError(f"record {record.id} is a pair that is there already, or out of order")
+            self.pairs[pair] = record
+            return
+        check_unit(record, self.features)
+        key = (record.label, record.subject)
+        if key in self._units:
+            raise UsageError(f"record {record.id}: images of this class and subject are in the model already")
+        self._units[key] = record
+
+    def moments(self, label: str) -> Moments:
+        """Return the moments of all images of a class; raises `UnknownLabelError`."""
+        return summed((unit_moments(unit) for unit in self.units(label)), self.features)
+
+    def total(self, label: str) -> tuple[int, Tensor]:
+        """Return count and sum `[F]` of all images of a class, without its scatter."""
+        units = self.units(label)
+        return sum(map(unit_count, units)), torch.stack([unit_total(unit) for unit in units]).sum(dim=0)
+
+    def held_out(self, label: str) -> Tensor:
+        """Return the features that calibrate abstention of a class, `int16 [v, F]`."""
+        return torch.cat([unit.tensors["held_out"] for unit in self.units(label)])
+
+    def of_subject(self, subject: str) -> list[ClassRecord]:
+        """Return the units of a subject in all classes, sorted; raises `UnknownLabelError`."""
+        own = [unit for (_, known), unit in sorted(self._units.items(), key=_by_name) if known == subject]
+        if not own:
+            raise unknown_subject(subject, len(self.subjects))
+        return own
+
+    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return every record in which a class or a subject has a part: units, and pairs that saw them."""
+        if label is not None:
+            return [*self.units(label), *(pair for pair in self.pairs.values() if pair.concerns(label))]
+        units = self.of_subject(str(subject))
+        for touched in sorted({unit.label for unit in units}):
+            rest = [unit for unit in self.units(touched) if unit.subject != subject]
+            if not any(map(unit_count, rest)):
+                units += rest
+        return [*units, *self._pairs_of({unit.label for unit in units}.__contains__)]
+
+    def drop_pairs(self, label: str) -> list[ClassRecord]:
+        """Erase and return the pairs of a class: its images have changed."""
+        return self._erase(self._pairs_of(label.__eq__))
+
+    def erase(self, label: str) -> list[ClassRecord]:
+        """Overwrite a class's units and pairs with zeros and drop them; raises `UnknownLabelError`."""
+        gone = self._erase(self.going(label=label))
+        self._detached.discard(label)
+        return gone
+
+    def erase_subject(self, subject: str) -> list[ClassRecord]:
+        """Overwrite a subject's units and all pairs that saw them with zeros and drop them.
+
+        A class of which no image is left to sum up goes with them. Raises `UnknownLabelError`.
+        """
+        gone = self._erase(self.going(subject=subject))
+        self._detached &= set(self.labels)
+        return gone
+
+    def erase_units(self, units: list[ClassRecord]) -> None:
+        """Overwrite units, and all pairs of their classes, with zeros and drop them."""
+        self._erase([*units, *self._pairs_of({unit.label for unit in units}.__contains__)])
+
+    def _pairs_of(self, sees: Callable[[str], bool]) -> list[ClassRecord]:
+        return [pair for names, pair in sorted(self.pairs.items()) if any(map(sees, names))]
+
+    def _erase(self, records: list[ClassRecord]) -> list[ClassRecord]:
+        for record in records:
+            for tensor in record.tensors.values():
+                tensor.detach().zero_()
+            if record.partner is None:
+                del self._units[record.label, record.subject]
+            else:
+                del self.pairs[record.label, record.partner]
+        return records
+
+
+def unknown_subject(subject: str, known: int) -> UnknownLabelError:
+    """Return the error for a subject of whom the model holds nothing; it names no other subject."""
+    return UnknownLabelError(
+        f"the model holds nothing of subject {subject!r} (never learned, or already forgotten); "
+        f"it knows {known} subjects: preforget subjects MODEL --reveal lists them"
+    )
+
+
+def _by_name(item: tuple[tuple[str, str | None], ClassRecord]) -> tuple[str, str]:
+    (label, subject), _ = item
+    return label, "" if subject is None else f"\0{subject}"
