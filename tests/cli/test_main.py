@@ -12,7 +12,19 @@ from preforget.cli.console import Console, Interrupted
 from preforget.cli.main import COMMANDS, build_parser, main
 from preforget.core.errors import StoreError
 
-NAMES = ["demo", "learn", "predict", "classes", "forget", "detach", "attach", "add"]
+NAMES = [
+    "demo",
+    "learn",
+    "predict",
+    "classes",
+    "forget",
+    "detach",
+    "attach",
+    "add",
+    "subjects",
+    "refit",
+    "verify",
+]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "matplotlib", "PIL", "scipy", "safetensors", "tqdm")
 
 
@@ -52,7 +64,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["learn", "digits", "--out", "m", "--epochs", "many"],
         ["learn", "digits", "--out", "m", "--epoch", "3"],
         ["predict", "model"],
-        ["forget", "model"],
+        ["verify", "model"],
         ["add", "model", "cat"],
         ["classes", "model", "--loud"],
     ],

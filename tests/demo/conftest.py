@@ -36,6 +36,17 @@ def step(make_look: MakeLook) -> Forgetting:
     before = make_look(truth, ["a", "b", "c"], scores)
     after = make_look(truth, ["a", "c"], [[row[0], row[2]] for row in scores])
     erasure = Erasure(
-        "0" * 32, Guarantee.PARAMETRIC, "2026-01-01T00:00:00.000Z", "demo", 0.05, 2.5, 1234, 2, 2
+        what="class",
+        records=["0" * 32],
+        guarantee=Guarantee.PARAMETRIC,
+        time="2026-01-01T00:00:00.000Z",
+        reason="demo",
+        memory_ms=0.05,
+        disk_ms=2.5,
+        bytes_removed=1234,
+        derived=0,
+        derive_ms=0.0,
+        classes_left=2,
+        generation=2,
     )
     return Forgetting("b", erasure, before, after, 0)

@@ -90,4 +90,6 @@ def test_forgetting_moves_no_score_of_a_class_that_stays_on_the_shortlist(
         after = engine.scores(images, shortlist=6)
         both = np.isfinite(before) & np.isfinite(after)
         assert both.sum() > 100
-        assert np.array_equal(before[both], after[both])
+        # to rounding only: a class that ranks elsewhere among the chosen is another row of the same products
+        tolerance = 1e-5 if dtype == "float32" else 0.05
+        np.testing.assert_allclose(before[both], after[both], rtol=tolerance, atol=tolerance)

@@ -24,6 +24,15 @@ def test_records_there_and_back(label: str, slot: int) -> None:
     assert all(torch.equal(back.tensors[name], record.tensors[name]) for name in record.tensors)
 
 
+def test_a_unit_and_a_pair_there_and_back() -> None:
+    tensors = {"a": torch.arange(3, dtype=torch.int16), "b": torch.rand(2, dtype=torch.float64)}
+    for record in (ClassRecord("a", tensors, subject="Ada"), ClassRecord("a", tensors, partner="b")):
+        back = record_from_bytes(record.id, record_to_bytes(record))
+        assert (back.label, back.slot, back.id) == ("a", None, record.id)
+        assert (back.subject, back.partner) == (record.subject, record.partner)
+        assert back.digest() == record.digest()
+
+
 def test_a_view_takes_no_neighbour_along() -> None:
     packed = torch.rand(8, 3, 16)
     content = record_to_bytes(ClassRecord("a", {"prompt": packed[1]}, 1))
@@ -43,14 +52,15 @@ def test_shared_tensors_there_and_back(tensors: dict[str, torch.Tensor]) -> None
     "metadata",
     [
         None,
-        {"label": "a"},
         {"slot": "1"},
         {"label": "a", "slot": "None"},
         {"label": "a", "slot": "1.5"},
     ],
 )
-def test_a_header_without_label_or_slot(metadata: dict[str, str] | None) -> None:
-    with pytest.raises(StoreError, match="record 7 is damaged: its header lacks label or slot"):
+def test_a_header_without_a_label_or_with_a_bad_slot(metadata: dict[str, str] | None) -> None:
+    with pytest.raises(
+        StoreError, match="record 7 is damaged: its header lacks a label, or its slot is no number"
+    ):
         record_from_bytes("7", save({"a": torch.zeros(1)}, metadata=metadata))
 
 

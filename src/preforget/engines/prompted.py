@@ -73,6 +73,8 @@ class PromptEngine(Engine):
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
         """Fill an empty engine from records and shared tensors of a model folder."""
         for record in records:
+            if record.slot is None or record.subject is not None or record.partner is not None:
+                raise UsageError(f"record {record.id} is none of the {self.name} engine")
             self.bank.insert(record)
         own = self.shared_tensors()
         if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in shared.items()}:
