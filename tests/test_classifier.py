@@ -612,3 +612,129 @@ def test_splits_bring_their_labels(make: Make) -> None:
         make().fit(split, split.labels)
     assert isinstance(split, Split)
     assert make().fit(split).predict(split).shape == (24,)
+
+
+# the exact engine and subjects
+
+
+@pytest.fixture
+def exact(tiny_vit: Path) -> PreForgettableClassifier:
+    """Four classes of 12 images of three people, learned by the exact engine."""
+    model = PreForgettableClassifier(str(tiny_vit), "exact", 16, levels=1, device="cpu", dtype="float32")
+    images, labels = data(12)
+    return model.fit(images, labels, subjects=[f"person {n // 4 % 3}" for n in range(48)])
+
+
+def state(model: PreForgettableClassifier) -> list[str]:
+    return [record.digest() for record in model.engine.records()]
+
+
+def test_the_exact_engine_is_saved_changed_and_loaded(
+    exact: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    images = data(5, seed=4)[0]
+    exact.save_pretrained(tmp_path / "m")
+    steps: list[Callable[[], object]] = [
+        lambda: exact.detach("bee"),
+        lambda: exact.forget("cat", "request 7"),
+        lambda: exact.forget_subject("person 1"),
+        lambda: exact.attach("bee"),
+        lambda: exact.add("emu", *data(6, ["emu"])),
+        lambda: exact.add_subject(*data(2, ["ant", "emu"]), subjects=["person 9"] * 4),
+        lambda: exact.forget_subject("person 9"),
+    ]
+    for step in steps:
+        step()
+        back = reloaded(exact)
+        assert back.classes_ == exact.classes_
+        assert state(back) == state(exact)
+        assert columns(back, images) == columns(exact, images)
+        assert np.array_equal(back.predict(images), exact.predict(images))
+        names = {path.stem for path in (place(exact) / "records").iterdir()}
+        assert names == {record.id for record in exact.engine.records()}
+    assert exact.classes_ == ["ant", "bee", "dog", "emu"]
+    with pytest.raises(UnknownLabelError, match="holds nothing of subject 'person 1'"):
+        exact.forget_subject("person 1")
+
+
+def test_nothing_of_a_forgotten_subject_stays_in_any_byte(
+    exact: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    exact.save_pretrained(tmp_path / "m")
+    going = exact.engine.going(subject="person 2")
+    needles = [b"person 2"]
+    for record in going:
+        for tensor in record.tensors.values():
+            content = tensor.contiguous().numpy().tobytes()
+            needles += [
+                content[i : i + 32] for i in range(0, len(content) - 31, 64) if any(content[i : i + 32])
+            ]
+    assert len(needles) > 30
+    erasure = exact.forget_subject("person 2")
+    assert (erasure.what, len(erasure.records)) == ("subject", len(going))
+    for path in place(exact).rglob("*"):
+        if path.is_file():
+            content = path.name.encode() + path.read_bytes()
+            assert not any(needle in content for needle in needles)
+
+
+def test_forgetting_rewrites_nothing_but_records_and_the_manifest(
+    exact: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    exact.save_pretrained(tmp_path / "m")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "m" / "records").iterdir()}
+    exact.forget("cat")
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "m" / "records").iterdir()}
+    assert after.items() <= before.items()
+    assert len(after) < len(before)
+
+
+def test_an_adding_of_a_subject_that_fails_leaves_the_model_as_it_was(
+    exact: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    exact.save_pretrained(tmp_path / "m")
+    before, images = state(exact), data()[0]
+    scores = exact.scores(images)
+    aside = place(exact).rename(tmp_path / "aside")
+    with pytest.raises(StoreError):
+        exact.add_subject(*data(2, ["ant"]), subjects=["person 9"] * 2)
+    assert state(exact) == before
+    assert np.array_equal(exact.scores(images), scores)
+    aside.rename(tmp_path / "m")
+    exact.forget("ant")
+    assert state(reloaded(exact)) == state(exact)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"subjects": None}, UsageError, "subjects are missing"),
+        ({"subjects": ["x"]}, DataError, "4 images but 1 subjects"),
+        ({"y": ["emu"] * 4}, UnknownLabelError, "no class 'emu'"),
+        ({"subjects": ["person 0"] * 4}, UsageError, "forget the subject first"),
+    ],
+)
+def test_subjects_that_can_not_be_added(
+    exact: PreForgettableClassifier, change: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    before = state(exact)
+    given = {"X": data(4, ["ant"])[0], "y": ["ant"] * 4, "subjects": ["person 9"] * 4, **change}
+    with pytest.raises(kind, match=message):
+        exact.add_subject(**given)
+    assert state(exact) == before
+
+
+def test_other_engines_know_no_subjects(model: PreForgettableClassifier, make: Make) -> None:
+    for use in (
+        lambda: model.forget_subject("Ada"),
+        lambda: model.add_subject(*data(), subjects=["Ada"] * 24),
+        lambda: make().fit(*data(), subjects=["Ada"] * 24),
+    ):
+        with pytest.raises(UsageError, match="can forget classes, not subjects"):
+            use()
+
+
+def test_validation_needs_subjects_where_learning_has_them(tiny_vit: Path) -> None:
+    model = PreForgettableClassifier(str(tiny_vit), "exact", 16, levels=1, device="cpu")
+    with pytest.raises(UsageError, match="the validation data need them too"):
+        model.fit(*data(), validation=data(2), subjects=["Ada"] * 24)

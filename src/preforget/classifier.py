@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preforget.backbones import Encoder, load_backbone
-from preforget.backbones.precision import choose_device, choose_dtype, dtype_name
+from preforget.backbones import load_backbone
+from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
 from preforget.core.version import __version__
@@ -106,7 +107,7 @@ class PreForgettableClassifier:
         train = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
         check_trainable(train)
         train, held_out = self._hold_out(train, validation, set(train.labels))
-        session = _session(cache_dir, keep_cache, checkpoint, progress)
+        session = Session.of(cache_dir, keep_cache, checkpoint, progress)
         try:
             self.engine.learn(train, held_out, session)
         except BaseException:  # a model that is not calibrated would answer wrongly
@@ -155,7 +156,7 @@ class PreForgettableClassifier:
         check_trainable(data, classes=2 if self.engine.needs_others else 1)
         train, held_out = self._hold_out(data, validation, {label})
         try:
-            self.engine.add(label, train, held_out, _session(cache_dir, False, None, progress))
+            self.engine.add(label, train, held_out, Session.of(cache_dir, False, None, progress))
             self._write()
         except BaseException:
             if label in bank:
@@ -179,13 +180,8 @@ class PreForgettableClassifier:
         if data.subjects is None:
             raise UsageError("subjects are missing: give one name per image")
         train, held_out = self._hold_out(data, validation, set())
-        before = {record.id for record in self.engine.records()}
-        try:
-            self.engine.add_subject(train, held_out, _session(None, False, None, progress))
-            self._write()
-        except BaseException:
-            self.engine.take_back(before)
-            raise
+        with self._all_or_nothing():
+            self.engine.add_subject(train, held_out, Session.of(None, False, None, progress))
         return self
 
     def refit(
@@ -200,15 +196,15 @@ class PreForgettableClassifier:
     ) -> int:
         """Learn again the pair prompts that forgetting or adding a subject has dropped; return how many.
 
-        The data are those that the model was learned from, without what was forgotten. Raises as `fit`.
+        The data are those that the model was learned from; what it no longer knows is left aside. Raises as `fit`.
         """
         self._fitted()
         data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
-        data = data.only(self.engine.bank.labels)
         train, _ = self._hold_out(data, validation, set())
-        count = self.engine.refit(train, _session(cache_dir, False, None, progress))
-        self._write()
-        return count
+        with self._all_or_nothing():
+            return self.engine.refit(
+                self.engine.retained(train), Session.of(cache_dir, False, None, progress)
+            )
 
     def scores(self, X: Any) -> Scores:
         """Return `float32 [n, classes]`; in the isolated engine no column depends on another class."""
@@ -282,7 +278,7 @@ class PreForgettableClassifier:
             engine=engine.name,
             guarantee=engine.guarantee.value,
             options=engine.config.as_dict(),
-            backbone=_describe(engine.encoder),
+            backbone=engine.encoder.describe(),
             keep=self.keep,
             detached=sorted(i for label in bank.labels if bank.is_detached(label) for i in bank.ids(label)),
             version=__version__,
@@ -332,7 +328,7 @@ class PreForgettableClassifier:
             set(engine.config.as_dict()),
         ):
             raise StoreError(f"the manifest of {path} is damaged: its options are not those of its engine")
-        found = _describe(engine.encoder)
+        found = engine.encoder.describe()
         for what in ("architecture", "digest", "mean", "std"):
             if found[what] != wanted[what]:
                 raise BackboneError(
@@ -391,6 +387,17 @@ class PreForgettableClassifier:
             raise self.engine.no_subjects()
         return replace(data, subjects=None)
 
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Write what happened to the folder, or go back in memory to what was there before."""
+        before = self.engine.records()
+        try:
+            yield
+            self._write()
+        except BaseException:
+            self.engine.take_back(before)
+            raise
+
     def _write(self) -> None:
         """Bring the folder, if there is one, to what is in memory, as one step."""
         if self.folder is None:
@@ -415,26 +422,3 @@ def _whole_shortlist(size: int) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {size!r}")
     return size
-
-
-def _session(
-    cache_dir: str | Path | None, keep_cache: bool, checkpoint: str | Path | None, progress: bool
-) -> Session:
-    if keep_cache and cache_dir is None:
-        raise UsageError("keep_cache needs cache_dir: the folder where the hidden states are to stay")
-    paths = [None if p is None else Path(p).expanduser() for p in (cache_dir, checkpoint)]
-    return Session(paths[0], keep_cache, paths[1], progress)
-
-
-def _describe(encoder: Encoder) -> dict[str, Any]:
-    identity, p = encoder.identity, encoder.preprocessing
-    return {
-        "id": identity.id,
-        "revision": identity.revision,
-        "architecture": identity.architecture,
-        "digest": identity.digest,
-        "image_size": p.image_size,
-        "mean": list(p.mean),
-        "std": list(p.std),
-        "dtype": dtype_name(encoder.dtype),
-    }

@@ -69,3 +69,20 @@ def test_a_class_that_train_lacks_is_named(pixels: Split) -> None:
     train = pixels.without("c")
     with pytest.raises(DataError, match=r"test part has images of 'c'"):
         refuse_unlearnable(Dataset("set", train, train, pixels, ("a", "b"), "note"))
+
+
+def test_subjects_go_along_and_can_be_left_out() -> None:
+    split = Split(
+        np.zeros((4, 2, 2), dtype=np.uint8),
+        label_array(["a", "a", "b", "b"]),
+        label_array(["Ada", "Bob", "Ada", "Cy"]),
+    )
+    assert split.units == [("a", "Ada"), ("a", "Bob"), ("b", "Ada"), ("b", "Cy")]
+    assert split.only("b").units == [("b", "Ada"), ("b", "Cy")]
+    assert split.without_subjects("Ada").units == [("a", "Bob"), ("b", "Cy")]
+    assert split.without_subjects(["Ada", "Bob", "Zoe"]).units == [("b", "Cy")]
+    plain = Split(split.inputs, split.labels)
+    assert plain.without_subjects("Ada") is plain
+    assert plain.units[0] == ("a", None)
+    with pytest.raises(DataError, match="4 images but 1 subjects"):
+        Split(split.inputs, split.labels, label_array(["Ada"]))

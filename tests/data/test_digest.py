@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from preforget.data import Split
+from preforget.data import Split, as_split
 from preforget.data.dataset import label_array
 from preforget.data.digest import split_digest
 
@@ -47,3 +47,9 @@ def test_files_are_told_by_place_size_and_time(tmp_path: Path) -> None:
     assert split_digest(split) == first
     os.utime(paths[0], ns=(0, 0))
     assert split_digest(split) != first
+
+
+def test_subjects_are_part_of_it() -> None:
+    images = np.zeros((2, 2, 2), dtype=np.uint8)
+    splits = [as_split(images, ["a", "b"], people) for people in (None, ["x", "y"], ["x", "z"])]
+    assert len({split_digest(split) for split in splits}) == 3

@@ -169,3 +169,20 @@ def test_two_classes_of_two_images_can_be_learned() -> None:
 def test_what_cannot_be_learned_is_named(labels: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         check_trainable(split_of(labels))
+
+
+def test_subjects_are_checked_as_labels_are() -> None:
+    images = np.zeros((2, 2, 2), dtype=np.uint8)
+    split = as_split(images, ["a", "b"], [3, "Ada"])
+    assert split.subjects is not None
+    assert split.subjects.tolist() == ["3", "Ada"]
+    again = as_split(split, None, ["x", "y"])
+    assert again.units == [("a", "x"), ("b", "y")]
+    with pytest.raises(DataError, match=r"the subject at position 1 is missing .*name its subject"):
+        as_split(images, ["a", "b"], ["x", None])
+    with pytest.raises(DataError, match="subjects come as a list"):
+        as_split(images, ["a", "b"], "Ada")
+
+
+def test_one_class_is_enough_where_it_is_asked_for() -> None:
+    check_trainable(split_of(["a", "a"]), classes=1)

@@ -123,3 +123,46 @@ def test_importing_the_room_stays_light() -> None:
     command = f"import preforget.data, sys; print([name for name in {heavy} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_subjects_from_folders_and_columns(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for label in ("a", "b"):
+        for person in ("Ada", "Bob"):
+            (tmp_path / "set" / label / "site" / person).mkdir(parents=True)
+            for number in range(4):
+                image = Image.new("L", (4, 4), number)
+                image.save(tmp_path / "set" / label / "site" / person / f"{number}.png")
+    found = load_data(tmp_path / "set", subjects=2)
+    units = [*found.train.units, *found.validation.units, *found.test.units]
+    assert sorted(set(units)) == [("a", "Ada"), ("a", "Bob"), ("b", "Ada"), ("b", "Bob")]
+    for path, (_, subject) in zip(found.train.inputs, found.train.units, strict=True):
+        assert path.parent.name == subject
+    assert {subject for _, subject in load_data(tmp_path / "set", subjects="1").train.units} == {"site"}
+    with pytest.raises(DataError, match="no folder of a subject, 3 below the class"):
+        load_data(tmp_path / "set", subjects=3)
+    for bad in (0, -1, "patient", True, 1.5):
+        with pytest.raises(UsageError, match="how many levels below its class"):
+            load_data(tmp_path / "set", subjects=bad)  # type: ignore[arg-type]
+
+    arrays: dict[str, np.ndarray] = {}
+    for part in ("train", "val", "test"):
+        arrays[f"{part}_images"] = np.zeros((4, 4, 4), dtype=np.uint8)
+        arrays[f"{part}_labels"] = np.array([0, 0, 1, 1])
+        arrays[f"{part}_patient"] = np.array([7, 8, 7, 9])
+    np.savez(tmp_path / "set.npz", **arrays)
+    assert load_data(tmp_path / "set.npz", subjects="patient").test.units == [
+        ("0", "7"),
+        ("0", "8"),
+        ("1", "7"),
+        ("1", "9"),
+    ]
+    assert load_data(tmp_path / "set.npz").test.subjects is None
+    with pytest.raises(DataError, match="has no train_person, val_person, test_person"):
+        load_data(tmp_path / "set.npz", subjects="person")
+    np.savez(tmp_path / "bad.npz", **{**arrays, "val_patient": np.array([0.5] * 4)})
+    with pytest.raises(DataError, match=r"val_patient: the subject at position 0 is 0.5"):
+        load_data(tmp_path / "bad.npz", subjects="patient")
+    with pytest.raises(UsageError, match="doesn't say whom its images are of"):
+        load_data("digits", subjects=1)

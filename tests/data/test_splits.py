@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from preforget.core.errors import UsageError
 from preforget.data import stratified_split
-from preforget.data.splits import part_sizes
+from preforget.data.dataset import Split, label_array
+from preforget.data.splits import part_sizes, unit_names
 
 LABELS = st.lists(st.sampled_from(["a", "b", "c", "ü 4"]), max_size=60)
 FRACTIONS = st.sampled_from(
@@ -77,3 +78,24 @@ def test_the_order_is_the_same_on_every_machine() -> None:
 def test_fractions_that_are_no_split_are_refused(fractions: list[float]) -> None:
     with pytest.raises(UsageError, match="sum to 1"):
         stratified_split(["a", "b"], fractions, 0)
+
+
+def test_a_subject_that_leaves_moves_nobody_else() -> None:
+    rng = np.random.default_rng(0)
+    labels, people = rng.choice(["a", "b"], 200), rng.choice(["Ada", "Bob", "Cy"], 200)
+    whole = Split(
+        np.arange(200, dtype=np.uint8).reshape(-1, 1, 1), label_array(list(labels)), label_array(list(people))
+    )
+    left = whole.without_subjects("Bob")
+
+    def parts(split: Split) -> list[set[int]]:
+        pieces = stratified_split(unit_names(split), (0.7, 0.3), 0)
+        return [set(np.asarray(split.inputs)[piece].ravel().tolist()) for piece in pieces]
+
+    gone = set(range(200)) - set(np.asarray(left.inputs).ravel().tolist())
+    assert parts(left) == [part - gone for part in parts(whole)]
+
+
+def test_without_subjects_a_unit_is_its_class() -> None:
+    split = Split(np.zeros((2, 1, 1), dtype=np.uint8), label_array(["a", "b"]))
+    assert unit_names(split).tolist() == ["a", "b"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from preforget.backbones.block import Block
+from preforget.backbones.precision import dtype_name
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,20 @@ class Encoder:
         """Return the hidden states that enter `blocks` (block `depth`: the output), `[batch, states, N, D]`."""
         walked = islice(self.walk(pixels), blocks.start, blocks.stop)
         return torch.stack([h for h, _, _ in walked], dim=1)
+
+    def describe(self) -> dict[str, Any]:
+        """Return which encoder this is and how it sees images, as plain values."""
+        i, p = self.identity, self.preprocessing
+        return {
+            "id": i.id,
+            "revision": i.revision,
+            "architecture": i.architecture,
+            "digest": i.digest,
+            "image_size": p.image_size,
+            "mean": list(p.mean),
+            "std": list(p.std),
+            "dtype": dtype_name(self.dtype),
+        }
 
     def norm(self, h: Tensor) -> Tensor:
         """Return the final `LN(h)`, same shape."""

@@ -16,7 +16,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "refit",
         "learn again the pair prompts that forgetting or adding a subject dropped",
-        "DATA are those that the model was learned from, without what was forgotten. Exact engine with pair prompts.",
+        "DATA are those that the model was learned from; what it no longer knows is left aside. For the exact engine.",
     )
     add_model(parser)
     add_data(parser)

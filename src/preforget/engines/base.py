@@ -38,6 +38,16 @@ class Session:
     checkpoint: Path | None = None
     show: bool = False
 
+    @classmethod
+    def of(
+        cls, cache_dir: str | Path | None, keep_cache: bool, checkpoint: str | Path | None, show: bool
+    ) -> Session:
+        """Make one from what a user gives; raises `UsageError` for a cache that is to stay nowhere."""
+        if keep_cache and cache_dir is None:
+            raise UsageError("keep_cache needs cache_dir: the folder where the hidden states are to stay")
+        paths = [None if p is None else Path(p).expanduser() for p in (cache_dir, checkpoint)]
+        return cls(paths[0], keep_cache, paths[1], show)
+
 
 @dataclass(frozen=True)
 class EngineConfig:
@@ -169,9 +179,9 @@ class Engine(ABC):
         """Return the images of `split` whose subject the model still knows; all where it knows none."""
         return split
 
-    def take_back(self, kept: set[str]) -> None:
-        """Destroy in memory what came with an `add_subject` that failed: all records but those with the ids `kept`."""
-        raise self.no_subjects()
+    def take_back(self, before: Sequence[ClassRecord]) -> None:
+        """Go back in memory to the records `before` an `add_subject` or a `refit` that failed; nothing to do here."""
+        del before
 
     def refit(self, train: Split, session: Session) -> int:
         """Learn again what a forgetting dropped because it had seen what was forgotten; return how much that was."""

@@ -152,13 +152,16 @@ class ExactEngine(Engine):
         known = {(unit.label, unit.subject) for unit in self.bank.records() if unit.partner is None}
         return split.select([place for place, unit in enumerate(split.units) if unit in known])
 
-    def take_back(self, kept: set[str]) -> None:
-        """Destroy units that are not among the ids `kept`, and what was derived from them."""
-        new = [unit for unit in self.bank.records() if unit.partner is None and unit.id not in kept]
-        self._derived.leaving(new)
-        self.bank.erase_units(new)
-        self._changed([unit.label for unit in new])
-        self.derive()
+    def take_back(self, before: Sequence[ClassRecord]) -> None:
+        """Destroy what is not among the records `before`, and take back pairs that are missing."""
+        kept = {record.id for record in before}
+        new = [record for record in self.bank.records() if record.id not in kept]
+        self._derived.leaving([record for record in new if record.partner is None])
+        self.bank.erase_records(new)
+        for record in before:
+            if record.partner is not None and (record.label, record.partner) not in self.bank.pairs:
+                self.bank.insert(record)
+        self._changed(self.bank.labels)
 
     def refit(self, train: Split, session: Session) -> int:
         """Learn prompts of pairs that should have one and have none, and return how many that were."""

@@ -100,9 +100,10 @@ class UnitBank(Membership):
                 units += rest
         return [*units, *self._pairs_of({unit.label for unit in units}.__contains__)]
 
-    def drop_pairs(self, label: str) -> list[ClassRecord]:
-        """Erase and return the pairs of a class: its images have changed."""
-        return self._erase(self._pairs_of(label.__eq__))
+    def drop_pairs(self, label: str) -> None:
+        """Take the pairs of a class out, as they are: its images have changed."""
+        for pair in self._pairs_of(label.__eq__):
+            del self.pairs[pair.label, str(pair.partner)]
 
     def erase(self, label: str) -> list[ClassRecord]:
         """Overwrite a class's units and pairs with zeros and drop them; raises `UnknownLabelError`."""
@@ -119,9 +120,9 @@ class UnitBank(Membership):
         self._detached &= set(self.labels)
         return gone
 
-    def erase_units(self, units: list[ClassRecord]) -> None:
-        """Overwrite units, and all pairs of their classes, with zeros and drop them."""
-        self._erase([*units, *self._pairs_of({unit.label for unit in units}.__contains__)])
+    def erase_records(self, records: list[ClassRecord]) -> None:
+        """Overwrite records with zeros and drop them."""
+        self._erase(records)
 
     def _pairs_of(self, sees: Callable[[str], bool]) -> list[ClassRecord]:
         return [pair for names, pair in sorted(self.pairs.items()) if any(map(sees, names))]

@@ -31,7 +31,9 @@ def record_from_bytes(record_id: str, content: bytes) -> ClassRecord:
         subject, partner = metadata.get("subject"), metadata.get("partner")
         return ClassRecord(str(metadata["label"]), tensors, slot, record_id, subject, partner)
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"record {record_id} is damaged: its header lacks a label, or its slot is no number") from error
+        raise StoreError(
+            f"record {record_id} is damaged: its header lacks a label, or its slot is no number"
+        ) from error
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from preforget.audit.certificate import certify
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import DataError, NotFittedError
+from preforget.data import Split
+from preforget.data.dataset import label_array
+
+CLASSES = ["ant", "bee", "cat", "dog"]
+Make = Callable[..., PreForgettableClassifier]
+
+
+def data(each: int, seed: int) -> Split:
+    rng = np.random.default_rng(seed)
+    labels = [label for _ in range(each) for label in CLASSES]
+    names = {c: "cat" if c == "dog" else c for c in CLASSES}  # cats and dogs look the same
+    centres = {c: np.random.default_rng(sum(map(ord, names[c]))).integers(0, 128, (8, 8)) for c in CLASSES}
+    images = np.stack([centres[label] + rng.integers(0, 100, (8, 8)) for label in labels])
+    people = [f"person {n}" for n in rng.integers(0, 3, len(labels))]
+    return Split(images.astype(np.uint8), label_array(labels), label_array(people))
+
+
+TRAIN, VALIDATION = data(8, 0), data(3, 1)
+
+
+@pytest.fixture
+def make(tiny_vit: Path) -> Make:
+    def make(engine: str = "exact", **options: Any) -> PreForgettableClassifier:
+        model = PreForgettableClassifier(str(tiny_vit), engine, 16, device="cpu", dtype="float32", **options)
+        return model.fit(TRAIN, validation=VALIDATION)
+
+    return make
+
+
+def test_equal_before_and_after_forgetting(make: Make) -> None:
+    model = make(levels=1)
+    assert certify(model, TRAIN, VALIDATION).equal
+    model.forget("cat")
+    model.forget_subject("person 1")
+    found = certify(model, TRAIN, VALIDATION)
+    assert found.equal
+    assert found.records == found.records_equal == len(model.engine.records())
+    assert found.records_extra == 0
+    assert (found.score_difference, found.confidence_difference, found.threshold_difference) == (0, 0, 0)
+    assert 0 < found.images < len(VALIDATION)
+
+
+def test_it_changes_nothing(make: Make, tmp_path: Path) -> None:
+    model = make(levels=1)
+    model.save_pretrained(tmp_path / "m")
+    model.detach("bee")
+    before = {p: p.read_bytes() for p in (tmp_path / "m").rglob("*") if p.is_file()}
+    assert certify(model, TRAIN, VALIDATION).equal
+    assert {p: p.read_bytes() for p in (tmp_path / "m").rglob("*") if p.is_file()} == before
+    assert model.folder is not None
+    assert model.classes_ == ["ant", "cat", "dog"]
+
+
+def test_prompts_that_were_dropped_are_counted_until_refitted(make: Make) -> None:
+    model = make(levels=1, pair_prompts=True, steps=4, lora_rank=1, images_per_class=4)
+    assert model.engine.prompted > 0
+    assert certify(model, TRAIN, VALIDATION).equal
+    model.forget_subject("person 1")
+    found = certify(model, TRAIN, VALIDATION)
+    assert not found.equal
+    assert found.prompts_missing > 0
+    assert found.records_equal + found.prompts_missing == found.records
+    left = [split.without_subjects("person 1") for split in (TRAIN, VALIDATION)]
+    model.refit(left[0], validation=left[1])
+    assert certify(model, TRAIN, VALIDATION).equal
+
+
+@pytest.mark.parametrize("name", ["pair_row", "pair_bias", "held_out"])
+def test_one_changed_bit_is_seen(make: Make, name: str) -> None:
+    model = make(levels=1)
+    record = next(r for r in model.engine.records() if name in r.tensors and r.tensors[name].numel())
+    raw = record.tensors[name].view(torch.uint8).flatten() if record.tensors[name].dim() else None
+    if raw is None:
+        record.tensors[name].add_(2.0**-20)
+    else:
+        raw[0] ^= 1
+    found = certify(model, TRAIN, VALIDATION)
+    assert not found.equal
+    assert found.records_equal == found.records - 1
+    assert found.records_extra == 1
+
+
+def test_the_isolated_engine_is_not_equal_and_it_says_so(make: Make) -> None:
+    options = {"epochs": 2, "batch_size": 8, "lora_rank": 1}
+    model = make("isolated", **options)
+    assert certify(model, TRAIN, VALIDATION).equal
+    model.forget("cat")
+    found = certify(model, TRAIN, VALIDATION)
+    assert not found.equal
+    assert found.records_equal == 0
+    assert found.score_difference > 0
+
+
+def test_what_can_not_be_compared(make: Make) -> None:
+    model = make(levels=1)
+    with pytest.raises(DataError, match="hold no image of class 'dog'"):
+        certify(model, TRAIN.without("dog"), VALIDATION)
+    other = certify(model, replace(TRAIN, inputs=TRAIN.inputs[::-1]), VALIDATION)
+    assert not other.equal
+    for label in CLASSES:
+        model.forget(label)
+    with pytest.raises(NotFittedError, match="knows no class"):
+        certify(model, TRAIN, VALIDATION)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from preforget.core.errors import StoreError, UnknownLabelError, UsageError
+from preforget.engines.derive import missing_pairs
+from preforget.erasure import forget_in_folder, plan, unit_bank
+from preforget.erasure.plan import derive_in_folder
+from preforget.records import ClassRecord, UnitBank
+from preforget.records.units import make_unit
+from preforget.store import Manifest, ModelFolder
+
+SIZE = 4
+BACKBONE = {
+    **{"id": "x", "revision": None, "architecture": "vit", "digest": "sha256:0", "image_size": 32},
+    **{"mean": [0, 0, 0], "std": [1, 1, 1], "dtype": "float32"},
+}
+
+
+def unit(label: str, subject: str | None = None) -> ClassRecord:
+    seed = sum(map(ord, f"{label}{subject}"))
+    rows = torch.randint(-99, 99, (6, SIZE), generator=torch.Generator().manual_seed(seed))
+    return make_unit(label, subject, [rows[:4].to(torch.int16)], rows[4:].to(torch.int16))
+
+
+def folder_of(path: Path, bank: UnitBank, **options: object) -> ModelFolder:
+    manifest = Manifest("exact", "exact", {"shrinkage": 3.0, **options}, BACKBONE, 0.9)
+    return ModelFolder.create(path / "m", manifest, bank.records(), {})
+
+
+@pytest.fixture
+def bank() -> UnitBank:
+    bank = UnitBank(SIZE)
+    for record in (
+        unit("cat", "Ada"),
+        unit("cat", "Bob"),
+        unit("dog", "Ada"),
+        unit("dog", "Cy"),
+        unit("owl"),
+    ):
+        bank.insert(record)
+    for record in missing_pairs(bank, bank.labels, 3.0):
+        bank.insert(record)
+    return bank
+
+
+def test_what_goes_with_a_class_and_with_a_subject(bank: UnitBank, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, bank)
+    going = plan(folder, label="owl")
+    assert sorted((r.label, r.partner) for r in going) == sorted(
+        [("cat", "owl"), ("dog", "owl"), ("owl", None)], key=str
+    )
+    going = plan(folder, subject="Ada")
+    assert sum(r.partner is None for r in going) == 2
+    assert sum(r.partner is not None for r in going) == 3
+    for wrong in ({"label": "cow"}, {"subject": "Zoe"}):
+        with pytest.raises(UnknownLabelError):
+            plan(folder, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_subject_goes_from_the_folder_and_pairs_are_derived_from_what_is_left(
+    bank: UnitBank, tmp_path: Path
+) -> None:
+    folder = folder_of(tmp_path, bank)
+    erasure = forget_in_folder(folder, plan(folder, subject="Ada"), what="subject")
+    assert (erasure.what, erasure.derived, erasure.classes_left) == ("subject", 3, 3)
+    rest = UnitBank(SIZE)
+    for record in (unit("cat", "Bob"), unit("dog", "Cy"), unit("owl")):
+        rest.insert(record)
+    for record in missing_pairs(rest, rest.labels, 3.0):
+        rest.insert(record)
+    left = unit_bank(ModelFolder.open(folder.path).records())
+    assert [r.digest() for r in left.records()] == [r.digest() for r in rest.records()]
+    assert not any(b"Ada" in p.read_bytes() for p in folder.path.rglob("*") if p.is_file())
+
+
+def test_a_class_goes_and_nothing_has_to_be_derived(bank: UnitBank, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, bank)
+    kept = {r.id for r in bank.records() if not r.concerns("owl")}
+    erasure = forget_in_folder(folder, plan(folder, label="owl"))
+    assert erasure.derived == 0
+    assert set(folder.manifest.records) == kept
+    assert derive_in_folder(folder, folder.records()) == []
+
+
+def test_other_engines_know_no_subjects(tmp_path: Path) -> None:
+    record = ClassRecord("cat", {"prompt": torch.ones(2)}, 0)
+    manifest = Manifest("isolated", "parametric", {}, BACKBONE, 0.9)
+    folder = ModelFolder.create(tmp_path / "m", manifest, [record], {})
+    assert [r.id for r in plan(folder, label="cat")] == [record.id]
+    with pytest.raises(UsageError, match="can forget classes, not subjects"):
+        plan(folder, subject="Ada")
+    with pytest.raises(UnknownLabelError, match="no class 'cow'"):
+        plan(folder, label="cow")
+
+
+def test_damage_is_named(bank: UnitBank, tmp_path: Path) -> None:
+    records = bank.records()
+    with pytest.raises(StoreError, match="don't belong together"):
+        unit_bank([*records, unit("cat", "Ada")])
+    folder = folder_of(tmp_path, bank, shrinkage="much")
+    with pytest.raises(StoreError, match="shrinkage is 'much'"):
+        derive_in_folder(folder, records)
