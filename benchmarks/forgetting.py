@@ -85,10 +85,9 @@ def accuracy(model: Any, split: Any, labels: list[str]) -> float:
 
 def one_forgetting(model: Any, test: Any, label: str, truth: Any) -> dict[str, Any]:
     """Measure one mixed stream of all test images with `label` left out."""
-    scores = model.scores(test.inputs)
+    scores, confidence = model.engine.evaluate(test.inputs)
     forgotten = truth == label
     guesses = np.array(model.classes_, dtype=object)[scores.argmax(axis=1)]
-    confidence = model.engine.log_confidence(scores)
     calibrated = model.engine.threshold(model.keep)
     at_95 = np.quantile(confidence[~forgotten], 0.05)
     return {

@@ -17,14 +17,13 @@ from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
 from preforget.core.version import __version__
-from preforget.data import Split, as_inputs, as_split, check_trainable, stratified_split, unit_names
+from preforget.data import Split, as_inputs, as_split, check_trainable
+from preforget.data.hold_out import hold_out
 from preforget.engines import ENGINES
 from preforget.engines.base import Engine, Scores, Session
 from preforget.erasure import Erasure
 from preforget.erasure import forget as erase
 from preforget.store import Manifest, ModelFolder
-
-HELD_OUT = 0.15
 
 
 class PreForgettableClassifier:
@@ -106,7 +105,7 @@ class PreForgettableClassifier:
             )
         train = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
         check_trainable(train)
-        train, held_out = self._hold_out(train, validation, set(train.labels))
+        train, held_out = hold_out(train, validation, self.engine.config.seed)
         session = Session.of(cache_dir, keep_cache, checkpoint, progress)
         try:
             self.engine.learn(train, held_out, session)
@@ -154,7 +153,7 @@ class PreForgettableClassifier:
             )
         data = data.only([label, *others])
         check_trainable(data, classes=2 if self.engine.needs_others else 1)
-        train, held_out = self._hold_out(data, validation, {label})
+        train, held_out = hold_out(data, validation, self.engine.config.seed, {label})
         try:
             self.engine.add(label, train, held_out, Session.of(cache_dir, False, None, progress))
             self._write()
@@ -174,12 +173,11 @@ class PreForgettableClassifier:
         """
         known = self._fitted().bank
         data = self._with_subjects(as_split(X, y, subjects), asked=True)
-        for label in sorted(set(data.labels)):
-            if label not in known:
-                raise known.unknown(label)
+        for label in sorted(set(data.labels) - set(known.labels)):
+            raise known.unknown(label)
         if data.subjects is None:
             raise UsageError("subjects are missing: give one name per image")
-        train, held_out = self._hold_out(data, validation, set())
+        train, held_out = hold_out(data, validation, self.engine.config.seed, ())
         with self._all_or_nothing():
             self.engine.add_subject(train, held_out, Session.of(None, False, None, progress))
         return self
@@ -200,7 +198,7 @@ class PreForgettableClassifier:
         """
         self._fitted()
         data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
-        train, _ = self._hold_out(data, validation, set())
+        train, _ = hold_out(data, validation, self.engine.config.seed, ())
         with self._all_or_nothing():
             return self.engine.refit(
                 self.engine.retained(train), Session.of(cache_dir, False, None, progress)
@@ -357,27 +355,6 @@ class PreForgettableClassifier:
         if not self._learned and not len(self.engine.bank):
             raise NotFittedError("the model has learned nothing yet; call fit() first")
         return self.engine
-
-    def _hold_out(self, train: Split, validation: Any, needed: set[str]) -> tuple[Split, Split]:
-        """Return what is learned from and what calibrates abstention: the given validation data, or a part."""
-        if validation is None:
-            kept, out = stratified_split(unit_names(train), (1 - HELD_OUT, HELD_OUT), self.engine.config.seed)
-            return train.select(kept), train.select(out)
-        if not isinstance(validation, Split):
-            if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-                raise UsageError("validation is a Split or a pair: (images, labels)")
-            validation = as_split(*validation)
-        held_out: Split = validation
-        if train.subjects is None:
-            held_out = replace(held_out, subjects=None)
-        elif held_out.subjects is None:
-            raise UsageError("the images to learn from have subjects, so the validation data need them too")
-        missing = sorted(needed - set(held_out.labels))
-        if missing:
-            raise DataError(
-                f"the validation data hold no image of class {missing[0]!r}; add one or leave them out"
-            )
-        return train, held_out
 
     def _with_subjects(self, data: Split, *, asked: bool) -> Split:
         """Return data whose subjects the engine can use; raises `UsageError` if it can't and was asked to."""

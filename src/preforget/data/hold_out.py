@@ -1,0 +1,43 @@
+"""Which images are learned from and which calibrate abstention."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from preforget.core.errors import DataError, UsageError
+from preforget.data.dataset import Split
+from preforget.data.inputs import as_split
+from preforget.data.splits import stratified_split, unit_names
+
+HELD_OUT = 0.15
+
+
+def hold_out(
+    train: Split, validation: Any, seed: int, needed: Collection[str] | None = None
+) -> tuple[Split, Split]:
+    """Return what is learned from and what calibrates: the given validation data, or a seeded 15 % of each class.
+
+    Where subjects are known it is 15 % of each subject's images of a class, so that one who goes moves nobody else's.
+    `validation` is None, a `Split` or a pair (images, labels); it must hold all classes `needed`, all of `train` by
+    default. Raises `UsageError` and `DataError`.
+    """
+    if validation is None:
+        kept, out = stratified_split(unit_names(train), (1 - HELD_OUT, HELD_OUT), seed)
+        return train.select(kept), train.select(out)
+    if not isinstance(validation, Split):
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise UsageError("validation is a Split or a pair: (images, labels)")
+        validation = as_split(*validation)
+    held_out: Split = validation
+    if train.subjects is None:
+        held_out = replace(held_out, subjects=None)
+    elif held_out.subjects is None:
+        raise UsageError("the images to learn from have subjects, so the validation data need them too")
+    missing = sorted(set(train.labels if needed is None else needed) - set(held_out.labels))
+    if missing:
+        raise DataError(
+            f"the validation data hold no image of class {missing[0]!r}; add one or leave them out"
+        )
+    return train, held_out
