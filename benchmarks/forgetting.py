@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--cache-dir")
+    parser.add_argument("--accuracy-only", action="store_true", help="leave the forgettings out")
     parser.add_argument("--options", type=json.loads, default={}, help="options of the engine, as JSON")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
@@ -57,11 +58,12 @@ def measure(args: argparse.Namespace, seed: int) -> dict[str, Any]:
     truth, labels = data.test.labels, model.classes_
     before = accuracy(model, data.test, labels)
     singles = []
-    for label in labels:
+    for label in [] if args.accuracy_only else labels:
         model.detach(label)
         singles.append(one_forgetting(model, data.test, label, truth))
         model.attach(label)
-    means = {key: float(np.mean([s[key] for s in singles])) for key in singles[0] if key != "label"}
+    keys = [key for key in singles[0] if key != "label"] if singles else []
+    means = {key: float(np.mean([s[key] for s in singles])) for key in keys}
     return {
         "data": Path(args.data).name,
         "backbone": Path(args.backbone).name,

@@ -21,6 +21,7 @@ examples:
   preforget learn digits --out model
   preforget forget model 3
   preforget predict model image.png
+  preforget verify model --against-retrain digits
 
 exit codes: 0 done, 1 failure, 2 usage, 3 verification failed, 4 audit threshold missed,
 5 class not found or already forgotten, 130 interrupted
@@ -37,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; imports nothing heavy."""
     parser = argparse.ArgumentParser(
         prog="preforget",
-        description="Image classifiers that can forget a class at once.",
+        description="Image classifiers that can forget a class or a person at once.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -95,7 +95,7 @@ class Gaussian:
         return cls(mean, shrunk(scatter, moments.count, strength))
 
     def energy(self, features: Tensor, mean: Tensor | None = None) -> Tensor:
-        """Return the log-density of `[n, F]`, per feature and but for a constant; `mean` stands in for the own one."""
+        """Return the log-density of `[n, F]`, per feature, but for a constant; `mean` replaces the own one."""
         centred = features - (self.mean if mean is None else mean)
         white = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
         energy: Tensor = -(white.square().sum(dim=0) / 2 + self.half_log_det) / len(self.factor)

@@ -31,8 +31,8 @@ class Heads(ABC):
         """Return `[n, C]`: how far each class is ahead of the others, softly, in 0 and below."""
 
     @abstractmethod
-    def _energy(self, near: Tensor, column: int) -> Tensor:
-        """Return `[m]`: how typical of a class the features at the lowest depth are, `[m, f]`."""
+    def _energies(self, near: Tensor, best: Tensor) -> Tensor:
+        """Return `[n]`: how typical of class `best [n]` the features at the lowest depth are, `[n, f]`."""
 
     def confidence(self, features: Tensor, near: int) -> Tensor:
         """Return `[n]`: soft margin and energy of the class that the closed form answers.
@@ -41,11 +41,8 @@ class Heads(ABC):
         unknown from the known even where a single class is left.
         """
         best = self.scores(features).argmax(dim=1)
-        out = self._margins(features).gather(1, best[:, None])[:, 0]
-        for column in best.unique().tolist():
-            chosen = best == column
-            out[chosen] += self._energy(features[chosen, :near], column)
-        return out
+        margins = self._margins(features).gather(1, best[:, None])[:, 0]
+        return margins + self._energies(features[:, :near], best)
 
 
 class PairHeads(Heads):
@@ -70,8 +67,11 @@ class PairHeads(Heads):
         out.index_add_(1, self.first, F.logsigmoid(logits))
         return out.index_add_(1, self.second, F.logsigmoid(-logits))
 
-    def _energy(self, near: Tensor, column: int) -> Tensor:
-        return self.gaussians[column].energy(near)
+    def _energies(self, near: Tensor, best: Tensor) -> Tensor:
+        out = near.new_empty(len(near))
+        for column in best.unique().tolist():
+            out[best == column] = self.gaussians[column].energy(near[best == column])
+        return out
 
 
 class PooledHeads(Heads):
@@ -91,5 +91,5 @@ class PooledHeads(Heads):
         margin = ahead.sum(dim=1, keepdim=True) / max(1, linear.shape[1] - 1)
         return margin.expand(-1, linear.shape[1])
 
-    def _energy(self, near: Tensor, column: int) -> Tensor:
-        return self.gaussian.energy(near, self.means[column])
+    def _energies(self, near: Tensor, best: Tensor) -> Tensor:
+        return self.gaussian.energy(near, self.means[best])

@@ -27,17 +27,20 @@ class UnitBank(Membership):
         super().__init__()
         self.features = features
         self.pairs: dict[Pair, ClassRecord] = {}
-        self._units: dict[tuple[str, str | None], ClassRecord] = {}
+        self._units: dict[str, dict[str | None, ClassRecord]] = {}
+
+    def __contains__(self, label: object) -> bool:
+        return label in self._units
 
     @property
     def labels(self) -> list[str]:
         """All labels that the bank holds, detached ones too, sorted."""
-        return sorted({label for label, _ in self._units})
+        return sorted(self._units)
 
     @property
     def subjects(self) -> list[str]:
         """All subjects that the bank holds images of, sorted."""
-        return sorted({subject for _, subject in self._units if subject is not None})
+        return sorted({subject for own in self._units.values() for subject in own if subject is not None})
 
     def ids(self, label: str) -> list[str]:
         """Return the ids of the units of a class; raises `UnknownLabelError`."""
@@ -45,14 +48,12 @@ class UnitBank(Membership):
 
     def units(self, label: str) -> list[ClassRecord]:
         """Return the units of a class, sorted by subject; raises `UnknownLabelError`."""
-        own = [unit for (known, _), unit in sorted(self._units.items(), key=_by_name) if known == label]
-        if not own:
-            raise self.unknown(label)
-        return own
+        own = self._units[self._known(label)]
+        return [own[subject] for subject in sorted(own, key=lambda name: (name is not None, name or ""))]
 
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs in sorted order."""
-        units = [unit for _, unit in sorted(self._units.items(), key=_by_name)]
+        units = [unit for label in self.labels for unit in self.units(label)]
         return [*units, *(pair for _, pair in sorted(self.pairs.items()))]
 
     def insert(self, record: ClassRecord) -> None:
@@ -64,10 +65,10 @@ class UnitBank(Membership):
             self.pairs[pair] = record
             return
         check_unit(record, self.features)
-        key = (record.label, record.subject)
-        if key in self._units:
+        own = self._units.setdefault(record.label, {})
+        if record.subject in own:
             raise UsageError(f"record {record.id}: images of this class and subject are in the model already")
-        self._units[key] = record
+        own[record.subject] = record
 
     def moments(self, label: str) -> Moments:
         """Return the moments of all images of a class; raises `UnknownLabelError`."""
@@ -84,7 +85,7 @@ class UnitBank(Membership):
 
     def of_subject(self, subject: str) -> list[ClassRecord]:
         """Return the units of a subject in all classes, sorted; raises `UnknownLabelError`."""
-        own = [unit for (_, known), unit in sorted(self._units.items(), key=_by_name) if known == subject]
+        own = [self._units[label][subject] for label in self.labels if subject in self._units[label]]
         if not own:
             raise unknown_subject(subject, len(self.subjects))
         return own
@@ -132,7 +133,10 @@ class UnitBank(Membership):
             for tensor in record.tensors.values():
                 tensor.detach().zero_()
             if record.partner is None:
-                del self._units[record.label, record.subject]
+                own = self._units[record.label]
+                del own[record.subject]
+                if not own:
+                    del self._units[record.label]
             else:
                 del self.pairs[record.label, record.partner]
         return records
@@ -144,8 +148,3 @@ def unknown_subject(subject: str, known: int) -> UnknownLabelError:
         f"the model holds nothing of subject {subject!r} (never learned, or already forgotten); "
         f"it knows {known} subjects: preforget subjects MODEL --reveal lists them"
     )
-
-
-def _by_name(item: tuple[tuple[str, str | None], ClassRecord]) -> tuple[str, str]:
-    (label, subject), _ = item
-    return label, "" if subject is None else f"\0{subject}"

@@ -1,0 +1,120 @@
+"""How long the exact engine takes: learning beside plain feature extraction, and forgetting in a saved model.
+
+    python benchmarks/exact_speed.py fit --data FOLDER --backbone CHECKPOINT --image-size 96
+    python benchmarks/exact_speed.py forget --data FOLDER --backbone CHECKPOINT --image-size 96
+    python benchmarks/exact_speed.py forget --classes 1000
+
+`fit` prints a ratio of two runs in one process; `forget` prints medians in milliseconds, `answer` being the first
+answer after a forgetting, when all that depends on the forgotten class is derived anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import preforget as pf
+from preforget.backbones import load_backbone
+from preforget.data import as_split, read_batch
+from preforget.records.units import make_unit
+
+DRAWN_IMAGES = 20
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=["fit", "forget"])
+    parser.add_argument("--data", default="digits")
+    parser.add_argument("--backbone", default="builtin")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--classes", type=int, help="drawn features of so many classes instead of data")
+    parser.add_argument("--times", type=int, default=5, help="how many classes are forgotten")
+    args = parser.parse_args()
+    print(json.dumps(fit(args) if args.what == "fit" else forget(args), indent=2))
+
+
+def fit(args: argparse.Namespace) -> dict[str, Any]:
+    """Return seconds of learning, of nothing but a forward pass over the same images, and their ratio."""
+    data = pf.load_data(args.data)
+    encoder = load_backbone(args.backbone, image_size=args.image_size)
+    images = [*np.arange(len(data.train))]
+    size = encoder.preprocessing.image_size
+
+    def plain() -> float:
+        start = time.perf_counter()
+        for part in (data.train, data.validation):
+            for first in range(0, len(part), 128):
+                batch = read_batch(part.inputs, range(first, min(first + 128, len(part))), size)
+                for _ in encoder.walk(encoder.pixels(batch)):
+                    pass
+        return time.perf_counter() - start
+
+    before = plain()
+    start = time.perf_counter()
+    model = pf.PreForgettableClassifier(args.backbone, "exact", args.image_size)
+    model.fit(data.train, validation=data.validation)
+    learned = time.perf_counter() - start
+    after = plain()
+    return {
+        "images": len(images),
+        "learn_seconds": learned,
+        "forward_seconds": [before, after],
+        "learn : forward": learned / ((before + after) / 2),
+    }
+
+
+def forget(args: argparse.Namespace) -> dict[str, Any]:
+    """Return medians over some forgettings in a saved model."""
+    model = pf.PreForgettableClassifier(args.backbone, "exact", args.image_size)
+    if args.classes:
+        draw(model, args.classes)
+    else:
+        data = pf.load_data(args.data)
+        model.fit(data.train, validation=data.validation)
+    classes = len(model.classes_)
+    image = as_split(np.zeros((1, 32, 32), dtype=np.uint8), ["none"]).inputs
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(Path(folder) / "model")
+        size = sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file())
+        start = time.perf_counter()
+        model = pf.PreForgettableClassifier.from_pretrained(Path(folder) / "model", backbone=args.backbone)
+        loaded = time.perf_counter() - start
+        model.predict(image)
+        rows = []
+        for label in model.classes_[: args.times]:
+            start = time.perf_counter()
+            erasure = model.forget(label)
+            whole = (time.perf_counter() - start) * 1e3
+            start = time.perf_counter()
+            model.predict(image)
+            answer = (time.perf_counter() - start) * 1e3
+            rows.append((erasure.memory_ms, erasure.disk_ms, erasure.derive_ms, whole, answer))
+    names = ("memory_ms", "disk_ms", "derive_ms", "forget_ms", "answer_ms")
+    medians = {n: statistics.median(v) for n, v in zip(names, zip(*rows, strict=True), strict=True)}
+    return {"classes": classes, "megabytes": size / 1e6, "load_seconds": loaded, **medians}
+
+
+def draw(model: pf.PreForgettableClassifier, classes: int) -> None:
+    """Fill a model with classes of random features."""
+    engine: Any = model.engine
+    generator = torch.Generator().manual_seed(0)
+    for number in range(classes):
+        drawn = torch.randn(DRAWN_IMAGES + 3, engine.bank.features, generator=generator) * 2000
+        rows = drawn.round().clamp(-32767, 32767).to(torch.int16)
+        engine.bank.insert(make_unit(f"{number:04}", None, [rows[:DRAWN_IMAGES]], rows[DRAWN_IMAGES:]))
+    engine.derive()
+
+
+if __name__ == "__main__":
+    main()
