@@ -689,6 +689,19 @@ def test_forgetting_rewrites_nothing_but_records_and_the_manifest(
     assert len(after) < len(before)
 
 
+def test_pairs_that_a_crash_left_out_are_derived_on_loading_and_can_be_forgotten(
+    exact: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    exact.save_pretrained(tmp_path / "m")
+    assert exact.folder is not None
+    exact.folder.erase([r.id for r in exact.engine.records() if r.partner == "dog"])
+    back = reloaded(exact)
+    assert state(back) == state(exact)
+    back.forget("dog")
+    assert back.classes_ == reloaded(back).classes_ == ["ant", "bee", "cat"]
+    assert state(reloaded(back)) == state(back)
+
+
 def test_an_adding_of_a_subject_that_fails_leaves_the_model_as_it_was(
     exact: PreForgettableClassifier, tmp_path: Path
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from preforget.backbones import Encoder
+from preforget.backbones import Encoder, load_backbone
 from preforget.core.errors import DataError, UnknownLabelError, UsageError
-from preforget.data import Split
+from preforget.data import Split, load_data
 from preforget.data.dataset import label_array
 from preforget.engines import features
 from preforget.engines.base import Session
@@ -173,6 +175,16 @@ def test_from_many_classes_to_few(tiny_encoder: Encoder) -> None:
         gone = names[:count]
         assert same(engine, learned(tiny_encoder, train.without(gone), validation.without(gone)))
     assert len(engine.bank.pairs) == 31 * 30 // 2
+
+
+def test_few_of_many_classes_leave_no_pairs_behind(tiny_encoder: Encoder) -> None:
+    names = [f"c{number:02}" for number in range(35)]
+    train, validation = data(3, classes=names), data(2, 1, classes=names)
+    engine = learned(tiny_encoder, train, validation)
+    asked = engine.scores(IMAGES, names[:3])
+    assert engine.bank.pairs == {}
+    few = learned(tiny_encoder, train.only(names[:3]), validation.only(names[:3]))
+    assert np.array_equal(asked, few.scores(IMAGES))
 
 
 class Standardised(ExactEngine):
@@ -368,3 +380,31 @@ def test_forgetting_leaves_zeros_in_memory(taught: Callable[..., ExactEngine]) -
     assert any(t.any() for t in going)
     engine.forget("cat")
     assert not any(t.any() for t in going)
+
+
+@pytest.mark.real_data
+def test_real_cells_on_a_real_backbone() -> None:
+    root = os.environ.get("PREFORGET_SHARED")
+    if root is None:
+        pytest.skip("PREFORGET_SHARED is not set: no real data here")
+    cells = load_data(Path(root) / "data" / "bloodcells-64")
+    encoder = load_backbone(
+        str(Path(root) / "backbones" / "vit-tiny-patch16-224"), image_size=96, device="cpu", dtype="float32"
+    )
+
+    def some(split: Split, each: int) -> Split:
+        chosen = [p for label in cells.classes for p in np.flatnonzero(split.labels == label)[:each]]
+        return split.select(chosen)
+
+    train, validation, test = some(cells.train, 40), some(cells.validation, 8), some(cells.test, 15)
+    engine = learned(encoder, train, validation, levels=4)
+    best = np.array(engine.bank.attached)[engine.scores(test.inputs).argmax(axis=1)]
+    assert (best == test.labels).mean() > 0.8
+    gone = ["platelet", "monocyte"]
+    for label in gone:
+        engine.forget(label)
+    retrained = learned(encoder, train.without(gone), validation.without(gone), levels=4)
+    assert [r.digest() for r in engine.records()] == [r.digest() for r in retrained.records()]
+    for one, other in zip(engine.evaluate(test.inputs), retrained.evaluate(test.inputs), strict=True):
+        assert one.tobytes() == other.tobytes()
+    assert engine.threshold(0.95) == retrained.threshold(0.95)

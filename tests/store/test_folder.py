@@ -342,7 +342,23 @@ def churn(path: Path) -> None:
         record = make_record(f"passing {os.getpid()} {number}", 9, 2000)
         folder.change(add=[record])
         folder.set_detached([record.id])
-        folder.erase([record.id])
+        pair = [make_record(f"replacing {os.getpid()} {number} {n}", 9, 2000) for n in range(2)]
+        folder.change(add=pair, erase=[record.id])
+        folder.erase([r.id for r in pair])
+
+
+def test_a_replacing_is_one_step(make_folder: MakeFolder) -> None:
+    folder = make_folder(*LABELS)
+    old, new = next(r for r in folder.records() if r.label == LABELS[0]), make_record("Emmy Noether", 5)
+    generation = folder.manifest.generation
+    assert folder.change(add=[new], erase=[old.id]) > 0
+    assert opened(folder.path).keys() == {*LABELS[1:], "Emmy Noether"}
+    assert traces(folder.path, old) == []
+    assert folder.manifest.generation > generation
+    before = folder.manifest
+    with pytest.raises(StoreError, match="can't be written"):
+        folder.change(add=[make_record("Ada", 6)], erase=["0" * 32])
+    assert Manifest.read(folder.path) == before
 
 
 def test_a_full_disk_leaves_all_or_nothing(make_folder: MakeFolder, tmp_path: Path) -> None:

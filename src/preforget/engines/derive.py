@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 
 import torch
@@ -69,9 +70,12 @@ class Derived:
 
     def changed(self, labels: Iterable[str]) -> None:
         """Drop what was derived from the units of `labels`."""
+        for heads in self._heads.values():
+            heads.rows.zero_()  # freed memory keeps what was in it
         self._heads.clear()
         for label in labels:
-            self._gaussians.pop(label, None)
+            if label in self._gaussians:
+                self._gaussians.pop(label).wipe()
 
     def joining(self, units: Iterable[ClassRecord]) -> None:
         """Add new units to the sum over all classes, if there is one; exact, as if they had always been in it."""
@@ -83,15 +87,18 @@ class Derived:
         """Take units that are about to go out of the sum over all classes; exact, so no bit of them stays."""
         for unit in units:
             if self._whole is not None:
-                self._whole = self._whole - unit_moments(unit)
+                part, whole = unit_moments(unit), self._whole
+                self._whole = replace(whole, count=whole.count - part.count)
+                whole.total.sub_(part.total)
+                whole.scatter.sub_(part.scatter)
 
     def _paired(self, labels: Sequence[str]) -> PairHeads:
-        for record in missing_pairs(self.bank, labels, self.strength):
-            self.bank.insert(record)
+        made = missing_pairs(self.bank, labels, self.strength)
+        known = {**self.bank.pairs, **{(r.label, str(r.partner)): r for r in made}}
         for label in labels:
             if label not in self._gaussians:
                 self._gaussians[label] = Gaussian.of(self._nearest(self.bank.moments(label)), self.strength)
-        tensors = [self.bank.pairs[names].tensors for names in combinations(labels, 2)]
+        tensors = [known[names].tensors for names in combinations(labels, 2)]
         none = torch.zeros(0, dtype=torch.float64)
         rows = torch.stack([t[PAIR_ROW] for t in tensors]) if tensors else none.view(0, self.bank.features)
         biases = torch.stack([t[PAIR_BIAS] for t in tensors]) if tensors else none

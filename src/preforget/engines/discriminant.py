@@ -94,6 +94,11 @@ class Gaussian:
         mean, scatter = within(moments)
         return cls(mean, shrunk(scatter, moments.count, strength))
 
+    def wipe(self) -> None:
+        """Overwrite mean and covariance with zeros."""
+        self.mean.zero_()
+        self.factor.zero_()
+
     def energy(self, features: Tensor, mean: Tensor | None = None) -> Tensor:
         """Return the log-density of `[n, F]`, per feature, but for a constant; `mean` replaces the own one."""
         centred = features - (self.mean if mean is None else mean)

@@ -331,7 +331,7 @@ class ExactEngine(Engine):
         found = []
         if len(names) <= MOST_PAIRED:
             for place, pair in enumerate(combinations(names, 2)):
-                tensors = self.bank.pairs[pair].tensors
+                tensors = self.bank.pairs[pair].tensors if pair in self.bank.pairs else {}
                 own = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
                 if own:
                     found.append((place, own))

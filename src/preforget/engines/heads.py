@@ -20,7 +20,9 @@ SOFTNESS = 0.03
 
 
 class Heads(ABC):
-    """Scores of `C` classes and confidence from features."""
+    """Scores of `C` classes and confidence from features; `rows` are the discriminants."""
+
+    rows: Tensor
 
     @abstractmethod
     def scores(self, features: Tensor, boost: Tensor | None = None) -> Tensor:

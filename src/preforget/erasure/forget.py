@@ -71,7 +71,8 @@ def forget(
     if folder is not None:
         start = time.perf_counter()
         try:
-            removed = folder.erase(ids)
+            # what was derived on loading was never written
+            removed = folder.erase([i for i in ids if i in folder.manifest.records])
         except StoreError:
             if not set(ids) & set(folder.manifest.records):
                 in_memory()
