@@ -227,9 +227,8 @@ class PreForgettableClassifier:
         """Return `predict`'s answers and the probability `[n]` of each best class."""
         engine = self._fitted()
         left_out = {without} if isinstance(without, str) else {str(label) for label in without}
-        for label in sorted(left_out):
-            if label not in engine.bank:
-                raise engine.bank.unknown(label)
+        for label in sorted(left_out - set(engine.bank.labels)):
+            raise engine.bank.unknown(label)
         labels = [label for label in engine.bank.attached if label not in left_out]
         inputs = as_inputs(X)
         answers = np.full(len(inputs), ABSTAIN, dtype=object)
@@ -389,7 +388,7 @@ class PreForgettableClassifier:
     def _set_detached(self, label: str, detached: bool) -> None:
         bank = self._fitted().bank
         own = set(bank.ids(label))
-        away = {i for known in bank.labels if bank.is_detached(known) for i in bank.ids(known)} - own
+        away = {i for name in bank.labels if bank.is_detached(name) for i in bank.ids(name)} - own
         if self.folder is not None:
             self.folder.set_detached([*(away | own if detached else away)])
         (bank.detach if detached else bank.attach)(label)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,10 @@ def test_norm_works_in_the_format_of_its_input(tiny_encoder: Encoder) -> None:
     h = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
     assert tiny_encoder.norm(h.double()).dtype == torch.float64
     assert torch.allclose(tiny_encoder.norm(h.double()).float(), tiny_encoder.norm(h), atol=1e-5)
+
+
+def test_a_description_is_plain_and_whole(tiny_encoder: Encoder) -> None:
+    described = tiny_encoder.describe()
+    assert json.loads(json.dumps(described)) == described
+    assert described["digest"] == tiny_encoder.identity.digest
+    assert (described["image_size"], described["dtype"], described["mean"]) == (32, "float32", [0.5] * 3)

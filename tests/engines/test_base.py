@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from preforget.core.errors import UsageError
-from preforget.engines.base import EngineConfig
+from preforget.engines.base import EngineConfig, Session
 from preforget.engines.isolated import IsolatedConfig
 
 # options
@@ -31,3 +32,10 @@ def test_whole_numbers_from_the_lowest_on(value: int) -> None:
 def test_a_seed_is_a_whole_number(seed: Any) -> None:
     with pytest.raises(UsageError, match="seed must be a whole number of at least 0"):
         EngineConfig.from_options({"seed": seed})
+
+
+def test_a_session_from_what_a_user_gives(tmp_path: Path) -> None:
+    session = Session.of(str(tmp_path), True, None, False)
+    assert (session.cache_dir, session.checkpoint) == (tmp_path, None)
+    with pytest.raises(UsageError, match="keep_cache needs cache_dir"):
+        Session.of(None, True, None, False)

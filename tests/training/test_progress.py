@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from preforget.training.progress import track
+from preforget.training.progress import counting, track
 
 
 def test_items_pass_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,3 +35,13 @@ def test_items_are_asked_for_one_at_a_time() -> None:
 
     next(iter(track(items(), total=3, what="x", unit="y", show=True)))  # type: ignore[arg-type]
     assert asked == [0]
+
+
+def test_counting_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
+    with counting(total=10, what="reading", unit="image", show=True) as count:
+        for step in (4, 4, 4):
+            count(step)
+    assert "10/10" in capsys.readouterr().err
+    with counting(total=10, what="reading", unit="image", show=False) as count:
+        count(3)
+    assert capsys.readouterr().err == ""
