@@ -96,8 +96,8 @@ class PreForgettableClassifier:
         labels; `validation`: a `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
         `subjects`: whom each image is of, `n` names; in the exact engine a subject can then be forgotten by itself.
         `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
-        `checkpoint`: a file from which an interrupted `fit` goes on; `save_pretrained` removes it. Raises `DataError`,
-        `UsageError`, `StoreError`.
+        `checkpoint`: a file from which an interrupted `fit` goes on (the exact engine takes one pass and has none);
+        `save_pretrained` removes it. Raises `DataError`, `UsageError`, `StoreError`.
         """
         if self._learned or len(self.engine.bank):
             raise UsageError(
