@@ -27,6 +27,12 @@ class StoreError(PreforgetError, OSError):
     """A model folder is missing, damaged or can't be written."""
 
 
+class IntegrityError(StoreError):
+    """Something is not what was written: a byte, a signature, a link of a chain, or a file's place."""
+
+    exit_code = 3
+
+
 class UnknownLabelError(PreforgetError, LookupError):
     """The label is none of the model's classes: never learned, or already forgotten."""
 

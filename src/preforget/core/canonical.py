@@ -1,0 +1,40 @@
+"""JSON in the one form that can be hashed and signed (RFC 8785)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import rfc8785
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return a JSON-able value as RFC 8785 bytes; raises `ValueError` for what JSON can't hold exactly.
+
+    >>> canonical_json({"b": 1, "a": [True, None, "é"]})
+    b'{"a":[true,null,"\\xc3\\xa9"],"b":1}'
+    """
+    content: bytes = rfc8785.dumps(value)
+    return content
+
+
+def canonical_digest(value: Any) -> str:
+    """Return the SHA-256 of `canonical_json` as `sha256:<hex>`."""
+    return f"sha256:{hashlib.sha256(canonical_json(value)).hexdigest()}"
+
+
+def read_canonical(content: bytes) -> Any:
+    """Read JSON that must be in canonical form, byte for byte; raises `ValueError` for anything else.
+
+    >>> read_canonical(b'{"a":1}')
+    {'a': 1}
+    """
+    try:
+        value = json.loads(content)
+        same = canonical_json(value) == content
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not same:
+        raise ValueError("not in canonical form")
+    return value
