@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,16 @@ import torch
 from preforget.backbones import Encoder, load_backbone
 
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A keyring for the whole run, so that nobody's own is touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        place = tmp_path_factory.mktemp("keys") / "keyring"
+        patch.setenv("PREFORGET_KEYRING", str(place))
+        patch.delenv("PREFORGET_PASSPHRASE", raising=False)
+        yield place
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,15 +16,17 @@ import numpy.typing as npt
 from preforget.backbones import load_backbone
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.core.abstain import ABSTAIN
-from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
-from preforget.core.version import __version__
+from preforget.core.errors import DataError, NotFittedError, StoreError, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.hold_out import hold_out
 from preforget.engines import ENGINES
 from preforget.engines.base import Engine, Scores, Session
-from preforget.erasure import Erasure
+from preforget.erasure import Erasure, open_folder
 from preforget.erasure import forget as erase
-from preforget.store import Manifest, ModelFolder
+from preforget.erasure.copies import add_copy
+from preforget.store import ModelFolder
+from preforget.store.binding import fill, manifest_of
+from preforget.store.folder import KeyringPlace
 
 
 class PreForgettableClassifier:
@@ -239,19 +242,21 @@ class PreForgettableClassifier:
         answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
         return answers, engine.probabilities(scores).max(axis=1)
 
-    def forget(self, label: str, reason: str | None = None) -> Erasure:
+    def forget(self, label: str, reason: str | None = None, grounds: str | None = None) -> Erasure:
         """Destroy all that the model holds about a class, in memory and in its folder; it can't be undone.
 
-        Raises `UnknownLabelError` for a label it doesn't hold, `StoreError` if the folder can't be changed.
+        `reason`, such as the number of a request, and legal `grounds` go into the signed receipt, so they must not
+        name anybody. Raises `UnknownLabelError` for a label it doesn't hold, `UsageError`, `StoreError` if the folder
+        can't be changed, `IntegrityError` if something of it is found in the folder afterwards.
         """
-        return erase(self._fitted(), self.folder, label=str(label), reason=reason)
+        return erase(self._fitted(), self.folder, label=str(label), reason=reason, grounds=grounds)
 
-    def forget_subject(self, subject: str, reason: str | None = None) -> Erasure:
+    def forget_subject(self, subject: str, reason: str | None = None, grounds: str | None = None) -> Erasure:
         """Destroy all that the model holds about one subject, in all classes (exact engine); it can't be undone.
 
-        Raises `UnknownLabelError` for a subject of whom it holds nothing, `UsageError` in engines that know none.
+        Raises as `forget`, and `UsageError` in engines that know no subjects.
         """
-        return erase(self._fitted(), self.folder, subject=str(subject), reason=reason)
+        return erase(self._fitted(), self.folder, subject=str(subject), reason=reason, grounds=grounds)
 
     def detach(self, label: str) -> None:
         """Leave a class out of all answers until `attach`; raises `UnknownLabelError`."""
@@ -261,26 +266,29 @@ class PreForgettableClassifier:
         """Take a detached class back into the answers; raises `UnknownLabelError`."""
         self._set_detached(str(label), False)
 
-    def save_pretrained(self, path: str | Path) -> None:
+    def save_pretrained(
+        self, path: str | Path, *, sealed: bool = False, keyring: KeyringPlace = None
+    ) -> None:
         """Write the model folder, whole or not at all, and bind the model to it.
 
-        Raises `StoreError` if something is there already; saving to its own folder changes nothing. Copies that
-        were saved elsewhere before stay as they are: what is forgotten later is forgotten in the last one alone.
+        `sealed`: encrypt each record with a key of its own, kept in `keyring` outside the folder. Raises `StoreError`
+        if something is there already; saving to its own folder changes nothing. A folder to which it was saved before
+        stays as it is and is listed as a copy: what is forgotten later is forgotten in the last one alone.
         """
         engine, place = self._fitted(), Path(path).expanduser()
         if self.folder is not None and place.resolve() == self.folder.path.resolve() and place.exists():
             return
-        bank = engine.bank
-        manifest = Manifest(
-            engine=engine.name,
-            guarantee=engine.guarantee.value,
-            options=engine.config.as_dict(),
-            backbone=engine.encoder.describe(),
-            keep=self.keep,
-            detached=sorted(i for label in bank.labels if bank.is_detached(label) for i in bank.ids(label)),
-            version=__version__,
-        )
-        self.folder = ModelFolder.create(place, manifest, engine.records(), engine.shared_tensors())
+        manifest = manifest_of(engine, self.keep, sealed)
+        before, origin = self.folder, None
+        if before is not None and before.path.exists():
+            before.check_current()  # else a class that another process has forgotten would come back
+            origin = {"model": before.manifest.model, **before.ledger.head().as_dict()}
+        records, shared = engine.records(), engine.shared_tensors()
+        self.folder = ModelFolder.create(place, manifest, records, shared, keyring, origin)
+        if before is not None and origin is not None:
+            if os.access(before.path, os.W_OK):
+                before.commit("export", {"model": manifest.model})
+            add_copy(self.folder, "export", str(before.path))
         if self._checkpoint is not None:
             self._checkpoint.unlink(missing_ok=True)
 
@@ -293,12 +301,14 @@ class PreForgettableClassifier:
         device: str = "auto",
         dtype: str | None = None,
         shortlist: int = 0,
+        keyring: KeyringPlace = None,
     ) -> PreForgettableClassifier:
         """Load a model folder and bind to it; `backbone` says where the checkpoint lies now, if it was moved.
 
-        Raises `StoreError` for a missing or damaged folder, `BackboneError` if the backbone is another one.
+        Ends an erasure that was cut off. Raises `IntegrityError` for a damaged folder, `StoreError` for a missing
+        one, `BackboneError` if the backbone is another one.
         """
-        folder = ModelFolder.open(Path(path).expanduser())
+        folder = open_folder(Path(path).expanduser(), keyring)
         manifest, wanted = folder.manifest, folder.manifest.backbone
         # checked here, so that the manifest isn't blamed for the caller's slip
         choose_dtype(dtype or "auto", choose_device(device))
@@ -319,26 +329,7 @@ class PreForgettableClassifier:
             raise StoreError(
                 f"{path} doesn't fit its backbone, or its manifest is damaged: {error}"
             ) from error
-        engine = model.engine
-        if (manifest.guarantee, set(manifest.options)) != (
-            engine.guarantee.value,
-            set(engine.config.as_dict()),
-        ):
-            raise StoreError(f"the manifest of {path} is damaged: its options are not those of its engine")
-        found = engine.encoder.describe()
-        for what in ("architecture", "digest", "mean", "std"):
-            if found[what] != wanted[what]:
-                raise BackboneError(
-                    f"{path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
-                    "give the right one with backbone= or --backbone"
-                )
-        try:
-            engine.restore(folder.records(), folder.shared())
-        except UsageError as error:
-            raise StoreError(f"the records of {path} don't fit its engine: {error}") from error
-        for label in engine.bank.labels:
-            if set(engine.bank.ids(label)) & set(manifest.detached):
-                engine.bank.detach(label)
+        fill(model.engine, folder, backbone)
         model.folder, model._learned = folder, True
         return model
 

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from preforget.cli.main import main
+from preforget.store import ModelFolder
 
 COLOURS = {"cat": (220, 40, 40), "dog": (40, 220, 40), "owl": (40, 40, 220)}
 LEARN = ("--epochs", "60", "--batch-size", "8", "--device", "cpu", "--dtype", "float32")
@@ -113,6 +114,11 @@ def read_only() -> Iterator[Callable[[Path], None]]:
     yield protect
     for folder in changed:
         folder.chmod(0o755)
+
+
+def with_manifest(model: Path, **changes: Any) -> None:
+    """Give a model another manifest, with its ledger, as if it had been made so."""
+    ModelFolder.open(model).commit("copy", {}, **changes)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

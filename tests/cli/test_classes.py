@@ -4,8 +4,9 @@ import shutil
 from pathlib import Path
 
 from preforget.core.guarantee import Guarantee
+from preforget.store import ModelFolder
 
-from .conftest import Terminal
+from .conftest import Terminal, with_manifest
 
 
 def test_one_line_per_class(learned: Path, terminal: Terminal) -> None:
@@ -32,10 +33,8 @@ def test_detached_classes_and_json(model: Path, terminal: Terminal) -> None:
 
 
 def test_the_backbone_is_not_needed(model: Path, terminal: Terminal) -> None:
-    manifest = model / "preforget.json"
-    text = manifest.read_text()
-    manifest.write_text(text.replace("tiny-vit", "gone-vit"))
-    assert text != manifest.read_text()
+    backbone = ModelFolder.open(model).manifest.backbone
+    with_manifest(model, backbone={**backbone, "id": "gone-vit"})
     assert terminal("classes", model).code == 0
 
 
@@ -49,12 +48,12 @@ def test_what_is_no_model(model: Path, tmp_path: Path, terminal: Terminal) -> No
     (tmp_path / "empty").mkdir()
     cut = shutil.copytree(model, tmp_path / "cut")
     next((cut / "records").iterdir()).unlink()
-    for folder, message in (
-        ("none", "does not exist; make a model with: preforget learn"),
-        ("empty", "is not a model folder"),
-        ("cut", "is incomplete"),
+    for folder, message, code in (
+        ("none", "does not exist; make a model with: preforget learn", 1),
+        ("empty", "is not a model folder", 1),
+        ("cut", "is incomplete", 3),
     ):
         done = terminal("classes", tmp_path / folder)
-        assert (done.code, done.out) == (1, "")
+        assert (done.code, done.out) == (code, "")
         assert message in done.err
         assert done.err.count("\n") == 1

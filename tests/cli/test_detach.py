@@ -18,7 +18,7 @@ def test_a_detached_class_is_not_answered(
     done = terminal("detach", model, "dog", "cat", "--json")
     assert done.json == {"model": str(model), "live": ["owl"], "detached": ["cat", "dog"]}
     after = files_in(model)
-    assert [name for name in before if before[name] != after[name]] == ["preforget.json"]
+    assert [name for name in before if before[name] != after[name]] == ["preforget.json", "ledger.sqlite3"]
     found = terminal("predict", model, pets / "dog", "--json").json["predictions"]
     assert all(entry["answer"] in (None, "owl") for entry in found)
     assert terminal("detach", model, "owl").out == "detached  owl\n"
@@ -50,7 +50,7 @@ def test_a_full_disk_changes_nothing(
     with full_disk(100):
         done = terminal("detach", model, "dog")
     assert (done.code, done.out) == (1, "")
-    assert "can't be written: File too large" in done.err
+    assert "File too large" in done.err or "the disk is full" in done.err
     assert files_in(model) == before
 
 

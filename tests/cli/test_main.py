@@ -23,6 +23,12 @@ NAMES = [
     "add",
     "subjects",
     "refit",
+    "receipt",
+    "seal",
+    "keys",
+    "ledger",
+    "copies",
+    "restore",
     "verify",
 ]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "matplotlib", "PIL", "scipy", "safetensors", "tqdm")
@@ -64,7 +70,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["learn", "digits", "--out", "m", "--epochs", "many"],
         ["learn", "digits", "--out", "m", "--epoch", "3"],
         ["predict", "model"],
-        ["verify", "model"],
+        ["verify"],
         ["add", "model", "cat"],
         ["classes", "model", "--loud"],
     ],

@@ -11,8 +11,9 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.cli.predict import image_files
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError
+from preforget.store import ModelFolder
 
-from .conftest import Terminal
+from .conftest import Terminal, with_manifest
 
 
 def test_one_line_per_file(learned: Path, pets: Path, terminal: Terminal) -> None:
@@ -80,8 +81,8 @@ def test_no_model(tmp_path: Path, pets: Path, terminal: Terminal) -> None:
 def test_a_moved_checkpoint(
     tiny_vit: Path, pets: Path, model: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
-    manifest = model / "preforget.json"
-    manifest.write_text(manifest.read_text().replace(str(tiny_vit), str(tmp_path / "old")))
+    backbone = ModelFolder.open(model).manifest.backbone
+    with_manifest(model, backbone={**backbone, "id": str(tmp_path / "old")})
     image = pets / "owl" / "00.png"
     lost = terminal("predict", model, image)
     assert (lost.code, lost.out) == (1, "")

@@ -36,6 +36,10 @@ def step(make_look: MakeLook) -> Forgetting:
     before = make_look(truth, ["a", "b", "c"], scores)
     after = make_look(truth, ["a", "c"], [[row[0], row[2]] for row in scores])
     erasure = Erasure(
+        erasure="1" * 32,
+        grounds=None,
+        copies=[],
+        receipt=None,
         what="class",
         records=["0" * 32],
         guarantee=Guarantee.PARAMETRIC,

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from preforget.backbones import Encoder
-from preforget.core.errors import StoreError, UnknownLabelError
+from preforget.core.errors import IntegrityError, StoreError, UnknownLabelError, UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
-from preforget.erasure import forget
+from preforget.erasure import forget, open_folder
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
-from preforget.store.folder import record_path
+from preforget.store.layout import INTENT, RECEIPTS
 
 LABELS = ["Ada", "Grace", "Mary"]
 BACKBONE = {
@@ -55,12 +55,15 @@ def test_in_memory(engine: IsolatedEngine) -> None:
 
 def test_on_disk_too(engine: IsolatedEngine, folder: ModelFolder) -> None:
     record = engine.bank["Grace"].id
-    size = record_path(folder.path, record).stat().st_size
+    path = folder.path / folder.name_of(record)
+    size = path.stat().st_size
     erasure = forget(engine, folder, label="Grace")
     assert erasure.bytes_removed == size
     assert erasure.disk_ms is not None
     assert erasure.generation == folder.manifest.generation == Manifest.read(folder.path).generation
-    assert not record_path(folder.path, record).exists()
+    assert not path.exists()
+    assert erasure.receipt == folder.path / RECEIPTS / f"{erasure.erasure}.json"
+    assert erasure.receipt.is_file()
 
 
 def test_what_is_reported_is_plain_and_names_nobody(engine: IsolatedEngine) -> None:
@@ -100,19 +103,46 @@ def test_nothing_is_forgotten_where_the_folder_can_not_be_changed(
 def test_what_has_begun_on_disk_is_not_answered_from_memory(
     engine: IsolatedEngine, folder: ModelFolder
 ) -> None:
-    path = record_path(folder.path, engine.bank["Grace"].id)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(StoreError, match="has begun but can't be ended"):
+    path = folder.path / RECEIPTS
+    path.write_bytes(b"in the way")
+    with pytest.raises(StoreError, match="has begun but can't be ended: File exists"):
         forget(engine, folder, label="Grace")
     assert engine.bank.labels == ["Ada", "Mary"]
-    path.rmdir()
-    assert sorted(record.label for record in ModelFolder.open(folder.path).records()) == ["Ada", "Mary"]
+    assert (folder.path / INTENT).exists()
+    path.unlink()
+    with pytest.raises(IntegrityError, match="begun and not ended"):
+        ModelFolder.open(folder.path)
+    assert sorted(record.label for record in open_folder(folder.path).records()) == ["Ada", "Mary"]
+    assert not (folder.path / INTENT).exists()
+    assert len(list(path.iterdir())) == 1
+    ModelFolder.open(folder.path)
+
+
+def test_a_record_that_is_damaged_is_not_taken_for_erased(
+    engine: IsolatedEngine, folder: ModelFolder
+) -> None:
+    (folder.path / folder.name_of(engine.bank["Grace"].id)).write_bytes(b"other")
+    with pytest.raises(IntegrityError, match="its digest differs"):
+        forget(engine, folder, label="Grace")
+    assert engine.bank.labels == LABELS
+    assert not (folder.path / INTENT).exists()
+
+
+@pytest.mark.parametrize("reason", ["Grace asked", "request of GRACE.", "a\nb", "x" * 501])
+def test_a_reason_that_must_not_stay(engine: IsolatedEngine, folder: ModelFolder, reason: str) -> None:
+    before = folder.manifest
+    for place in (folder, None):
+        with pytest.raises(UsageError, match="the reason"):
+            forget(engine, place, label="Grace", reason=reason)
+        with pytest.raises(UsageError, match="the grounds"):
+            forget(engine, place, label="Grace", grounds=reason)
+    assert engine.bank.labels == LABELS
+    assert Manifest.read(folder.path) == before
 
 
 def test_what_was_never_written_needs_no_erasing(engine: IsolatedEngine, folder: ModelFolder) -> None:
     late = engine.bank["Grace"]
-    folder.erase([late.id])  # as a crash leaves a record that is derived again on loading
+    folder.change(erase=[late.id])  # as a crash leaves a record that is derived again on loading
     erasure = forget(engine, folder, label="Grace")
     assert (erasure.records, erasure.bytes_removed) == ([late.id], 0)
     assert engine.bank.labels == ["Ada", "Mary"]

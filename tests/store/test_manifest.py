@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -7,37 +8,77 @@ from typing import Any
 
 import pytest
 
-from preforget.core.errors import StoreError
-from preforget.store.manifest import NAME, Manifest
+from preforget.core.errors import IntegrityError, StoreError
+from preforget.store.manifest import NAME, Manifest, _text
 
 from .conftest import manifest
 
 ID, OTHER = "0" * 32, "f" * 32
+FILE = f"records/{OTHER}.safetensors"
 
 
 def written(folder: Path, **changes: Any) -> dict[str, Any]:
     replace(manifest(), **changes).write(folder)
     values: dict[str, Any] = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    del values["checksum"]
     return values
 
 
 def rewritten(folder: Path, values: Any) -> None:
-    (folder / NAME).write_text(json.dumps(values), encoding="utf-8")
+    """Write with the right checksum, as somebody would who knows the format."""
+    content = _text(values) if isinstance(values, dict) else json.dumps(values).encode()
+    (folder / NAME).write_bytes(content)
 
 
 def test_there_and_back(tmp_path: Path) -> None:
     whole = replace(
-        manifest(), records={ID: "sha256:1"}, detached=[ID], erasing=[OTHER], shared="sha256:2", generation=9
+        manifest(), records={ID: "sha256:1"}, detached=[ID], erasing=[FILE], shared="sha256:2", generation=9
     )
     whole.write(tmp_path)
     assert Manifest.read(tmp_path) == whole
 
 
 def test_it_is_readable_json_that_ends_in_a_line(tmp_path: Path) -> None:
-    manifest().write(tmp_path)
+    written = manifest()
+    written.write(tmp_path)
     text = (tmp_path / NAME).read_text(encoding="utf-8")
     assert text.endswith("}\n")
-    assert json.loads(text) == asdict(manifest())
+    values = json.loads(text)
+    plain = json.dumps(asdict(written), sort_keys=True, separators=(",", ":"))
+    assert values.pop("checksum") == f"sha256:{hashlib.sha256(plain.encode()).hexdigest()}"
+    assert values == asdict(written)
+
+
+def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
+    replace(manifest(), records={ID: "sha256:1"}, erasing=[FILE]).write(tmp_path)
+    content = (tmp_path / NAME).read_bytes()
+    for bit in range(0, len(content) * 8, 7):  # all bits of a byte in turn
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        (tmp_path / NAME).write_bytes(flipped)
+        with pytest.raises(IntegrityError):
+            Manifest.read(tmp_path)
+
+
+def test_the_state_is_what_a_row_of_the_ledger_names() -> None:
+    one = manifest()
+    same = replace(one, generation=7, erasing=[FILE], ledger={"seq": 1, "hash": "x", "digest": "y"})
+    assert one.state() == same.state()
+    for change in (
+        {"records": {ID: "sha256:1"}},
+        {"keep": 0.9},
+        {"sealed": True},
+        {"model": ID},
+        {"copies": {ID: {}}},
+    ):
+        assert replace(one, **change).state() != one.state()
+
+
+def test_a_manifest_of_the_size_of_a_disk_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / NAME).open("wb") as file:
+        file.truncate(2**33)  # a hole, no blocks
+    with pytest.raises(IntegrityError, match="larger than 64 MiB"):
+        Manifest.read(tmp_path)
 
 
 def test_no_folder_and_no_manifest(tmp_path: Path) -> None:
@@ -56,14 +97,14 @@ def test_a_folder_in_the_manifest_s_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_no_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
-    with pytest.raises(StoreError, match="can't be read"):
+    with pytest.raises(IntegrityError, match="it is no JSON"):
         Manifest.read(tmp_path)
 
 
-@pytest.mark.parametrize("values", [[], 1, None, {}, {"format": 2}, {"format": "1"}])
+@pytest.mark.parametrize("values", [[], 1, None, {}, {"format": 1}, {"format": "2"}])
 def test_another_format(tmp_path: Path, values: Any) -> None:
     rewritten(tmp_path, values)
-    with pytest.raises(StoreError, match=r"has format .*, this version of preforget reads format 1"):
+    with pytest.raises(StoreError, match=r"has format .*, this version of preforget reads format 2"):
         Manifest.read(tmp_path)
 
 
@@ -117,14 +158,28 @@ def test_an_entry_of_the_wrong_type(tmp_path: Path, name: str, wrong: Any) -> No
 
 @pytest.mark.parametrize("bad", ["", "../../etc/passwd", "G" * 32, "0" * 31, "0" * 33])
 def test_an_id_that_is_none(tmp_path: Path, bad: str) -> None:
-    for change in ({"records": {bad: "sha256:1"}}, {"detached": [bad]}, {"erasing": [bad]}, {"erasing": [3]}):
+    for change in ({"records": {bad: "sha256:1"}}, {"detached": [bad]}, {"model": bad}):
         rewritten(tmp_path, written(tmp_path) | change)
-        with pytest.raises(StoreError, match="a record id is not 32 hex digits"):
+        with pytest.raises(IntegrityError, match="an id is not 32 hex digits"):
             Manifest.read(tmp_path)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"detached": [OTHER]}, {"erasing": [ID]}, {"detached": [ID, OTHER], "erasing": [OTHER]}]
+    "bad", ["", NAME, "records/../../x.sealed", f"records/{OTHER}", f"/{FILE}", f"{FILE}\n", 3]
+)
+def test_only_records_are_ever_deleted(tmp_path: Path, bad: object) -> None:
+    rewritten(tmp_path, written(tmp_path) | {"erasing": [bad]})
+    with pytest.raises(IntegrityError, match="it lets delete what is no record"):
+        Manifest.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"detached": [OTHER]},
+        {"erasing": [f"records/{ID}.safetensors"]},
+        {"detached": [ID, OTHER], "erasing": [FILE]},
+    ],
 )
 def test_a_record_is_live_or_not(tmp_path: Path, changes: dict[str, Any]) -> None:
     written(tmp_path, records={ID: "sha256:1"}, **changes)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command
+from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -17,16 +16,15 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "list the classes of a model, their state and the guarantee of forgetting",
         "The backbone is not needed.",
     )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    add_folder(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Print one line per class: label, live or detached, guarantee."""
     from preforget.core.guarantee import Guarantee
-    from preforget.store import ModelFolder
 
-    folder = ModelFolder.open(args.model.expanduser())
+    folder = open_model_folder(args)
     guarantee, detached = folder.manifest.guarantee, set(folder.manifest.detached)
     records = sorted(folder.records(), key=lambda record: record.label)
     units = [record for record in records if record.partner is None]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command
+from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -22,7 +21,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def add_model_and_labels(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     """Add MODEL, which is opened without its backbone, and LABEL..."""
-    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    add_folder(parser)
     parser.add_argument("labels", metavar="LABEL", nargs="+", help="class of the model")
     return parser
 
@@ -34,9 +33,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def switch(args: argparse.Namespace, console: Console, state: str) -> int:
     """Bring classes into the state `detached` or `attached`, in the model folder alone."""
-    from preforget.store import ModelFolder
-
-    folder = ModelFolder.open(args.model.expanduser())
+    folder = open_model_folder(args)
     found = folder.find(args.labels)
     ids = {label: [r.id for r in own if r.partner is None] for label, own in found.items()}
     chosen = {i for own in ids.values() for i in own}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
-from preforget.cli.options import Commands, add_command
-from preforget.core.errors import PreforgetError, StoreError, UsageError
+from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
+from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from preforget.erasure import Erasure
@@ -29,7 +29,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "destroy what a model holds about a class or a subject",
         "This can't be undone. The backbone is not needed.",
     )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    add_folder(parser)
     parser.add_argument("labels", metavar="LABEL", nargs="*", help="class to forget")
     parser.add_argument(
         "--subject",
@@ -38,7 +38,16 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         default=[],
         help="person to forget in all classes at once (exact engine); may be repeated",
     )
-    parser.add_argument("--reason", metavar="TEXT", help="why, for the report, such as a request number")
+    parser.add_argument(
+        "--reason", metavar="TEXT", help="why, for the receipt: the number of a request, no name"
+    )
+    parser.add_argument("--grounds", metavar="TEXT", help="legal grounds, for the receipt")
+    parser.add_argument(
+        "--receipt",
+        metavar="FILE",
+        type=Path,
+        help="also copy the receipt there; for several names, into that folder",
+    )
     parser.add_argument("--yes", action="store_true", help="don't ask")
     parser.set_defaults(run=run)
 
@@ -52,9 +61,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if not args.yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at; give --yes to forget without being asked")
     from preforget.erasure import forget_in_folder
-    from preforget.store import ModelFolder
 
-    folder = ModelFolder.open(args.model.expanduser())
+    check_receipt_place(args.receipt, len(targets))
+    folder = open_model_folder(args)
     records = folder.records()
     plans = {target: going(folder, target, records) for target in targets}
     show_plan(folder, plans, records)
@@ -71,7 +80,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             what, name = target
             # read anew: an earlier forgetting may have taken or made some of its records
             own = plans[target] if not done else going(folder, target)
-            erasure = forget_in_folder(folder, own, what=what, reason=args.reason)
+            erasure = forget_in_folder(folder, own, what=what, reason=args.reason, grounds=args.grounds)
+            copy_receipt(erasure, args.receipt)
             done.append({"label" if what == "class" else "subject": name, **erasure.as_dict()})
             show_erasure(name, erasure, console)
     except (KeyboardInterrupt, PreforgetError) as error:
@@ -81,7 +91,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise Interrupted(f"interrupted; {state}") from None
         if not done:
             raise
-        raise StoreError(f"{error}; {state}") from error
+        kind = IntegrityError if isinstance(error, IntegrityError) else StoreError
+        raise kind(f"{error}; {state}") from error
     left = sorted({record.label for record in folder.records()})
     console.result({"model": str(args.model), "forgotten": done, "classes": left})
     return 0
@@ -104,7 +115,6 @@ def show_plan(
 ) -> None:
     """Say on stderr what goes, which files, what that promises, and how many classes are left."""
     from preforget.core.guarantee import Guarantee
-    from preforget.store.folder import record_path
 
     guarantee = Guarantee(folder.manifest.guarantee)
     gone = {record.id for own in plans.values() for record in own}
@@ -114,13 +124,20 @@ def show_plan(
     for (what, name), own in plans.items():
         note(f"  {what:9}  {printable(name)}")
         for record in own[:5]:
-            path = record_path(folder.path, record.id)
-            note(f"  file       {path.relative_to(folder.path)}, {path.stat().st_size:,} bytes")
+            name = folder.name_of(record.id)
+            note(f"  file       {name}, {(folder.path / name).stat().st_size:,} bytes")
         if len(own) > 5:
             note(f"             and {len(own) - 5} files more")
     note(f"  guarantee  {guarantee.value}: {guarantee.meaning}")
     note(f"  left       {len(left)} classes")
-    note("This can't be undone. Copies of the folder elsewhere are not touched.")
+    for copy in folder.manifest.copies.values():
+        note(f"  copy       {copy['kind']} at {printable(copy['place'])}")
+    sealed = folder.manifest.sealed
+    note(
+        "This can't be undone. The keys go too, so that no copy and no backup of the folder can be read."
+        if sealed
+        else "This can't be undone. Copies and backups of the folder can still be read: it isn't sealed."
+    )
 
 
 def is_confirmed() -> bool:
@@ -144,5 +161,36 @@ def show_erasure(name: str, erasure: Erasure, console: Console) -> None:
     console.line(f"  time       {erasure.time}")
     if erasure.reason is not None:
         console.line(f"  reason     {printable(erasure.reason)}")
+    for copy in erasure.copies:
+        console.line(f"  copy       {copy['kind']} {copy['id'][:8]}: {copy['status']}, {copy['detail']}")
     console.line(f"  guarantee  {erasure.guarantee.value}: {erasure.guarantee.meaning}")
     console.line(f"  left       {erasure.classes_left} classes")
+    console.line(f"  receipt    {printable(str(erasure.receipt))}")
+
+
+def check_receipt_place(place: Path | None, count: int) -> None:
+    """Raise `UsageError` before anything is forgotten if receipts can't be copied to `place`."""
+    if place is None:
+        return
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{place} exists already; choose another name for the receipt")
+    if count > 1 and not place.is_dir():
+        raise UsageError(f"{place} is no folder; for {count} receipts give a folder that exists")
+    if not place.is_dir() and not place.absolute().parent.is_dir():
+        raise UsageError(f"{place.parent} does not exist; make that folder first")
+
+
+def copy_receipt(erasure: Erasure, place: Path | None) -> None:
+    """Copy the receipt out of the model folder; raises `StoreError`, the original stays where it is."""
+    if place is None or erasure.receipt is None:
+        return
+    from preforget.core.files import write_atomic
+
+    target = place / erasure.receipt.name if place.is_dir() else place
+    try:
+        write_atomic(target, erasure.receipt.read_bytes())
+    except OSError as error:
+        raise StoreError(
+            f"the forgetting is done, but the receipt could not be copied to {target}: {error.strerror or error}; "
+            f"it lies in {erasure.receipt}"
+        ) from error

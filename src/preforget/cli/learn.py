@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, percent, printable
-from preforget.cli.options import Commands, add_command, add_data, add_machine, read_data
+from preforget.cli.options import (
+    Commands,
+    add_command,
+    add_data,
+    add_keyring,
+    add_machine,
+    keyring,
+    read_data,
+)
 from preforget.core.errors import DataError, StoreError
 
 if TYPE_CHECKING:
@@ -57,6 +65,10 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--keep", type=float, default=0.95, help="share of known images to be answered (default: 0.95)"
     )
     add_machine(parser)
+    parser.add_argument(
+        "--seal", action="store_true", help="encrypt each class with a key of its own, kept in the keyring"
+    )
+    add_keyring(parser)
     group = parser.add_argument_group("options of the engine, which has its own defaults")
     for name, (kind, text) in ENGINE_OPTIONS.items():
         group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
@@ -72,7 +84,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Learn, save, measure."""
     from preforget.classifier import PreForgettableClassifier
-    from preforget.store.folder import check_free
+    from preforget.store.layout import check_free
 
     place = Path(os.path.abspath(args.out.expanduser()))  # noqa: PTH100 - resolve() would follow a link
     check_free(place)
@@ -100,7 +112,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             checkpoint=checkpoint,
             progress=True,
         )
-        model.save_pretrained(place)
+        model.save_pretrained(place, sealed=args.seal, keyring=keyring(args))
     seconds = time.perf_counter() - start
     console.line(f"learned {len(data.classes)} classes from {len(data.train):,} images in {seconds:.1f} s")
     figures = quality(model, data.test, console)

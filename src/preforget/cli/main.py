@@ -9,11 +9,32 @@ import sys
 from collections.abc import Sequence
 
 from preforget import __version__
-from preforget.cli import add, attach, classes, demo, detach, forget, learn, predict, refit, subjects, verify
+from preforget.cli import (
+    add,
+    attach,
+    classes,
+    copies,
+    demo,
+    detach,
+    forget,
+    keys,
+    learn,
+    ledger,
+    predict,
+    receipt,
+    refit,
+    restore,
+    seal,
+    subjects,
+    verify,
+)
 from preforget.cli.console import Console, note
 from preforget.core.errors import PreforgetError
 
-COMMANDS = (demo, learn, predict, classes, forget, detach, attach, add, subjects, refit, verify)
+COMMANDS = (
+    *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
+    *(verify, receipt, seal, keys, ledger, copies, restore),
+)
 INTERRUPTED = 130
 EPILOG = """\
 examples:
@@ -21,6 +42,7 @@ examples:
   preforget learn digits --out model
   preforget forget model 3
   preforget predict model image.png
+  preforget verify receipt.json model
   preforget verify model --against-retrain digits
 
 exit codes: 0 done, 1 failure, 2 usage, 3 verification failed, 4 audit threshold missed,

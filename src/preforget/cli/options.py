@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
     from preforget.data import Dataset
+    from preforget.store import ModelFolder
+    from preforget.store.keyring import Keyring
 
 Commands = argparse._SubParsersAction
 """Where a command enters itself; argparse has no public name for it."""
@@ -27,9 +31,25 @@ def add_command(
     return parser
 
 
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Add MODEL, which is opened without its backbone, and its keyring."""
+    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    add_keyring(parser)
+
+
+def add_keyring(parser: argparse.ArgumentParser) -> None:
+    """Add where keys lie."""
+    parser.add_argument(
+        "--keyring",
+        metavar="DIR",
+        help="where the keys of sealed models and those that sign receipts lie, or env:NAME (default: "
+        "PREFORGET_KEYRING, else the user's data folder)",
+    )
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add MODEL and what is needed to load it."""
-    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    add_folder(parser)
     parser.add_argument(
         "--backbone", metavar="PATH", help="where the model's checkpoint lies now, if it was moved"
     )
@@ -83,10 +103,34 @@ def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     )
 
 
+def keyring(args: argparse.Namespace) -> Keyring:
+    """Open the keyring; its passphrase comes from PREFORGET_PASSPHRASE, or is asked for at a terminal."""
+    from preforget.store.keyring import open_keyring
+
+    return open_keyring(args.keyring, ask_passphrase if sys.stdin.isatty() else None)
+
+
+def ask_passphrase() -> str:
+    """Ask for the keyring's passphrase without showing it."""
+    return getpass.getpass("Passphrase of the keyring: ")
+
+
+def open_model_folder(args: argparse.Namespace) -> ModelFolder:
+    """Open the folder MODEL alone, after ending what was cut off in it."""
+    from preforget.erasure import open_folder
+
+    return open_folder(args.model.expanduser(), keyring(args))
+
+
 def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableClassifier:
     """Load MODEL and bind to it."""
     from preforget.classifier import PreForgettableClassifier
 
     return PreForgettableClassifier.from_pretrained(
-        args.model, backbone=args.backbone, device=args.device, dtype=args.dtype, shortlist=shortlist
+        args.model,
+        backbone=args.backbone,
+        device=args.device,
+        dtype=args.dtype,
+        shortlist=shortlist,
+        keyring=keyring(args),
     )

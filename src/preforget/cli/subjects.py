@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from preforget.cli.console import Console, note, printable
-from preforget.cli.options import Commands, add_command
+from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -18,7 +17,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "A pseudonym is drawn at random with the subject's first record and says nothing of the name. "
         "The backbone is not needed.",
     )
-    parser.add_argument("model", metavar="MODEL", type=Path, help="model folder")
+    add_folder(parser)
     parser.add_argument("--reveal", action="store_true", help="print names: they are personal data")
     parser.set_defaults(run=run)
 
@@ -26,9 +25,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Print one line per subject: pseudonym, or name with --reveal, number of classes, number of images."""
     from preforget.records.units import unit_count
-    from preforget.store import ModelFolder
 
-    folder = ModelFolder.open(args.model.expanduser())
+    folder = open_model_folder(args)
     units = [record for record in folder.records() if record.subject is not None]
     found: dict[str, list[tuple[str, str, int]]] = {}
     for unit in units:

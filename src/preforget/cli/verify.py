@@ -1,11 +1,22 @@
-"""`preforget verify MODEL --against-retrain DATA`: is what is left what retraining gives?"""
+"""`preforget verify RECEIPT MODEL`, and `preforget verify MODEL --against-retrain DATA`."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from preforget.cli.console import Console
-from preforget.cli.options import Commands, add_command, add_data_options, add_model, load_model, read_data
+from preforget.cli.console import Console, note
+from preforget.cli.options import (
+    Commands,
+    add_command,
+    add_data_options,
+    add_keyring,
+    add_machine,
+    keyring,
+    load_model,
+    read_data,
+)
+from preforget.core.errors import IntegrityError, UsageError
 
 VERIFICATION_FAILED = 3
 
@@ -15,24 +26,70 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = add_command(
         commands,
         "verify",
-        "compare a model with one retrained without what was forgotten",
-        "Exit code 3 if a record or a bit of a score differs. Only the exact engine promises that none does.",
+        "check a receipt against a model, or a model against one retrained without what was forgotten",
+        "Exit code 3 if a signature, a byte, a record or a bit of a score is not as it must be. That a model equals "
+        "the retrained one is promised by the exact engine alone.",
     )
-    add_model(parser)
+    parser.add_argument(
+        "paths", metavar="PATH", type=Path, nargs="+", help="RECEIPT MODEL, or MODEL with --against-retrain"
+    )
+    parser.add_argument(
+        "--public-key",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="whose signatures to trust, a PEM file; may be repeated (default: the keys of the keyring)",
+    )
     parser.add_argument(
         "--against-retrain",
         metavar="DATA",
         dest="data",
-        required=True,
         help="the data that the model was learned from; what it no longer knows is left out",
     )
+    add_keyring(parser)
+    parser.add_argument(
+        "--backbone", metavar="PATH", help="where the model's checkpoint lies now, if it was moved"
+    )
+    add_machine(parser)
     add_data_options(parser)
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Retrain, compare, and say equal or not."""
+    """Do the one or the other."""
+    wanted = 2 if args.data is None else 1
+    if len(args.paths) != wanted:
+        raise UsageError(
+            "give RECEIPT MODEL, or MODEL --against-retrain DATA"
+            if args.data is None
+            else "--against-retrain compares one MODEL; give no receipt with it"
+        )
+    args.model = args.paths[-1]
+    return verify_receipt(args, console) if args.data is None else verify_model(args, console)
+
+
+def verify_receipt(args: argparse.Namespace, console: Console) -> int:
+    """Check signature, schema, ledger and bytes, and say each."""
+    from preforget.erasure.verify import trusted_keys, verify
+
+    keys = trusted_keys(args.public_key, keyring(args))
+    found = verify(args.paths[0], args.model.expanduser(), keys)
+    for check in found.checks:
+        console.line(f"{'passed' if check['passed'] else 'FAILED'}  {check['name']:10} {check['detail']}")
+    console.line("VERIFIED" if found.passed else "NOT VERIFIED")
+    if found.passed:
+        note("not claimed: " + " ".join(found.receipt.not_claimed))
+    console.result(found.as_dict())
+    if not found.passed:
+        failed = next(check for check in found.checks if not check["passed"])
+        raise IntegrityError(f"{args.paths[0]} does not hold for {args.model}: {failed['detail']}")
+    return 0
+
+
+def verify_model(args: argparse.Namespace, console: Console) -> int:
+    """Retrain, compare, enter the result into the ledger, and say equal or not."""
     model = load_model(args)
     data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
     from preforget.audit.certificate import certify
@@ -49,6 +106,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             f"            {found.prompts_missing} pair prompts were dropped with a subject: preforget refit"
         )
     console.line("EQUAL to retraining" if found.equal else "NOT EQUAL to retraining")
+    if model.folder is not None:
+        model.folder.note_audit("against-retrain", found.equal, found.as_dict())
     console.result(
         {
             "model": str(args.model),

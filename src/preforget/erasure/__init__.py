@@ -1,6 +1,7 @@
-"""Forgetting: records are destroyed on disk and in memory, and what happened is reported."""
+"""Forgetting: records are destroyed on disk and in memory, and a signed receipt says what happened."""
 
 from preforget.erasure.forget import Erasure, forget, forget_in_folder
+from preforget.erasure.opening import open_folder, restore
 from preforget.erasure.plan import plan, unit_bank
 
-__all__ = ["Erasure", "forget", "forget_in_folder", "plan", "unit_bank"]
+__all__ = ["Erasure", "forget", "forget_in_folder", "open_folder", "plan", "restore", "unit_bank"]

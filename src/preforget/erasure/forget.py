@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from preforget.core.clock import now
 from preforget.core.errors import StoreError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
 from preforget.erasure.plan import derive_in_folder
+from preforget.erasure.transaction import Ended, Request, erase, refuse_failed
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
+from preforget.store.layout import receipt_name
 
 
 @dataclass(frozen=True)
 class Erasure:
     """What was erased, when, and what that promises; without the name, which may be personal.
 
-    `what`: `class` or `subject`; `records`: ids of all that was destroyed; `time` is UTC in RFC 3339; `memory_ms` and
-    `disk_ms` are milliseconds, None where the model was not loaded or not saved; `bytes_removed` counts the files, 0
-    where the model was never saved; `derived` is how many records were derived anew from what is left, in `derive_ms`;
-    `generation` is the folder's number after it all.
+    `erasure`: its id; `what`: `class` or `subject`; `records`: ids of all that was destroyed; `time` is UTC in RFC
+    3339; `reason` and `grounds` as they were given; `memory_ms`, `disk_ms` and `derive_ms` are milliseconds, None
+    where the model was not loaded or not saved; `bytes_removed` counts the files, 0 where the model was never saved;
+    `derived` is how many records were derived anew from what is left; `copies`: known copies elsewhere, and what
+    became of each; `generation` is the folder's number after it all; `receipt`: where the signed receipt lies.
     """
 
+    erasure: str
     what: str
     records: list[str]
     guarantee: Guarantee
     time: str
     reason: str | None
+    grounds: str | None
     memory_ms: float | None
     disk_ms: float | None
     bytes_removed: int
     derived: int
     derive_ms: float
     classes_left: int
+    copies: list[dict[str, Any]]
     generation: int | None
+    receipt: Path | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values, with the guarantee's meaning beside its name."""
-        plain = {**asdict(self), "guarantee": self.guarantee.value}
+        receipt = None if self.receipt is None else str(self.receipt)
+        plain = {**asdict(self), "guarantee": self.guarantee.value, "receipt": receipt}
         return {**plain, "meaning": self.guarantee.meaning}
 
 
@@ -52,97 +62,122 @@ def forget(
     label: str | None = None,
     subject: str | None = None,
     reason: str | None = None,
+    grounds: str | None = None,
 ) -> Erasure:
     """Erase a class, or a subject in all classes, from the model folder, if there is one, and from memory.
 
-    Raises `UnknownLabelError` for a name the model doesn't hold, `StoreError` if the folder can't be changed:
-    nothing is forgotten then, unless the erasure on disk had begun. In that case it is gone from memory too,
-    and opening the folder ends what has begun.
+    Raises `UnknownLabelError` for a name the model doesn't hold, `UsageError` for a reason that names it,
+    `StoreError` if the folder can't be changed: nothing is forgotten then, unless the erasure on disk had begun. In
+    that case it is gone from memory too, and opening the folder ends what has begun. Raises `IntegrityError` if
+    something was found in the folder afterwards.
     """
-    ids = [record.id for record in engine.going(label, subject)]
-    removed, disk_ms = 0, None
+    going = engine.going(label, subject)
+    what = "subject" if label is None else "class"
+    request = Request(reason, grounds)
+    request.check(going)
+    memory = _Timed(
+        lambda: engine.forget(label) if label is not None else engine.forget_subject(str(subject))
+    )
+    derive = _Timed(engine.derive)
 
-    def in_memory() -> None:
-        if label is not None:
-            engine.forget(label)
-        else:
-            engine.forget_subject(str(subject))
+    def take() -> Sequence[ClassRecord]:
+        memory.once()
+        found: Sequence[ClassRecord] = derive.once()
+        return found
 
-    if folder is not None:
-        start = time.perf_counter()
+    start, ended = time.perf_counter(), None
+    if folder is None or not any(record.id in folder.manifest.records for record in going):
+        take()  # what was derived on loading was never written
+    else:
         try:
-            # what was derived on loading was never written
-            removed = folder.erase([i for i in ids if i in folder.manifest.records])
+            ended = erase(folder, going, take, what=what, request=request)
         except StoreError:
-            if not set(ids) & set(folder.manifest.records):
-                in_memory()
+            if folder.has_intent():
+                memory.once()
             raise
-        disk_ms = (time.perf_counter() - start) * 1e3
-    start = time.perf_counter()
-    in_memory()
-    memory_ms = (time.perf_counter() - start) * 1e3
-    start = time.perf_counter()
-    derived = engine.derive()
-    if folder is not None and derived:
-        _write_derived(folder, derived)
-    derive_ms = (time.perf_counter() - start) * 1e3
-    return Erasure(
-        what="subject" if label is None else "class",
-        records=ids,
+    spent = (time.perf_counter() - start) * 1e3
+    return _report(
+        folder,
+        ended,
+        records=[record.id for record in going],
+        what=what,
         guarantee=engine.guarantee,
-        time=_now(),
-        reason=reason,
-        memory_ms=memory_ms,
-        disk_ms=disk_ms,
-        bytes_removed=removed,
-        derived=len(derived),
-        derive_ms=derive_ms,
+        request=request,
+        memory_ms=memory.ms,
+        disk_ms=None if ended is None else spent - memory.ms - derive.ms,
+        derived=len(derive.found),
+        derive_ms=derive.ms,
         classes_left=len(engine.bank),
-        generation=folder.manifest.generation if folder else None,
     )
 
 
 def forget_in_folder(
-    folder: ModelFolder, going: Sequence[ClassRecord], *, what: str = "class", reason: str | None = None
+    folder: ModelFolder,
+    going: Sequence[ClassRecord],
+    *,
+    what: str = "class",
+    reason: str | None = None,
+    grounds: str | None = None,
 ) -> Erasure:
     """Erase records from a model folder that nobody has loaded; needs no backbone, so a lost one can't prevent it.
 
-    `going` comes from `plan`. Raises `StoreError` if the folder can't be changed.
+    `going` comes from `plan`. Raises as `forget`.
     """
-    ids = [record.id for record in going]
-    start = time.perf_counter()
-    removed = folder.erase(ids)
-    disk_ms = (time.perf_counter() - start) * 1e3
-    start = time.perf_counter()
-    left = folder.records()
-    derived = derive_in_folder(folder, left)
-    if derived:
-        _write_derived(folder, derived)
-    return Erasure(
+    left: list[ClassRecord] = []
+
+    def take() -> list[ClassRecord]:
+        left.extend(folder.records())
+        return derive_in_folder(folder, left)
+
+    derive, request, start = _Timed(take), Request(reason, grounds), time.perf_counter()
+    ended = erase(folder, going, derive.once, what=what, request=request)
+    spent = (time.perf_counter() - start) * 1e3
+    return _report(
+        folder,
+        ended,
+        records=[record.id for record in going],
         what=what,
-        records=ids,
         guarantee=Guarantee(folder.manifest.guarantee),
-        time=_now(),
-        reason=reason,
+        request=request,
         memory_ms=None,
-        disk_ms=disk_ms,
-        bytes_removed=removed,
-        derived=len(derived),
-        derive_ms=(time.perf_counter() - start) * 1e3,
+        disk_ms=spent - derive.ms,
+        derived=len(derive.found),
+        derive_ms=derive.ms,
         classes_left=len({record.label for record in left}),
-        generation=folder.manifest.generation,
     )
 
 
-def _write_derived(folder: ModelFolder, derived: Sequence[ClassRecord]) -> None:
-    try:
-        folder.change(add=derived)
-    except StoreError as error:
-        raise StoreError(
-            f"the forgetting is done, but what follows from the other classes could not be kept: {error}; "
-            "it is derived again whenever the model is loaded"
-        ) from error
+def _report(folder: ModelFolder | None, ended: Ended | None, *, request: Request, **facts: Any) -> Erasure:
+    facts = {**facts, "reason": request.reference, "grounds": request.grounds}
+    if folder is None or ended is None:
+        none: dict[str, Any] = {"bytes_removed": 0, "copies": [], "generation": None, "receipt": None}
+        return Erasure(erasure=secrets.token_hex(16), time=now(), **facts, **none)
+    receipt = ended.receipt
+    refuse_failed(receipt)
+    return Erasure(
+        erasure=receipt.erasure,
+        time=receipt.finished,
+        bytes_removed=sum(int(record["bytes"]) for record in receipt.records),
+        copies=receipt.copies,
+        generation=folder.manifest.generation,
+        receipt=folder.path / receipt_name(receipt.erasure),
+        **facts,
+    )
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+class _Timed:
+    """Does something once, and keeps what came of it and how many milliseconds that took."""
+
+    def __init__(self, do: Callable[[], Any]) -> None:
+        self._do: Callable[[], Any] | None = do
+        self.ms = 0.0
+        self.found: Any = []
+
+    def once(self) -> Any:
+        """Do it, unless that has been done."""
+        if self._do is not None:
+            do, self._do = self._do, None
+            start = time.perf_counter()
+            self.found = do()
+            self.ms = (time.perf_counter() - start) * 1e3
+        return self.found

@@ -3,80 +3,149 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from preforget.core.errors import StoreError
-from preforget.core.files import exclusive, sync_folder, write_atomic
+from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.files import exclusive, sync_folder
+from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord, unknown_label
+from preforget.store.head import Head
+from preforget.store.keyring import Keyring, ModelKeys, open_keyring
+from preforget.store.layout import (
+    INTENT,
+    LEDGER,
+    RECORDS,
+    SHARED,
+    check_free,
+    check_names,
+    receipt_name,
+    record_name,
+)
+from preforget.store.ledger import Entry, Ledger
+from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
+from preforget.store.record_file import described, read_checked, write_file
+from preforget.store.sealing import seal, unseal
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
 
-RECORDS = "records"
-SHARED = "shared.safetensors"
+KeyringPlace = Keyring | str | Path | None
+"""A keyring, where it lies, or None for the default."""
 
 
 class ModelFolder:
-    """One model on disk: `preforget.json`, one file per record, and what no class owns.
+    """One model on disk: `preforget.json`, its ledger, one file per record, and what no class owns.
 
-    Opening it ends an erasure that was interrupted. Changes are written through at once.
+    Changes are written through at once, each with a row in the ledger. `keyring`: where the keys of a sealed model
+    and the keys that sign lie.
     """
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    def __init__(self, path: Path, manifest: Manifest, keyring: KeyringPlace = None) -> None:
         self.path = path.absolute()  # still the same folder when the process walks elsewhere
         self.manifest = manifest
+        self.ledger = Ledger(SqliteLedger(self.path / LEDGER), manifest.model)
+        self._keyring = keyring
+        self._content = b""
+        self.audits: list[dict[str, Any]] = []
+        self._held = 0
 
     @classmethod
     def create(
-        cls, path: Path, manifest: Manifest, records: Sequence[ClassRecord], shared: Mapping[str, Tensor]
+        cls,
+        path: Path,
+        manifest: Manifest,
+        records: Sequence[ClassRecord],
+        shared: Mapping[str, Tensor],
+        keyring: KeyringPlace = None,
+        origin: Mapping[str, Any] | None = None,
     ) -> ModelFolder:
-        """Write a new folder beside its place and rename it into it; raises `StoreError` if `path` is taken."""
+        """Write a new folder beside its place and rename it into it; raises `StoreError` if `path` is taken.
+
+        `origin`: for the ledger, which model this one is a copy of.
+        """
         check_free(path)
         unfinished = path.parent / f".{path.name}.unfinished"
+        folder = cls(unfinished, manifest, keyring)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(unfinished, ignore_errors=True)  # a killed process may have left records in it
-            unfinished.mkdir()
-            (unfinished / RECORDS).mkdir()
-            digests = {}
-            for record in records:
-                digests[record.id] = _write(record_path(unfinished, record.id), record_to_bytes(record))
-            digest = _write(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
-            manifest = replace(manifest, records=digests, shared=digest)
-            manifest.write(unfinished)
+            folder._clear_unfinished()  # a killed process may have left records in it, and their keys
+            (unfinished / RECORDS).mkdir(parents=True)
+            folder._write(manifest)  # so that whoever finds this unfinished knows which keys it has
+            learned = folder._write_records(records)
+            digest = write_file(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
+            SqliteLedger.create(unfinished / LEDGER)
+            facts = {"engine": manifest.engine, "guarantee": manifest.guarantee, "version": manifest.version}
+            folder.commit(
+                "learn",
+                {**facts, "records": learned, "origin": None if origin is None else dict(origin)},
+                records={entry["id"]: entry["digest"] for entry in learned},
+                shared=digest,
+            )
             if path.is_dir():
                 path.rmdir()  # empty, see check_free
             unfinished.rename(path)
             sync_folder(path.parent)
         except BaseException as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            if isinstance(error, OSError):
+            with contextlib.suppress(StoreError):
+                folder._clear_unfinished()
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise _cannot_write(path, error) from error
             raise
-        return cls(path, manifest)
+        moved = cls(path, folder.manifest, keyring)
+        moved._content = folder._content
+        return moved
 
     @classmethod
-    def open(cls, path: Path) -> ModelFolder:
-        """Read the manifest, end erasures that began, and check that no file is missing or extra."""
-        Manifest.read(path)  # says what is wrong if there is no folder to lock
-        with exclusive(path):
-            folder = cls(path, Manifest.read(path))
-            folder.finish_erasing()
-            folder._check_files()
+    def open(cls, path: Path, keyring: KeyringPlace = None) -> ModelFolder:
+        """Read the manifest, end changes that were cut off, and check files, ledger and keys.
+
+        Raises `IntegrityError` for anything that is not what was written, and for an erasure that has begun and not
+        ended: `preforget.erasure.open_folder` ends it.
+        """
+        with cls.opening(path, keyring) as folder:
+            if folder.has_intent():
+                raise IntegrityError(f"an erasure in {path} has begun and not ended; any command ends it")
+            folder.check()
         return folder
 
-    def records(self) -> list[ClassRecord]:
-        """Read all live records; raises `StoreError` for a missing, changed or damaged file."""
-        found = []
-        for record_id, digest in sorted(self.manifest.records.items()):
-            content = self._read(record_path(self.path, record_id), digest, f"record {record_id}")
-            found.append(record_from_bytes(record_id, content))
-        return found
+    @classmethod
+    @contextlib.contextmanager
+    def opening(cls, path: Path, keyring: KeyringPlace = None) -> Iterator[ModelFolder]:
+        """Yield a folder that no other process can change meanwhile, without leftovers, but not checked yet."""
+        Manifest.read(path)  # says what is wrong if there is no folder to lock
+        folder = cls(path, Manifest.read(path), keyring)
+        with folder.changing():
+            folder.manifest = Manifest.read(path)
+            folder._content = (path / NAME).read_bytes()
+            folder._settle()
+            yield folder
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keyring, opened when it is first needed; raises `UsageError`, `StoreError`."""
+        if not isinstance(self._keyring, Keyring):
+            self._keyring = open_keyring(self._keyring)
+        return self._keyring
+
+    @property
+    def keys(self) -> ModelKeys | None:
+        """The keys of the model's records, None where it isn't sealed."""
+        return self.keyring.model(self.manifest.model) if self.manifest.sealed else None
+
+    def name_of(self, record_id: str) -> str:
+        """Return the name of a record's file, relative to the folder."""
+        return record_name(record_id, self.manifest.sealed)
+
+    def records(self, record_ids: Iterable[str] | None = None) -> list[ClassRecord]:
+        """Read live records, all by default; raises `IntegrityError` for a missing, changed or damaged file."""
+        live = sorted(self.manifest.records if record_ids is None else record_ids)
+        keys = {} if self.keys is None else self.keys.get(live)
+        return [record_from_bytes(i, self._open_record(i, self.read_file(i), keys.get(i))) for i in live]
 
     def find(self, labels: Iterable[str]) -> dict[str, list[ClassRecord]]:
         """Return all records in which each label has a part; raises `UnknownLabelError` for one that isn't there."""
@@ -91,128 +160,273 @@ class ModelFolder:
         """Read what no class owns; empty for engines that train nothing shared."""
         if self.manifest.shared is None:
             return {}
-        return tensors_from_bytes(self._read(self.path / SHARED, self.manifest.shared, SHARED), SHARED)
+        return tensors_from_bytes(read_checked(self.path / SHARED, self.manifest.shared), SHARED)
 
-    def change(self, add: Sequence[ClassRecord] = (), erase: Sequence[str] = ()) -> int:
-        """Write new records and take old ones out, as one step; return how many bytes were deleted.
+    def read_file(self, record_id: str) -> bytes:
+        """Return a record's file as it lies on disk; raises `IntegrityError`."""
+        return read_checked(self.path / self.name_of(record_id), self.manifest.records[record_id])
+
+    def describe(self, record_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return id, location, bytes, digest and keyed name of records, for ledger and receipts."""
+        keys = {} if self.keys is None else self.keys.get(record_ids)
+        found = []
+        for record_id in record_ids:
+            content = self.read_file(record_id)
+            plain = self._open_record(record_id, content, keys.get(record_id))
+            found.append(described(record_id, self.name_of(record_id), content, plain))
+        return found
+
+    def change(
+        self, add: Sequence[ClassRecord] = (), erase: Sequence[str] = (), event: str = "add"
+    ) -> list[dict[str, Any]]:
+        """Write new records and take old ones out, as one step; return how the new ones are described.
 
         The manifest first says that the new files are to be erased, then that they live and the old ones are to be
         erased; whoever opens the folder after a crash ends what had begun.
         """
-        with self._changing():
-            begun = [*self.manifest.erasing, *(record.id for record in add)]
+        with self.changing():
+            self.check_current()
+            new: list[dict[str, Any]] = []
+            gone = set(erase)
+            for unknown in sorted(gone - set(self.manifest.records)):
+                raise StoreError(f"{self.path} has no record {unknown}")
             try:
-                sizes = [record_path(self.path, i).stat().st_size for i in erase]
-                digests = {}
                 if add:
-                    self._update(erasing=begun)
-                    digests = {r.id: _write(record_path(self.path, r.id), record_to_bytes(r)) for r in add}
-                live = {**self.manifest.records, **digests}
-                self._update(
-                    records={i: digest for i, digest in live.items() if i not in set(erase)},
-                    detached=[i for i in self.manifest.detached if i not in set(erase)],
-                    erasing=[*(i for i in begun if i not in digests), *erase],
+                    self._update(erasing=[self.name_of(record.id) for record in add])
+                    new = self._write_records(add)
+                live = {**self.manifest.records, **{entry["id"]: entry["digest"] for entry in new}}
+                self.commit(
+                    event,
+                    {"records": new, "removed": [{"id": i} for i in sorted(gone)]},
+                    records={i: digest for i, digest in live.items() if i not in gone},
+                    detached=[i for i in self.manifest.detached if i not in gone],
+                    erasing=sorted(self.name_of(i) for i in gone),
                 )
             except BaseException:
-                if add:
-                    with contextlib.suppress(StoreError):
-                        self.finish_erasing()
+                with contextlib.suppress(StoreError):
+                    self._settle()
                 raise
             self.finish_erasing()
-        return sum(sizes)
+        return new
 
-    def erase(self, record_ids: Sequence[str]) -> int:
-        """Take records out of the manifest, delete their files, and return how many bytes that was.
+    def seal(self) -> int:
+        """Encrypt every record with a key of its own and delete the plain files; return how many those were.
 
-        The manifest first says that the erasure has begun; whoever opens the folder after a crash ends it.
+        Raises `UsageError` for a model that is sealed already.
         """
-        return self.change(erase=record_ids)
+        if self.manifest.sealed:
+            raise UsageError(f"{self.path} is sealed already")
+        with self.changing():
+            self.check_current()
+            ids = sorted(self.manifest.records)
+            keys = self.keyring.model(self.manifest.model)
+            keys.discard()  # those of an attempt that was cut off
+            try:
+                self._update(erasing=[record_name(i, True) for i in ids])
+                own, digests = keys.create(ids), {}
+                for i in ids:
+                    sealed = seal(self.read_file(i), own[i], model=self.manifest.model, record=i)
+                    digests[i] = write_file(self.path / record_name(i, True), sealed)
+                plain = [record_name(i, False) for i in ids]
+                changes = {"records": digests, "sealed": True, "erasing": plain}
+                listed = [{"id": i, "digest": digests[i]} for i in ids]
+                self.commit("seal", {"records": listed}, **changes)
+            except BaseException:
+                if not self.manifest.sealed:
+                    with contextlib.suppress(StoreError):
+                        self._settle()
+                        keys.discard()
+                raise
+            self.finish_erasing()
+        return len(ids)
 
-    def finish_erasing(self) -> None:
-        """Delete the files of records whose erasure has begun, and leftovers of writes that a crash cut off."""
+    def set_detached(self, record_ids: Sequence[str]) -> None:
+        """Write down which records are left out of scoring."""
+        before, after = set(self.manifest.detached), set(record_ids)
+        changed = [{"id": i} for i in sorted(before ^ after)]
+        with self.changing():
+            self.check_current()
+            self.commit(
+                "detach" if after - before else "attach", {"records": changed}, detached=sorted(record_ids)
+            )
+
+    def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
+        """Add a row to the ledger, note it in the keyring of a sealed model, then replace the manifest."""
+        with self.changing():
+            self.check_current()
+            changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
+            entry = self.ledger.append(event, {**data, "state": changed.state()})
+            if changed.sealed:
+                self.keyring.model(changed.model).note_head(entry.head)
+            self.settle_on(entry.head, changed)
+        self.audits += [_audit(entry)] if event == "audit" else []
+        return entry
+
+    def note_audit(self, kind: str, passed: bool, result: Mapping[str, Any]) -> None:
+        """Enter an audit of the model into the ledger, with the digest of its result."""
+        self.commit("audit", {"kind": kind, "passed": passed, "result": value_digest(dict(result))})
+
+    def settle_on(self, head: Head, manifest: Manifest) -> None:
+        """Replace the manifest by one that knows `head` as the last row of the ledger."""
+        digest = SqliteLedger(self.path / LEDGER).digest()
+        self._write(replace(manifest, ledger={**head.as_dict(), "digest": digest}))
+
+    def finish_erasing(self, erasure: str = "0" * 32) -> None:
+        """Destroy the keys of records whose erasure has begun, then their files, and leftovers of cut off writes.
+
+        `erasure`: the id under which the keyring keeps in mind that the keys were destroyed.
+        """
         try:
-            for leftover in [*self.path.glob(".writing-*"), *(self.path / RECORDS).glob(".writing-*")]:
+            for leftover in [*self.path.glob(".writing-*"), *self.path.glob("*/.writing-*")]:
                 leftover.unlink()
             if not self.manifest.erasing:
                 return
-            for record_id in self.manifest.erasing:
-                record_path(self.path, record_id).unlink(missing_ok=True)
+            gone = {Path(name).stem for name in self.manifest.erasing} - set(self.manifest.records)
+            if self.keys is not None and gone:
+                self.keys.destroy(sorted(gone), erasure, None)
+            for name in self.manifest.erasing:
+                (self.path / name).unlink(missing_ok=True)
             sync_folder(self.path / RECORDS)
             self._update(erasing=[])
         except OSError as error:
+            if isinstance(error, StoreError):
+                raise
             raise StoreError(
                 f"an erasure in {self.path} has begun but can't be ended: {error.strerror or error}; "
                 "make the folder writable and open the model again"
             ) from error
 
-    def set_detached(self, record_ids: Sequence[str]) -> None:
-        """Write down which records are left out of scoring."""
-        with self._changing():
-            self._update(detached=sorted(record_ids))
+    def has_intent(self) -> bool:
+        """Tell whether an erasure has begun and not ended."""
+        return (self.path / INTENT).exists()
+
+    def is_ahead(self) -> bool:
+        """Tell whether the ledger has rows that the manifest doesn't know: a change was cut off between them."""
+        return self.ledger.head().seq > int(self.manifest.ledger["seq"])
+
+    def undo(self) -> None:
+        """Say in the ledger that rows which the manifest doesn't know didn't come to be."""
+        head = self.ledger.head()
+        first = int(self.manifest.ledger["seq"]) + 1
+        self.commit("undone", {"rows": list(range(first, head.seq + 1))})
+
+    def check(self) -> list[Entry]:
+        """Check names of files, the whole ledger and the keyring against the manifest; return the ledger's rows.
+
+        Raises `IntegrityError`. Contents of records are checked when they are read.
+        """
+        entries = list(self.ledger.entries())
+        known = self.manifest.ledger
+        last = entries[-1] if entries else None
+        if last is None or last.head != Head(known["seq"], known["hash"]):
+            raise IntegrityError(f"the ledger of {self.path} does not end where the manifest says")
+        if last.data.get("state") != self.manifest.state():
+            raise IntegrityError(f"the manifest of {self.path} is not the one that the ledger knows")
+        if SqliteLedger(self.path / LEDGER).digest() != known["digest"]:
+            raise IntegrityError(f"the ledger of {self.path} was changed: the digest of its file differs")
+        receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
+        live = [self.name_of(i) for i in self.manifest.records]
+        shared = [] if self.manifest.shared is None else [SHARED]
+        check_names(self.path, [NAME, LEDGER, *shared, *live], receipts)
+        self.check_age()
+        self.note_audits(entries)
+        return entries
+
+    def note_audits(self, entries: Iterable[Entry]) -> None:
+        """Keep in mind what receipts say of the audits among the ledger's rows."""
+        self.audits = [_audit(entry) for entry in entries if entry.event == "audit"]
+
+    def check_age(self) -> None:
+        """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have."""
+        head = None if self.keys is None else self.keys.head()
+        if head is not None and not self.ledger.holds(head):
+            raise IntegrityError(
+                f"{self.path} is older than its keyring knows, or another copy of it has gone on: row {head.seq} is "
+                "not in its ledger; end this with: preforget restore MODEL [--replay LEDGER]"
+            )
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[None]:
         """Keep other processes out, and turn errors of the system into one that names the folder."""
+        if self._held:
+            yield
+            return
         try:
             with exclusive(self.path):
-                yield
+                self._held += 1
+                try:
+                    yield
+                finally:
+                    self._held -= 1
         except StoreError:
             raise
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
-    def _update(self, **changes: object) -> None:
-        if Manifest.read(self.path).generation != self.manifest.generation:
-            raise StoreError("another process has changed it; load the model again")
-        changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)  # type: ignore[arg-type]
-        changed.write(self.path)
-        self.manifest = changed
-
-    def _read(self, path: Path, digest: str, what: str) -> bytes:
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise StoreError(f"{what} of {self.path} can't be read: {error.strerror or error}") from error
-        if _digest(content) != digest:
-            raise StoreError(f"{what} of {self.path} is not the file that was written: its digest differs")
-        return content
-
-    def _check_files(self) -> None:
-        expected = {NAME} | {f"{RECORDS}/{i}.safetensors" for i in self.manifest.records}
-        if self.manifest.shared is not None:
-            expected.add(SHARED)
-        found = {p.relative_to(self.path).as_posix() for p in self.path.rglob("*") if not p.is_dir()}
-        missing, extra = sorted(expected - found), sorted(found - expected)
-        if missing:
-            raise StoreError(
-                f"{self.path} is incomplete: {missing[0]} is missing; restore the folder from a copy"
+    def _settle(self) -> None:
+        """Bring files, ledger and manifest together after a change that was cut off."""
+        self.finish_erasing()
+        head, known = self.ledger.head(), Head(self.manifest.ledger["seq"], self.manifest.ledger["hash"])
+        if head.seq < known.seq or not (head == known or self.ledger.holds(known)):
+            raise IntegrityError(
+                f"the ledger of {self.path} lacks row {known.seq}, which the manifest knows: it was cut or exchanged"
             )
-        if extra:
-            raise StoreError(f"{self.path} holds a file that is not the model's: {extra[0]}; move it away")
+        if head != known and not self.has_intent():
+            self.undo()
+
+    def _write_records(self, records: Sequence[ClassRecord]) -> list[dict[str, Any]]:
+        keys = {} if self.keys is None else self.keys.create([record.id for record in records])
+        found = []
+        for record in records:
+            plain = content = record_to_bytes(record)
+            if record.id in keys:
+                content = seal(plain, keys[record.id], model=self.manifest.model, record=record.id)
+            write_file(self.path / self.name_of(record.id), content)
+            found.append(described(record.id, self.name_of(record.id), content, plain))
+        return found
+
+    def _open_record(self, record_id: str, content: bytes, key: bytes | None) -> bytes:
+        if key is None:
+            return content
+        return unseal(content, key, model=self.manifest.model, record=record_id)
+
+    def check_current(self) -> None:
+        """Raise `StoreError` if another process has changed the folder, `UsageError` if its keys can't be changed."""
+        self._check_keys()
+        if (self.path / NAME).read_bytes() != self._content:
+            raise StoreError("another process has changed it; load the model again")
+
+    def _check_keys(self) -> None:
+        if self.keys is not None and not self.keys.writable:
+            raise UsageError(
+                f"{self.path} is sealed and its keys come from {self.keyring.place}, where they can't be changed or "
+                "destroyed; work where its keyring is, with --keyring"
+            )
+
+    def _update(self, **changes: Any) -> None:
+        self._write(replace(self.manifest, generation=self.manifest.generation + 1, **changes))
+
+    def _write(self, manifest: Manifest) -> None:
+        self._content = manifest.write(self.path)
+        self.manifest = manifest
+
+    def _clear_unfinished(self) -> None:
+        """Delete what an unfinished creation left here, and the keys that it had."""
+        with contextlib.suppress(StoreError):  # none there, or cut off while it was written
+            left = Manifest.read(self.path)
+            if left.sealed:
+                self.keyring.model(left.model).discard()
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
-def check_free(path: Path) -> None:
-    """Raise `StoreError` unless nothing, or an empty folder, lies at `path`."""
-    if path.is_symlink() or (path.exists() and not path.is_dir()):
-        raise StoreError(f"{path} exists and is not a folder; choose another place for the model")
-    if path.is_dir() and any(path.iterdir()):
-        raise StoreError(
-            f"{path} is not empty; choose another place for the model, or delete the folder first"
-        )
-
-
-def record_path(folder: Path, record_id: str) -> Path:
-    """Return where the file of a record lies."""
-    return folder / RECORDS / f"{record_id}.safetensors"
-
-
-def _write(path: Path, content: bytes) -> str:
-    write_atomic(path, content)
-    return _digest(content)
-
-
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+def _audit(entry: Entry) -> dict[str, Any]:
+    """Return what receipts say of an audit."""
+    return {
+        "seq": entry.seq,
+        "hash": entry.hash,
+        "kind": entry.data.get("kind"),
+        "passed": entry.data.get("passed"),
+    }
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:

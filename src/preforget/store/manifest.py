@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from preforget.core.errors import StoreError
+from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import write_atomic
+from preforget.core.hashing import value_digest
+from preforget.records.record import new_record_id
+from preforget.store.head import GENESIS
 
-FORMAT = 1
+FORMAT = 2
 NAME = "preforget.json"
+MAX_BYTES = 64 * 2**20
+"""No manifest is larger; a hostile one isn't read."""
+
+UNSTATED = frozenset({"ledger", "erasing", "generation"})
+"""What is no part of the state that a ledger's row names: it changes between rows, or follows from the row."""
 
 
 @dataclass(frozen=True)
 class Manifest:
     """Format version, engine and its options, backbone, preprocessing, and the records by id.
 
-    `records` maps the id of each live record to the digest of its file; `detached` are those left out of scoring;
-    `erasing` are records whose erasure began: they are not live, and their files go before anything else happens.
-    `generation` counts the changes of the folder.
+    `model`: 32 random hex digits; `sealed`: whether records are encrypted, each with a key of its own; `records` maps
+    the id of each live record to the digest of its file; `detached` are those left out of scoring; `erasing` are files
+    that a change that was cut off may have left, to be deleted before anything else happens; `copies`: known copies
+    elsewhere by id; `ledger`: `seq` and `hash` of the last row, and the `digest` of the ledger's file. `generation`
+    counts the changes of the folder.
     """
 
     engine: str
@@ -34,30 +45,69 @@ class Manifest:
     shared: str | None = None
     generation: int = 1
     version: str = ""
+    model: str = field(default_factory=new_record_id)
+    sealed: bool = False
+    copies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ledger: dict[str, Any] = field(default_factory=lambda: {"seq": 0, "hash": GENESIS, "digest": ""})
     format: int = FORMAT
 
-    def write(self, folder: Path) -> None:
-        """Replace the manifest of a folder as a whole."""
-        text = json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False)
-        write_atomic(folder / NAME, text.encode() + b"\n")
+    def state(self) -> str:
+        """Return the digest of all that a ledger's row states of the model."""
+        values = {name: value for name, value in asdict(self).items() if name not in UNSTATED}
+        return value_digest(values)
+
+    def write(self, folder: Path) -> bytes:
+        """Replace the manifest of a folder as a whole; return what was written."""
+        content = _text(asdict(self))
+        write_atomic(folder / NAME, content)
+        return content
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """Read and check the manifest of a folder; raises `StoreError`."""
+        """Read and check the manifest of a folder; raises `IntegrityError` for damage, `StoreError`."""
         path = folder / NAME
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            if path.stat().st_size > MAX_BYTES:
+                raise IntegrityError(f"{path} is damaged: larger than {MAX_BYTES >> 20} MiB")
+            content = path.read_bytes()
+            values = json.loads(content)
+        except (FileNotFoundError, NotADirectoryError):
             what = "is not a model folder: it has no preforget.json" if folder.is_dir() else "does not exist"
             raise StoreError(
                 f"{folder} {what}; make a model with: preforget learn DATA --out MODEL"
             ) from None
-        except (ValueError, RecursionError, OSError) as error:
-            raise StoreError(f"{path} can't be read: {error}") from None
+        except (ValueError, RecursionError):  # their text would quote the file
+            raise IntegrityError(f"{path} is damaged: it is no JSON; restore it from a copy") from None
+        except OSError as error:
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(f"{path} can't be read: {error.strerror or error}") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             found = values.get("format") if isinstance(values, dict) else None
-            raise StoreError(f"{path} has format {found!r}, this version of preforget reads format {FORMAT}")
+            shown = found if isinstance(found, int) else "of another kind"
+            raise IntegrityError(
+                f"{path} has format {shown}, this version of preforget reads format {FORMAT}"
+            )
+        checksum = values.pop("checksum", None)
+        if not _is_same(values, checksum, content):
+            raise IntegrityError(
+                f"{path} is damaged or was changed: its checksum differs; restore it from a copy"
+            )
         return cls(**_checked(values, path))
+
+
+def _text(values: dict[str, Any]) -> bytes:
+    """Return the file of a manifest: its entries and a checksum over them, which finds damage, not malice."""
+    values = {**values, "checksum": value_digest(values)}
+    return json.dumps(values, indent=2, sort_keys=True, allow_nan=False).encode() + b"\n"
+
+
+def _is_same(values: dict[str, Any], checksum: object, content: bytes) -> bool:
+    """Tell whether a file is, byte for byte, what is written for `values`."""
+    try:
+        return _text(values) == content and value_digest(values) == checksum
+    except (ValueError, RecursionError):
+        return False
 
 
 _Types = dict[str, type | tuple[type, ...]]
@@ -74,6 +124,10 @@ _TYPES: _Types = {
     "shared": (str, type(None)),
     "generation": int,
     "version": str,
+    "model": str,
+    "sealed": bool,
+    "copies": dict,
+    "ledger": dict,
     "format": int,
 }
 _BACKBONE: _Types = {
@@ -86,24 +140,47 @@ _BACKBONE: _Types = {
     "std": list,
     "dtype": str,
 }
+_LEDGER: _Types = {"seq": int, "hash": str, "digest": str}
+_COPY: _Types = {
+    "kind": str,
+    "place": str,
+    "time": str,
+    "expires": (str, type(None)),
+    "sealed": bool,
+    "delete": bool,
+}
+_ID = re.compile("[0-9a-f]{32}")
+_FILE = re.compile(r"records/[0-9a-f]{32}\.(safetensors|sealed)")
 
 
 def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     _check_types(values, _TYPES, path)
     _check_types(values["backbone"], _BACKBONE, path)
+    _check_types(values["ledger"], _LEDGER, path)
+    for copy in values["copies"].values():
+        if not isinstance(copy, dict):
+            raise IntegrityError(f"{path} is damaged: a copy is no object")
+        _check_types(copy, _COPY, path)
     records, detached, erasing = values["records"], values["detached"], values["erasing"]
-    ids = [*records, *detached, *erasing]
-    if not all(isinstance(i, str) and len(i) == 32 and set(i) <= set("0123456789abcdef") for i in ids):
-        raise StoreError(f"{path} is damaged: a record id is not 32 hex digits")
-    if not set(detached) <= set(records) or set(erasing) & set(records):
-        raise StoreError(f"{path} is damaged: a record is both live and not")
+    ids = [*records, *detached, *values["copies"], values["model"]]
+    if not all(isinstance(i, str) and _ID.fullmatch(i) for i in ids):
+        raise IntegrityError(f"{path} is damaged: an id is not 32 hex digits")
+    if not all(isinstance(digest, str) for digest in records.values()):
+        raise IntegrityError(f"{path} is damaged: a digest is no text")
+    if not all(isinstance(name, str) and _FILE.fullmatch(name) for name in erasing):
+        raise IntegrityError(f"{path} is damaged: it lets delete what is no record")
+    suffix = ".sealed" if values["sealed"] else ".safetensors"
+    live = {f"records/{i}{suffix}" for i in records}
+    if not set(detached) <= set(records) or set(erasing) & live:
+        raise IntegrityError(f"{path} is damaged: a record is both live and not")
     return values
 
 
 def _check_types(values: dict[str, Any], types: _Types, path: Path) -> None:
     if set(values) != set(types):
-        odd = sorted(set(values) ^ set(types))
-        raise StoreError(f"{path} is damaged: missing or unknown entries {odd}")
+        odd = sorted(set(values) ^ set(types))[:3]
+        raise IntegrityError(f"{path} is damaged: missing or unknown entries {odd}")
     for name, kind in types.items():
-        if isinstance(values[name], bool) or not isinstance(values[name], kind):
-            raise StoreError(f"{path} is damaged: {name} has the wrong type")
+        wanted_bool = kind is bool
+        if isinstance(values[name], bool) != wanted_bool or not isinstance(values[name], kind):
+            raise IntegrityError(f"{path} is damaged: {name} has the wrong type")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import secrets
 from collections.abc import Mapping
 
 from safetensors import SafetensorError
@@ -14,19 +16,23 @@ from preforget.records import ClassRecord
 
 
 def record_to_bytes(record: ClassRecord) -> bytes:
-    """Return a record as one safetensors file; label, slot, subject and partner, where it has them, in its header."""
+    """Return a record as one safetensors file; label, slot, subject and partner, where it has them, in its header.
+
+    The header also gets 256 random bits, `nonce`: without them nobody could tell from the file's digest what was in
+    it, not even who still has the images and the backbone, and they are gone with the file.
+    """
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in record.tensors.items()}
     names = {"label": record.label, "subject": record.subject, "partner": record.partner}
     slot = None if record.slot is None else str(record.slot)
-    return save(tensors, metadata={k: v for k, v in {**names, "slot": slot}.items() if v is not None})
+    entries = {**names, "slot": slot, "nonce": secrets.token_hex(32)}
+    return save(tensors, metadata={k: v for k, v in entries.items() if v is not None})
 
 
 def record_from_bytes(record_id: str, content: bytes) -> ClassRecord:
     """Read a record back; raises `StoreError` for damaged bytes."""
     tensors = tensors_from_bytes(content, f"record {record_id}")
     try:
-        length = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+        metadata = _metadata(content)
         slot = int(metadata["slot"]) if "slot" in metadata else None
         subject, partner = metadata.get("subject"), metadata.get("partner")
         return ClassRecord(str(metadata["label"]), tensors, slot, record_id, subject, partner)
@@ -34,6 +40,20 @@ def record_from_bytes(record_id: str, content: bytes) -> ClassRecord:
         raise StoreError(
             f"record {record_id} is damaged: its header lacks a label, or its slot is no number"
         ) from error
+
+
+def nonce_of(content: bytes) -> bytes:
+    """Return the 256 random bits in the header of a record's file; raises `ValueError` where there are none."""
+    nonce = _metadata(content).get("nonce", "")
+    if not re.fullmatch("[0-9a-f]{64}", nonce):
+        raise ValueError("a record's header has no nonce")
+    return bytes.fromhex(nonce)
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return found
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:

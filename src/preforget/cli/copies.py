@@ -1,0 +1,54 @@
+"""`preforget copies MODEL`: where else a model lies, for `forget` to say what becomes of each copy."""
+
+from __future__ import annotations
+
+import argparse
+
+from preforget.cli.console import Console, printable
+from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
+from preforget.core.errors import UsageError
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "copies",
+        "list, enter or strike out known copies of a model",
+        "Kinds: export, hub, onnx, checkpoint, cache, replica, backup.",
+    )
+    add_folder(parser)
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument("--add", nargs=2, metavar=("KIND", "PLACE"), help="enter a copy")
+    change.add_argument("--remove", metavar="ID", help="strike out a copy that is no more")
+    parser.add_argument(
+        "--expires", metavar="DAY", help="with --add: when it will be deleted, like 2027-01-31"
+    )
+    parser.add_argument(
+        "--delete", action="store_true", help="with --add: forget deletes that file or folder as a whole"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Change the list if asked, then print it."""
+    from preforget.erasure.copies import add_copy, remove_copy
+
+    if args.add is None and (args.expires is not None or args.delete):
+        raise UsageError(
+            "--expires and --delete say something of a new copy; give --add KIND PLACE with them"
+        )
+    folder = open_model_folder(args)
+    if args.add is not None:
+        add_copy(folder, *args.add, expires=args.expires, delete=args.delete)
+    if args.remove is not None:
+        remove_copy(folder, args.remove)
+    copies = folder.manifest.copies
+    for copy_id, copy in sorted(copies.items(), key=lambda item: str(item[1]["time"])):
+        until = "" if copy["expires"] is None else f"  until {copy['expires']}"
+        end = "  deleted when something is forgotten" if copy["delete"] else ""
+        console.line(f"{copy_id}  {copy['kind']:10}  {printable(copy['place'])}{until}{end}")
+    console.result(
+        {"model": str(args.model), "copies": [{"id": i, **copy} for i, copy in sorted(copies.items())]}
+    )
+    return 0

@@ -1,0 +1,67 @@
+"""`preforget ledger verify|show|export MODEL`: what happened to a model, without a name."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from preforget.cli.console import Console
+from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
+from preforget.core.errors import IntegrityError, StoreError
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands, "ledger", "show, check or export what happened to a model", "It holds no label and no name."
+    )
+    parser.add_argument("action", choices=("verify", "show", "export"), help="what to do")
+    add_folder(parser)
+    parser.add_argument(
+        "--head", metavar="HEAD", help="verify: a head that you know; it must be in the ledger"
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="export: file to write instead of printing")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Check the whole folder and its ledger first, whatever is asked."""
+    folder = open_model_folder(args)
+    ledger = folder.ledger
+    if args.action == "show":
+        entries = list(ledger.entries())
+        for entry in entries:
+            records = entry.data.get("records")
+            count = f"{len(records)} records" if isinstance(records, list) and records else ""
+            console.line(f"{entry.seq:5}  {entry.time}  {entry.event:8}  {count}".rstrip())
+        console.result({"model": folder.manifest.model, "entries": [entry.as_dict() for entry in entries]})
+        return 0
+    if args.action == "export":
+        return _export(list(ledger.export()), args.out, console)
+    from preforget.store.head import Head
+
+    known = None if args.head is None else Head.parse(args.head)
+    head = ledger.verify()
+    if known is not None and not ledger.holds(known):
+        raise IntegrityError(
+            f"row {known.seq} with that hash is not in the ledger of {args.model}: it was rolled back"
+        )
+    console.line(f"verified  {head.seq} rows; head {head}")
+    console.result({"model": folder.manifest.model, "rows": head.seq, "head": str(head)})
+    return 0
+
+
+def _export(lines: list[str], place: Path | None, console: Console) -> int:
+    if place is None:
+        for line in lines:
+            console.line(line)
+    else:
+        from preforget.core.files import write_atomic
+
+        try:
+            write_atomic(place, "".join(f"{line}\n" for line in lines).encode())
+        except OSError as error:
+            raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+        console.line(f"exported  {len(lines)} rows to {place}")
+    console.result({"rows": len(lines), "out": None if place is None else str(place)})
+    return 0

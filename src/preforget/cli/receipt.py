@@ -1,0 +1,64 @@
+"""`preforget receipt FILE`: show a receipt to a person, on the terminal or as a page."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from preforget.cli.console import Console, printable
+from preforget.cli.options import Commands, add_command, add_keyring, keyring
+from preforget.core.errors import StoreError
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "receipt",
+        "show the receipt of an erasure, or make a page of it",
+        "The signature is checked; whether the receipt holds for a model says: preforget verify RECEIPT MODEL.",
+    )
+    parser.add_argument("receipt", metavar="RECEIPT", type=Path, help="file of a receipt")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
+    parser.add_argument(
+        "--public-key",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="whose signatures to trust, a PEM file; may be repeated (default: the keys of the keyring)",
+    )
+    add_keyring(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Check the signature, then show."""
+    from preforget.erasure.receipt import read_receipt
+    from preforget.erasure.verify import read_bounded, trusted_keys
+
+    receipt, key_id = read_receipt(read_bounded(args.receipt), trusted_keys(args.public_key, keyring(args)))
+    if args.html is not None:
+        from preforget.core.files import write_atomic
+        from preforget.erasure.receipt_page import page
+
+        try:
+            write_atomic(args.html, page(receipt, key_id, checked=True).encode())
+        except OSError as error:
+            raise StoreError(f"{args.html} can't be written: {error.strerror or error}") from error
+    console.line(f"erased     a {receipt.what}: {len(receipt.records)} records, {receipt.finished}")
+    console.line(f"guarantee  {receipt.guarantee['name']}: {receipt.guarantee['meaning']}")
+    for check in receipt.checks:
+        console.line(
+            f"check      {check['name']}: {'passed' if check['passed'] else 'FAILED'}, {check['detail']}"
+        )
+    for copy in receipt.copies:
+        console.line(f"copy       {copy['kind']} {copy['id'][:8]}: {copy['status']}, {copy['detail']}")
+    reference = receipt.request["reference"]
+    if reference is not None:
+        console.line(f"request    {printable(reference)}")
+    for sentence in receipt.not_claimed:
+        console.line(f"no claim   {sentence}")
+    console.line(f"signed by  {key_id}")
+    console.result({"key": key_id, "statement": receipt.statement()})
+    return 0

@@ -1,0 +1,10 @@
+"""Times as they are written down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def now() -> str:
+    """Return the time in UTC as RFC 3339 with milliseconds, such as `2026-01-31T12:00:00.000Z`."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

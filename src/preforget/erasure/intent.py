@@ -1,0 +1,79 @@
+"""The announcement of an erasure: written before anything is destroyed, so that a crash can't leave it half done."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from preforget.core.canonical import canonical_digest, canonical_json, read_canonical
+from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.files import sync_folder, write_atomic
+from preforget.store.layout import INTENT
+
+
+@dataclass(frozen=True)
+class Intent:
+    """All that is needed to end an erasure after a crash; no label and no name.
+
+    `erasure`: 32 hex digits; `records`: what will be destroyed, as `ModelFolder.describe` says it; `windows`: pieces
+    of their files in base64, to look for afterwards; `before`: state and generation of the model; `seq`: the last row
+    of the ledger before.
+    """
+
+    erasure: str
+    what: str
+    begun: str
+    records: list[dict[str, Any]]
+    windows: list[str]
+    reference: str | None
+    grounds: str | None
+    before: dict[str, Any]
+    seq: int
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids of the records."""
+        return {str(record["id"]) for record in self.records}
+
+    def pieces(self) -> list[bytes]:
+        """Return the windows as bytes."""
+        return [base64.b64decode(piece) for piece in self.windows]
+
+    def write(self, folder: Path) -> None:
+        """Announce the erasure: from here on it will be ended. Raises `OSError`."""
+        values = asdict(self)
+        write_atomic(folder / INTENT, canonical_json({**values, "checksum": canonical_digest(values)}))
+
+    @classmethod
+    def read(cls, folder: Path) -> Intent | None:
+        """Return the announced erasure, None where there is none; raises `IntegrityError` for a damaged one."""
+        path = folder / INTENT
+        damaged = IntegrityError(
+            f"{path} is damaged, so the erasure that it announces can't be ended; "
+            "restore it from a copy, or forget again after moving it away"
+        )
+        try:
+            values = read_canonical(path.read_bytes())
+            checksum = values.pop("checksum")
+            if canonical_digest(values) != checksum:
+                raise damaged
+            intent = cls(**values)
+            intent.pieces()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
+        except (ValueError, TypeError, KeyError, AttributeError, binascii.Error):
+            raise damaged from None
+        return intent
+
+    @staticmethod
+    def remove(folder: Path) -> None:
+        """Take the announcement away: the erasure is done. Raises `OSError`."""
+        (folder / INTENT).unlink(missing_ok=True)
+        sync_folder(folder)

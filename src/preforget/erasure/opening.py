@@ -1,0 +1,108 @@
+"""Open a model folder: end erasures that were cut off, and erase again what a restored backup brought back."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from preforget.core.errors import StoreError, UsageError
+from preforget.erasure.intent import Intent
+from preforget.erasure.plan import derive_in_folder, is_exact
+from preforget.erasure.transaction import finish
+from preforget.store import ModelFolder
+from preforget.store.folder import KeyringPlace
+from preforget.store.layout import RECORDS
+from preforget.store.ledger import read_export
+
+
+def open_folder(path: Path, keyring: KeyringPlace = None) -> ModelFolder:
+    """Open a model folder, strictly, after ending what had begun; raises `IntegrityError`, `StoreError`."""
+    with ModelFolder.opening(path, keyring) as folder:
+        _end(folder)
+        folder.check_age()
+        erase_again(folder)
+        folder.check()
+    return folder
+
+
+def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None) -> int:
+    """Make a folder from a backup usable: erase again what was erased after the backup; return how many records.
+
+    `replay`: a newer export of the model's ledger, whose rows are taken over. What was erased is told by the ledger,
+    by `replay`, and for a sealed model by its keyring. Raises `IntegrityError` for an export that doesn't go on where
+    the folder's ledger ends, `StoreError`.
+    """
+    with ModelFolder.opening(path, keyring) as folder:
+        _end(folder)
+        if replay is not None:
+            try:
+                text = replay.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise StoreError(f"{replay} can't be read: {error}") from error
+            folder.ledger.adopt(read_export(text, folder.manifest.model))
+        if folder.keys is not None and not folder.keys.writable:
+            raise UsageError(f"restore where the keyring is: the keys of {path} can't be changed here")
+        count = erase_again(folder, restored=True)
+        folder.check()
+    return count
+
+
+def erase_again(folder: ModelFolder, *, restored: bool = False) -> int:
+    """Erase records that ledger or keyring say were erased before; return how many those were.
+
+    `restored`: write a row even if there is nothing to erase, and let the keyring follow this ledger from there.
+    """
+    gone = set(folder.ledger.erased()) | (set() if folder.keys is None else set(folder.keys.destroyed()))
+    live = gone & set(folder.manifest.records)
+    live |= _orphans(folder, live)
+    files = {
+        p.relative_to(folder.path).as_posix() for p in (folder.path / RECORDS).iterdir() if p.stem in gone
+    }
+    files |= {folder.name_of(i) for i in live}
+    if not files and not restored:
+        return 0
+    erasure = secrets.token_hex(16)
+    facts: dict[str, Any] = {
+        "erasure": erasure,
+        "records": [{"id": i} for i in sorted({Path(name).stem for name in files})],
+        "known": None,
+    }
+    if restored and folder.keys is not None:
+        head = folder.keys.head()
+        if head is not None and not folder.ledger.holds(head):
+            facts["known"] = head.as_dict()  # the gap stays visible
+            folder.keys.forget_head()
+    folder.commit(
+        "restore",
+        facts,
+        records={i: digest for i, digest in folder.manifest.records.items() if i not in live},
+        detached=[i for i in folder.manifest.detached if i not in live],
+        erasing=sorted(files),
+    )
+    folder.finish_erasing(erasure)
+    return len(live)
+
+
+def _end(folder: ModelFolder) -> None:
+    """End an erasure that was announced and cut off."""
+    intent = Intent.read(folder.path)
+    if intent is None:
+        return
+    ours = {"forget", "erased"}
+    last = list(folder.ledger.entries(int(folder.manifest.ledger["seq"])))
+    if last and not (last[-1].event in ours and last[-1].data.get("erasure") == intent.erasure):
+        folder.undo()
+    folder.note_audits(folder.ledger.entries())
+    finish(folder, intent, lambda: derive_in_folder(folder, folder.records()), recovered=True)
+
+
+def _orphans(folder: ModelFolder, gone: set[str]) -> set[str]:
+    """Return pairs of the exact engine that lose a class when `gone` goes."""
+    if not gone or not is_exact(folder):
+        return set()
+    lost = {} if folder.keys is None else folder.keys.destroyed()
+    readable = [i for i in folder.manifest.records if i not in lost]
+    records = [record for record in folder.records(readable) if record.id not in gone]
+    units = {record.label for record in records if record.partner is None}
+    return {r.id for r in records if r.partner is not None and not {r.label, r.partner} <= units}

@@ -1,0 +1,225 @@
+"""One erasure on disk, from its announcement to its receipt; a crash at any point is made good on the next opening."""
+
+from __future__ import annotations
+
+import base64
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from preforget.core.clock import now
+from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.files import write_atomic
+from preforget.core.guarantee import Guarantee
+from preforget.core.version import __version__
+from preforget.erasure.copies import settle_copies
+from preforget.erasure.intent import Intent
+from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
+from preforget.erasure.scan import scan, windows
+from preforget.records import ClassRecord
+from preforget.store import ModelFolder
+from preforget.store.layout import INTENT, RECEIPTS, receipt_name
+
+Derive = Callable[[], Sequence[ClassRecord]]
+"""Forgets in memory, where a model is loaded, and returns the records that follow from those that are left."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Why something is erased: `reference`, such as the number of a request, and legal `grounds`; no names."""
+
+    reference: str | None = None
+    grounds: str | None = None
+
+    def check(self, records: Sequence[ClassRecord]) -> None:
+        """Raise `UsageError` if a text is too long, or names what is to be forgotten: it stays in the receipt."""
+        names = {name for r in records for name in (r.label, r.subject, r.partner) if name}
+        for what, text in (("reason", self.reference), ("grounds", self.grounds)):
+            if text is None:
+                continue
+            if len(text) > 500 or not text.isprintable():
+                raise UsageError(f"the {what} must be one line of at most 500 characters")
+            if any(
+                re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
+                for name in names
+                if len(name) > 2
+            ):
+                raise UsageError(
+                    f"the {what} names what is to be forgotten, and it stays in the receipt; give a request's number"
+                )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What an erasure did on disk: its receipt as signed bytes and as values."""
+
+    content: bytes
+    receipt: Receipt
+
+
+def erase(
+    folder: ModelFolder,
+    going: Sequence[ClassRecord],
+    derive: Derive,
+    *,
+    what: str,
+    request: Request,
+) -> Ended:
+    """Destroy records, derive what follows from the others, and leave a signed receipt in the folder.
+
+    Nothing has happened if this raises before the erasure is announced. Afterwards the next opening ends it. Raises
+    `StoreError`, and `UsageError` for a request that names what is to go.
+    """
+    request.check(going)
+    with folder.changing():
+        folder.check_current()
+        ids = [record.id for record in going if record.id in folder.manifest.records]
+        folder.keyring.signing.current()  # who can't sign a receipt must not begin
+        contents = [folder.read_file(i) for i in ids]
+        size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+        intent = Intent(
+            erasure=secrets.token_hex(16),
+            what=what,
+            begun=now(),
+            records=folder.describe(ids),
+            windows=[base64.b64encode(piece).decode() for piece in windows(contents, size)],
+            reference=request.reference,
+            grounds=request.grounds,
+            before={"manifest": folder.manifest.state(), "generation": folder.manifest.generation},
+            seq=folder.ledger.head().seq,
+        )
+        intent.write(folder.path)
+        return finish(folder, intent, derive, recovered=False)
+
+
+def finish(folder: ModelFolder, intent: Intent, derive: Derive, *, recovered: bool) -> Ended:
+    """End an erasure that was announced, wherever it was cut off; raises `StoreError` if it can't be ended."""
+    try:
+        return _finish(folder, intent, derive, recovered)
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(
+            f"an erasure in {folder.path} has begun but can't be ended: {error.strerror or error}; "
+            "make the folder and the keyring writable and open the model again"
+        ) from error
+
+
+def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool) -> Ended:
+    row = next((e for e in folder.ledger.entries(intent.seq) if _is(e.event, e.data, "forget", intent)), None)
+    without = _without(folder, intent.ids)
+    if row is None:
+        data = {
+            "erasure": intent.erasure,
+            "what": intent.what,
+            "records": [{"id": r["id"], "digest": r["digest"], "name": r["name"]} for r in intent.records],
+        }
+        row = folder.commit("forget", data, **without)
+    elif intent.ids & set(folder.manifest.records):  # cut off between ledger and manifest
+        generation = folder.manifest.generation + 1
+        folder.settle_on(row.head, replace(folder.manifest, generation=generation, **without))
+    folder.finish_erasing(intent.erasure)
+    derived = derive()
+    missing = [record for record in derived if record.id not in folder.manifest.records]
+    if missing:
+        folder.change(add=missing, event="derive")
+    done = next((e for e in folder.ledger.entries(row.seq) if _is(e.event, e.data, "erased", intent)), None)
+    path = folder.path / receipt_name(intent.erasure)
+    if done is not None and path.exists():  # all was done, but for the last step
+        content = path.read_bytes()
+        if receipt_digest(content) != done.data.get("receipt"):
+            raise IntegrityError(f"{path} is not the receipt that the ledger knows; restore it from a copy")
+        if folder.is_ahead():
+            folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
+    else:
+        receipt = _receipt(folder, intent, row.head.as_dict(), len(derived), recovered)
+        content = sign_receipt(receipt, folder.keyring.signing.current())
+        path.parent.mkdir(exist_ok=True)
+        write_atomic(path, content)
+        passed = all(check["passed"] for check in receipt.checks)
+        facts = {"erasure": intent.erasure, "receipt": receipt_digest(content), "passed": passed}
+        folder.commit("erased", facts)
+    Intent.remove(folder.path)
+    return Ended(content, Receipt.from_statement(payload_of(content)))
+
+
+def _is(event: str, data: dict[str, Any], wanted: str, intent: Intent) -> bool:
+    return event == wanted and data.get("erasure") == intent.erasure
+
+
+def _without(folder: ModelFolder, gone: set[str]) -> dict[str, Any]:
+    """Return the manifest's entries without the records that go."""
+    return {
+        "records": {i: digest for i, digest in folder.manifest.records.items() if i not in gone},
+        "detached": [i for i in folder.manifest.detached if i not in gone],
+        "erasing": sorted(folder.name_of(i) for i in gone),
+    }
+
+
+def _receipt(
+    folder: ModelFolder, intent: Intent, head: dict[str, Any], derived: int, recovered: bool
+) -> Receipt:
+    guarantee, manifest = Guarantee(folder.manifest.guarantee), folder.manifest
+    return Receipt(
+        erasure=intent.erasure,
+        what=intent.what,
+        model={
+            "id": manifest.model,
+            "engine": manifest.engine,
+            "before": intent.before,
+            "after": {"manifest": manifest.state(), "generation": manifest.generation},
+        },
+        guarantee={"name": guarantee.value, "meaning": guarantee.meaning},
+        records=intent.records,
+        method=["key destroyed", "file deleted"] if manifest.sealed else ["file deleted"],
+        derived=derived,
+        begun=intent.begun,
+        finished=now(),
+        recovered=recovered,
+        request={"reference": intent.reference, "grounds": intent.grounds},
+        tool={"name": "preforget", "version": __version__},
+        checks=_checks(folder, intent),
+        copies=settle_copies(folder, intent.ids),
+        audits=folder.audits,
+        ledger=head,
+        not_claimed=not_claimed(guarantee, manifest.sealed),
+    )
+
+
+def _checks(folder: ModelFolder, intent: Intent) -> list[dict[str, Any]]:
+    """Look for what must be gone: keys, files, and pieces of the files in every byte of the folder."""
+    names = [str(record["location"]) for record in intent.records]
+    left = [name for name in names if (folder.path / name).exists()]
+    checks = [
+        {
+            "name": "files",
+            "passed": not left,
+            "detail": f"{len(names) - len(left)} of {len(names)} files are gone",
+        }
+    ]
+    if folder.keys is not None:
+        destroyed = intent.ids & set(folder.keys.destroyed())
+        checks.append(
+            {
+                "name": "keys",
+                "passed": destroyed == intent.ids,
+                "detail": f"{len(destroyed)} of {len(intent.ids)} keys are destroyed in the keyring",
+            }
+        )
+    total, found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT})
+    where = f"; found in {', '.join(found[:5])}" if found else "; none found"
+    searched = f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}"
+    checks.append({"name": "scan", "passed": not found, "detail": searched})
+    return checks
+
+
+def refuse_failed(receipt: Receipt) -> None:
+    """Raise `IntegrityError` if a check after the erasure has failed: something is still there."""
+    failed = [check for check in receipt.checks if not check["passed"]]
+    if failed:
+        raise IntegrityError(
+            f"the erasure {receipt.erasure} is done, but something is left: {failed[0]['detail']}; "
+            f"the receipt in {RECEIPTS} says so"
+        )

@@ -1,0 +1,51 @@
+"""Between an engine in memory and its model folder: what is written of it, and whether a folder fits it."""
+
+from __future__ import annotations
+
+from preforget.core.errors import BackboneError, IntegrityError, StoreError, UsageError
+from preforget.core.version import __version__
+from preforget.engines.base import Engine
+from preforget.store.folder import ModelFolder
+from preforget.store.manifest import Manifest
+
+
+def manifest_of(engine: Engine, keep: float, sealed: bool) -> Manifest:
+    """Return the manifest of a new folder for an engine, without its records."""
+    bank = engine.bank
+    return Manifest(
+        engine=engine.name,
+        guarantee=engine.guarantee.value,
+        options=engine.config.as_dict(),
+        backbone=engine.encoder.describe(),
+        keep=keep,
+        detached=sorted(i for label in bank.labels if bank.is_detached(label) for i in bank.ids(label)),
+        version=__version__,
+        sealed=sealed,
+    )
+
+
+def fill(engine: Engine, folder: ModelFolder, backbone: str | None) -> None:
+    """Fill an empty engine with the records of a folder.
+
+    `backbone`: where the checkpoint was found, if not where the manifest says. Raises `BackboneError` for another
+    backbone, `IntegrityError` for a manifest that is not the engine's, `StoreError` for records that don't fit.
+    """
+    manifest, wanted = folder.manifest, folder.manifest.backbone
+    if (manifest.guarantee, set(manifest.options)) != (engine.guarantee.value, set(engine.config.as_dict())):
+        raise IntegrityError(
+            f"the manifest of {folder.path} is damaged: its options are not those of its engine"
+        )
+    found = engine.encoder.describe()
+    for what in ("architecture", "digest", "mean", "std"):
+        if found[what] != wanted[what]:
+            raise BackboneError(
+                f"{folder.path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
+                "give the right one with backbone= or --backbone"
+            )
+    try:
+        engine.restore(folder.records(), folder.shared())
+    except UsageError as error:
+        raise StoreError(f"the records of {folder.path} don't fit its engine: {error}") from error
+    for label in engine.bank.labels:
+        if set(engine.bank.ids(label)) & set(manifest.detached):
+            engine.bank.detach(label)

@@ -1,0 +1,298 @@
+"""A keyring that is a folder: one private file per model, replaced as a whole at every change.
+
+What destroying a key promises: the file that names it is replaced by one that doesn't, and no file of the folder holds
+it any more. What it can't promise: the blocks of the replaced file may keep their bytes until the file system uses them
+again, longer on journaling or copy-on-write file systems and on flash storage, which writes elsewhere and wipes later;
+and snapshots, backups and hard links of the folder keep what they copied. So put the keyring on an encrypted disk, give
+it a passphrase, and keep its backups apart and short. Memory is freed, not wiped.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preforget.core.errors import IntegrityError, UsageError
+from preforget.core.files import sync_folder, write_atomic
+from preforget.store.head import Head
+from preforget.store.keyring import (
+    MODEL_ID,
+    Keyring,
+    ModelKeys,
+    Passphrase,
+    cannot_read,
+    changing,
+    check_erasure_id,
+    check_has_keys,
+    check_model_id,
+    check_record_ids,
+    later_head,
+    read_private,
+)
+from preforget.store.sealing import LOCKED, PassphraseSeal, new_key
+
+if TYPE_CHECKING:
+    from preforget.store.signing import SigningKeys
+
+KEYS, SIGNING, CURRENT = ".keys", "signing", "current.pem"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a key file holds; keys stay base64, so that those which nobody asks for are not decoded."""
+
+    model: str
+    keys: dict[str, str] = field(default_factory=dict)
+    destroyed: dict[str, str] = field(default_factory=dict)
+    head: Head | None = None
+
+
+class FileModelKeys(ModelKeys):
+    """The keys of one model in `<model id>.keys`, canonical JSON with a checksum, encrypted if there is a passphrase.
+
+    The file is read again for every call, since other processes change it too. One without encryption is encrypted at
+    the next change after a passphrase was given.
+    """
+
+    writable = True
+
+    def __init__(self, folder: Path, model: str, passphrase: Passphrase | None = None) -> None:
+        self.model, self.place, self.path = model, str(folder), folder / f"{model}{KEYS}"
+        self._folder = folder
+        self._passphrase = functools.cache(passphrase) if passphrase else None
+        self._seal = PassphraseSeal(self._passphrase) if self._passphrase else None
+        self._seen: tuple[bytes, _State] | None = None
+
+    def get(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Return the 32-byte keys of records; raises `IntegrityError` for one that is destroyed or not here."""
+        ids, state = check_record_ids(ids), self._read()
+        check_has_keys(ids, state.keys, state.destroyed, self.place)
+        return {i: base64.b64decode(state.keys[i]) for i in ids}
+
+    def create(self, ids: Iterable[str]) -> dict[str, bytes]:
+        """Make a key for each record in one write, durable on return."""
+        created = {i: new_key() for i in check_record_ids(ids)}
+        if not created:
+            return {}
+        with changing(self._folder, self._passphrase):
+            state = self._read()
+            for i in created:
+                if i in state.keys:
+                    raise UsageError(
+                        f"record {i} has a key in the keyring {self.place}; a new record needs a new id"
+                    )
+                if i in state.destroyed:
+                    raise IntegrityError(
+                        f"the key of record {i} was destroyed by erasure {state.destroyed[i]}; use a new id"
+                    )
+            added = {i: base64.b64encode(key).decode() for i, key in created.items()}
+            self._write(replace(state, keys={**state.keys, **added}))
+        return created
+
+    def destroy(self, ids: Iterable[str], erasure: str, head: Head | None = None) -> int:
+        """Destroy keys in one write, durable on return, and return how many were there; see the module for the limits.
+
+        Raises `IntegrityError`, and destroys nothing, if `head` is behind the head that is noted.
+        """
+        gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
+        with changing(self._folder, self._passphrase):
+            state = self._read()
+            changed = replace(
+                state,
+                keys={i: key for i, key in state.keys.items() if i not in gone},
+                destroyed={**gone, **state.destroyed},
+                head=later_head(state.head, head, str(self.path)),
+            )
+            self._change(state, changed)
+        return len(state.keys) - len(changed.keys)
+
+    def destroyed(self) -> dict[str, str]:
+        """Return the tombstones: record id -> erasure id."""
+        return dict(self._read().destroyed)
+
+    def head(self) -> Head | None:
+        """Return where the model's ledger was last known to end, None if that was never noted."""
+        return self._read().head
+
+    def note_head(self, head: Head) -> None:
+        """Note where the ledger ends, durable on return; raises `IntegrityError` if that is behind what is noted."""
+        with changing(self._folder, self._passphrase):
+            state = self._read()
+            self._change(state, replace(state, head=later_head(state.head, head, str(self.path))))
+
+    def forget_head(self) -> None:
+        """Let go of the noted head, durable on return: only when a user restores an older model folder on purpose."""
+        with changing(self._folder, self._passphrase):
+            state = self._read()
+            self._change(state, replace(state, head=None))
+
+    def discard(self) -> None:
+        """Remove the file of a model that was never finished."""
+        if os.path.lexists(self.path):
+            with changing(self._folder):
+                self.path.unlink(missing_ok=True)
+                sync_folder(self._folder)
+
+    def _change(self, old: _State, new: _State) -> None:
+        if new != old:
+            self._write(new)
+        elif self.path.exists():
+            sync_folder(self._folder)  # a process that wrote it may have been killed before it came to this
+
+    def _read(self) -> _State:
+        content = read_private(self.path)
+        if content is None:
+            return _State(self.model)
+        if self._seen is not None and self._seen[0] == content:
+            return self._seen[1]
+        plain = content
+        if content.startswith(LOCKED):
+            if self._seal is None:
+                raise UsageError(
+                    f"{self.path} is encrypted; set PREFORGET_PASSPHRASE, or answer the question for the passphrase"
+                )
+            plain = self._seal.unlock(content, model=self.model, path=self.path)
+        state = _decode(plain, self.model, self.path)
+        self._seen = content, state
+        return state
+
+    def _write(self, state: _State) -> None:
+        content = _encode(state)
+        if self._seal is not None:
+            content = self._seal.lock(content, model=self.model)
+        write_atomic(self.path, content)
+        self._seen = content, state
+
+
+class FileKeyring(Keyring):
+    """A folder of mode 0700 with one key file per model and the signing keys; made when something is written.
+
+    With a passphrase all that is written is encrypted. Without one, `question` is asked for what is encrypted already,
+    and for a new file among such.
+    """
+
+    def __init__(
+        self, folder: Path, passphrase: Passphrase | None = None, question: Passphrase | None = None
+    ) -> None:
+        self.folder = folder.absolute()  # still the same folder when the process walks elsewhere
+        self.place = str(self.folder)
+        self._passphrase = functools.cache(passphrase) if passphrase else None
+        self._question = functools.cache(question) if question else None
+        self._models: dict[str, FileModelKeys] = {}
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether a passphrase is needed to read any of the keys that are here."""
+        files = [self.folder / f"{model}{KEYS}" for model in self.models()]
+        return any(map(_is_encrypted, [*files, self.folder / SIGNING / CURRENT]))
+
+    def model(self, model_id: str) -> ModelKeys:
+        """Return the keys of one model, none for one that isn't here yet."""
+        if model_id not in self._models:
+            path = self.folder / f"{check_model_id(model_id)}{KEYS}"
+            self._models[model_id] = FileModelKeys(self.folder, model_id, self._passphrase_for(path))
+        return self._models[model_id]
+
+    def models(self) -> list[str]:
+        """Return the ids of the models that have a key file, sorted."""
+        try:
+            names = [path.stem for path in self.folder.iterdir() if path.suffix == KEYS]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise cannot_read(self.folder, error) from error
+        return sorted(filter(MODEL_ID.fullmatch, names))
+
+    @functools.cached_property
+    def signing(self) -> SigningKeys:
+        """The keys that sign receipts."""
+        from preforget.store.signing import SigningKeys
+
+        return SigningKeys(self.folder / SIGNING, self._passphrase_for(self.folder / SIGNING / CURRENT))
+
+    def _passphrase_for(self, path: Path) -> Passphrase | None:
+        """Return what opens a file; a new one gets no passphrase that doesn't open the others."""
+        passphrase = self._passphrase
+        if (
+            passphrase is None
+            and self._question
+            and (_is_encrypted(path) if path.exists() else self.encrypted)
+        ):
+            passphrase = self._question
+        if passphrase is None or path.exists():
+            return passphrase
+        return functools.cache(functools.partial(self._checked, passphrase))
+
+    def _checked(self, passphrase: Passphrase) -> str:
+        locked = [model for model in self.models() if _is_encrypted(self.folder / f"{model}{KEYS}")]
+        if locked:
+            FileModelKeys(self.folder, locked[0], passphrase).head()
+        elif _is_encrypted(self.folder / SIGNING / CURRENT):
+            self.signing.current()
+        return passphrase()
+
+
+def _is_encrypted(path: Path) -> bool:
+    return (read_private(path) or b"").startswith((LOCKED, b"-----BEGIN ENCRYPTED"))
+
+
+def _encode(state: _State) -> bytes:
+    values = {
+        "format": FORMAT,
+        "model": state.model,
+        "head": state.head.as_dict() if state.head else None,
+        "keys": state.keys,
+        "destroyed": state.destroyed,
+    }
+    # the same bytes as canonical_json, since all is plain ASCII, in a tenth of its time
+    rest = json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+    return b'{"checksum":"sha256:%s",%s' % (hashlib.sha256(rest).hexdigest().encode(), rest[1:])
+
+
+def _decode(content: bytes, model: str, path: Path) -> _State:
+    try:
+        values = json.loads(content)
+        if isinstance(values, dict) and values.get("format") != FORMAT:
+            raise IntegrityError(
+                f"{path} has format {values.get('format')!r}, this version of preforget reads format {FORMAT}"
+            )
+        state = _state(values)
+        if _encode(state) != content:
+            raise ValueError("its checksum doesn't fit")
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError, UsageError) as error:
+        reason = "it is no JSON" if isinstance(error, json.JSONDecodeError | UnicodeError) else str(error)
+        raise IntegrityError(
+            f"{path} is not what was written: {reason}; restore it from a copy, and repeat erasures made since then"
+        ) from None
+    if state.model != model:
+        raise IntegrityError(
+            f"{path} holds the keys of another model, {state.model}; put the right file there"
+        )
+    return state
+
+
+def _state(values: dict[str, Any]) -> _State:
+    """Check the entries of a key file; raises `ValueError` or the like."""
+    if set(values) != {"checksum", "format", "model", "head", "keys", "destroyed"}:
+        raise ValueError("entries are missing or unknown")
+    keys, destroyed, head = values["keys"], values["destroyed"], values["head"]
+    check_model_id(values["model"])
+    check_record_ids(keys.keys() | destroyed.keys())
+    for erasure in set(destroyed.values()):
+        check_erasure_id(erasure)
+    if keys.keys() & destroyed.keys():
+        raise ValueError("a key is both there and destroyed")
+    if not all(re.fullmatch(r"[A-Za-z0-9+/]{43}=", key) for key in keys.values()):
+        raise ValueError("a key is no base64 of 32 bytes")
+    if head is not None:
+        head = Head.parse(f"{head['seq']}:{head['hash']}")
+    return _State(values["model"], keys, destroyed, head)

@@ -1,0 +1,51 @@
+"""The file of one record: read with its digest, written whole, described for ledger and receipts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.files import write_atomic
+from preforget.store.layout import digest_of
+from preforget.store.sealing import keyed_digest, name_key
+from preforget.store.tensors import nonce_of, record_from_bytes
+
+
+def described(record_id: str, location: str, content: bytes, plain: bytes) -> dict[str, Any]:
+    """Return id, location, bytes and digest of a file, and the keyed digest of whom the record is about.
+
+    `content`: the file; `plain`: what it holds when it is unsealed. The key is derived from random bits in the record
+    itself, so once the record is gone nobody can tell whose it was. Raises `IntegrityError`.
+    """
+    record = record_from_bytes(record_id, plain)
+    try:
+        key = name_key(nonce_of(plain))
+    except ValueError as error:
+        raise IntegrityError(f"record {record_id} is damaged: {error}") from error
+    return {
+        "id": record_id,
+        "location": location,
+        "bytes": len(content),
+        "digest": digest_of(content),
+        "name": keyed_digest(key, [record.label, record.subject, record.partner]),
+    }
+
+
+def read_checked(path: Path, digest: str) -> bytes:
+    """Return a file's bytes; raises `IntegrityError` if it is missing or not what was written, `StoreError`."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise IntegrityError(f"{path} is missing; restore the folder from a copy") from None
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
+    if digest_of(content) != digest:
+        raise IntegrityError(f"{path} is not the file that was written: its digest differs")
+    return content
+
+
+def write_file(path: Path, content: bytes) -> str:
+    """Write a file whole or not at all and return its digest; raises `OSError`."""
+    write_atomic(path, content)
+    return digest_of(content)
