@@ -104,10 +104,10 @@ def read_data(args: argparse.Namespace, seed: int) -> Dataset:
 
 
 def keyring(args: argparse.Namespace) -> Keyring:
-    """Open the keyring; its passphrase comes from PREFORGET_PASSPHRASE, or is asked for at a terminal."""
+    """Open the keyring; the passphrase of an encrypted one comes from PREFORGET_PASSPHRASE or is asked for."""
     from preforget.store.keyring import open_keyring
 
-    return open_keyring(args.keyring, ask_passphrase if sys.stdin.isatty() else None)
+    return open_keyring(args.keyring, question=ask_passphrase if sys.stdin.isatty() else None)
 
 
 def ask_passphrase() -> str:

@@ -13,7 +13,7 @@ WINDOW = 256
 DISTINCT = 32
 """A window has at least so many different bytes: a run of zeros occurs everywhere and says nothing."""
 
-MOST = 64
+MOST = 16
 """Windows of one file at most."""
 
 EFFORT = 2**28

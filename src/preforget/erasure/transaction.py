@@ -134,7 +134,7 @@ def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool
         if folder.is_ahead():
             folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
-        receipt = _receipt(folder, intent, row.head.as_dict(), len(derived), recovered)
+        receipt = _receipt(folder, intent, row.head.as_dict(), _count_derived(folder, row.seq), recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, content)
@@ -143,6 +143,13 @@ def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool
         folder.commit("erased", facts)
     Intent.remove(folder.path)
     return Ended(content, Receipt.from_statement(payload_of(content)))
+
+
+def _count_derived(folder: ModelFolder, after: int) -> int:
+    """Return how many records were derived since a row of the ledger, also before a crash."""
+    rows = list(folder.ledger.entries(after))
+    undone = {number for entry in rows if entry.event == "undone" for number in entry.data["rows"]}
+    return sum(len(e.data["records"]) for e in rows if e.event == "derive" and e.seq not in undone)
 
 
 def _is(event: str, data: dict[str, Any], wanted: str, intent: Intent) -> bool:
