@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from preforget.core.errors import IntegrityError, StoreError
+from preforget.store.layout import check_free, check_names, digest_of, receipt_name, record_name
+
+ID = "0123456789abcdef" * 2
+NAMES = st.sets(st.sampled_from(["a", "b", "records/a", "records/b", "receipts/c", "x/y/z"]))
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+    return folder
+
+
+def test_names() -> None:
+    assert record_name(ID, sealed=False) == f"records/{ID}.safetensors"
+    assert record_name(ID, sealed=True) == f"records/{ID}.sealed"
+    assert receipt_name(ID) == f"receipts/{ID}.json"
+
+
+@given(st.binary(max_size=500))
+def test_digests(content: bytes) -> None:
+    assert digest_of(content) == f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def test_the_digest_of_nothing_by_hand() -> None:
+    assert digest_of(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_free_place(tmp_path: Path) -> None:
+    check_free(tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    check_free(tmp_path / "empty")
+
+
+def test_a_place_that_is_taken(tmp_path: Path) -> None:
+    file = fill(tmp_path, "file") / "file"
+    with pytest.raises(StoreError, match="is not a folder; choose another place"):
+        check_free(file)
+    for target in (tmp_path / "nowhere", tmp_path):
+        link = tmp_path / f"to-{target.name}"
+        link.symlink_to(target)
+        with pytest.raises(StoreError, match="is not a folder; choose another place"):
+            check_free(link)
+    full = tmp_path / "full"
+    fill(full, ".hidden")
+    with pytest.raises(StoreError, match="is not empty; choose another place"):
+        check_free(full)
+    assert (full / ".hidden").read_bytes() == b"x"
+
+
+def test_all_names_are_there(tmp_path: Path) -> None:
+    fill(tmp_path, "a", "records/b")
+    check_names(tmp_path, ["a", "records/b"])
+    check_names(tmp_path, ["a"], ["records/b", "receipts/never"])
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    fill(tmp_path, "a")
+    with pytest.raises(IntegrityError, match=re.escape("incomplete: records/b is missing; restore")):
+        check_names(tmp_path, ["a", "records/b"])
+    (tmp_path / "records" / "b").mkdir(parents=True)  # a folder is no file
+    with pytest.raises(IntegrityError, match="records/b is missing"):
+        check_names(tmp_path, ["a", "records/b"])
+
+
+@pytest.mark.parametrize("name", ["b", ".hidden", "records/b", "records/deep/down/b"])
+def test_a_file_too_many_is_named(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, "a", name)
+    with pytest.raises(IntegrityError, match=re.escape(f"not the model's: {name}; move it away")):
+        check_names(tmp_path, ["a"], ["receipts/c"])
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("target", ["file", "nowhere", "folder"])
+def test_no_link_is_followed(tmp_path: Path, target: str, allowed: bool) -> None:
+    folder = fill(tmp_path / "model", "a")
+    fill(tmp_path, "file", "folder/inner")
+    (folder / "b").symlink_to(tmp_path / target)
+    with pytest.raises(IntegrityError, match="holds a link, b, where a file belongs"):
+        check_names(folder, ["a"] if allowed else ["a", "b"], ["b"] if allowed else [])
+    with pytest.raises(IntegrityError, match="not the model's: b;"):
+        check_names(folder, ["a"])
+
+
+@given(found=NAMES, expected=NAMES, allowed=NAMES)
+def test_it_passes_if_all_that_is_expected_is_there_and_nothing_else_but_what_is_allowed(
+    found: set[str], expected: set[str], allowed: set[str]
+) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = fill(Path(place), *sorted(found))
+        if expected <= found <= expected | allowed:
+            check_names(folder, expected, allowed)
+        else:
+            with pytest.raises(IntegrityError):
+                check_names(folder, expected, allowed)
