@@ -102,7 +102,7 @@ def test_entered_and_struck_out(folder: ModelFolder, kind: str) -> None:
     }
     remove_copy(folder, copy_id)
     assert ModelFolder.open(folder.path).manifest.copies == {}
-    with pytest.raises(UsageError, match="has no copy '[0-9a-f]{32}'; see: preforget copies MODEL"):
+    with pytest.raises(UsageError, match=r"has no copy '[0-9a-f]{32}'; see: preforget copies MODEL"):
         remove_copy(folder, copy_id)
 
 

@@ -192,9 +192,9 @@ def test_a_file_has_a_largest_size() -> None:
     content = envelope_file(envelope(noise, PAYLOAD_TYPE, [A]))
     assert len(content) < MAX_BYTES
     assert open_envelope(content, KEYS) == (noise, A.key_id)
-    with pytest.raises(UsageError, match="more than 4194304"):
+    with pytest.raises(UsageError, match="more than 16777216"):
         envelope_file(envelope(noise + bytes(2000), PAYLOAD_TYPE, [A]))
-    with pytest.raises(IntegrityError, match="larger than 4 MiB"):
+    with pytest.raises(IntegrityError, match="larger than 16 MiB"):
         open_envelope(content[:-1] + bytes(MAX_BYTES), KEYS)
 
 

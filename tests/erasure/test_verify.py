@@ -10,7 +10,8 @@ import pytest
 
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.erasure import open_folder
-from preforget.erasure.verify import MAX_RECEIPT, read_bounded, trusted_keys, verify
+from preforget.erasure.dsse import MAX_BYTES
+from preforget.erasure.verify import read_bounded, trusted_keys, verify
 from preforget.store import Manifest
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
@@ -108,7 +109,7 @@ def test_what_is_no_receipt(made: Made, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="can't be read"):
         read_bounded(tmp_path / "none.json")
     with (tmp_path / "large").open("wb") as file:
-        file.truncate(MAX_RECEIPT + 1)
+        file.truncate(MAX_BYTES + 1)
     with pytest.raises(IntegrityError, match="no receipt: larger than"):
         read_bounded(tmp_path / "large")
     with pytest.raises(IntegrityError):

@@ -91,7 +91,7 @@ def test_another_backbone_is_refused(
     other = empty(engine.encoder)
     with pytest.raises(BackboneError, match=f"another backbone than 'mine': {what} differs; give the right"):
         fill(other, folder, "mine")
-    with pytest.raises(BackboneError, match="another backbone than '.*tiny-vit"):
+    with pytest.raises(BackboneError, match=r"another backbone than '.*tiny-vit"):
         fill(other, folder, None)
     assert len(other.bank) == 0
 

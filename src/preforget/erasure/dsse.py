@@ -19,7 +19,7 @@ from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, UsageError
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-MAX_BYTES = 4 * 2**20
+MAX_BYTES = 16 * 2**20
 """Bytes of the largest file, and characters of the largest payload, that are written or read."""
 
 _KEY_ID = re.compile(r"[0-9A-Za-z:+/=._-]{1,128}", re.ASCII)  # goes to terminals before it can be trusted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
@@ -32,21 +33,42 @@ def windows(contents: Sequence[bytes], folder_bytes: int) -> list[bytes]:
 def scan(folder: Path, pieces: Collection[bytes], leave_out: Collection[str] = ()) -> tuple[int, list[str]]:
     """Search every file below a folder; return the bytes that were read and the names of files with a piece.
 
-    Names are searched as well. Raises `StoreError` for a file that can't be read.
+    Raises `StoreError` for a file or folder that can't be read.
     """
     total, found = 0, []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_dir() or name in leave_out:
+    for path in files_in(folder):
+        name = path.removeprefix(f"{folder}{os.sep}")
+        if name in leave_out:
             continue
         try:
-            content = path.read_bytes()
+            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each of thousands is slow
+                content = file.readall()
         except OSError as error:
             raise StoreError(f"{path} can't be read to look for traces: {error.strerror or error}") from error
         total += len(content)
-        if any(piece in content for piece in pieces):
-            found.append(name)
-    return total, found
+        for piece in pieces:
+            if piece in content:
+                found.append(name)
+                break
+    return total, sorted(found)
+
+
+def files_in(folder: Path) -> Iterator[str]:
+    """Yield the path of every file below a folder; raises `StoreError`."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise StoreError(f"{folder} can't be read to look for traces: {error.strerror or error}") from error
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from files_in(Path(entry.path))
+        else:
+            yield entry.path
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of all files below a folder; raises `OSError`."""
+    return sum(os.stat(path, follow_symlinks=False).st_size for path in files_in(folder))  # noqa: PTH116
 
 
 def _start(content: bytes) -> int:
@@ -56,8 +78,13 @@ def _start(content: bytes) -> int:
 
 
 def _spread(content: bytes, count: int) -> Iterator[bytes]:
-    """Yield up to `count` telling windows of a file, the first from its middle."""
+    """Yield up to `count` telling windows, first and last bytes among them; one is in the middle, if it tells."""
     last = max(0, len(content) - WINDOW)
-    places = [last // 2, *(last * n // max(1, count - 1) for n in range(count - 1))]
-    telling = [content[at : at + WINDOW] for at in places]
-    yield from [piece for piece in dict.fromkeys(telling) if len(set(piece)) >= DISTINCT][:count]
+    even = [last * n // (count - 1) for n in range(count)] if count > 1 else []
+    others = [last * n // 64 for n in range(65)]  # where those say nothing
+    seen: set[bytes] = set()
+    for place in (*even, last // 2, *others):
+        piece = content[place : place + WINDOW]
+        if len(seen) < count and piece not in seen and len(set(piece)) >= DISTINCT:
+            seen.add(piece)
+            yield piece

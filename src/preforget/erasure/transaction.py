@@ -17,10 +17,13 @@ from preforget.core.version import __version__
 from preforget.erasure.copies import settle_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
-from preforget.erasure.scan import scan, windows
+from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.layout import INTENT, RECEIPTS, receipt_name
+
+MOST_RECORDS = 10_000
+"""Records of one erasure: the receipt that lists them must stay readable."""
 
 Derive = Callable[[], Sequence[ClassRecord]]
 """Forgets in memory, where a model is loaded, and returns the records that follow from those that are left."""
@@ -76,9 +79,11 @@ def erase(
     with folder.changing():
         folder.check_current()
         ids = [record.id for record in going if record.id in folder.manifest.records]
+        if len(ids) > MOST_RECORDS:
+            raise UsageError(f"{len(ids)} records are too many for one receipt; forget in several steps")
         folder.keyring.signing.current()  # who can't sign a receipt must not begin
         contents = [folder.read_file(i) for i in ids]
-        size = sum(path.stat().st_size for path in folder.path.rglob("*") if path.is_file())
+        size = size_of(folder.path)
         intent = Intent(
             erasure=secrets.token_hex(16),
             what=what,
@@ -129,6 +134,7 @@ def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool
     path = folder.path / receipt_name(intent.erasure)
     if done is not None and path.exists():  # all was done, but for the last step
         content = path.read_bytes()
+        receipt = Receipt.from_statement(payload_of(content))
         if receipt_digest(content) != done.data.get("receipt"):
             raise IntegrityError(f"{path} is not the receipt that the ledger knows; restore it from a copy")
         if folder.is_ahead():
@@ -142,7 +148,7 @@ def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool
         facts = {"erasure": intent.erasure, "receipt": receipt_digest(content), "passed": passed}
         folder.commit("erased", facts)
     Intent.remove(folder.path)
-    return Ended(content, Receipt.from_statement(payload_of(content)))
+    return Ended(content, receipt)
 
 
 def _count_derived(folder: ModelFolder, after: int) -> int:
@@ -216,7 +222,8 @@ def _checks(folder: ModelFolder, intent: Intent) -> list[dict[str, Any]]:
             }
         )
     total, found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT})
-    where = f"; found in {', '.join(found[:5])}" if found else "; none found"
+    shown = [name.encode("unicode_escape").decode()[:200] for name in found[:5]]
+    where = f"; found in {', '.join(shown)}" if found else "; none found"
     searched = f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}"
     checks.append({"name": "scan", "passed": not found, "detail": searched})
     return checks

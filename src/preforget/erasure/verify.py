@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.hashing import file_digest
+from preforget.erasure.dsse import MAX_BYTES
 from preforget.erasure.receipt import Receipt, read_receipt, receipt_digest
 from preforget.store import Manifest
 from preforget.store.head import Head
@@ -19,9 +20,6 @@ from preforget.store.layout import INTENT, LEDGER, RECORDS
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.signing import read_public_key
-
-MAX_RECEIPT = 4 * 2**20
-"""Bytes of the largest receipt that is read."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +92,11 @@ def read_bounded(path: Path) -> bytes:
     """Return the bytes of a receipt's file; raises `StoreError`, and `IntegrityError` for one that is too large."""
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_RECEIPT + 1)
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
-    if len(content) > MAX_RECEIPT:
-        raise IntegrityError(f"{path} is no receipt: larger than {MAX_RECEIPT >> 20} MiB")
+    if len(content) > MAX_BYTES:
+        raise IntegrityError(f"{path} is no receipt: larger than {MAX_BYTES >> 20} MiB")
     return content
 
 

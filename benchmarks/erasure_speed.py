@@ -1,0 +1,73 @@
+"""How long a durable forgetting takes on a sealed model, from the call to the signed receipt on disk.
+
+    python benchmarks/erasure_speed.py --classes 8
+    python benchmarks/erasure_speed.py --classes 1000
+
+Records have the shapes of the isolated engine on the builtin backbone and random values. Median over forgettings, each
+of one more class of the same model; also the same without a loaded model, and what opening the folder takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+import preforget as pf
+from preforget.erasure import forget_in_folder, open_folder, plan
+from preforget.records import ClassRecord
+
+
+def main() -> None:
+    """Print one JSON object."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--classes", type=int, default=8)
+    parser.add_argument("--forgettings", type=int, default=6, help="of a loaded model, and as many of a folder")
+    parser.add_argument("--plain", action="store_true", help="a model that is not sealed")
+    args = parser.parse_args()
+    model = pf.PreForgettableClassifier(engine="isolated")
+    generator = torch.Generator().manual_seed(0)
+    for number in range(args.classes):
+        shapes = model.engine.record_shapes()  # type: ignore[attr-defined]
+        tensors = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
+        model.engine.bank.insert(ClassRecord(f"class {number:04}", tensors))  # type: ignore[attr-defined]
+    with tempfile.TemporaryDirectory() as root:
+        place, keyring = Path(root) / "model", Path(root) / "keyring"
+        model.save_pretrained(place, sealed=not args.plain, keyring=keyring)
+        size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        loaded, disk, opening = [], [], []
+        for label in model.classes_[: args.forgettings]:
+            start = time.perf_counter()
+            model.forget(label, reason="request 7")
+            loaded.append((time.perf_counter() - start) * 1e3)
+        for number in range(args.forgettings):
+            if args.forgettings + number >= args.classes:
+                break
+            start = time.perf_counter()
+            folder = open_folder(place, keyring)
+            opening.append((time.perf_counter() - start) * 1e3)
+            going = plan(folder, label=f"class {args.forgettings + number:04}")
+            start = time.perf_counter()
+            forget_in_folder(folder, going, reason="request 7")
+            disk.append((time.perf_counter() - start) * 1e3)
+        result = {
+            "classes": args.classes,
+            "sealed": not args.plain,
+            "megabytes": size / 1e6,
+            "first_ms": loaded[0],
+            "loaded_ms": statistics.median(loaded),
+            "folder_ms": statistics.median(disk) if disk else None,
+            "open_ms": statistics.median(opening) if opening else None,
+        }
+        print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
