@@ -15,8 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preforget.core.errors import StoreError
+from preforget.erasure import forget_in_folder, plan
+from preforget.erasure.receipt import payload_of
 from preforget.erasure.scan import DISTINCT, EFFORT, MOST, WINDOW, scan, windows
 from preforget.records import ClassRecord
+from preforget.store import Manifest, ModelFolder
 from preforget.store.sealing import new_key, seal
 from preforget.store.tensors import record_to_bytes
 
@@ -229,3 +232,21 @@ def test_many_records_in_a_folder_of_many_megabytes(tmp_path: Path) -> None:
     assert scan(tmp_path, pieces) == (2**24, [])
     (tmp_path / "7").write_bytes(noise.randbytes(2**21) + contents[299])
     assert scan(tmp_path, pieces)[1] == ["7"]
+
+
+def test_what_another_record_holds_by_right_is_no_trace(tmp_path: Path) -> None:
+    backbone = {
+        **{"id": "x", "revision": None, "architecture": "vit", "digest": "sha256:0", "image_size": 32},
+        **{"mean": [0, 0, 0], "std": [1, 1, 1], "dtype": "float32"},
+    }
+    both = torch.rand(
+        6, 400
+    )  # features of images that are in two classes, as a unit of few images keeps them
+    records = [ClassRecord(label, {"features": both.clone()}) for label in ("Ada", "Grace")]
+    manifest = Manifest("isolated", "parametric", {}, backbone, 0.9)
+    folder = ModelFolder.create(tmp_path / "model", manifest, records, {}, tmp_path / "keys")
+    erasure = forget_in_folder(folder, plan(folder, label="Grace"))
+    assert erasure.receipt is not None
+    checks = payload_of(erasure.receipt.read_bytes())["predicate"]["checks"]
+    assert all(check["passed"] for check in checks)
+    assert [record.label for record in folder.records()] == ["Ada"]
