@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +63,7 @@ class PreForgettableClassifier:
         self.folder: ModelFolder | None = None
         self._learned = False
         self._checkpoint: Path | None = None
+        self._cache: Path | None = None
         kind = ENGINES[engine]
         config = kind.config_type.from_options({"seed": seed, **options})
         encoder = load_backbone(
@@ -117,6 +117,7 @@ class PreForgettableClassifier:
             raise
         self._learned = True
         self._checkpoint = session.checkpoint
+        self._cache = session.cache_dir if session.keep_cache else None
         return self
 
     def add(
@@ -273,7 +274,8 @@ class PreForgettableClassifier:
 
         `sealed`: encrypt each record with a key of its own, kept in `keyring` outside the folder. Raises `StoreError`
         if something is there already; saving to its own folder changes nothing. A folder to which it was saved before
-        stays as it is and is listed as a copy: what is forgotten later is forgotten in the last one alone.
+        stays as it is: what is forgotten later is forgotten in the last one alone. It is listed as a copy, and so is a
+        cache that was kept.
         """
         engine, place = self._fitted(), Path(path).expanduser()
         if self.folder is not None and place.resolve() == self.folder.path.resolve() and place.exists():
@@ -286,9 +288,11 @@ class PreForgettableClassifier:
         records, shared = engine.records(), engine.shared_tensors()
         self.folder = ModelFolder.create(place, manifest, records, shared, keyring, origin)
         if before is not None and origin is not None:
-            if os.access(before.path, os.W_OK):
+            if before.is_writable():
                 before.commit("export", {"model": manifest.model})
             add_copy(self.folder, "export", str(before.path))
+        if self._cache is not None and self._cache.exists():
+            add_copy(self.folder, "cache", str(self._cache.absolute()))
         if self._checkpoint is not None:
             self._checkpoint.unlink(missing_ok=True)
 
@@ -338,7 +342,7 @@ class PreForgettableClassifier:
         e = self.engine
         other = copy.copy(self)
         other.engine = type(e)(e.encoder, e.config)
-        other.folder, other._checkpoint, other._learned = None, None, False
+        other.folder, other._checkpoint, other._cache, other._learned = None, None, None, False
         return other
 
     def _fitted(self) -> Engine:

@@ -106,8 +106,10 @@ def verify_model(args: argparse.Namespace, console: Console) -> int:
             f"            {found.prompts_missing} pair prompts were dropped with a subject: preforget refit"
         )
     console.line("EQUAL to retraining" if found.equal else "NOT EQUAL to retraining")
-    if model.folder is not None:
+    if model.folder is not None and model.folder.is_writable():
         model.folder.note_audit("against-retrain", found.equal, found.as_dict())
+    else:
+        note("the model can't be changed here, so this is not entered into its ledger")
     console.result(
         {
             "model": str(args.model),

@@ -127,7 +127,9 @@ def forget_in_folder(
 
     def take() -> list[ClassRecord]:
         if not is_exact(folder):
-            left.update(folder.manifest.records)  # one a class; reading a large bank takes longer than all else
+            left.update(
+                folder.manifest.records
+            )  # one a class; reading a large bank takes longer than all else
             return []
         records = folder.records()
         left.update(record.label for record in records)

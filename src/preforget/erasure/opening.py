@@ -11,6 +11,7 @@ from preforget.erasure.intent import Intent
 from preforget.erasure.plan import derive_in_folder, is_exact
 from preforget.erasure.transaction import finish
 from preforget.store import ModelFolder
+from preforget.store.consistency import check_age, undo
 from preforget.store.folder import KeyringPlace
 from preforget.store.layout import RECORDS
 from preforget.store.ledger import read_export
@@ -20,7 +21,7 @@ def open_folder(path: Path, keyring: KeyringPlace = None) -> ModelFolder:
     """Open a model folder, strictly, after ending what had begun; raises `IntegrityError`, `StoreError`."""
     with ModelFolder.opening(path, keyring) as folder:
         _end(folder)
-        folder.check_age()
+        check_age(folder)
         erase_again(folder)
         folder.check()
     return folder
@@ -92,7 +93,7 @@ def _end(folder: ModelFolder) -> None:
     ours = {"forget", "erased"}
     last = list(folder.ledger.entries(int(folder.manifest.ledger["seq"])))
     if last and not (last[-1].event in ours and last[-1].data.get("erasure") == intent.erasure):
-        folder.undo()
+        undo(folder)
     folder.note_audits(folder.ledger.entries())
     finish(folder, intent, lambda: derive_in_folder(folder, folder.records()), recovered=True)
 

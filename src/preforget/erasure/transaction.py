@@ -20,6 +20,7 @@ from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_
 from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
+from preforget.store.consistency import is_ahead
 from preforget.store.layout import INTENT, RECEIPTS, receipt_name
 
 MOST_RECORDS = 10_000
@@ -137,7 +138,7 @@ def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool
         receipt = Receipt.from_statement(payload_of(content))
         if receipt_digest(content) != done.data.get("receipt"):
             raise IntegrityError(f"{path} is not the receipt that the ledger knows; restore it from a copy")
-        if folder.is_ahead():
+        if is_ahead(folder):
             folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
         receipt = _receipt(folder, intent, row.head.as_dict(), _count_derived(folder, row.seq), recovered)

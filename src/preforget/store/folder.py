@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord, unknown_label
+from preforget.store.consistency import check, settle
 from preforget.store.head import Head
 from preforget.store.keyring import Keyring, ModelKeys, open_keyring
 from preforget.store.layout import (
@@ -23,8 +25,6 @@ from preforget.store.layout import (
     RECORDS,
     SHARED,
     check_free,
-    check_names,
-    receipt_name,
     record_name,
 )
 from preforget.store.ledger import Entry, Ledger
@@ -122,7 +122,7 @@ class ModelFolder:
         with folder.changing():
             folder.manifest = Manifest.read(path)
             folder._content = (path / NAME).read_bytes()
-            folder._settle()
+            settle(folder)
             yield folder
 
     @property
@@ -204,7 +204,7 @@ class ModelFolder:
                 )
             except BaseException:
                 with contextlib.suppress(StoreError):
-                    self._settle()
+                    settle(self)
                 raise
             self.finish_erasing()
         return new
@@ -234,7 +234,7 @@ class ModelFolder:
             except BaseException:
                 if not self.manifest.sealed:
                     with contextlib.suppress(StoreError):
-                        self._settle()
+                        settle(self)
                         keys.discard()
                 raise
             self.finish_erasing()
@@ -261,6 +261,10 @@ class ModelFolder:
             self.settle_on(entry.head, changed)
         self.audits += [_audit(entry)] if event == "audit" else []
         return entry
+
+    def is_writable(self) -> bool:
+        """Tell whether this user may change the folder, and keys where it is sealed."""
+        return os.access(self.path, os.W_OK) and (self.keys is None or self.keys.writable)
 
     def note_audit(self, kind: str, passed: bool, result: Mapping[str, Any]) -> None:
         """Enter an audit of the model into the ledger, with the digest of its result."""
@@ -300,50 +304,13 @@ class ModelFolder:
         """Tell whether an erasure has begun and not ended."""
         return (self.path / INTENT).exists()
 
-    def is_ahead(self) -> bool:
-        """Tell whether the ledger has rows that the manifest doesn't know: a change was cut off between them."""
-        return self.ledger.head().seq > int(self.manifest.ledger["seq"])
-
-    def undo(self) -> None:
-        """Say in the ledger that rows which the manifest doesn't know didn't come to be."""
-        head = self.ledger.head()
-        first = int(self.manifest.ledger["seq"]) + 1
-        self.commit("undone", {"rows": list(range(first, head.seq + 1))})
-
-    def check(self) -> list[Entry]:
-        """Check names of files, the whole ledger and the keyring against the manifest; return the ledger's rows.
-
-        Raises `IntegrityError`. Contents of records are checked when they are read.
-        """
-        entries = list(self.ledger.entries())
-        known = self.manifest.ledger
-        last = entries[-1] if entries else None
-        if last is None or last.head != Head(known["seq"], known["hash"]):
-            raise IntegrityError(f"the ledger of {self.path} does not end where the manifest says")
-        if last.data.get("state") != self.manifest.state():
-            raise IntegrityError(f"the manifest of {self.path} is not the one that the ledger knows")
-        if SqliteLedger(self.path / LEDGER).digest() != known["digest"]:
-            raise IntegrityError(f"the ledger of {self.path} was changed: the digest of its file differs")
-        receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
-        live = [self.name_of(i) for i in self.manifest.records]
-        shared = [] if self.manifest.shared is None else [SHARED]
-        check_names(self.path, [NAME, LEDGER, *shared, *live], receipts)
-        self.check_age()
-        self.note_audits(entries)
-        return entries
+    def check(self) -> None:
+        """Check names of files, ledger and keyring against the manifest, see `consistency.check`."""
+        self.note_audits(check(self))
 
     def note_audits(self, entries: Iterable[Entry]) -> None:
         """Keep in mind what receipts say of the audits among the ledger's rows."""
         self.audits = [_audit(entry) for entry in entries if entry.event == "audit"]
-
-    def check_age(self) -> None:
-        """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have."""
-        head = None if self.keys is None else self.keys.head()
-        if head is not None and not self.ledger.holds(head):
-            raise IntegrityError(
-                f"{self.path} is older than its keyring knows, or another copy of it has gone on: row {head.seq} is "
-                "not in its ledger; end this with: preforget restore MODEL [--replay LEDGER]"
-            )
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -362,17 +329,6 @@ class ModelFolder:
             raise
         except OSError as error:
             raise _cannot_write(self.path, error) from error
-
-    def _settle(self) -> None:
-        """Bring files, ledger and manifest together after a change that was cut off."""
-        self.finish_erasing()
-        head, known = self.ledger.head(), Head(self.manifest.ledger["seq"], self.manifest.ledger["hash"])
-        if head.seq < known.seq or not (head == known or self.ledger.holds(known)):
-            raise IntegrityError(
-                f"the ledger of {self.path} lacks row {known.seq}, which the manifest knows: it was cut or exchanged"
-            )
-        if head != known and not self.has_intent():
-            self.undo()
 
     def _write_records(self, records: Sequence[ClassRecord]) -> list[dict[str, Any]]:
         keys = {} if self.keys is None else self.keys.create([record.id for record in records])

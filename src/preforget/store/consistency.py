@@ -1,0 +1,71 @@
+"""Do files, ledger, manifest and keyring of a model folder tell the same story? If a change was cut off, make them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from preforget.core.errors import IntegrityError
+from preforget.store.head import Head
+from preforget.store.layout import LEDGER, SHARED, check_names, receipt_name
+from preforget.store.ledger import Entry
+from preforget.store.ledger_sqlite import SqliteLedger
+from preforget.store.manifest import NAME
+
+if TYPE_CHECKING:
+    from preforget.store.folder import ModelFolder
+
+
+def check(folder: ModelFolder) -> list[Entry]:
+    """Check names of files, the whole ledger and the keyring against the manifest; return the ledger's rows.
+
+    Raises `IntegrityError`. Contents of records are checked when they are read.
+    """
+    entries = list(folder.ledger.entries())
+    known = folder.manifest.ledger
+    last = entries[-1] if entries else None
+    if last is None or last.head != Head(known["seq"], known["hash"]):
+        raise IntegrityError(f"the ledger of {folder.path} does not end where the manifest says")
+    if last.data.get("state") != folder.manifest.state():
+        raise IntegrityError(f"the manifest of {folder.path} is not the one that the ledger knows")
+    if SqliteLedger(folder.path / LEDGER).digest() != known["digest"]:
+        raise IntegrityError(f"the ledger of {folder.path} was changed: the digest of its file differs")
+    receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
+    live = [folder.name_of(i) for i in folder.manifest.records]
+    shared = [] if folder.manifest.shared is None else [SHARED]
+    check_names(folder.path, [NAME, LEDGER, *shared, *live], receipts)
+    check_age(folder)
+    return entries
+
+
+def check_age(folder: ModelFolder) -> None:
+    """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have."""
+    head = None if folder.keys is None else folder.keys.head()
+    if head is not None and not folder.ledger.holds(head):
+        raise IntegrityError(
+            f"{folder.path} is older than its keyring knows, or another copy of it has gone on: row {head.seq} is "
+            "not in its ledger; end this with: preforget restore MODEL [--replay LEDGER]"
+        )
+
+
+def settle(folder: ModelFolder) -> None:
+    """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on."""
+    folder.finish_erasing()
+    head, known = folder.ledger.head(), Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])
+    if head.seq < known.seq or not (head == known or folder.ledger.holds(known)):
+        raise IntegrityError(
+            f"the ledger of {folder.path} lacks row {known.seq}, which the manifest knows: it was cut or exchanged"
+        )
+    if head != known and not folder.has_intent():
+        undo(folder)
+
+
+def is_ahead(folder: ModelFolder) -> bool:
+    """Tell whether the ledger has rows that the manifest doesn't know: a change was cut off between them."""
+    return folder.ledger.head().seq > int(folder.manifest.ledger["seq"])
+
+
+def undo(folder: ModelFolder) -> None:
+    """Say in the ledger that rows which the manifest doesn't know didn't come to be."""
+    head = folder.ledger.head()
+    first = int(folder.manifest.ledger["seq"]) + 1
+    folder.commit("undone", {"rows": list(range(first, head.seq + 1))})
