@@ -290,7 +290,7 @@ class PreForgettableClassifier:
         if before is not None and origin is not None:
             if before.is_writable():
                 before.commit("export", {"model": manifest.model})
-            add_copy(self.folder, "export", str(before.path))
+            add_copy(self.folder, "export", str(before.path), sealed=False)
         if self._cache is not None and self._cache.exists():
             add_copy(self.folder, "cache", str(self._cache.absolute()))
         if self._checkpoint is not None:

@@ -129,7 +129,7 @@ def test_the_model_itself_is_refused(
     for place in (model, model.parent, model.parent.parent, "/"):
         done = terminal("copies", model, "--add", "export", place, "--delete", *at)
         assert (done.code, done.out) == (2, "")
-        assert "that is the model's own place; name a copy elsewhere" in done.err
+        assert "must not be deleted when something is forgotten; name a copy elsewhere" in done.err
     assert files_in(model) == before
 
 

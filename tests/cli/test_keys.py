@@ -167,9 +167,10 @@ def test_the_public_key_for_others(ring: Path, terminal: Terminal, tmp_path: Pat
     assert load_pem_public_key(file.read_bytes()) == private_of(ring).public_key()
     assert terminal("keys", "rotate", "--keyring", ring, "--public", file).code == 0
     assert load_pem_public_key(file.read_bytes()) == private_of(ring).public_key()
-    for place in (tmp_path / "nowhere" / "key", tmp_path):
-        done = terminal("keys", "show", "--keyring", ring, "--public", place)
-        assert (done.code, f"{place} can't be written: " in done.err) == (1, True)
+    done = terminal("keys", "show", "--keyring", ring, "--public", tmp_path)
+    assert (done.code, f"{tmp_path} can't be written: " in done.err) == (1, True)
+    done = terminal("keys", "show", "--keyring", ring, "--public", tmp_path / "nowhere" / "key")
+    assert (done.code, "nowhere does not exist; make that folder first" in done.err) == (2, True)
 
 
 def test_a_place_where_the_public_key_can_not_go_is_found_before_a_key_is_rotated(
@@ -177,7 +178,7 @@ def test_a_place_where_the_public_key_can_not_go_is_found_before_a_key_is_rotate
 ) -> None:
     assert terminal("keys", "make", "--keyring", ring).code == 0
     before = private_of(ring).public_key()
-    assert terminal("keys", "rotate", "--keyring", ring, "--public", tmp_path / "nowhere" / "key").code == 1
+    assert terminal("keys", "rotate", "--keyring", ring, "--public", tmp_path / "nowhere" / "key").code == 2
     assert private_of(ring).public_key() == before
 
 

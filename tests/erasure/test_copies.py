@@ -117,7 +117,7 @@ def test_the_ledger_holds_no_place(folder: ModelFolder) -> None:
     assert len(set(digests)) == 3  # not even that two are the same
     assert all(digest.startswith("hmac-sha256:") for digest in digests)
     content = (folder.path / "ledger.sqlite3").read_bytes()
-    for part in (b"ada", b"private", b"bucket", b"s3:"):
+    for part in (b"/ada/", b"private", b"bucket", b"s3:"):
         assert part not in content
 
 
@@ -156,14 +156,16 @@ def test_the_model_itself_is_no_copy_to_delete(folder: ModelFolder, tmp_path: Pa
     link.symlink_to(folder.path)
     places = [folder.path, tmp_path, Path("/"), link, folder.path / ".." / "model", link / "."]
     for place in [str(p) for p in places] + [f"{folder.path}/records/../"]:
-        with pytest.raises(UsageError, match="that is the model's own place; name a copy elsewhere"):
+        with pytest.raises(
+            UsageError, match="must not be deleted when something is forgotten; name a copy elsewhere"
+        ):
             add_copy(folder, "export", place, delete=True)
     assert folder.manifest.copies == {}
 
 
 @pytest.mark.parametrize("inner", ["records", "ledger.sqlite3", "preforget.json", "records/new"])
 def test_nor_is_a_part_of_the_model(folder: ModelFolder, inner: str) -> None:
-    with pytest.raises(UsageError, match="that is the model's own place"):
+    with pytest.raises(UsageError, match="must not be deleted when something is forgotten"):
         add_copy(folder, "export", str(folder.path / inner), delete=True)
 
 
@@ -184,7 +186,10 @@ def test_a_file_is_deleted(folder: ModelFolder, tmp_path: Path) -> None:
     add_copy(folder, "onnx", str(tmp_path / "model.onnx"), delete=True)
     assert settled(folder) == {"status": "removed", "detail": "deleted as a whole"}
     assert not (tmp_path / "model.onnx").exists()
-    assert settled(folder) == {"status": "not present", "detail": "there is nothing at its place"}
+    assert settled(folder) == {
+        "status": "not present",
+        "detail": "nothing lies at its place on this machine now",
+    }
 
 
 def test_a_folder_is_deleted(folder: ModelFolder, tmp_path: Path) -> None:
@@ -235,7 +240,7 @@ def test_what_can_not_be_deleted_is_out_of_control(folder: ModelFolder, tmp_path
     (tmp_path / "closed").chmod(0o755)
     assert found == {
         "status": "out of our control",
-        "detail": "it could not be deleted: Permission denied",
+        "detail": "it can't be looked at or deleted: Permission denied",
     }
     assert (tmp_path / "closed" / "file").exists()
     assert settled(folder)["status"] == "removed"  # the next forgetting tries again
@@ -329,7 +334,7 @@ def test_copies_of_a_sealed_folder_are_unreadable(make: MakeFolder, kind: str) -
     if kind in OF_FOLDER:
         assert found == {
             "status": "removed",
-            "detail": "its records are encrypted, and their keys are destroyed",
+            "detail": "a copy of the sealed model: its records are encrypted, and their keys are destroyed",
         }
     else:  # an onnx file or a checkpoint was never encrypted
         assert found["status"] == ("scheduled" if kind == "cache" else "out of our control")

@@ -386,7 +386,7 @@ def test_what_would_be_refused_is_not_signed(changes: dict[str, Any]) -> None:
 
 
 def test_a_receipt_has_a_largest_size() -> None:
-    checks = [{"name": f"check {n}", "passed": True, "detail": "x" * 10_000} for n in range(320)]
+    checks = [{"name": f"check {n}", "passed": True, "detail": "x" * 10_000} for n in range(1300)]
     with pytest.raises(UsageError, match="more than 16777216"):
         sign_receipt(replace(SMALL, checks=checks), SIGNER)
     assert (

@@ -685,3 +685,28 @@ def test_killed_while_appending(path: Path) -> None:
         process.stdin.close()
     assert process.returncode == 0
     assert total > 30
+
+
+def test_a_journal_that_would_delete_a_file_elsewhere_is_refused(tmp_path: Path) -> None:
+    """SQLite deletes the file that a journal names as its super-journal, wherever that lies."""
+    ledger = SqliteLedger.create(tmp_path / "ledger.sqlite3")
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"somebody's")
+    name = os.fsencode(victim)
+    magic = bytes.fromhex("d9d505f920a163d7")
+    signed = sum(byte if byte < 128 else byte - 256 for byte in name)
+    head = magic + (0).to_bytes(4, "big") * 2 + (4).to_bytes(4, "big") + (512).to_bytes(4, "big")
+    content = (head + (4096).to_bytes(4, "big")).ljust(512, b"\0")
+    content += (2**30 // 4096 + 1).to_bytes(4, "big") + name + len(name).to_bytes(4, "big")
+    content += (signed % 2**32).to_bytes(4, "big") + magic
+    journal = tmp_path / "ledger.sqlite3-journal"
+    journal.write_bytes(content)
+    for use in (ledger.last, ledger.digest, lambda: list(ledger.entries())):
+        with pytest.raises(IntegrityError, match="names a file that rolling back would delete"):
+            use()
+    assert victim.read_bytes() == b"somebody's"
+    with contextlib.closing(
+        sqlite3.connect(tmp_path / "ledger.sqlite3")
+    ) as connection:  # without the check it is so
+        connection.execute("SELECT count(*) FROM entries").fetchone()
+    assert not victim.exists()

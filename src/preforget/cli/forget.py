@@ -131,7 +131,8 @@ def show_plan(
     note(f"  guarantee  {guarantee.value}: {guarantee.meaning}")
     note(f"  left       {len(left)} classes")
     for copy in folder.manifest.copies.values():
-        note(f"  copy       {copy['kind']} at {printable(copy['place'])}")
+        end = ", to be deleted as a whole" if copy["delete"] else ""
+        note(f"  copy       {copy['kind']} at {printable(copy['place'])}{end}")
     sealed = folder.manifest.sealed
     note(
         "This can't be undone. The keys go too, so that no copy and no backup of the folder can be read."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import sys
 from pathlib import Path
 
 from preforget.cli.console import Console, note
@@ -36,6 +37,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     if args.passphrase and args.action != "make":
         raise UsageError("--passphrase goes with 'make'; to change it, move the keys to a new keyring")
+    if args.passphrase and not sys.stdin.isatty():
+        raise UsageError("there is no terminal to ask at; set PREFORGET_PASSPHRASE instead of --passphrase")
+    if args.public is not None and not args.public.absolute().parent.is_dir():
+        raise UsageError(f"{args.public.parent} does not exist; make that folder first")
     ring = open_keyring(args.keyring, ask_twice) if args.passphrase else keyring(args)
     signing = ring.signing
     if args.action == "make":
@@ -72,8 +77,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def ask_twice() -> str:
     """Ask for a new passphrase, twice; raises `UsageError` if the answers differ or are empty."""
-    first = getpass.getpass("New passphrase of the keyring: ")
-    if not first or first != getpass.getpass("Once more: "):
+    try:
+        first = getpass.getpass("New passphrase of the keyring: ")
+        again = getpass.getpass("Once more: ") if first else ""
+    except EOFError:
+        raise UsageError("no passphrase was given; nothing was made") from None
+    if not first or first != again:
         raise UsageError("the passphrases differ or are empty; nothing was made")
     note("without this passphrase nothing sealed with the keyring can be read again")
     return first

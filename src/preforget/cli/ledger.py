@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from preforget.cli.console import Console
 from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
-from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.errors import IntegrityError, StoreError, UsageError
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -26,6 +27,12 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Check the whole folder and its ledger first, whatever is asked."""
+    if args.head is not None and args.action != "verify":
+        raise UsageError("--head goes with 'verify'")
+    if args.out is not None and args.action != "export":
+        raise UsageError("--out goes with 'export'")
+    if args.out is not None and args.out.resolve().is_relative_to(args.model.expanduser().resolve()):
+        raise UsageError(f"{args.out} lies in the model; export to a place elsewhere")
     folder = open_model_folder(args)
     ledger = folder.ledger
     if args.action == "show":
@@ -63,5 +70,6 @@ def _export(lines: list[str], place: Path | None, console: Console) -> int:
         except OSError as error:
             raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
         console.line(f"exported  {len(lines)} rows to {place}")
-    console.result({"rows": len(lines), "out": None if place is None else str(place)})
+    rows = {"entries": [json.loads(line) for line in lines]} if place is None else {"out": str(place)}
+    console.result({"rows": len(lines), **rows})
     return 0

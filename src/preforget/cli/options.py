@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preforget.core.errors import UsageError
+
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
     from preforget.data import Dataset
@@ -112,7 +114,10 @@ def keyring(args: argparse.Namespace) -> Keyring:
 
 def ask_passphrase() -> str:
     """Ask for the keyring's passphrase without showing it."""
-    return getpass.getpass("Passphrase of the keyring: ")
+    try:
+        return getpass.getpass("Passphrase of the keyring: ")
+    except EOFError:
+        raise UsageError("no passphrase was given") from None
 
 
 def open_model_folder(args: argparse.Namespace) -> ModelFolder:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from preforget.cli.console import Console, printable
 from preforget.cli.options import Commands, add_command, add_keyring, keyring
-from preforget.core.errors import StoreError
+from preforget.core.errors import StoreError, UsageError
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -42,6 +42,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         from preforget.core.files import write_atomic
         from preforget.erasure.receipt_page import page
 
+        if args.html.resolve() == args.receipt.resolve():
+            raise UsageError(f"{args.html} is the receipt; choose another name for the page")
         try:
             write_atomic(args.html, page(receipt, key_id, checked=True).encode())
         except OSError as error:
@@ -54,9 +56,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         )
     for copy in receipt.copies:
         console.line(f"copy       {copy['kind']} {copy['id'][:8]}: {copy['status']}, {copy['detail']}")
-    reference = receipt.request["reference"]
-    if reference is not None:
-        console.line(f"request    {printable(reference)}")
+    for word, text in (("request", receipt.request["reference"]), ("grounds", receipt.request["grounds"])):
+        if text is not None:
+            console.line(f"{word:9}  {printable(text)}")
     for sentence in receipt.not_claimed:
         console.line(f"no claim   {sentence}")
     console.line(f"signed by  {key_id}")

@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import shutil
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from preforget.core.clock import now
-from preforget.core.errors import UsageError
-from preforget.store import ModelFolder
+from preforget.core.errors import StoreError, UsageError
+from preforget.store import Manifest, ModelFolder
+from preforget.store.layout import RECORDS, record_name
 from preforget.store.sealing import keyed_digest, new_key
 
 KINDS = ("export", "hub", "onnx", "checkpoint", "cache", "replica", "backup")
-OF_FOLDER = frozenset({"export", "hub", "replica", "backup"})
-"""Kinds that are the model folder itself: of a sealed model they are unreadable once the key is gone."""
+OF_FOLDER = frozenset({"export", "hub", "backup"})
+"""Kinds that are the model folder itself: of a sealed model they are unreadable once the key is gone.
+
+A replica is one too, but a running process may have the keys in memory, or from its environment.
+"""
 
 
 def add_copy(
-    folder: ModelFolder, kind: str, place: str, *, expires: str | None = None, delete: bool = False
+    folder: ModelFolder,
+    kind: str,
+    place: str,
+    *,
+    expires: str | None = None,
+    delete: bool = False,
+    sealed: bool | None = None,
 ) -> str:
     """Enter a copy into the model's list and return its id.
 
     `place`: a path, an address or a name; `expires`: the day (`2027-01-31`) on which it will be deleted; `delete`:
-    delete the file or folder there when something is forgotten. Raises `UsageError`, `StoreError`.
+    delete the file or folder there when something is forgotten; `sealed`: whether the keys of this model are needed to
+    read it, by default whether the model is sealed now. Raises `UsageError`, `StoreError`.
     """
     if kind not in KINDS:
         raise UsageError(f"unknown kind of copy {kind!r}; choose one of: {', '.join(KINDS)}")
     if not place or len(place) > 4096 or not place.isprintable():
         raise UsageError("the place of a copy must be one line of text")
-    if expires is not None and not re.fullmatch(r"\d{4}-\d\d-\d\d", expires):
+    if expires is not None and not _is_day(expires):
         raise UsageError(f"{expires!r} is no day; write it like 2027-01-31")
     if delete and (kind in {"hub", "backup"} or not Path(place).is_absolute()):
         raise UsageError("only a file or folder on this machine can be deleted; give its whole path")
-    if delete and Path(place).resolve() in (folder.path.resolve(), *folder.path.resolve().parents):
-        raise UsageError("that is the model's own place; name a copy elsewhere")
+    if delete and (near := _too_near(folder, Path(place))):
+        raise UsageError(f"{near} must not be deleted when something is forgotten; name a copy elsewhere")
     copy_id = secrets.token_hex(16)
     entry = {
         "kind": kind,
         "place": place,
         "time": now(),
         "expires": expires,
-        "sealed": folder.manifest.sealed,
+        "sealed": folder.manifest.sealed if sealed is None else sealed,
         "delete": delete,
     }
     # the place can be telling, so the ledger gets a digest under a key that nobody keeps
@@ -62,36 +73,98 @@ def remove_copy(folder: ModelFolder, copy_id: str) -> None:
 def settle_copies(folder: ModelFolder, gone: set[str]) -> list[dict[str, Any]]:
     """Delete the copies that are to be deleted, and say of each known copy what became of it; no places.
 
-    `gone`: ids of the records that are destroyed.
+    `gone`: ids of the records that are destroyed. What can't be looked at or deleted is said, and stops nothing.
     """
-    return [
-        {"id": copy_id, "kind": copy["kind"], **_settle(copy, gone)}
-        for copy_id, copy in sorted(folder.manifest.copies.items())
-    ]
-
-
-def _settle(copy: dict[str, Any], gone: set[str]) -> dict[str, str]:
-    place = Path(copy["place"])
-    here = place.is_absolute()
-    if here and copy["delete"] and place.exists():
+    found = []
+    for copy_id, copy in sorted(folder.manifest.copies.items()):
         try:
-            shutil.rmtree(place) if place.is_dir() and not place.is_symlink() else place.unlink()
+            settled = _settle(folder, copy, gone)
         except OSError as error:
-            return _status("out of our control", f"it could not be deleted: {error.strerror or error}")
-        return _status("removed", "deleted as a whole")
-    if here and not place.exists():
-        return _status("not present", "there is nothing at its place")
-    if here and (place / "records").is_dir() and not any(_holds(place, i) for i in gone):
-        return _status("not present", "it holds none of these records")
-    if copy["sealed"] and copy["kind"] in OF_FOLDER:
-        return _status("removed", "its records are encrypted, and their keys are destroyed")
-    if copy["expires"] is not None:
+            settled = _status(
+                "out of our control", f"it can't be looked at or deleted: {error.strerror or 'refused'}"
+            )
+        found.append({"id": copy_id, "kind": copy["kind"], **settled})
+    return found
+
+
+def _settle(folder: ModelFolder, copy: dict[str, Any], gone: set[str]) -> dict[str, str]:
+    """Raises `OSError`."""
+    place = Path(copy["place"])
+    if place.is_absolute():
+        if not _is_there(place):
+            return _status("not present", "nothing lies at its place on this machine now")
+        if copy["delete"]:
+            return _delete(folder, place)
+        looked = _look(folder, place, copy["kind"], gone)
+        if looked is not None:
+            return looked
+    if copy["sealed"] and copy["kind"] in OF_FOLDER and not (place.is_absolute() and place.is_dir()):
+        return _status(
+            "removed", "a copy of the sealed model: its records are encrypted, and their keys are destroyed"
+        )
+    if copy["expires"] is not None and copy["expires"] >= now()[:10]:
         return _status("scheduled", f"to be deleted on {copy['expires']}; until then it holds the records")
     return _status("out of our control", "it holds the records until somebody deletes it")
 
 
-def _holds(place: Path, record_id: str) -> bool:
-    return any((place / "records").glob(f"{record_id}.*"))
+def _delete(folder: ModelFolder, place: Path) -> dict[str, str]:
+    near = _too_near(folder, place)
+    if near:  # the model was moved there since
+        return _status("out of our control", f"it was not deleted, since {near} lies there now")
+    if place.is_symlink():
+        place.unlink()
+        return _status("out of our control", "only a link was there, which is deleted")
+    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    return _status("removed", "deleted as a whole")
+
+
+def _look(folder: ModelFolder, place: Path, kind: str, gone: set[str]) -> dict[str, str] | None:
+    """Look into a copy that is a model folder here; None if it is something else."""
+    if not (place.is_dir() and (place / RECORDS).is_dir()):
+        return None
+    there = {path.name for path in (place / RECORDS).iterdir()}
+    if not any(record_name(i, sealed).split("/")[1] in there for i in gone for sealed in (True, False)):
+        return _status("not present", "it holds none of these records")
+    if any(record_name(i, False).split("/")[1] in there for i in gone):
+        return None
+    try:
+        ours = Manifest.read(place).model == folder.manifest.model and folder.manifest.sealed
+    except StoreError:
+        return None
+    if not ours or kind not in OF_FOLDER:
+        return None
+    return _status("removed", "its records are encrypted, and their keys are destroyed")
+
+
+def _too_near(folder: ModelFolder, place: Path) -> str:
+    """Return what of the model would go with a place, or nothing; raises `UsageError` for what is no path."""
+    try:
+        target = place.resolve()
+        for what, own in (
+            ("the model", folder.path.resolve()),
+            ("the keyring", Path(folder.keyring.place).resolve()),
+        ):
+            if target.is_relative_to(own) or own.is_relative_to(target):
+                return what
+    except OSError as error:
+        raise UsageError(f"{place} is no place of a copy: {error.strerror or error}") from error
+    return ""
+
+
+def _is_there(place: Path) -> bool:
+    """Tell whether anything lies at a place, a link to nowhere too; raises `OSError` where that can't be known."""
+    try:
+        place.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
 
 
 def _status(status: str, detail: str) -> dict[str, str]:

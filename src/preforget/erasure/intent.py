@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ class Intent:
         """Return the windows as bytes."""
         return [base64.b64decode(piece) for piece in self.windows]
 
+    def check(self) -> None:
+        """Raise `ValueError` or `TypeError` if a value is of another kind than it must be."""
+        texts = [self.erasure, self.what, self.begun, *self.windows, self.before["manifest"]]
+        texts += [text for text in (self.reference, self.grounds) if text is not None]
+        texts += [record[name] for record in self.records for name in ("id", "location", "digest", "name")]
+        numbers = [self.seq, self.before["generation"], *(record["bytes"] for record in self.records)]
+        if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
+            raise TypeError("a value has the wrong type")
+        if not re.fullmatch("[0-9a-f]{32}", self.erasure) or min(numbers) < 0:
+            raise ValueError("an id is not 32 hex digits, or a number is negative")
+        self.pieces()
+
     def write(self, folder: Path) -> None:
         """Announce the erasure: from here on it will be ended. Raises `OSError`."""
         values = asdict(self)
@@ -61,7 +74,7 @@ class Intent:
             if canonical_digest(values) != checksum:
                 raise damaged
             intent = cls(**values)
-            intent.pieces()
+            intent.check()
         except FileNotFoundError:
             return None
         except OSError as error:

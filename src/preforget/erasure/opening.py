@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from preforget.core.errors import StoreError, UsageError
+from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure.intent import Intent
 from preforget.erasure.plan import derive_in_folder, is_exact
 from preforget.erasure.transaction import finish
@@ -36,15 +36,11 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
     """
     with ModelFolder.opening(path, keyring) as folder:
         _end(folder)
+        folder.check_current()
+        adopted = 0
         if replay is not None:
-            try:
-                text = replay.read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise StoreError(f"{replay} can't be read: {error}") from error
-            folder.ledger.adopt(read_export(text, folder.manifest.model))
-        if folder.keys is not None and not folder.keys.writable:
-            raise UsageError(f"restore where the keyring is: the keys of {path} can't be changed here")
-        count = erase_again(folder, restored=True)
+            adopted = folder.ledger.adopt(read_export(_text(replay), folder.manifest.model))
+        count = erase_again(folder, restored=folder.manifest.sealed or adopted > 0)
         folder.check()
     return count
 
@@ -54,7 +50,12 @@ def erase_again(folder: ModelFolder, *, restored: bool = False) -> int:
 
     `restored`: write a row even if there is nothing to erase, and let the keyring follow this ledger from there.
     """
-    gone = set(folder.ledger.erased()) | (set() if folder.keys is None else set(folder.keys.destroyed()))
+    gone = set(folder.ledger.erased())
+    if folder.keys is not None:
+        destroyed = folder.keys.destroyed()
+        if folder.keys.writable and not gone <= set(destroyed):  # an older keyring came back
+            folder.keys.destroy(sorted(gone - set(destroyed)), "0" * 32)
+        gone |= set(destroyed)
     live = gone & set(folder.manifest.records)
     live |= _orphans(folder, live)
     files = {
@@ -83,6 +84,15 @@ def erase_again(folder: ModelFolder, *, restored: bool = False) -> int:
     )
     folder.finish_erasing(erasure)
     return len(live)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise IntegrityError(f"{path} can't be read: it is no UTF-8, so no export of a ledger") from None
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
 
 
 def _end(folder: ModelFolder) -> None:

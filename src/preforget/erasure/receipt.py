@@ -146,6 +146,7 @@ def not_claimed(guarantee: Guarantee, sealed: bool) -> list[str]:
         "it again.",
         "Media that keep old blocks, such as SSDs with wear levelling, journals and snapshots, may still hold what was "
         "destroyed; nobody can show the opposite from outside.",
+        "What is learned later, under the same name or from the same data, is not part of this erasure.",
         "Answers that the model gave before, and whatever was derived from them, are not recalled.",
         "Nothing is said about training data kept elsewhere.",
         "This receipt states a technical act; it is no legal advice.",

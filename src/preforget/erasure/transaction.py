@@ -223,10 +223,13 @@ def _checks(folder: ModelFolder, intent: Intent) -> list[dict[str, Any]]:
             }
         )
     total, found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT})
-    shown = [name.encode("unicode_escape").decode()[:200] for name in found[:5]]
-    where = f"; found in {', '.join(shown)}" if found else "; none found"
-    searched = f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}"
-    checks.append({"name": "scan", "passed": not found, "detail": searched})
+    live = {folder.name_of(i) for i in folder.manifest.records}
+    odd = [name.encode("unicode_escape").decode()[:200] for name in found if name not in live]
+    where = f"; found in {', '.join(odd[:5])}" if odd else "; none found where it must not be"
+    shared = len(found) - len(odd)  # such as an image that was learned for two classes
+    also = f"; {shared} live records of others hold the same bytes from their own data" if shared else ""
+    searched = f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}{also}"
+    checks.append({"name": "scan", "passed": not odd, "detail": searched})
     return checks
 
 

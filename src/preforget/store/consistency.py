@@ -27,8 +27,6 @@ def check(folder: ModelFolder) -> list[Entry]:
         raise IntegrityError(f"the ledger of {folder.path} does not end where the manifest says")
     if last.data.get("state") != folder.manifest.state():
         raise IntegrityError(f"the manifest of {folder.path} is not the one that the ledger knows")
-    if SqliteLedger(folder.path / LEDGER).digest() != known["digest"]:
-        raise IntegrityError(f"the ledger of {folder.path} was changed: the digest of its file differs")
     receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
     live = [folder.name_of(i) for i in folder.manifest.records]
     shared = [] if folder.manifest.shared is None else [SHARED]
@@ -55,6 +53,8 @@ def settle(folder: ModelFolder) -> None:
         raise IntegrityError(
             f"the ledger of {folder.path} lacks row {known.seq}, which the manifest knows: it was cut or exchanged"
         )
+    if head == known and SqliteLedger(folder.path / LEDGER).digest() != folder.manifest.ledger["digest"]:
+        raise IntegrityError(f"the ledger of {folder.path} was changed: the digest of its file differs")
     if head != known and not folder.has_intent():
         undo(folder)
 

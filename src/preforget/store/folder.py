@@ -358,6 +358,8 @@ class ModelFolder:
                 f"{self.path} is sealed and its keys come from {self.keyring.place}, where they can't be changed or "
                 "destroyed; work where its keyring is, with --keyring"
             )
+        if self.keys is not None:  # with a wrong keyring nothing must begin
+            self.keys.get(set(self.manifest.records) - set(self.keys.destroyed()))
 
     def _update(self, **changes: Any) -> None:
         self._write(replace(self.manifest, generation=self.manifest.generation + 1, **changes))

@@ -228,9 +228,16 @@ class FileKeyring(Keyring):
             and (_is_encrypted(path) if path.exists() else self.encrypted)
         ):
             passphrase = self._question
+        if passphrase is None and not path.exists() and self.encrypted:
+            return self._refuse
         if passphrase is None or path.exists():
             return passphrase
         return functools.cache(functools.partial(self._checked, passphrase))
+
+    def _refuse(self) -> str:
+        raise UsageError(
+            f"the keyring {self.place} is encrypted; set PREFORGET_PASSPHRASE, or answer the question at a terminal"
+        )
 
     def _checked(self, passphrase: Passphrase) -> str:
         locked = [model for model in self.models() if _is_encrypted(self.folder / f"{model}{KEYS}")]

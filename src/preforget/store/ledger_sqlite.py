@@ -20,6 +20,7 @@ from preforget.store.ledger import MAX_LINE, Entry, LedgerStore
 APPLICATION_ID = 0x70664C67  # "pfLg"
 USER_VERSION = 1
 _PAGE = 4096
+_JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _BATCH = 100
 _TIMEOUT = 5.0  # seconds that another process may hold the file
 _REMEDY = "restore the ledger from a copy or an export"
@@ -197,6 +198,8 @@ class SqliteLedger(LedgerStore):
                 self._check_regular(journal)
             except FileNotFoundError:
                 return
+            if _names_a_file(journal):
+                raise self._damaged(f"{journal.name} names a file that rolling back would delete")
         with self._translated(), closing(self._open("rw")) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # reading rolls back
             self._check_header()
@@ -247,6 +250,17 @@ class SqliteLedger(LedgerStore):
 
     def _damaged(self, what: str) -> IntegrityError:
         return IntegrityError(f"the ledger {self.path} is not what was written: {what}; {_REMEDY}")
+
+
+def _names_a_file(journal: Path) -> bool:
+    """Tell whether a journal ends with the name of a super-journal: SQLite would delete the file of that name.
+
+    A ledger is never written together with another database, so ours have none (sqlite.org/fileformat2.html, 3).
+    """
+    with journal.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        return size >= 16 and file.read() == _JOURNAL_MAGIC
 
 
 def _check_sqlite() -> None:

@@ -18,10 +18,10 @@ def described(record_id: str, location: str, content: bytes, plain: bytes) -> di
     `content`: the file; `plain`: what it holds when it is unsealed. The key is derived from random bits in the record
     itself, so once the record is gone nobody can tell whose it was. Raises `IntegrityError`.
     """
-    record = record_from_bytes(record_id, plain)
     try:
+        record = record_from_bytes(record_id, plain)
         key = name_key(nonce_of(plain))
-    except ValueError as error:
+    except (ValueError, StoreError) as error:
         raise IntegrityError(f"record {record_id} is damaged: {error}") from error
     return {
         "id": record_id,
