@@ -25,7 +25,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--expires", metavar="DAY", help="with --add: when it will be deleted, like 2027-01-31"
     )
     parser.add_argument(
-        "--delete", action="store_true", help="with --add: forget deletes that file or folder as a whole"
+        "--delete", action="store_true", help="with --add: forget --delete-copies deletes it as a whole"
     )
     parser.set_defaults(run=run)
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     copies = folder.manifest.copies
     for copy_id, copy in sorted(copies.items(), key=lambda item: str(item[1]["time"])):
         until = "" if copy["expires"] is None else f"  until {copy['expires']}"
-        end = "  deleted when something is forgotten" if copy["delete"] else ""
+        end = "  deleted by forget --delete-copies" if copy["delete"] else ""
         console.line(f"{copy_id}  {copy['kind']:10}  {printable(copy['place'])}{until}{end}")
     console.result(
         {"model": str(args.model), "copies": [{"id": i, **copy} for i, copy in sorted(copies.items())]}

@@ -48,6 +48,11 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         type=Path,
         help="also copy the receipt there; for several names, into that folder",
     )
+    parser.add_argument(
+        "--delete-copies",
+        action="store_true",
+        help="delete the copies that 'copies --add --delete' entered; they are shown first",
+    )
     parser.add_argument("--yes", action="store_true", help="don't ask")
     parser.set_defaults(run=run)
 
@@ -66,7 +71,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     folder = open_model_folder(args)
     records = folder.records()
     plans = {target: going(folder, target, records) for target in targets}
-    show_plan(folder, plans, records)
+    show_plan(folder, plans, records, args.delete_copies)
     try:
         if not args.yes and not is_confirmed():
             note("preforget: nothing was forgotten")
@@ -80,7 +85,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
             what, name = target
             # read anew: an earlier forgetting may have taken or made some of its records
             own = plans[target] if not done else going(folder, target)
-            erasure = forget_in_folder(folder, own, what=what, reason=args.reason, grounds=args.grounds)
+            erasure = forget_in_folder(
+                folder,
+                own,
+                what=what,
+                reason=args.reason,
+                grounds=args.grounds,
+                delete_copies=args.delete_copies,
+            )
             copy_receipt(erasure, args.receipt)
             done.append({"label" if what == "class" else "subject": name, **erasure.as_dict()})
             show_erasure(name, erasure, console)
@@ -111,7 +123,10 @@ def going(
 
 
 def show_plan(
-    folder: ModelFolder, plans: dict[Target, list[ClassRecord]], records: Sequence[ClassRecord]
+    folder: ModelFolder,
+    plans: dict[Target, list[ClassRecord]],
+    records: Sequence[ClassRecord],
+    delete_copies: bool,
 ) -> None:
     """Say on stderr what goes, which files, what that promises, and how many classes are left."""
     from preforget.core.guarantee import Guarantee
@@ -131,7 +146,7 @@ def show_plan(
     note(f"  guarantee  {guarantee.value}: {guarantee.meaning}")
     note(f"  left       {len(left)} classes")
     for copy in folder.manifest.copies.values():
-        end = ", to be deleted as a whole" if copy["delete"] else ""
+        end = ", to be deleted as a whole" if copy["delete"] and delete_copies else ""
         note(f"  copy       {copy['kind']} at {printable(copy['place'])}{end}")
     sealed = folder.manifest.sealed
     note(

@@ -112,7 +112,13 @@ def _subject(path: str, place: str, level: int) -> str:
     return parts[level - 1]
 
 
+DEEPEST = 100
+"""Levels of folders below a class."""
+
+
 def _image_files(folder: str, above: tuple[str, ...]) -> Iterator[str]:
+    if len(above) > DEEPEST:
+        raise DataError(f"{folder}: folders are nested more than {DEEPEST} deep; flatten them")
     real = os.path.realpath(folder)
     if real in above:
         raise DataError(f"{folder}: a symbolic link that leads back to a folder above it; remove the link")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import struct
 import zlib
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from preforget.core.errors import DataError, UsageError
+from preforget.core.files import read_regular
 from preforget.data.dataset import Images
 
 EXTENSIONS = frozenset(
@@ -72,17 +74,21 @@ def read_batch(
 def _decode(path: Path) -> Image.Image:
     """Return an upright RGB image."""
     try:
-        # from memory: decoders may abort the process when a file shrinks under them
-        if path.stat().st_size > MAX_BYTES:
-            raise DataError(f"{path}: larger than {MAX_BYTES >> 30} GiB; shrink or cut the image first")
-        with Image.open(io.BytesIO(path.read_bytes()), formats=FORMATS) as image:
+        # into memory: decoders may abort the process when a file shrinks under them
+        content = read_regular(path, MAX_BYTES, follow=True)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            what = f"larger than {MAX_BYTES >> 30} GiB; shrink or cut the image first"
+        else:
+            what = f"can't be opened: {error.strerror}"
+        raise DataError(f"{path}: {what}") from error
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
             return _to_rgb(image, path)
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise DataError(f"{path}: can't be opened: {error.strerror}") from error
     except BOMBS as error:
         raise DataError(
             f"{path}: larger than {MAX_PIXELS:,} pixels; shrink or cut the image first"
@@ -92,6 +98,8 @@ def _decode(path: Path) -> Image.Image:
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
         raise DataError(f"{path}: no image of a type that is read ({kinds}); convert or remove it") from error
+    except MemoryError as error:
+        raise DataError(f"{path}: decoding it takes more memory than there is; shrink the image") from error
     except DAMAGE as error:
         raise DataError(f"{path}: damaged image ({error}); replace or remove it") from error
 

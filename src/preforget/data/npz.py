@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -47,17 +49,20 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
 def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     key = ""
     try:
-        with path.open("rb") as raw:
-            archive = np.load(raw, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: one array, not an .npz archive with {', '.join(keys)}")
+        if not zipfile.is_zipfile(path):
+            raise DataError(f"{path}: no readable .npz archive; save one with {', '.join(keys)}")
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as archive:
             missing = [name for name in keys if name not in archive]
             if missing:
                 raise DataError(f"{path}: has no {', '.join(missing)}; the layout needs {', '.join(keys)}")
             arrays = {}
             for key in keys:
                 arrays[key] = archive[key]
+                if not isinstance(arrays[key], np.ndarray) or arrays[key].ndim == 0:
+                    raise ValueError("it is no array with one entry per image")
             return arrays
+    except MemoryError as error:
+        raise DataError(f"{path}: {key} takes more memory than there is; use a smaller part") from error
     except DataError:
         raise
     except OSError as error:
@@ -70,6 +75,11 @@ def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]
         zipfile.BadZipFile,
         zlib.error,
         NotImplementedError,
+        TypeError,
+        OverflowError,
+        RuntimeError,  # an encrypted entry
+        tokenize.TokenError,
+        lzma.LZMAError,
     ) as error:
         where = f"{key} can't be read" if key else "no readable .npz archive"
         raise DataError(f"{path}: {where}: {error}; save plain arrays with numpy.savez_compressed") from error
@@ -79,6 +89,10 @@ def _read_part(
     path: Path, arrays: dict[str, npt.NDArray[Any]], part: str, known: str | None, subjects: str | None
 ) -> Split:
     images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+    if images.dtype.kind not in "uif":  # text would be taken for paths
+        raise DataError(f"{path}: {part}_images are {images.dtype}, not numbers")
+    if labels.dtype.names is not None or labels.dtype.kind == "V":
+        raise DataError(f"{path}: {part}_labels are {labels.dtype}, not whole numbers")
     try:
         inputs = as_inputs(_unit_floats(images))
     except DataError as error:

@@ -34,8 +34,8 @@ def add_copy(
     """Enter a copy into the model's list and return its id.
 
     `place`: a path, an address or a name; `expires`: the day (`2027-01-31`) on which it will be deleted; `delete`:
-    delete the file or folder there when something is forgotten; `sealed`: whether the keys of this model are needed to
-    read it, by default whether the model is sealed now. Raises `UsageError`, `StoreError`.
+    let `forget` delete the file or folder there where it is asked to; `sealed`: whether the keys of this model are
+    needed to read it, by default whether the model is sealed now. Raises `UsageError`, `StoreError`.
     """
     if kind not in KINDS:
         raise UsageError(f"unknown kind of copy {kind!r}; choose one of: {', '.join(KINDS)}")
@@ -70,30 +70,30 @@ def remove_copy(folder: ModelFolder, copy_id: str) -> None:
     folder.commit("copy", {"copy": copy_id, "known": False}, copies=left)
 
 
-def settle_copies(folder: ModelFolder, gone: set[str]) -> list[dict[str, Any]]:
-    """Delete the copies that are to be deleted, and say of each known copy what became of it; no places.
+def settle_copies(folder: ModelFolder, gone: set[str], *, delete: bool) -> list[dict[str, Any]]:
+    """Say of each known copy what became of it, without its place; delete those that may be if `delete` is given.
 
-    `gone`: ids of the records that are destroyed. What can't be looked at or deleted is said, and stops nothing.
+    `gone`: ids of the records that are destroyed. What can't be looked at or deleted is said, and stops nothing. The
+    list lies in the folder, which anybody may have written: so nothing is deleted unless the caller was asked.
     """
     found = []
     for copy_id, copy in sorted(folder.manifest.copies.items()):
         try:
-            settled = _settle(folder, copy, gone)
-        except OSError as error:
-            settled = _status(
-                "out of our control", f"it can't be looked at or deleted: {error.strerror or 'refused'}"
-            )
+            settled = _settle(folder, copy, gone, delete)
+        except (OSError, ValueError) as error:  # ValueError: no path at all
+            why = getattr(error, "strerror", None) or "refused"
+            settled = _status("out of our control", f"it can't be looked at or deleted: {why}")
         found.append({"id": copy_id, "kind": copy["kind"], **settled})
     return found
 
 
-def _settle(folder: ModelFolder, copy: dict[str, Any], gone: set[str]) -> dict[str, str]:
+def _settle(folder: ModelFolder, copy: dict[str, Any], gone: set[str], delete: bool) -> dict[str, str]:
     """Raises `OSError`."""
     place = Path(copy["place"])
     if place.is_absolute():
         if not _is_there(place):
             return _status("not present", "nothing lies at its place on this machine now")
-        if copy["delete"]:
+        if copy["delete"] and delete:
             return _delete(folder, place)
         looked = _look(folder, place, copy["kind"], gone)
         if looked is not None:

@@ -118,10 +118,11 @@ def forget_in_folder(
     what: str = "class",
     reason: str | None = None,
     grounds: str | None = None,
+    delete_copies: bool = False,
 ) -> Erasure:
     """Erase records from a model folder that nobody has loaded; needs no backbone, so a lost one can't prevent it.
 
-    `going` comes from `plan`. Raises as `forget`.
+    `going` comes from `plan`; `delete_copies`: delete the copies that are listed as to be deleted. Raises as `forget`.
     """
     left: set[str] = set()
 
@@ -136,7 +137,7 @@ def forget_in_folder(
         return derive_in_folder(folder, records)
 
     derive, request, start = _Timed(take), Request(reason, grounds), time.perf_counter()
-    ended = erase(folder, going, derive.once, what=what, request=request)
+    ended = erase(folder, going, derive.once, what=what, request=request, delete_copies=delete_copies)
     spent = (time.perf_counter() - start) * 1e3
     return _report(
         folder,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import errno
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 
 from preforget.core.canonical import canonical_digest, canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.core.files import sync_folder, write_atomic
-from preforget.store.layout import INTENT
+from preforget.core.files import ODD, read_regular, sync_folder, write_atomic
+from preforget.store.layout import INTENT, record_name
+
+MAX_BYTES = 64 * 2**20
+"""No announcement is larger; a hostile one isn't read."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,12 @@ class Intent:
         numbers = [self.seq, self.before["generation"], *(record["bytes"] for record in self.records)]
         if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
             raise TypeError("a value has the wrong type")
-        if not re.fullmatch("[0-9a-f]{32}", self.erasure) or min(numbers) < 0:
-            raise ValueError("an id is not 32 hex digits, or a number is negative")
+        ids = [self.erasure, *(record["id"] for record in self.records)]
+        if not all(re.fullmatch("[0-9a-f]{32}", i) for i in ids) or not all(0 <= n < 2**53 for n in numbers):
+            raise ValueError("an id is not 32 hex digits, or a number is out of range")
+        for record in self.records:
+            if record["location"] not in (record_name(record["id"], sealed) for sealed in (True, False)):
+                raise ValueError("a location is not that of its record")
         self.pieces()
 
     def write(self, folder: Path) -> None:
@@ -69,7 +77,7 @@ class Intent:
             "restore it from a copy, or forget again after moving it away"
         )
         try:
-            values = read_canonical(path.read_bytes())
+            values = read_canonical(read_regular(path, MAX_BYTES))
             checksum = values.pop("checksum")
             if canonical_digest(values) != checksum:
                 raise damaged
@@ -80,6 +88,8 @@ class Intent:
         except OSError as error:
             if isinstance(error, StoreError):
                 raise
+            if error.errno in ODD - {errno.EISDIR}:
+                raise damaged from error
             raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
         except (ValueError, TypeError, KeyError, AttributeError, binascii.Error):
             raise damaged from None

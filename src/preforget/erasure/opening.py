@@ -11,7 +11,7 @@ from preforget.erasure.intent import Intent
 from preforget.erasure.plan import derive_in_folder, is_exact
 from preforget.erasure.transaction import finish
 from preforget.store import ModelFolder
-from preforget.store.consistency import check_age, undo
+from preforget.store.consistency import undo
 from preforget.store.folder import KeyringPlace
 from preforget.store.layout import RECORDS
 from preforget.store.ledger import read_export
@@ -21,7 +21,6 @@ def open_folder(path: Path, keyring: KeyringPlace = None) -> ModelFolder:
     """Open a model folder, strictly, after ending what had begun; raises `IntegrityError`, `StoreError`."""
     with ModelFolder.opening(path, keyring) as folder:
         _end(folder)
-        check_age(folder)
         erase_again(folder)
         folder.check()
     return folder
@@ -34,7 +33,7 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
     by `replay`, and for a sealed model by its keyring. Raises `IntegrityError` for an export that doesn't go on where
     the folder's ledger ends, `StoreError`.
     """
-    with ModelFolder.opening(path, keyring) as folder:
+    with ModelFolder.opening(path, keyring, old=True) as folder:
         _end(folder)
         folder.check_current()
         adopted = 0

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines.derive import missing_pairs
 from preforget.engines.exact import ExactEngine
 from preforget.records import ClassRecord, UnitBank, unknown_label
 from preforget.store import ModelFolder
+
+MOST_FEATURES = 2**15
+"""Features of the widest backbone; covariances are the square of it."""
 
 
 def plan(
@@ -43,9 +48,14 @@ def derive_in_folder(folder: ModelFolder, records: Sequence[ClassRecord]) -> lis
         return []
     bank = unit_bank(records)
     strength = folder.manifest.options.get("shrinkage")
-    if not isinstance(strength, (int, float)):
-        raise StoreError(f"the manifest of {folder.path} is damaged: shrinkage is {strength!r}")
-    return missing_pairs(bank, bank.labels, strength)
+    if not isinstance(strength, (int, float)) or not 0 < strength < 1e6:
+        raise StoreError(f"the manifest of {folder.path} is damaged: shrinkage is out of range")
+    try:
+        return missing_pairs(bank, bank.labels, strength)
+    except (ArithmeticError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
+        raise StoreError(
+            f"the records of {folder.path} are damaged: no discriminant follows from them"
+        ) from error
 
 
 def is_exact(folder: ModelFolder) -> bool:
@@ -56,6 +66,8 @@ def is_exact(folder: ModelFolder) -> bool:
 def unit_bank(records: Sequence[ClassRecord]) -> UnitBank:
     """Return units and pairs of a folder as a bank; raises `StoreError` if they don't belong together."""
     held_out = next((r.tensors["held_out"] for r in records if "held_out" in r.tensors), None)
+    if held_out is not None and (held_out.ndim != 2 or not 1 <= held_out.shape[1] <= MOST_FEATURES):
+        raise StoreError("the records don't belong together: held-out features have an impossible shape")
     bank = UnitBank(0 if held_out is None else held_out.shape[-1])
     try:
         for record in sorted(records, key=lambda record: record.partner is not None):

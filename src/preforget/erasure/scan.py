@@ -17,6 +17,9 @@ DISTINCT = 32
 MOST = 16
 """Windows of one file at most."""
 
+BLOCK = 2**24
+"""Bytes of a file that are searched at once."""
+
 EFFORT = 2**28
 """Bytes of the folder times windows, at most, as long as every record has one window."""
 
@@ -41,16 +44,24 @@ def scan(folder: Path, pieces: Collection[bytes], leave_out: Collection[str] = (
         if name in leave_out:
             continue
         try:
-            with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each of thousands is slow
-                content = file.readall()
+            size, hit = _search(path, pieces)
         except OSError as error:
             raise StoreError(f"{path} can't be read to look for traces: {error.strerror or error}") from error
-        total += len(content)
-        for piece in pieces:
-            if piece in content:
-                found.append(name)
-                break
+        total += size
+        found += [name] if hit else []
     return total, sorted(found)
+
+
+def _search(path: str, pieces: Collection[bytes]) -> tuple[int, bool]:
+    """Read a file in blocks that overlap by a piece; return its size and whether it holds one of them."""
+    overlap = max((len(piece) for piece in pieces), default=1) - 1
+    total, hit, content = 0, False, b""
+    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:  # noqa: PTH123
+        while block := file.read(BLOCK):
+            total += len(block)
+            content = content[max(0, len(content) - overlap) :] + block if content else block
+            hit = hit or any(piece in content for piece in pieces)
+    return total, hit
 
 
 def files_in(folder: Path) -> Iterator[str]:

@@ -22,6 +22,7 @@ from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.consistency import is_ahead
 from preforget.store.layout import INTENT, RECEIPTS, receipt_name
+from preforget.store.ledger import Entry
 
 MOST_RECORDS = 10_000
 """Records of one erasure: the receipt that lists them must stay readable."""
@@ -70,9 +71,11 @@ def erase(
     *,
     what: str,
     request: Request,
+    delete_copies: bool = False,
 ) -> Ended:
     """Destroy records, derive what follows from the others, and leave a signed receipt in the folder.
 
+    `delete_copies`: delete the copies that are listed as to be deleted; an interrupted erasure leaves them.
     Nothing has happened if this raises before the erasure is announced. Afterwards the next opening ends it. Raises
     `StoreError`, and `UsageError` for a request that names what is to go.
     """
@@ -97,13 +100,15 @@ def erase(
             seq=folder.ledger.head().seq,
         )
         intent.write(folder.path)
-        return finish(folder, intent, derive, recovered=False)
+        return finish(folder, intent, derive, recovered=False, delete_copies=delete_copies)
 
 
-def finish(folder: ModelFolder, intent: Intent, derive: Derive, *, recovered: bool) -> Ended:
+def finish(
+    folder: ModelFolder, intent: Intent, derive: Derive, *, recovered: bool, delete_copies: bool = False
+) -> Ended:
     """End an erasure that was announced, wherever it was cut off; raises `StoreError` if it can't be ended."""
     try:
-        return _finish(folder, intent, derive, recovered)
+        return _finish(folder, intent, derive, recovered, delete_copies)
     except OSError as error:
         if isinstance(error, StoreError):
             raise
@@ -113,7 +118,9 @@ def finish(folder: ModelFolder, intent: Intent, derive: Derive, *, recovered: bo
         ) from error
 
 
-def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool) -> Ended:
+def _finish(
+    folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool, delete_copies: bool
+) -> Ended:
     row = next((e for e in folder.ledger.entries(intent.seq) if _is(e.event, e.data, "forget", intent)), None)
     without = _without(folder, intent.ids)
     if row is None:
@@ -141,7 +148,8 @@ def _finish(folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool
         if is_ahead(folder):
             folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
-        receipt = _receipt(folder, intent, row.head.as_dict(), _count_derived(folder, row.seq), recovered)
+        copies = settle_copies(folder, intent.ids, delete=delete_copies)
+        receipt = _receipt(folder, intent, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, content)
@@ -173,7 +181,7 @@ def _without(folder: ModelFolder, gone: set[str]) -> dict[str, Any]:
 
 
 def _receipt(
-    folder: ModelFolder, intent: Intent, head: dict[str, Any], derived: int, recovered: bool
+    folder: ModelFolder, intent: Intent, row: Entry, copies: list[dict[str, Any]], recovered: bool
 ) -> Receipt:
     guarantee, manifest = Guarantee(folder.manifest.guarantee), folder.manifest
     return Receipt(
@@ -188,16 +196,16 @@ def _receipt(
         guarantee={"name": guarantee.value, "meaning": guarantee.meaning},
         records=intent.records,
         method=["key destroyed", "file deleted"] if manifest.sealed else ["file deleted"],
-        derived=derived,
+        derived=_count_derived(folder, row.seq),
         begun=intent.begun,
         finished=now(),
         recovered=recovered,
         request={"reference": intent.reference, "grounds": intent.grounds},
         tool={"name": "preforget", "version": __version__},
         checks=_checks(folder, intent),
-        copies=settle_copies(folder, intent.ids),
+        copies=copies,
         audits=folder.audits,
-        ledger=head,
+        ledger=row.head.as_dict(),
         not_claimed=not_claimed(guarantee, manifest.sealed),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.files import read_regular
 from preforget.core.hashing import file_digest
 from preforget.erasure.dsse import MAX_BYTES
 from preforget.erasure.receipt import Receipt, read_receipt, receipt_digest
 from preforget.store import Manifest
 from preforget.store.head import Head
 from preforget.store.keyring import Keyring
-from preforget.store.layout import INTENT, LEDGER, RECORDS
+from preforget.store.layout import INTENT, LEDGER, RECORDS, check_kinds
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.signing import read_public_key
@@ -91,13 +93,11 @@ def trusted_keys(files: Sequence[Path], keyring: Keyring) -> dict[str, Ed25519Pu
 def read_bounded(path: Path) -> bytes:
     """Return the bytes of a receipt's file; raises `StoreError`, and `IntegrityError` for one that is too large."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        return read_regular(path, MAX_BYTES, follow=True)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise IntegrityError(f"{path} is no receipt: larger than {MAX_BYTES >> 20} MiB") from error
         raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
-    if len(content) > MAX_BYTES:
-        raise IntegrityError(f"{path} is no receipt: larger than {MAX_BYTES >> 20} MiB")
-    return content
 
 
 def _ledger(
@@ -137,7 +137,9 @@ def _ledger(
 
 def _bytes(model: Path, manifest: Manifest, receipt: Receipt) -> dict[str, Any]:
     """Look for the very files, under any name, and for their ids."""
+    check_kinds(model)
     digests = {str(record["digest"]) for record in receipt.records}
+    sizes = {int(record["bytes"]) for record in receipt.records}
     ids = {str(record["id"]) for record in receipt.records}
     back = sorted(ids & set(manifest.records))
     if back:
@@ -153,7 +155,7 @@ def _bytes(model: Path, manifest: Manifest, receipt: Receipt) -> dict[str, Any]:
         if path.stem in ids and path.parent.name == RECORDS:
             return _check("bytes", False, f"{name} is there")
         try:
-            if file_digest(path) in digests:
+            if path.stat().st_size in sizes and file_digest(path) in digests:
                 return _check("bytes", False, f"{name} is a file that was erased")
         except OSError as error:
             raise StoreError(f"{path} can't be read: {error.strerror or error}") from error

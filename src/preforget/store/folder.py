@@ -16,7 +16,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord, unknown_label
-from preforget.store.consistency import check, settle
+from preforget.store.consistency import check, check_age, settle
 from preforget.store.head import Head
 from preforget.store.keyring import Keyring, ModelKeys, open_keyring
 from preforget.store.layout import (
@@ -25,6 +25,7 @@ from preforget.store.layout import (
     RECORDS,
     SHARED,
     check_free,
+    check_kinds,
     record_name,
 )
 from preforget.store.ledger import Entry, Ledger
@@ -115,13 +116,19 @@ class ModelFolder:
 
     @classmethod
     @contextlib.contextmanager
-    def opening(cls, path: Path, keyring: KeyringPlace = None) -> Iterator[ModelFolder]:
-        """Yield a folder that no other process can change meanwhile, without leftovers, but not checked yet."""
+    def opening(cls, path: Path, keyring: KeyringPlace = None, *, old: bool = False) -> Iterator[ModelFolder]:
+        """Yield a folder that no other process can change meanwhile, without leftovers, but not checked yet.
+
+        `old`: also one that is older than its keyring knows.
+        """
         Manifest.read(path)  # says what is wrong if there is no folder to lock
         folder = cls(path, Manifest.read(path), keyring)
         with folder.changing():
             folder.manifest = Manifest.read(path)
             folder._content = (path / NAME).read_bytes()
+            check_kinds(path)
+            if not old:
+                check_age(folder)
             settle(folder)
             yield folder
 

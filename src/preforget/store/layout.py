@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,10 +45,36 @@ def check_free(path: Path) -> None:
         )
 
 
+def check_kinds(folder: Path) -> None:
+    """Raise `IntegrityError` for a link, a pipe, a device or an unknown folder: nothing is read or deleted there.
+
+    Raises `OSError`.
+    """
+    for place in (folder, folder / RECORDS, folder / RECEIPTS):
+        if place != folder and not os.path.lexists(place):
+            continue
+        for entry in os.scandir(place):
+            status = entry.stat(follow_symlinks=False)
+            known = place == folder and entry.name in (RECORDS, RECEIPTS)
+            if stat.S_ISLNK(status.st_mode):
+                raise IntegrityError(
+                    f"{folder} holds a link, {entry.name!a}, where a file belongs; put the file there"
+                )
+            if not (stat.S_ISDIR(status.st_mode) if known else stat.S_ISREG(status.st_mode)):
+                raise IntegrityError(
+                    f"{folder} holds {entry.name!a}, which is no file of a model; move it away"
+                )
+
+
 def check_names(folder: Path, expected: Iterable[str], allowed: Iterable[str] = ()) -> None:
     """Raise `IntegrityError` for a file that is missing, a link, or neither expected nor allowed."""
     wanted, tolerated = set(expected), set(allowed)
-    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()}
+    check_kinds(folder)
+    found = {entry.name for entry in os.scandir(folder)} - {RECORDS, RECEIPTS}
+    for name in (RECORDS, RECEIPTS):
+        found |= (
+            {f"{name}/{e.name}" for e in os.scandir(folder / name)} if (folder / name).is_dir() else set()
+        )
     missing, extra = sorted(wanted - found), sorted(found - wanted - tolerated)
     if missing:
         raise IntegrityError(
@@ -54,6 +82,3 @@ def check_names(folder: Path, expected: Iterable[str], allowed: Iterable[str] = 
         )
     if extra:
         raise IntegrityError(f"{folder} holds a file that is not the model's: {extra[0]}; move it away")
-    for name in sorted(found):
-        if (folder / name).is_symlink():
-            raise IntegrityError(f"{folder} holds a link, {name}, where a file belongs; put the file there")

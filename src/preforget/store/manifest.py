@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.core.files import write_atomic
+from preforget.core.files import ODD, read_regular, write_atomic
+from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.records.record import new_record_id
 from preforget.store.head import GENESIS
@@ -69,9 +70,7 @@ class Manifest:
         """Read and check the manifest of a folder; raises `IntegrityError` for damage, `StoreError`."""
         path = folder / NAME
         try:
-            if path.stat().st_size > MAX_BYTES:
-                raise IntegrityError(f"{path} is damaged: larger than {MAX_BYTES >> 20} MiB")
-            content = path.read_bytes()
+            content = read_regular(path, MAX_BYTES)
             values = json.loads(content)
         except (FileNotFoundError, NotADirectoryError):
             what = "is not a model folder: it has no preforget.json" if folder.is_dir() else "does not exist"
@@ -81,9 +80,8 @@ class Manifest:
         except (ValueError, RecursionError):  # their text would quote the file
             raise IntegrityError(f"{path} is damaged: it is no JSON; restore it from a copy") from None
         except OSError as error:
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(f"{path} can't be read: {error.strerror or error}") from None
+            kind = IntegrityError if error.errno in ODD else StoreError
+            raise kind(f"{path} can't be read: {error.strerror or error}") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             found = values.get("format") if isinstance(values, dict) else None
             shown = found if isinstance(found, int) else "of another kind"
@@ -167,6 +165,11 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
         if not isinstance(copy, dict):
             raise IntegrityError(f"{path} is damaged: a copy is no object")
         _check_types(copy, _COPY, path)
+    numbers = [values["generation"], values["ledger"]["seq"]]
+    if not all(0 <= number < 2**53 for number in numbers):
+        raise IntegrityError(f"{path} is damaged: a number is out of range")
+    if values["guarantee"] not in {guarantee.value for guarantee in Guarantee}:
+        raise IntegrityError(f"{path} is damaged: it promises what nobody knows")
     records, detached, erasing = values["records"], values["detached"], values["erasing"]
     ids = [*records, *detached, *values["copies"], values["model"]]
     if not all(isinstance(i, str) and _ID.fullmatch(i) for i in ids):

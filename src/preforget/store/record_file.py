@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.core.files import write_atomic
+from preforget.core.files import ODD, read_regular, write_atomic
 from preforget.store.layout import digest_of
 from preforget.store.sealing import keyed_digest, name_key
 from preforget.store.tensors import nonce_of, record_from_bytes
+
+MAX_BYTES = 2**34
+"""No record is larger; a hostile one isn't read."""
 
 
 def described(record_id: str, location: str, content: bytes, plain: bytes) -> dict[str, Any]:
@@ -35,11 +38,12 @@ def described(record_id: str, location: str, content: bytes, plain: bytes) -> di
 def read_checked(path: Path, digest: str) -> bytes:
     """Return a file's bytes; raises `IntegrityError` if it is missing or not what was written, `StoreError`."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         raise IntegrityError(f"{path} is missing; restore the folder from a copy") from None
     except OSError as error:
-        raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
+        kind = IntegrityError if error.errno in ODD else StoreError
+        raise kind(f"{path} can't be read: {error.strerror or error}") from error
     if digest_of(content) != digest:
         raise IntegrityError(f"{path} is not the file that was written: its digest differs")
     return content

@@ -14,6 +14,9 @@ from torch import Tensor
 from preforget.core.errors import StoreError
 from preforget.records import ClassRecord
 
+MOST_SLOTS = 2**16
+"""Slots of a bank: one far behind would let the bank take memory for all before it."""
+
 
 def record_to_bytes(record: ClassRecord) -> bytes:
     """Return a record as one safetensors file; label, slot, subject and partner, where it has them, in its header.
@@ -34,6 +37,8 @@ def record_from_bytes(record_id: str, content: bytes) -> ClassRecord:
     try:
         metadata = _metadata(content)
         slot = int(metadata["slot"]) if "slot" in metadata else None
+        if slot is not None and not 0 <= slot < MOST_SLOTS:
+            raise ValueError("slot out of range")
         subject, partner = metadata.get("subject"), metadata.get("partner")
         return ClassRecord(str(metadata["label"]), tensors, slot, record_id, subject, partner)
     except (ValueError, KeyError, TypeError) as error:
