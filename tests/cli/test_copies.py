@@ -45,9 +45,11 @@ def test_entered_listed_and_struck_out(model: Path, at: tuple[str, Path], termin
 def test_a_copy_to_delete(model: Path, at: tuple[str, Path], terminal: Terminal, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(model, tmp_path / "copy"))
     done = terminal("copies", model, "--add", "export", copy, "--delete", *at)
-    assert done.out.endswith(f"{copy}  deleted when something is forgotten\n")
-    assert copy.exists()
-    done = terminal("forget", model, "dog", "--yes", *at)
+    assert done.out.endswith(f"{copy}  deleted by forget --delete-copies\n")
+    done = terminal("forget", model, "cat", "--yes", *at)
+    assert "out of our control" in done.out
+    assert copy.exists()  # nothing is deleted on the word of a list alone
+    done = terminal("forget", model, "dog", "--yes", "--delete-copies", *at)
     assert done.code == 0
     assert f"copy       export at {copy}" in done.err  # said before anything happens
     assert "removed, deleted as a whole" in done.out
@@ -60,7 +62,7 @@ def test_what_will_be_deleted_is_said_before(
     place = tmp_path / "copy"
     place.mkdir()
     assert terminal("copies", model, "--add", "cache", place, "--delete", *at).code == 0
-    done = terminal("forget", model, "dog", "--yes", *at)
+    done = terminal("forget", model, "dog", "--yes", "--delete-copies", *at)
     (line,) = [line for line in done.err.splitlines() if str(place) in line]
     assert "delete" in line
 

@@ -76,7 +76,7 @@ def id_of(folder: ModelFolder, label: str) -> str:
 
 def settled(folder: ModelFolder, label: str = "Grace") -> dict[str, str]:
     """Return what would become of the only copy if a class went."""
-    (found,) = settle_copies(folder, {id_of(folder, label)})
+    (found,) = settle_copies(folder, {id_of(folder, label)}, delete=True)
     assert set(found) == {"id", "kind", "status", "detail"}
     assert found["id"] in folder.manifest.copies
     return {"status": found["status"], "detail": found["detail"]}
@@ -178,7 +178,7 @@ def test_a_neighbour_whose_name_begins_alike_is_a_copy(folder: ModelFolder) -> N
 
 
 def test_none_to_settle(folder: ModelFolder) -> None:
-    assert settle_copies(folder, {id_of(folder, "Grace")}) == []
+    assert settle_copies(folder, {id_of(folder, "Grace")}, delete=True) == []
 
 
 def test_a_file_is_deleted(folder: ModelFolder, tmp_path: Path) -> None:
@@ -346,9 +346,9 @@ def test_a_copy_from_before_the_sealing_is_not_unreadable(folder: ModelFolder, t
     add_copy(folder, "hub", "before")
     folder.seal()
     gone = {id_of(folder, "Grace")}
-    assert {found["status"] for found in settle_copies(folder, gone)} == {"out of our control"}
+    assert {found["status"] for found in settle_copies(folder, gone, delete=True)} == {"out of our control"}
     add_copy(folder, "hub", "after")
-    found = {folder.manifest.copies[c["id"]]["place"]: c["status"] for c in settle_copies(folder, gone)}
+    found = {folder.manifest.copies[c["id"]]["place"]: c["status"] for c in settle_copies(folder, gone, delete=True)}
     assert found == {str(place): "out of our control", "before": "out of our control", "after": "removed"}
 
 
@@ -377,7 +377,7 @@ def test_the_receipt_says_it_without_a_place(folder: ModelFolder, tmp_path: Path
     (tmp_path / "telling name").write_bytes(b"x")
     add_copy(folder, "cache", str(tmp_path / "telling name"), delete=True)
     add_copy(folder, "hub", "ada-lovelace/model")
-    erasure = forget_in_folder(folder, plan(folder, label="Grace"))
+    erasure = forget_in_folder(folder, plan(folder, label="Grace"), delete_copies=True)
     assert erasure.receipt is not None
     content = erasure.receipt.read_bytes()
     predicate = payload_of(content)["predicate"]

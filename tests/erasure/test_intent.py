@@ -38,7 +38,7 @@ INTENTS = st.builds(
     erasure=HEX,
     what=st.sampled_from(["class", "subject"]),
     begun=st.just(SMALL.begun),
-    records=st.lists(HEX.map(lambda i: {**RECORD, "id": i}), max_size=4),
+    records=st.lists(HEX.map(lambda i: {**RECORD, "id": i, "location": f"records/{i}.sealed"}), max_size=4),
     windows=st.lists(st.binary(max_size=300).map(lambda piece: base64.b64encode(piece).decode()), max_size=4),
     reference=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=500),
     grounds=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=500),
@@ -183,5 +183,5 @@ def test_what_can_not_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
     assert not isinstance(caught.value, IntegrityError)
     (tmp_path / INTENT).rmdir()
     (tmp_path / INTENT).symlink_to(INTENT)
-    with pytest.raises(StoreError, match="can't be read"):
+    with pytest.raises(IntegrityError, match="can't be ended"):
         Intent.read(tmp_path)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ODD = frozenset({errno.EINVAL, errno.ELOOP, errno.EISDIR, errno.EFBIG, errno.ENXIO})
+ODD = frozenset({errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.ENXIO})
 """What `read_regular` says of something that is no file, or no such file as was written."""
 
 

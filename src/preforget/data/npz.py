@@ -49,9 +49,11 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
 def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     key = ""
     try:
-        if not zipfile.is_zipfile(path):
-            raise DataError(f"{path}: no readable .npz archive; save one with {', '.join(keys)}")
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as archive:
+        with path.open("rb") as raw:
+            if not zipfile.is_zipfile(raw):
+                raise DataError(f"{path}: no readable .npz archive; save one with {', '.join(keys)}")
+            raw.seek(0)
+            archive = np.load(raw, allow_pickle=False)
             missing = [name for name in keys if name not in archive]
             if missing:
                 raise DataError(f"{path}: has no {', '.join(missing)}; the layout needs {', '.join(keys)}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import errno
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -88,7 +87,7 @@ class Intent:
         except OSError as error:
             if isinstance(error, StoreError):
                 raise
-            if error.errno in ODD - {errno.EISDIR}:
+            if error.errno in ODD:
                 raise damaged from error
             raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
         except (ValueError, TypeError, KeyError, AttributeError, binascii.Error):

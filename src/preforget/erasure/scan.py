@@ -67,7 +67,8 @@ def _search(path: str, pieces: Collection[bytes]) -> tuple[int, bool]:
 def files_in(folder: Path) -> Iterator[str]:
     """Yield the path of every file below a folder; raises `StoreError`."""
     try:
-        entries = list(os.scandir(folder))
+        with os.scandir(folder) as found:
+            entries = list(found)
     except OSError as error:
         raise StoreError(f"{folder} can't be read to look for traces: {error.strerror or error}") from error
     for entry in entries:

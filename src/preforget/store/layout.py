@@ -53,28 +53,25 @@ def check_kinds(folder: Path) -> None:
     for place in (folder, folder / RECORDS, folder / RECEIPTS):
         if place != folder and not os.path.lexists(place):
             continue
-        for entry in os.scandir(place):
+        for entry in _entries(place):
             status = entry.stat(follow_symlinks=False)
             known = place == folder and entry.name in (RECORDS, RECEIPTS)
+            name = entry.name if place == folder else f"{place.name}/{entry.name}"
             if stat.S_ISLNK(status.st_mode):
                 raise IntegrityError(
-                    f"{folder} holds a link, {entry.name!a}, where a file belongs; put the file there"
+                    f"{folder} holds a link, {name!a}, where a file belongs; put the file there"
                 )
             if not (stat.S_ISDIR(status.st_mode) if known else stat.S_ISREG(status.st_mode)):
-                raise IntegrityError(
-                    f"{folder} holds {entry.name!a}, which is no file of a model; move it away"
-                )
+                raise IntegrityError(f"{folder} holds {name!a}, which is no file of a model; move it away")
 
 
 def check_names(folder: Path, expected: Iterable[str], allowed: Iterable[str] = ()) -> None:
     """Raise `IntegrityError` for a file that is missing, a link, or neither expected nor allowed."""
     wanted, tolerated = set(expected), set(allowed)
     check_kinds(folder)
-    found = {entry.name for entry in os.scandir(folder)} - {RECORDS, RECEIPTS}
+    found = {entry.name for entry in _entries(folder)} - {RECORDS, RECEIPTS}
     for name in (RECORDS, RECEIPTS):
-        found |= (
-            {f"{name}/{e.name}" for e in os.scandir(folder / name)} if (folder / name).is_dir() else set()
-        )
+        found |= {f"{name}/{e.name}" for e in _entries(folder / name)} if (folder / name).is_dir() else set()
     missing, extra = sorted(wanted - found), sorted(found - wanted - tolerated)
     if missing:
         raise IntegrityError(
@@ -82,3 +79,8 @@ def check_names(folder: Path, expected: Iterable[str], allowed: Iterable[str] = 
         )
     if extra:
         raise IntegrityError(f"{folder} holds a file that is not the model's: {extra[0]}; move it away")
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return list(entries)
