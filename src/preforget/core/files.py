@@ -39,7 +39,9 @@ def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
 
     `follow`: whether a symbolic link may stand for the file.
     """
-    # without waiting for a pipe's writer
+    if not follow and path.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
+    # without waiting for a pipe's writer, and without following a link that came just now
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
     with os.fdopen(descriptor, "rb") as file:

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import torch
 
+from preforget.core.errors import UsageError
 from preforget.engines.discriminant import Gaussian, between_removed, pair, pooled, shrunk
 from preforget.engines.heads import Heads, PairHeads, PooledHeads
 from preforget.records import ClassRecord, UnitBank
@@ -22,11 +23,18 @@ PAIR_BIAS = "pair_bias"
 KEPT_BYTES = 2**30
 
 
+MOST_STRENGTH = 1e6
+"""Times that the covariance may be shrunk more than estimated."""
+
+
 def missing_pairs(bank: UnitBank, labels: Sequence[str], strength: float) -> list[ClassRecord]:
     """Return records of the discriminants of pairs of `labels` that the bank lacks; none for many labels.
 
-    They need no backbone. A pair's bits depend on the units of its two classes alone.
+    They need no backbone. A pair's bits depend on the units of its two classes alone. Raises `UsageError` for units
+    or a strength that can't have been learned.
     """
+    if isinstance(strength, bool) or not 0 < strength < MOST_STRENGTH:
+        raise UsageError("the strength of the shrinkage is out of range")
     if len(labels) > MOST_PAIRED:
         return []
     wanted = [names for names in combinations(sorted(labels), 2) if names not in bank.pairs]
@@ -42,7 +50,12 @@ def missing_pairs(bank: UnitBank, labels: Sequence[str], strength: float) -> lis
 
     made = []
     for first, second in wanted:
-        row, bias = pair(moments(first, second), moments(second, first), strength)
+        try:
+            row, bias = pair(moments(first, second), moments(second, first), strength)
+        except (ArithmeticError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
+            raise UsageError(
+                "no discriminant follows from the units of two classes: they are damaged"
+            ) from error
         made.append(ClassRecord(first, {PAIR_ROW: row, PAIR_BIAS: bias}, partner=second))
     return made
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines.derive import missing_pairs
 from preforget.engines.exact import ExactEngine
@@ -48,14 +46,12 @@ def derive_in_folder(folder: ModelFolder, records: Sequence[ClassRecord]) -> lis
         return []
     bank = unit_bank(records)
     strength = folder.manifest.options.get("shrinkage")
-    if not isinstance(strength, (int, float)) or not 0 < strength < 1e6:
-        raise StoreError(f"the manifest of {folder.path} is damaged: shrinkage is out of range")
+    if not isinstance(strength, (int, float)):
+        raise StoreError(f"the manifest of {folder.path} is damaged: shrinkage is no number")
     try:
         return missing_pairs(bank, bank.labels, strength)
-    except (ArithmeticError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
-        raise StoreError(
-            f"the records of {folder.path} are damaged: no discriminant follows from them"
-        ) from error
+    except UsageError as error:
+        raise StoreError(f"{folder.path} is damaged: {error}") from error
 
 
 def is_exact(folder: ModelFolder) -> bool:
