@@ -102,5 +102,5 @@ def test_damage_is_named(bank: UnitBank, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="don't belong together"):
         unit_bank([*records, unit("cat", "Ada")])
     folder = folder_of(tmp_path, bank, shrinkage="much")
-    with pytest.raises(StoreError, match="shrinkage is 'much'"):
+    with pytest.raises(StoreError, match="shrinkage is no number"):
         derive_in_folder(folder, records)
