@@ -48,7 +48,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Read the paths, load the model, answer."""
     from preforget.data import as_inputs
 
-    files = as_inputs([file for given in args.files for file in image_files(given)])
+    files = [file for given in args.files for file in image_files(given)]
+    as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
     from preforget.training.progress import track
 

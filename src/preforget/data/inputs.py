@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Images, Labels, Split, label_array
+from preforget.data.dataset import Images, Labels, Sounds, Split, label_array
 
 SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 
@@ -36,13 +36,15 @@ def as_split(X: Any, y: Any = None, subjects: Any = None) -> Split:
 
 
 def as_inputs(X: Any) -> Images:
-    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, or as a list of paths that exist.
+    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, or a list of paths that exist.
 
-    Takes such an array (a last axis of 1 is dropped, other integers are taken if all lie in 0..255), a list
+    Takes `Sounds`, such an array (a last axis of 1 is dropped, other integers are taken if all lie in 0..255), a list
     of paths, a list of arrays of one size, or a `Split`. Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
         return X.inputs
+    if isinstance(X, Sounds):
+        return X
     if isinstance(X, str | Path):
         raise DataError(f"{str(X)!r} is one path; put it into a list, or read a folder with load_data")
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
