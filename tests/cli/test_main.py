@@ -24,6 +24,7 @@ NAMES = [
     "subjects",
     "refit",
     "verify",
+    "init-ast",
 ]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "matplotlib", "PIL", "scipy", "safetensors", "tqdm")
 

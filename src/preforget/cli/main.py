@@ -9,11 +9,24 @@ import sys
 from collections.abc import Sequence
 
 from preforget import __version__
-from preforget.cli import add, attach, classes, demo, detach, forget, learn, predict, refit, subjects, verify
+from preforget.cli import (
+    add,
+    attach,
+    classes,
+    demo,
+    detach,
+    forget,
+    init_ast,
+    learn,
+    predict,
+    refit,
+    subjects,
+    verify,
+)
 from preforget.cli.console import Console, note
 from preforget.core.errors import PreforgetError
 
-COMMANDS = (demo, learn, predict, classes, forget, detach, attach, add, subjects, refit, verify)
+COMMANDS = (demo, learn, predict, classes, forget, detach, attach, add, subjects, refit, verify, init_ast)
 INTERRUPTED = 130
 EPILOG = """\
 examples:
@@ -38,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; imports nothing heavy."""
     parser = argparse.ArgumentParser(
         prog="preforget",
-        description="Image classifiers that can forget a class or a person at once.",
+        description="Classifiers of images and sounds that can forget a class or a person at once.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -17,7 +17,6 @@ from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.data.dataset import Images, Split
-from preforget.data.images import read_batch
 from preforget.records import ClassRecord, Membership
 from preforget.training.checkpoint import Checkpoint
 
@@ -212,10 +211,9 @@ class Engine(ABC):
 
     def pixel_batches(self, inputs: Images) -> Iterator[tuple[int, Tensor]]:
         """Yield start index and normalised pixels of consecutive batches."""
-        size = self.encoder.preprocessing.image_size
         for start in range(0, len(inputs), self.score_rows):
             stop = min(start + self.score_rows, len(inputs))
-            yield start, self.encoder.pixels(read_batch(inputs, range(start, stop), size))
+            yield start, self.encoder.read(inputs, range(start, stop))
 
     def checkpoint(self, session: Session, digest: str) -> Checkpoint | None:
         """Return the session's checkpoint, if it has one, tied to `digest` and to how the encoder sees images."""
