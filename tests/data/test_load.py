@@ -20,7 +20,15 @@ Arrays = dict[str, np.ndarray]
 
 
 def test_the_names() -> None:
-    assert list(DATASETS) == ["bloodmnist", "dermamnist", "digits", "octmnist", "organcmnist", "organsmnist"]
+    assert list(DATASETS) == [
+        "bloodmnist",
+        "dermamnist",
+        "digits",
+        "octmnist",
+        "organcmnist",
+        "organsmnist",
+        "sounds",
+    ]
 
 
 def test_digits_by_name() -> None:

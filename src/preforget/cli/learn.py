@@ -49,7 +49,9 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--backbone", default="builtin", metavar="ID-OR-PATH", help="frozen encoder (default: builtin)"
     )
-    parser.add_argument("--image-size", type=int, metavar="N", help="pixels, a multiple of the patch")
+    parser.add_argument(
+        "--image-size", type=int, metavar="N", help="pixels, a multiple of the patch; frames of sounds"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="of learning, and of splits that are made (default: 0)"
     )

@@ -15,6 +15,7 @@ from preforget.data.folder import load_folder
 from preforget.data.folds import is_folded, load_folded
 from preforget.data.medmnist import PUBLISHED, SIZES, file_name, known_md5
 from preforget.data.npz import load_npz
+from preforget.data.synthetic_sounds import load_sounds
 from preforget.data.table import load_table
 
 NamedLoader = Callable[[int, int, Path | None, bool], Dataset]
@@ -46,6 +47,8 @@ def load_data(
     name or size, `DataError` for data that can't be read.
     """
     if isinstance(source, str) and source in DATASETS:
+        if fold is not None or folds is not None:
+            raise UsageError(f"{source!r} has no official folds; leave fold and folds out")
         if subjects is not None:
             raise UsageError(
                 f"{source!r} doesn't say whom its images are of; leave subjects={subjects!r} out"
@@ -110,6 +113,12 @@ def load_published(
 def _digits(size: int, seed: int, data_dir: Path | None, download: bool) -> Dataset:
     _refuse_size("digits", size)
     return load_digits(seed)
+
+
+@DATASETS.register("sounds")
+def _sounds(size: int, seed: int, data_dir: Path | None, download: bool) -> Dataset:
+    _refuse_size("sounds", size)
+    return load_sounds(seed)
 
 
 def _refuse_size(source: str, size: int) -> None:
