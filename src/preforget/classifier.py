@@ -18,8 +18,9 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import BackboneError, DataError, NotFittedError, StoreError, UsageError
 from preforget.core.version import __version__
 from preforget.data import Split, as_inputs, as_split, check_trainable
+from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
-from preforget.engines import ENGINES
+from preforget.engines import ENGINES, for_several
 from preforget.engines.base import Engine, Scores, Session
 from preforget.erasure import Erasure
 from preforget.erasure import forget as erase
@@ -85,6 +86,7 @@ class PreForgettableClassifier:
         validation: Any = None,
         *,
         subjects: Any = None,
+        conditions: Sequence[str] | None = None,
         cache_dir: str | Path | None = None,
         keep_cache: bool = False,
         checkpoint: str | Path | None = None,
@@ -92,8 +94,9 @@ class PreForgettableClassifier:
     ) -> PreForgettableClassifier:
         """Learn all classes and calibrate abstention.
 
-        `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, a list of paths, or a `Split` that brings its labels; `y`: `n`
-        labels; `validation`: a `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
+        `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, `Sounds`, a list of paths, or a `Split` with its labels; `y`: `n`
+        labels, or several per input: a 0/1 matrix, its columns named by `conditions`, or `n` lists; `validation`: a
+        `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
         `subjects`: whom each image is of, `n` names; in the exact engine a subject can then be forgotten by itself.
         `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
         `checkpoint`: a file from which an interrupted `fit` goes on (the exact engine takes one pass and has none);
@@ -103,9 +106,12 @@ class PreForgettableClassifier:
             raise UsageError(
                 "this model has already learned; make a new one, or use add() for one more class"
             )
-        train = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
+        train = as_split(X, y, subjects, conditions)
+        if train.several:
+            self.engine = for_several(self.engine)
+        train = self._with_subjects(train, asked=subjects is not None)
         check_trainable(train)
-        train, held_out = hold_out(train, validation, self.engine.config.seed)
+        train, held_out = hold_out(train, validation, self.engine.config.seed, conditions=conditions)
         session = Session.of(cache_dir, keep_cache, checkpoint, progress)
         try:
             self.engine.learn(train, held_out, session)
@@ -141,17 +147,16 @@ class PreForgettableClassifier:
                 f"the model already has class {label!r}; forget it first, or choose another name"
             )
         data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
-        others = sorted(set(data.labels) & set(bank.attached))
-        if label not in data.labels:
-            raise DataError(
-                f"the data hold no image of {label!r}; they have: {', '.join(sorted(set(data.labels))[:10])}"
-            )
+        present = names_of(data.labels)
+        others = sorted(set(present) & set(bank.attached))
+        if label not in present:
+            raise DataError(f"the data hold no image of {label!r}; they have: {', '.join(present[:10])}")
         if not others and self.engine.needs_others:
             raise DataError(
                 f"to add {label!r} the data must also hold images of classes that the model knows, "
                 f"such as {', '.join(map(repr, bank.attached[:3]))}: the new class is learned against them"
             )
-        data = data.only([label, *others])
+        data = data if self.engine.several else data.only([label, *others])
         check_trainable(data, classes=2 if self.engine.needs_others else 1)
         train, held_out = hold_out(data, validation, self.engine.config.seed, {label})
         try:
@@ -215,6 +220,8 @@ class PreForgettableClassifier:
     def predict(self, X: Any, *, without: Sequence[str] = ()) -> npt.NDArray[np.object_]:
         """Return `[n]` labels, or `ABSTAIN` where the model is less sure than its threshold.
 
+        With several labels per input: `[n]` tuples of those that reach their own threshold, `ABSTAIN` for none.
+
         `without`: a class or several to leave out of this request alone. Raises `UnknownLabelError` for one it
         doesn't hold.
         """
@@ -225,19 +232,28 @@ class PreForgettableClassifier:
         self, X: Any, *, without: Sequence[str] = ()
     ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
         """Return `predict`'s answers and the probability `[n]` of each best class."""
+        answers, _, probabilities = self.answer(X, without=without)
+        return answers, probabilities.max(axis=1, initial=0.0)
+
+    def answer(
+        self, X: Any, *, without: Sequence[str] = ()
+    ) -> tuple[npt.NDArray[np.object_], list[str], Scores]:
+        """Return `predict`'s answers, the labels that could be answered, and their probabilities `[n, labels]`."""
         engine = self._fitted()
         left_out = {without} if isinstance(without, str) else {str(label) for label in without}
         for label in sorted(left_out - set(engine.bank.labels)):
             raise engine.bank.unknown(label)
         labels = [label for label in engine.bank.attached if label not in left_out]
         inputs = as_inputs(X)
-        answers = np.full(len(inputs), ABSTAIN, dtype=object)
         if not labels:
-            return answers, np.zeros(len(inputs), dtype=np.float32)
+            return (
+                np.full(len(inputs), ABSTAIN, dtype=object),
+                [],
+                np.zeros((len(inputs), 0), dtype=np.float32),
+            )
         scores, confidence = engine.evaluate(inputs, labels, self.shortlist)
-        sure = confidence >= engine.threshold(self.keep, labels)
-        answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
-        return answers, engine.probabilities(scores).max(axis=1)
+        answers = engine.answers(scores, confidence, labels, self.keep)
+        return answers, labels, engine.probabilities(scores)
 
     def forget(self, label: str, reason: str | None = None) -> Erasure:
         """Destroy all that the model holds about a class, in memory and in its folder; it can't be undone.

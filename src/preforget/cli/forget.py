@@ -82,7 +82,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         if not done:
             raise
         raise StoreError(f"{error}; {state}") from error
-    left = sorted({record.label for record in folder.records()})
+    left = sorted({record.label for record in folder.records() if record.label})
     console.result({"model": str(args.model), "forgotten": done, "classes": left})
     return 0
 
@@ -108,8 +108,9 @@ def show_plan(
 
     guarantee = Guarantee(folder.manifest.guarantee)
     gone = {record.id for own in plans.values() for record in own}
-    left = {record.label for record in records if record.id not in gone}
-    known = {record.label for record in records}
+    named = [record for record in records if record.label]  # without the sums of every image
+    left = {record.label for record in named if record.id not in gone}
+    known = {record.label for record in named}
     note(f"to be forgotten, of the {len(known)} classes in {printable(str(folder.path))}:")
     for (what, name), own in plans.items():
         note(f"  {what:9}  {printable(name)}")

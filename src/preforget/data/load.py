@@ -11,12 +11,14 @@ from preforget.core.registry import Registry
 from preforget.data.dataset import Dataset
 from preforget.data.digits import load_digits
 from preforget.data.download import BASE_URL, cache_folder, fetch
+from preforget.data.findings import load_findings
 from preforget.data.folder import load_folder
 from preforget.data.folds import is_folded, load_folded
 from preforget.data.medmnist import PUBLISHED, SIZES, file_name, known_md5
 from preforget.data.npz import load_npz
 from preforget.data.synthetic_sounds import load_sounds
 from preforget.data.table import load_table
+from preforget.data.two_digits import load_two_digits
 
 NamedLoader = Callable[[int, int, Path | None, bool], Dataset]
 """Takes size, seed, data_dir and download."""
@@ -119,6 +121,18 @@ def _digits(size: int, seed: int, data_dir: Path | None, download: bool) -> Data
 def _sounds(size: int, seed: int, data_dir: Path | None, download: bool) -> Dataset:
     _refuse_size("sounds", size)
     return load_sounds(seed)
+
+
+@DATASETS.register("two-digits")
+def _two_digits(size: int, seed: int, data_dir: Path | None, download: bool) -> Dataset:
+    _refuse_size("two-digits", size)
+    return load_two_digits(seed)
+
+
+@DATASETS.register("findings")
+def _findings(size: int, seed: int, data_dir: Path | None, download: bool) -> Dataset:
+    _refuse_size("findings", size)
+    return load_findings(seed)
 
 
 def _refuse_size(source: str, size: int) -> None:

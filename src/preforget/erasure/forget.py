@@ -13,6 +13,7 @@ from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
 from preforget.erasure.plan import derive_in_folder
 from preforget.records import ClassRecord
+from preforget.records.condition_bank import EVERYONE
 from preforget.store import ModelFolder
 
 
@@ -129,7 +130,7 @@ def forget_in_folder(
         bytes_removed=removed,
         derived=len(derived),
         derive_ms=(time.perf_counter() - start) * 1e3,
-        classes_left=len({record.label for record in left}),
+        classes_left=len({record.label for record in left} - {EVERYONE}),
         generation=folder.manifest.generation,
     )
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines.derive import missing_pairs
 from preforget.engines.exact import ExactEngine
+from preforget.engines.several_exact import SeveralExactEngine
 from preforget.records import ClassRecord, UnitBank, unknown_label
+from preforget.records.condition_bank import ConditionBank
 from preforget.store import ModelFolder
 
 
@@ -26,6 +28,8 @@ def plan(
     found = folder.records() if records is None else records
     if is_exact(folder):
         return unit_bank(found).going(label, subject)
+    if folder.manifest.engine == SeveralExactEngine.name:
+        return unit_bank(found, ConditionBank).going(label, subject)
     if subject is not None:
         raise UsageError(
             f"a model of the {folder.manifest.engine} engine can forget classes, not subjects; "
@@ -53,10 +57,10 @@ def is_exact(folder: ModelFolder) -> bool:
     return folder.manifest.engine == ExactEngine.name
 
 
-def unit_bank(records: Sequence[ClassRecord]) -> UnitBank:
+def unit_bank(records: Sequence[ClassRecord], kind: type[UnitBank] = UnitBank) -> UnitBank:
     """Return units and pairs of a folder as a bank; raises `StoreError` if they don't belong together."""
     held_out = next((r.tensors["held_out"] for r in records if "held_out" in r.tensors), None)
-    bank = UnitBank(0 if held_out is None else held_out.shape[-1])
+    bank = kind(0 if held_out is None else held_out.shape[-1])
     try:
         for record in sorted(records, key=lambda record: record.partner is not None):
             bank.insert(record)
