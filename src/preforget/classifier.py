@@ -20,7 +20,7 @@ from preforget.core.version import __version__
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
-from preforget.engines import ENGINES, for_several
+from preforget.engines import CHOICES, ENGINES, for_several
 from preforget.engines.base import Engine, Scores, Session
 from preforget.erasure import Erasure
 from preforget.erasure import forget as erase
@@ -54,7 +54,7 @@ class PreForgettableClassifier:
         **options: Any,
     ) -> None:
         if engine not in ENGINES:
-            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(sorted(ENGINES))}")
+            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(CHOICES)}")
         if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
             raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
         self.keep = float(keep)

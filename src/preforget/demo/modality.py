@@ -31,7 +31,7 @@ IMAGE = Modality(
     next_to_forget=("7", "1", "4"),
 )
 AUDIO = Modality(
-    *("sounds", "builtin-audio", "clips", "synthesised sounds", "kind", "kinds", "the clip is"),
+    *("sounds", "builtin-audio", "clips", "synthesised sounds", "kind", "kinds", "the clip is of"),
     forget="siren",
     next_to_forget=("bell", "rise", "surf"),
 )

@@ -16,6 +16,9 @@ ENGINES: dict[str, type[Engine]] = {
     "exact-several": SeveralExactEngine,
 }
 
+CHOICES = sorted(name for name in ENGINES if not name.endswith("-several"))
+"""What users choose among; data with several labels per input take the engine of the same name for several."""
+
 
 def for_several(engine: Engine) -> Engine:
     """Return an engine that has learned nothing, for several labels per input; raises `UsageError` if there is none."""
@@ -30,6 +33,7 @@ def for_several(engine: Engine) -> Engine:
 
 
 __all__ = [
+    "CHOICES",
     "ENGINES",
     "Engine",
     "ExactEngine",
