@@ -246,11 +246,8 @@ class PreForgettableClassifier:
         labels = [label for label in engine.bank.attached if label not in left_out]
         inputs = as_inputs(X)
         if not labels:
-            return (
-                np.full(len(inputs), ABSTAIN, dtype=object),
-                [],
-                np.zeros((len(inputs), 0), dtype=np.float32),
-            )
+            none = np.zeros((len(inputs), 0), dtype=np.float32)
+            return np.full(len(inputs), ABSTAIN, dtype=object), labels, none
         scores, confidence = engine.evaluate(inputs, labels, self.shortlist)
         answers = engine.answers(scores, confidence, labels, self.keep)
         return answers, labels, engine.probabilities(scores)

@@ -115,3 +115,14 @@ def test_one_condition_on_every_image_of_a_subject(tiny_vit: Path) -> None:
     m = learn(tiny_vit, of_subjects(replace(train, labels=label_array(labels))))
     m.forget_subject("s0")
     assert "d" not in m.classes_
+
+
+def test_the_certificate_of_retraining(tiny_vit: Path) -> None:
+    from preforget.audit.certificate import certify
+
+    train, held_out = of_subjects(pictures_of(60)), of_subjects(pictures_of(20, seed=1))
+    m = PreForgettableClassifier(str(tiny_vit), "exact", 16, device="cpu", dtype="float32", levels=1)
+    m.fit(train, validation=held_out)
+    m.forget("b")
+    m.forget_subject("s2")
+    assert certify(m, train, held_out).equal

@@ -9,7 +9,7 @@ Forgetting a subject takes its images out of every sum: the bits of a model that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from preforget.backbones.encoder import Encoder
 from preforget.core.errors import DataError, UsageError
 from preforget.core.guarantee import Guarantee
-from preforget.data.dataset import Images, Labels, Split, names_of
+from preforget.data.dataset import Images, Labels, Split, label_array, names_of
 from preforget.data.several import marks
 from preforget.engines import discriminant, features
 from preforget.engines.base import Engine, EngineConfig, Scores, Session
@@ -162,6 +162,15 @@ class SeveralExactEngine(Engine):
         """Take a subject's images out of every sum in memory."""
         self.bank.erase_subject(subject)
         self._drop(list(self._heads))
+
+    def retained(self, split: Split) -> Split:
+        """Return the images of subjects that the model knows, with the conditions that it knows as their labels."""
+        known = {unit.subject for unit in self.bank.everyone()}
+        kept = split.select([place for place, (_, subject) in enumerate(split.units) if subject in known])
+        conditions = set(self.bank.labels)
+        return replace(
+            kept, labels=label_array([tuple(n for n in own if n in conditions) for own in kept.labels])
+        )
 
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
         """Fill an empty engine from records."""
