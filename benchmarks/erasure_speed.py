@@ -29,7 +29,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--classes", type=int, default=8)
-    parser.add_argument("--forgettings", type=int, default=6, help="of a loaded model, and as many of a folder")
+    parser.add_argument(
+        "--forgettings", type=int, default=6, help="of a loaded model, and as many of a folder"
+    )
     parser.add_argument("--plain", action="store_true", help="a model that is not sealed")
     args = parser.parse_args()
     model = pf.PreForgettableClassifier(engine="isolated")

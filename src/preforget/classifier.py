@@ -17,9 +17,11 @@ from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, NotFittedError, StoreError, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
+from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
-from preforget.engines import ENGINES
+from preforget.engines import CHOICES, ENGINES, for_several
 from preforget.engines.base import Engine, Scores, Session
+from preforget.engines.shortlist import whole_shortlist
 from preforget.erasure import Erasure, open_folder
 from preforget.erasure import forget as erase
 from preforget.erasure.copies import add_copy
@@ -55,15 +57,14 @@ class PreForgettableClassifier:
         **options: Any,
     ) -> None:
         if engine not in ENGINES:
-            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(sorted(ENGINES))}")
+            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(CHOICES)}")
         if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
             raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
         self.keep = float(keep)
-        self.shortlist = _whole_shortlist(shortlist)
+        self.shortlist = whole_shortlist(shortlist)
         self.folder: ModelFolder | None = None
         self._learned = False
-        self._checkpoint: Path | None = None
-        self._cache: Path | None = None
+        self._session = Session()
         kind = ENGINES[engine]
         config = kind.config_type.from_options({"seed": seed, **options})
         encoder = load_backbone(
@@ -88,6 +89,7 @@ class PreForgettableClassifier:
         validation: Any = None,
         *,
         subjects: Any = None,
+        conditions: Sequence[str] | None = None,
         cache_dir: str | Path | None = None,
         keep_cache: bool = False,
         checkpoint: str | Path | None = None,
@@ -95,8 +97,9 @@ class PreForgettableClassifier:
     ) -> PreForgettableClassifier:
         """Learn all classes and calibrate abstention.
 
-        `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, a list of paths, or a `Split` that brings its labels; `y`: `n`
-        labels; `validation`: a `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
+        `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, `Sounds`, a list of paths, or a `Split` with its labels; `y`: `n`
+        labels, or several per input: a 0/1 matrix, its columns named by `conditions`, or `n` lists; `validation`: a
+        `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
         `subjects`: whom each image is of, `n` names; in the exact engine a subject can then be forgotten by itself.
         `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
         `checkpoint`: a file from which an interrupted `fit` goes on (the exact engine takes one pass and has none);
@@ -106,9 +109,12 @@ class PreForgettableClassifier:
             raise UsageError(
                 "this model has already learned; make a new one, or use add() for one more class"
             )
-        train = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
+        train = as_split(X, y, subjects, conditions)
+        if train.several:
+            self.engine = for_several(self.engine)
+        train = self._with_subjects(train, asked=subjects is not None)
         check_trainable(train)
-        train, held_out = hold_out(train, validation, self.engine.config.seed)
+        train, held_out = hold_out(train, validation, self.engine.config.seed, conditions=conditions)
         session = Session.of(cache_dir, keep_cache, checkpoint, progress)
         try:
             self.engine.learn(train, held_out, session)
@@ -116,8 +122,7 @@ class PreForgettableClassifier:
             self.engine.clear()
             raise
         self._learned = True
-        self._checkpoint = session.checkpoint
-        self._cache = session.cache_dir if session.keep_cache else None
+        self._session = session
         return self
 
     def add(
@@ -145,17 +150,16 @@ class PreForgettableClassifier:
                 f"the model already has class {label!r}; forget it first, or choose another name"
             )
         data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
-        others = sorted(set(data.labels) & set(bank.attached))
-        if label not in data.labels:
-            raise DataError(
-                f"the data hold no image of {label!r}; they have: {', '.join(sorted(set(data.labels))[:10])}"
-            )
+        present = names_of(data.labels)
+        others = sorted(set(present) & set(bank.attached))
+        if label not in present:
+            raise DataError(f"the data hold no image of {label!r}; they have: {', '.join(present[:10])}")
         if not others and self.engine.needs_others:
             raise DataError(
                 f"to add {label!r} the data must also hold images of classes that the model knows, "
                 f"such as {', '.join(map(repr, bank.attached[:3]))}: the new class is learned against them"
             )
-        data = data.only([label, *others])
+        data = data if self.engine.several else data.only([label, *others])
         check_trainable(data, classes=2 if self.engine.needs_others else 1)
         train, held_out = hold_out(data, validation, self.engine.config.seed, {label})
         try:
@@ -219,6 +223,7 @@ class PreForgettableClassifier:
     def predict(self, X: Any, *, without: Sequence[str] = ()) -> npt.NDArray[np.object_]:
         """Return `[n]` labels, or `ABSTAIN` where the model is less sure than its threshold.
 
+        With several labels per input: `[n]` tuples of those that reach their own threshold, `ABSTAIN` for none.
         `without`: a class or several to leave out of this request alone. Raises `UnknownLabelError` for one it
         doesn't hold.
         """
@@ -229,19 +234,25 @@ class PreForgettableClassifier:
         self, X: Any, *, without: Sequence[str] = ()
     ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
         """Return `predict`'s answers and the probability `[n]` of each best class."""
+        answers, _, probabilities = self.answer(X, without=without)
+        return answers, probabilities.max(axis=1, initial=0.0)
+
+    def answer(
+        self, X: Any, *, without: Sequence[str] = ()
+    ) -> tuple[npt.NDArray[np.object_], list[str], Scores]:
+        """Return `predict`'s answers, the labels that could be answered, and their probabilities `[n, labels]`."""
         engine = self._fitted()
         left_out = {without} if isinstance(without, str) else {str(label) for label in without}
         for label in sorted(left_out - set(engine.bank.labels)):
             raise engine.bank.unknown(label)
         labels = [label for label in engine.bank.attached if label not in left_out]
         inputs = as_inputs(X)
-        answers = np.full(len(inputs), ABSTAIN, dtype=object)
         if not labels:
-            return answers, np.zeros(len(inputs), dtype=np.float32)
+            none = np.zeros((len(inputs), 0), dtype=np.float32)
+            return np.full(len(inputs), ABSTAIN, dtype=object), labels, none
         scores, confidence = engine.evaluate(inputs, labels, self.shortlist)
-        sure = confidence >= engine.threshold(self.keep, labels)
-        answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
-        return answers, engine.probabilities(scores).max(axis=1)
+        answers = engine.answers(scores, confidence, labels, self.keep)
+        return answers, labels, engine.probabilities(scores)
 
     def forget(self, label: str, reason: str | None = None, grounds: str | None = None) -> Erasure:
         """Destroy all that the model holds about a class, in memory and in its folder; it can't be undone.
@@ -274,8 +285,7 @@ class PreForgettableClassifier:
 
         `sealed`: encrypt each record with a key of its own, kept in `keyring` outside the folder. Raises `StoreError`
         if something is there already; saving to its own folder changes nothing. A folder to which it was saved before
-        stays as it is: what is forgotten later is forgotten in the last one alone. It is listed as a copy, and so is a
-        cache that was kept.
+        stays as it is, and what is forgotten later is not forgotten there; it is listed as a copy, like a kept cache.
         """
         engine, place = self._fitted(), Path(path).expanduser()
         if self.folder is not None and place.resolve() == self.folder.path.resolve() and place.exists():
@@ -291,10 +301,11 @@ class PreForgettableClassifier:
             if before.is_writable():
                 before.commit("export", {"model": manifest.model})
             add_copy(self.folder, "export", str(before.path), sealed=False)
-        if self._cache is not None and self._cache.exists():
-            add_copy(self.folder, "cache", str(self._cache.absolute()))
-        if self._checkpoint is not None:
-            self._checkpoint.unlink(missing_ok=True)
+        session = self._session
+        if session.cache_dir is not None and session.keep_cache and session.cache_dir.exists():
+            add_copy(self.folder, "cache", str(session.cache_dir.absolute()))
+        if session.checkpoint is not None:
+            session.checkpoint.unlink(missing_ok=True)
 
     @classmethod
     def from_pretrained(
@@ -316,7 +327,7 @@ class PreForgettableClassifier:
         manifest, wanted = folder.manifest, folder.manifest.backbone
         # checked here, so that the manifest isn't blamed for the caller's slip
         choose_dtype(dtype or "auto", choose_device(device))
-        _whole_shortlist(shortlist)
+        whole_shortlist(shortlist)
         try:
             model = cls(
                 backbone or wanted["id"],
@@ -342,7 +353,7 @@ class PreForgettableClassifier:
         e = self.engine
         other = copy.copy(self)
         other.engine = type(e)(e.encoder, e.config)
-        other.folder, other._checkpoint, other._cache, other._learned = None, None, None, False
+        other.folder, other._session, other._learned = None, Session(), False
         return other
 
     def _fitted(self) -> Engine:
@@ -387,9 +398,3 @@ class PreForgettableClassifier:
         if self.folder is not None:
             self.folder.set_detached([*(away | own if detached else away)])
         (bank.detach if detached else bank.attach)(label)
-
-
-def _whole_shortlist(size: int) -> int:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
-        raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {size!r}")
-    return size

@@ -237,7 +237,7 @@ def test_no_preprocessor_file(make_checkpoint: MakeCheckpoint) -> None:
 def test_a_damaged_preprocessor_file(make_checkpoint: MakeCheckpoint, text: str) -> None:
     folder, _ = make_checkpoint()
     (folder / "preprocessor_config.json").write_text(text, encoding="latin-1")
-    with pytest.raises(BackboneError, match=r"image_std|image_mean"):
+    with pytest.raises(BackboneError, match=r"image_std|image_mean|preprocessor_config\.json"):
         load(folder)
 
 

@@ -50,10 +50,11 @@ def test_a_story_by_default(terminal: Terminal, monkeypatch: pytest.MonkeyPatch)
     assert (done.code, done.out, done.err) == (0, "a story\n", "")
     assert (called["out"], called["forget"], called["seed"], called["backbone"]) == (
         Path("demo-output"),
-        "3",
+        None,
         0,
-        "builtin",
+        None,
     )
+    assert called["modality"] == "image"
     assert called["epochs"] is None
 
 

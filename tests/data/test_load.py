@@ -20,7 +20,8 @@ Arrays = dict[str, np.ndarray]
 
 
 def test_the_names() -> None:
-    assert list(DATASETS) == ["bloodmnist", "dermamnist", "digits", "octmnist", "organcmnist", "organsmnist"]
+    published = ["bloodmnist", "chestmnist", "dermamnist", "octmnist", "organcmnist", "organsmnist"]
+    assert list(DATASETS) == sorted([*published, "digits", "findings", "sounds", "two-digits"])
 
 
 def test_digits_by_name() -> None:
@@ -54,7 +55,9 @@ def test_an_unknown_source_lists_the_names(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises((UsageError, DataError), match=r"data sets are bloodmnist, dermamnist|no sub-folders"):
+    with pytest.raises(
+        (UsageError, DataError), match=r"data sets are bloodmnist, chestmnist, dermamnist|no sub-folders"
+    ):
         load_data(source)
 
 

@@ -93,3 +93,20 @@ def test_any_broken_promise_is_found() -> None:
 def test_peak_memory_is_in_megabytes() -> None:
     peak = peak_memory_mb()
     assert peak is None or 50 < peak < 100_000
+
+
+@pytest.mark.slow
+def test_the_same_story_with_sounds(tmp_path: Path) -> None:
+    lines: list[str] = []
+    result = run(tmp_path, say=lines.append, start=time.perf_counter(), modality="audio", epochs=1)
+    assert is_proven(result)
+    assert (result["backbone"], result["modality"], result["forgotten"]) == (
+        "builtin-audio",
+        "audio",
+        "siren",
+    )
+    assert [step["label"] for step in result["sequence"]] == ["bell", "rise"]
+    assert result["accuracy_before"] > 0.3
+    assert (tmp_path / "demo.png").is_file()
+    assert "960 clips of synthesised sounds." in lines[0]
+    assert not any("digit" in line or "image" in line for line in lines)

@@ -348,7 +348,10 @@ def test_a_copy_from_before_the_sealing_is_not_unreadable(folder: ModelFolder, t
     gone = {id_of(folder, "Grace")}
     assert {found["status"] for found in settle_copies(folder, gone, delete=True)} == {"out of our control"}
     add_copy(folder, "hub", "after")
-    found = {folder.manifest.copies[c["id"]]["place"]: c["status"] for c in settle_copies(folder, gone, delete=True)}
+    found = {
+        folder.manifest.copies[c["id"]]["place"]: c["status"]
+        for c in settle_copies(folder, gone, delete=True)
+    }
     assert found == {str(place): "out of our control", "before": "out of our control", "after": "removed"}
 
 

@@ -177,5 +177,7 @@ def test_a_ledger_of_before_is_refused(made: Made) -> None:
     before = ledger.read_bytes()
     made.forget(LABELS[1])
     ledger.write_bytes(before)
-    with pytest.raises(IntegrityError, match=r"lacks row 3, which the manifest knows|older than its keyring knows"):
+    with pytest.raises(
+        IntegrityError, match=r"lacks row 3, which the manifest knows|older than its keyring knows"
+    ):
         made.labels()

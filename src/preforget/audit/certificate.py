@@ -11,6 +11,7 @@ import numpy as np
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, NotFittedError
 from preforget.data import Split
+from preforget.data.dataset import names_of
 from preforget.engines.base import Engine
 
 
@@ -54,7 +55,7 @@ def certify(
     if not labels:
         raise NotFittedError("the model knows no class, so there is nothing to retrain")
     train, validation = (_known(engine, split) for split in (train, validation))
-    lacking = sorted(set(labels) - set(train.labels))
+    lacking = sorted(set(labels) - set(names_of(train.labels)))
     if lacking:
         raise DataError(
             f"the data hold no image of class {lacking[0]!r}, which the model knows; "
@@ -72,7 +73,7 @@ def certify(
     differences = (
         _largest(scores, other_scores),
         _largest(confidence, other_confidence),
-        _largest(np.array(engine.threshold(model.keep)), np.array(other.engine.threshold(model.keep))),
+        _largest(*(_thresholds(e, labels, model.keep) for e in (engine, other.engine))),
     )
     return Certificate(
         equal=mine == theirs and not any(differences),
@@ -89,8 +90,12 @@ def certify(
 
 def _known(engine: Engine, split: Split) -> Split:
     """Return the images of classes and subjects that the model knows."""
-    split = split.only(engine.bank.labels)
-    return engine.retained(split)
+    return engine.retained(split if engine.several else split.only(engine.bank.labels))
+
+
+def _thresholds(engine: Engine, labels: list[str], keep: float) -> Any:
+    """Return the one threshold of an engine, or that of each condition."""
+    return engine.thresholds(labels) if engine.several else np.array(engine.threshold(keep))
 
 
 def _largest(one: Any, other: Any) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -14,6 +14,8 @@ from torch import Tensor
 
 from preforget.backbones.block import Block
 from preforget.backbones.precision import dtype_name
+from preforget.data.dataset import Images
+from preforget.data.images import read_batch
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,16 @@ class Encoder:
     def dtype(self) -> torch.dtype:
         """The number format in which it computes."""
         return self.norm_weight.dtype
+
+    def read(self, inputs: Images, rows: Sequence[int]) -> Tensor:
+        """Read the chosen inputs and return what `embed` takes, `[batch, ...]`; raises `DataError`."""
+        return self.pixels(read_batch(inputs, rows, self.preprocessing.image_size))
+
+    def noise(self, count: int) -> Tensor:
+        """Return `count` inputs of seeded noise, as `read` does: no one's data."""
+        size = self.preprocessing.image_size
+        drawn = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+        return self.pixels(drawn)
 
     def pixels(self, images: np.ndarray) -> Tensor:
         """Turn `uint8 [batch, size, size, 3]` into normalised `[batch, 3, size, size]` on the encoder's device."""

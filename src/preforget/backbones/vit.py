@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from preforget.backbones.block import Block
+from preforget.backbones.checkpoint import read_config, read_preprocessor, read_weights, weights_digest
 from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
 from preforget.core.errors import BackboneError, UsageError
 
 Triple = tuple[float, float, float]
-DAMAGE = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
-    *(SafetensorError, UnpicklingError),
-)
-"""What transformers' readers raise on damaged weights."""
 ARCHITECTURES = ("vit", "deit")
 
 
@@ -39,13 +30,13 @@ def load_vit(
 
     Raises `BackboneError` for a missing, incomplete or foreign checkpoint, `UsageError` for a bad size.
     """
-    config = _config(source, revision)
+    config = vit_config(source, revision)
     size = _checked_size(image_size, config)
-    model = _model(source, revision, config)
+    model = vit_model(source, revision, config)
     mean, std = _mean_std(source, revision)
     preprocessing = Preprocessing(size, mean, std)
     found = getattr(config, "_commit_hash", None)
-    identity = Identity(source, found or revision, config.model_type, _digest(model))
+    identity = Identity(source, found or revision, config.model_type, weights_digest(model))
     return encoder_from_model(model, preprocessing, identity, device, dtype)
 
 
@@ -74,14 +65,15 @@ def encoder_from_model(
         patch_size=config.patch_size,
     )
     layers: Any = model.layers
-    blocks = tuple(_block(layer, config).to(device, dtype) for layer in layers)
+    blocks = tuple(block_of(layer, config).to(device, dtype) for layer in layers)
     norm: Any = model.layernorm
     return Encoder(
         embedding, blocks, put(norm.weight), put(norm.bias), config.layer_norm_eps, preprocessing, identity
     )
 
 
-def _block(layer: Any, config: Any) -> Block:
+def block_of(layer: Any, config: Any) -> Block:
+    """Return one layer of a transformers `ViTModel`, `DeiTModel` or `ASTModel` as a `Block`."""
     a, mlp = layer.attention, layer.mlp
     parts = (a.q_proj, a.k_proj, a.v_proj)
     zeros = torch.zeros(config.hidden_size)
@@ -125,21 +117,9 @@ def _checked_size(image_size: int | None, config: Any) -> int:
     return size
 
 
-def _config(source: str, revision: str | None) -> Any:
-    from transformers import AutoConfig
-
-    path = Path(source)
-    if path.is_dir() and not (path / "config.json").is_file():
-        raise BackboneError(f"no config.json in {source}: a checkpoint folder of transformers has one")
-    if source.startswith((".", "/", "~")) and not path.is_dir():
-        raise BackboneError(f"backbone folder not found: {source}")
-    try:
-        config = AutoConfig.from_pretrained(source, revision=revision)
-    except (OSError, ValueError, KeyError) as error:
-        raise BackboneError(
-            f"backbone {source!r} can't be read as a folder or fetched from the hub: {_first_line(error)}; "
-            "give the path of a downloaded checkpoint, or use --backbone builtin"
-        ) from None
+def vit_config(source: str, revision: str | None) -> Any:
+    """Read and check the configuration of a ViT or DeiT checkpoint; raises `BackboneError`."""
+    config = read_config(source, revision)
     if config.model_type not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise BackboneError(f"{source!r} is of architecture {config.model_type!r}; supported are: {known}")
@@ -152,42 +132,18 @@ def _config(source: str, revision: str | None) -> Any:
     return config
 
 
-def _model(source: str, revision: str | None, config: Any) -> nn.Module:
+def vit_model(source: str, revision: str | None, config: Any) -> nn.Module:
+    """Read the weights of a ViT or DeiT checkpoint into transformers' own model; raises `BackboneError`."""
     from transformers import DeiTModel, ViTModel
-    from transformers.utils import logging
 
     kind: Any = DeiTModel if config.model_type == "deit" else ViTModel
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        model, report = kind.from_pretrained(
-            source, revision=revision, add_pooling_layer=False, output_loading_info=True, dtype=torch.float32
-        )
-    except DAMAGE as error:
-        raise BackboneError(f"weights of {source!r} can't be loaded: {_first_line(error)}") from error
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()
-    broken = sorted(report["missing_keys"]) + sorted(str(key) for key in report["mismatched_keys"])
-    if broken:
-        raise BackboneError(
-            f"{source!r} lacks {len(broken)} tensors of its architecture, the first: {broken[0]}"
-        )
-    loaded: nn.Module = model.eval().requires_grad_(False)
-    return loaded
+    return read_weights(kind, source, revision, add_pooling_layer=False)
 
 
 def _mean_std(source: str, revision: str | None) -> tuple[Triple, Triple]:
     """Read the checkpoint's own normalisation; a checkpoint without a preprocessor file is an error."""
-    from transformers.utils.hub import cached_file
-
+    values = read_preprocessor(source, revision)
     try:
-        file = cached_file(source, "preprocessor_config.json", revision=revision)
-    except OSError as error:
-        raise BackboneError(f"{source!r} has no preprocessor_config.json: {_first_line(error)}") from None
-    try:
-        values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
         (r, g, b), (sr, sg, sb) = values["image_mean"], values["image_std"]
         mean, std = (float(r), float(g), float(b)), (float(sr), float(sg), float(sb))
     except (KeyError, TypeError, ValueError):
@@ -199,16 +155,3 @@ def _mean_std(source: str, revision: str | None) -> tuple[Triple, Triple]:
             f"{source!r}: image_mean must be finite and image_std above zero, got {mean}, {std}"
         )
     return mean, std
-
-
-def _digest(model: nn.Module) -> str:
-    total = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        total.update(f"{name}{tuple(tensor.shape)}".encode())
-        total.update(tensor.contiguous().numpy().tobytes())
-    return f"sha256:{total.hexdigest()}"
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

@@ -17,7 +17,6 @@ from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
-from preforget.data.images import read_batch
 from preforget.engines.base import EngineConfig, Scores, Session
 from preforget.training.checkpoint import Checkpoint
 from preforget.training.loop import Schedule, run
@@ -100,10 +99,9 @@ class LoraHead:
         if not self.labels:
             raise NotFittedError("the classifier has learned nothing yet; call learn() first")
         out = np.empty((len(inputs), len(self.labels)), dtype=np.float32)
-        size = self.encoder.preprocessing.image_size
         for start in range(0, len(inputs), SCORE_ROWS):
             part = range(start, min(start + SCORE_ROWS, len(inputs)))
-            states = self.encoder.embed(self.encoder.pixels(read_batch(inputs, part, size)))
+            states = self.encoder.embed(self.encoder.read(inputs, part))
             out[part.start : part.stop] = self._logits(self.parameters, states).cpu().numpy()
         return out
 

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     folder = open_model_folder(args)
     guarantee, detached = folder.manifest.guarantee, set(folder.manifest.detached)
     records = sorted(folder.records(), key=lambda record: record.label)
-    units = [record for record in records if record.partner is None]
+    units = [record for record in records if record.partner is None and record.label]
     state = {record.label: "detached" if record.id in detached else "live" for record in units}
     width = max((len(printable(label)) for label in state), default=0)
     for label, word in state.items():

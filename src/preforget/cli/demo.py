@@ -1,4 +1,4 @@
-"""`preforget demo`: learn the digits, forget one, keep the others; with a picture."""
+"""`preforget demo`: learn digits or sounds, forget one, keep the others; with a picture."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ VERIFICATION_FAILED = 3
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     """Enter the command."""
-    parser = add_command(commands, "demo", "learn ten digits, forget one and see what is left")
+    parser = add_command(commands, "demo", "learn ten digits or sounds, forget one and see what is left")
+    parser.add_argument(
+        "--modality", default="image", help="image: digits; audio: synthesised sounds (default: image)"
+    )
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("demo-output"), help="default: demo-output"
     )
     parser.add_argument("--seed", type=int, default=0, help="of learning and of the split (default: 0)")
-    parser.add_argument("--forget", metavar="DIGIT", default="3", help="the digit to forget (default: 3)")
+    parser.add_argument("--forget", metavar="CLASS", help="the class to forget (default: 3, or siren)")
     parser.add_argument(
-        "--backbone", default="builtin", metavar="ID-OR-PATH", help="frozen encoder (default: builtin)"
+        "--backbone", metavar="ID-OR-PATH", help="frozen encoder (default: builtin, or builtin-audio)"
     )
-    parser.add_argument("--image-size", type=int, metavar="N", help="pixels, a multiple of the patch")
+    parser.add_argument(
+        "--image-size", type=int, metavar="N", help="pixels, a multiple of the patch; frames of sounds"
+    )
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data")
     add_machine(parser)
     parser.set_defaults(run=run)
@@ -39,6 +44,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.out,
         say=console.line,
         start=start,
+        modality=args.modality,
         forget=args.forget,
         seed=args.seed,
         backbone=args.backbone,
@@ -51,6 +57,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if result["picture"] is None:
         note("preforget: no picture, since matplotlib is missing; get it with: pip install 'preforget[plot]'")
     if not is_proven(result):
-        note("preforget: a forgotten digit was answered or another score moved; please report this")
+        note("preforget: a forgotten class was answered or another score moved; please report this")
         return VERIFICATION_FAILED
     return 0

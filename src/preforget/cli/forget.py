@@ -105,7 +105,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise
         kind = IntegrityError if isinstance(error, IntegrityError) else StoreError
         raise kind(f"{error}; {state}") from error
-    left = sorted({record.label for record in folder.records()})
+    left = sorted({record.label for record in folder.records() if record.label})
     console.result({"model": str(args.model), "forgotten": done, "classes": left})
     return 0
 
@@ -133,8 +133,9 @@ def show_plan(
 
     guarantee = Guarantee(folder.manifest.guarantee)
     gone = {record.id for own in plans.values() for record in own}
-    left = {record.label for record in records if record.id not in gone}
-    known = {record.label for record in records}
+    named = [record for record in records if record.label]  # without the sums of every image
+    left = {record.label for record in named if record.id not in gone}
+    known = {record.label for record in named}
     note(f"to be forgotten, of the {len(known)} classes in {printable(str(folder.path))}:")
     for (what, name), own in plans.items():
         note(f"  {what:9}  {printable(name)}")

@@ -57,7 +57,9 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--backbone", default="builtin", metavar="ID-OR-PATH", help="frozen encoder (default: builtin)"
     )
-    parser.add_argument("--image-size", type=int, metavar="N", help="pixels, a multiple of the patch")
+    parser.add_argument(
+        "--image-size", type=int, metavar="N", help="pixels, a multiple of the patch; frames of sounds"
+    )
     parser.add_argument(
         "--seed", type=int, default=0, help="of learning, and of splits that are made (default: 0)"
     )
@@ -173,7 +175,7 @@ def check_counts(data: Dataset) -> None:
     """Raise `DataError` for a class with too few images to learn from, counting also those kept for testing."""
     counts = Counter(data.train.labels.tolist())
     whole = counts + Counter(data.validation.labels.tolist()) + Counter(data.test.labels.tolist())
-    for label in data.classes:
+    for label in () if data.train.several else data.classes:  # fit() checks conditions
         if counts[label] < LEAST:
             raise DataError(
                 f"class {label!r} has {whole[label]} images, {counts[label]} of them to learn from; learning needs "
@@ -188,6 +190,8 @@ def quality(model: PreForgettableClassifier, test: Split, console: Console) -> d
     if not len(test):
         console.line("accuracy   unknown: the data have no test images")
         return {"test_images": 0, "accuracy": None, "abstained": None}
+    if model.engine.several:
+        return quality_of_conditions(model, test, console)
     seen = look(model, test)
     accuracy, abstained = seen.accuracy(), float(seen.abstained.mean())
     console.line(f"accuracy   {percent(accuracy)}   of best guesses on {len(test):,} test images")
@@ -196,3 +200,30 @@ def quality(model: PreForgettableClassifier, test: Split, console: Console) -> d
         f"abstained  {percent(abstained)}   of them; the threshold is set for {aim} of validation images"
     )
     return {"test_images": len(test), "accuracy": accuracy, "abstained": abstained}
+
+
+def quality_of_conditions(model: PreForgettableClassifier, test: Split, console: Console) -> dict[str, Any]:
+    """Print and return average precision and AUROC of each condition, and the share of images without an answer."""
+    from dataclasses import asdict
+
+    from preforget.audit.conditions import mean_average_precision, per_condition
+    from preforget.core.abstain import ABSTAIN
+
+    answers, labels, probabilities = model.answer(test.inputs)
+    found = per_condition(labels, probabilities, test.labels)
+    width = max(map(len, map(printable, labels)), default=0)
+    for one in found:
+        if one.average_precision is not None and one.auroc is not None:
+            console.line(
+                f"{printable(one.label):{width}}  AP {one.average_precision:.3f}  AUROC {one.auroc:.3f}  "
+                f"on {one.count} of {len(test)} test images"
+            )
+    mean = mean_average_precision(found)
+    console.line(f"mean AP    {'unknown' if mean is None else f'{mean:.3f}'}")
+    return {
+        "test_images": len(test),
+        "accuracy": None,
+        "abstained": sum(answer is ABSTAIN for answer in answers) / len(test),
+        "mean_average_precision": mean,
+        "conditions": [asdict(one) for one in found],
+    }

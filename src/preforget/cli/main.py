@@ -17,6 +17,7 @@ from preforget.cli import (
     demo,
     detach,
     forget,
+    init_ast,
     keys,
     learn,
     ledger,
@@ -33,7 +34,7 @@ from preforget.core.errors import PreforgetError
 
 COMMANDS = (
     *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
-    *(verify, receipt, seal, keys, ledger, copies, restore),
+    *(verify, receipt, seal, keys, ledger, copies, restore, init_ast),
 )
 INTERRUPTED = 130
 EPILOG = """\
@@ -60,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; imports nothing heavy."""
     parser = argparse.ArgumentParser(
         prog="preforget",
-        description="Image classifiers that can forget a class or a person at once.",
+        description="Classifiers of images and sounds that can forget a class or a person at once.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

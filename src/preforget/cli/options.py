@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Commands = argparse._SubParsersAction
 """Where a command enters itself; argparse has no public name for it."""
 
-DATA_HELP = "name of a data set (digits, bloodmnist, ...), folder of images, or .npz file"
+DATA_HELP = "name of a data set (digits, bloodmnist, ...), folder of images or sounds, .npz or .csv file"
 
 
 def add_command(
@@ -84,6 +84,16 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "next); in an .npz, the column, as in train_WHERE",
     )
     parser.add_argument(
+        "--fold",
+        metavar="N",
+        type=int,
+        help="of a sound set with official folds, the one to test on (the last)",
+    )
+    parser.add_argument("--folds", metavar="N", type=int, nargs="+", help="use only these folds (all)")
+    parser.add_argument(
+        "--skip-broken", action="store_true", help="leave out sound files that can't be used, and list them"
+    )
+    parser.add_argument(
         "--cache-dir",
         metavar="DIR",
         type=Path,
@@ -93,16 +103,23 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     """Load DATA; `seed` makes splits where it has none."""
+    from preforget.cli.console import note, printable
     from preforget.data import load_data
 
-    return load_data(
+    data = load_data(
         args.data,
         size=args.size,
         seed=seed,
         data_dir=args.data_dir,
         download=not args.no_download,
         subjects=args.subjects,
+        fold=args.fold,
+        folds=args.folds,
+        skip_broken=args.skip_broken,
     )
+    for path, why in data.skipped:
+        note(printable(f"skipped {path}: {why}"))
+    return data
 
 
 def keyring(args: argparse.Namespace) -> Keyring:

@@ -1,4 +1,4 @@
-"""`preforget predict MODEL FILE...`: one line per image."""
+"""`preforget predict MODEL FILE...`: one line per image or sound."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = add_command(
         commands,
         "predict",
-        "answer images, or abstain",
-        "Prints path, answer or 'abstain', and the probability of the best class, divided by tabs.",
+        "answer images or sounds, or abstain",
+        "Prints path, answer or 'abstain', and the probability of the best class, divided by tabs; of a model with "
+        "several labels per input, path, all answers and each condition's probability.",
     )
     add_model(parser)
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", type=Path, help="image, or a folder: all images in it"
+        "files", metavar="FILE", nargs="+", type=Path, help="image or sound, or a folder: all of them in it"
     )
     parser.add_argument(
         "--without",
@@ -48,20 +49,25 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Read the paths, load the model, answer."""
     from preforget.data import as_inputs
 
-    files = as_inputs([file for given in args.files for file in image_files(given)])
+    files = [file for given in args.files for file in image_files(given)]
+    as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
     from preforget.training.progress import track
 
-    found: list[tuple[Path, Any, float]] = []
+    found: list[tuple[Path, Any, dict[str, float]]] = []
     starts = range(0, len(files), AT_ONCE)
     many = len(files) > AT_ONCE
     for start in track(starts, total=len(files), what="answering", unit="image", show=many, step=AT_ONCE):
         part = files[start : start + AT_ONCE]
-        answers, probabilities = model.predict_with_confidence(part, without=args.without)
-        found += zip(part, answers, map(float, probabilities), strict=True)
-    for path, answer, probability in found:
-        shown = "abstain" if answer is ABSTAIN else printable(answer)
-        console.line(f"{printable(str(path))}\t{shown}\t{probability:.4f}")
+        answers, labels, probabilities = model.answer(part, without=args.without)
+        own = [dict(zip(labels, map(float, row), strict=True)) for row in probabilities]
+        found += zip(part, answers, own, strict=True)
+    several = model.engine.several
+    for path, answer, odds in found:
+        shown = ", ".join(map(printable, answered(answer))) or "abstain"
+        best = f"{max(odds.values(), default=0.0):.4f}"
+        each = "\t".join(f"{printable(label)} {probability:.4f}" for label, probability in odds.items())
+        console.line(f"{printable(str(path))}\t{shown}\t{each if several else best}")
     console.result(
         {
             "model": str(args.model),
@@ -69,23 +75,32 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "predictions": [
                 {
                     "path": str(path),
-                    "answer": None if answer is ABSTAIN else answer,
+                    "answer": max(answered(answer), key=odds.__getitem__, default=None),
+                    "answers": answered(answer),
                     "abstained": answer is ABSTAIN,
-                    "probability": probability,
+                    "probability": max(odds.values(), default=0.0),
+                    "probabilities": odds,
                 }
-                for path, answer, probability in found
+                for path, answer, odds in found
             ],
         }
     )
     return 0
 
 
-def image_files(given: Path) -> list[Path]:
-    """Return `given` itself, or the images at any depth of a folder, sorted, without hidden ones.
+def answered(answer: Any) -> list[str]:
+    """Return the labels of an answer: one, several, or none."""
+    if answer is ABSTAIN:
+        return []
+    return [answer] if isinstance(answer, str) else list(answer)
 
-    Raises `DataError` for a folder without images.
+
+def image_files(given: Path) -> list[Path]:
+    """Return `given` itself, or the images and sounds at any depth of a folder, sorted, without hidden ones.
+
+    Raises `DataError` for a folder without any.
     """
-    from preforget.data.images import EXTENSIONS
+    from preforget.data.folder import EXTENSIONS
 
     path = given.expanduser()
     if not path.is_dir():
@@ -98,5 +113,5 @@ def image_files(given: Path) -> list[Path]:
         and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
     if not images:
-        raise DataError(f"{path}: no image in this folder")
+        raise DataError(f"{path}: no image in this folder, nor a sound")
     return images

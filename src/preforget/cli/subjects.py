@@ -35,8 +35,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         {
             "pseudonym": min(own)[0][:12],
             **({"name": name} if args.reveal else {}),
-            "classes": len({label for _, label, _ in own}),
-            "images": sum(count for _, _, count in own),
+            "classes": len({label for _, label, _ in own if label}),
+            # with several labels per image the sums of every image, which have no label, count each once
+            "images": sum(n for _, label, n in own if not label) or sum(n for _, _, n in own),
         }
         for name, own in found.items()
     ]

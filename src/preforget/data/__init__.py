@@ -1,6 +1,6 @@
-"""Data sets: names, folders and files become images, class names and splits; nothing here imports torch."""
+"""Data sets: names, folders and files become images or sounds, class names and splits; nothing here imports torch."""
 
-from preforget.data.dataset import Dataset, Images, Labels, Split
+from preforget.data.dataset import Dataset, Images, Labels, Sounds, Split
 from preforget.data.images import read_batch, read_image
 from preforget.data.inputs import as_inputs, as_labels, as_split, check_trainable
 from preforget.data.load import DATASETS, load_data
@@ -11,6 +11,7 @@ __all__ = [
     "Dataset",
     "Images",
     "Labels",
+    "Sounds",
     "Split",
     "as_inputs",
     "as_labels",

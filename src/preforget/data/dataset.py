@@ -12,11 +12,46 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError
 
-Images: TypeAlias = npt.NDArray[np.uint8] | list[Path]
-"""Pixels, `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), or paths of image files that are decoded when read."""
+
+@dataclass(frozen=True, eq=False)
+class Sounds:
+    """Mono waveforms of one length, `waves float32 [n, samples]` about -1..1, and their sampling `rate` in Hz.
+
+    Raises `DataError` for another shape or type, for numbers that aren't finite and for a rate below 1.
+    """
+
+    waves: npt.NDArray[np.float32]
+    rate: int
+
+    def __post_init__(self) -> None:
+        waves, rate = self.waves, self.rate
+        if (
+            not isinstance(waves, np.ndarray)
+            or waves.dtype != np.float32
+            or waves.ndim != 2
+            or 0 in waves.shape
+        ):
+            raise DataError(
+                "sounds come as a numpy array float32 [n, samples], mono, about -1..1, with their rate"
+            )
+        if not np.isfinite(waves).all():
+            raise DataError("sounds hold samples that are NaN or infinite; replace them")
+        if isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
+            raise DataError(f"the sampling rate is {rate!r}; give samples per second, such as 16000")
+
+    def __len__(self) -> int:
+        return len(self.waves)
+
+    def __getitem__(self, chosen: npt.NDArray[np.intp] | slice) -> Sounds:
+        """Return some of the sounds."""
+        return Sounds(self.waves[chosen], self.rate)
+
+
+Images: TypeAlias = npt.NDArray[np.uint8] | list[Path] | Sounds
+"""Inputs: pixels `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), sounds, or paths of files that are decoded when read."""
 
 Labels: TypeAlias = npt.NDArray[np.object_]
-"""`[n]` class names, each a `str`."""
+"""`[n]` class names, each a `str`; where an input has several labels or none, sorted tuples of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +107,11 @@ class Split:
         return self.select([i for i, subject in enumerate(self.subjects) if subject not in gone])
 
     @property
+    def several(self) -> bool:
+        """Whether inputs have several labels, or none, and not one each."""
+        return any(isinstance(label, tuple) for label in self.labels)
+
+    @property
     def units(self) -> list[tuple[str, str | None]]:
         """The smallest thing that can be forgotten, for each image `[n]`: its class, or its class and subject."""
         subjects = [None] * len(self) if self.subjects is None else self.subjects.tolist()
@@ -79,12 +119,19 @@ class Split:
 
     def _among(self, labels: str | Iterable[str]) -> npt.NDArray[np.bool_]:
         wanted = {labels} if isinstance(labels, str) else set(labels)
-        return np.fromiter((label in wanted for label in self.labels), dtype=bool, count=len(self))
+        found = (
+            label in wanted if isinstance(label, str) else not wanted.isdisjoint(label)
+            for label in self.labels
+        )
+        return np.fromiter(found, dtype=bool, count=len(self))
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three disjoint parts, the classes of `train` in a fixed order, a note on source, licence and split."""
+    """Three disjoint parts, the classes of `train` in a fixed order, a note on source, licence and split.
+
+    `skipped`: files that were left out because they can't be used, each with the reason.
+    """
 
     name: str
     train: Split
@@ -92,20 +139,30 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     note: str
+    skipped: tuple[tuple[Path, str], ...] = ()
 
 
-def label_array(labels: Sequence[str]) -> Labels:
-    """Return `labels` as an object array `[n]`, so that each element stays a plain `str`."""
+def label_array(labels: Sequence[str | tuple[str, ...]] | Sequence[str]) -> Labels:
+    """Return `labels` as an object array `[n]`, so that each element stays a plain `str`, or a tuple of them."""
     array = np.empty(len(labels), dtype=object)
-    array[:] = labels
+    for place, label in enumerate(labels):
+        array[place] = label
     return array
+
+
+def names_of(labels: Iterable[str | tuple[str, ...]]) -> list[str]:
+    """Return every class that occurs, sorted, whether each input has one label or several.
+
+    >>> names_of([("b", "a"), (), ("b",)])
+    ['a', 'b']
+    """
+    return sorted({name for own in labels for name in ((own,) if isinstance(own, str) else own)})
 
 
 def refuse_unlearnable(dataset: Dataset) -> Dataset:
     """Return `dataset`; raises `DataError` if validation or test have a class that train lacks."""
-    known = set(dataset.classes)
     for part, split in (("validation", dataset.validation), ("test", dataset.test)):
-        unknown = sorted(set(split.labels) - known)
+        unknown = sorted(set(names_of(split.labels)) - set(dataset.classes))
         if unknown:
             names = ", ".join(map(repr, unknown[:5]))
             raise DataError(

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 
 from preforget.core.errors import DataError
-from preforget.data.dataset import Split
+from preforget.data.dataset import Sounds, Split
 
 
 def split_digest(split: Split) -> str:
@@ -21,9 +21,11 @@ def split_digest(split: Split) -> str:
                 raise DataError(f"{path} can't be read any more: {error.strerror or error}") from error
             total.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     else:
-        total.update(f"{split.inputs.shape}".encode())
-        total.update(np.ascontiguousarray(split.inputs).data)
+        given = split.inputs
+        values, rate = (given.waves, str(given.rate)) if isinstance(given, Sounds) else (given, "")
+        total.update(f"{values.shape}{rate}".encode())
+        total.update(np.ascontiguousarray(values).data)
     for names in (split.labels, split.subjects):
         for name in () if names is None else names:
-            total.update(name.encode() + b"\0")
+            total.update((name if isinstance(name, str) else "\x1f".join(name)).encode() + b"\0")
     return f"sha256:{total.hexdigest()}"

@@ -1,4 +1,4 @@
-"""Read a folder of images with one sub-folder per class, with or without train/val/test above the classes."""
+"""Read a folder of images or sounds, one sub-folder per class, with or without train/val/test above the classes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from pathlib import Path
 
 from preforget.core.errors import DataError
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
-from preforget.data.images import EXTENSIONS
+from preforget.data.images import EXTENSIONS as IMAGES
+from preforget.data.sounds import EXTENSIONS as SOUNDS
+from preforget.data.sounds import refuse_unusable, unusable
 from preforget.data.splits import stratified_split, unit_names
 
 PARTS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
 SHARES = {"train": 70, "val": 10, "test": 20}
+EXTENSIONS = IMAGES | SOUNDS
 
 
-def load_folder(root: Path, seed: int = 0, subject_level: int | None = None) -> Dataset:
-    """Return the images of `root` as lists of paths; class names are folder names, sorted.
+def load_folder(
+    root: Path, seed: int = 0, subject_level: int | None = None, skip_broken: bool = False
+) -> Dataset:
+    """Return the images, or the sounds, of `root` as lists of paths; class names are folder names, sorted.
+
+    Sounds are decoded once to see that they can be used; `skip_broken` leaves out those that can't.
 
     Images may lie at any depth below their class; `subject_level`: the folder so many levels below the class is the
     subject that its images are of. Hidden files and files that aren't images are left out.
@@ -28,18 +35,46 @@ def load_folder(root: Path, seed: int = 0, subject_level: int | None = None) -> 
     parts = _find_parts(root, _folders(root))
     found = parts or {"train": root}
     splits = {part: _read_classes(folder, subject_level) for part, folder in found.items()}
+    splits, skipped = usable(root, splits, skip_broken)
     classes = tuple(sorted(set(splits["train"].labels)))
     if len(classes) < 2:
         raise DataError(
             f"{root}: only one class, {classes[0]!r}; make a sub-folder for each of at least two classes"
         )
     missing = [part for part in SHARES if part not in splits]
-    _take_from_train(splits, missing, seed)
-    note = f"folder {name!r}; {_split_note(list(parts), missing, seed)}"
-    return refuse_unlearnable(Dataset(name, splits["train"], splits["val"], splits["test"], classes, note))
+    take_from_train(splits, missing, seed)
+    note = f"folder {name!r}; {split_note(list(parts), missing, seed)}"
+    return refuse_unlearnable(
+        Dataset(name, splits["train"], splits["val"], splits["test"], classes, note, skipped)
+    )
 
 
-def _take_from_train(splits: dict[str, Split], missing: list[str], seed: int) -> None:
+def usable(
+    source: Path, splits: dict[str, Split], skip_broken: bool
+) -> tuple[dict[str, Split], tuple[tuple[Path, str], ...]]:
+    """Return parts without sounds that can't be used, and these with the reasons; images are left as they are.
+
+    Raises `DataError` for images beside sounds, and for sounds that can't be used unless `skip_broken`.
+    """
+    paths = [path for split in splits.values() if isinstance(split.inputs, list) for path in split.inputs]
+    heard = [path for path in paths if path.suffix.lower() in SOUNDS]
+    if not heard:
+        return splits, ()
+    if len(heard) < len(paths):
+        seen = next(path for path in paths if path.suffix.lower() not in SOUNDS)
+        raise DataError(f"{source}: sounds and images together, such as {heard[0]} and {seen}; keep one kind")
+    broken = unusable(heard)
+    refuse_unusable(broken, skip_broken)
+    bad = {path for path, _ in broken}
+
+    def kept(split: Split) -> Split:
+        return split.select([place for place, path in enumerate(split.inputs) if path not in bad])  # type: ignore[arg-type]
+
+    return {part: kept(split) for part, split in splits.items()}, tuple(broken)
+
+
+def take_from_train(splits: dict[str, Split], missing: list[str], seed: int) -> None:
+    """Make the parts that are `missing` from train, unit by unit, in the proportion of `SHARES`."""
     if not missing:
         return
     whole = splits["train"]
@@ -49,7 +84,8 @@ def _take_from_train(splits: dict[str, Split], missing: list[str], seed: int) ->
     splits.update({name: whole.select(piece) for name, piece in zip(names, pieces, strict=True)})
 
 
-def _split_note(found: list[str], missing: list[str], seed: int) -> str:
+def split_note(found: list[str], missing: list[str], seed: int) -> str:
+    """Say where the parts come from."""
     if not found:
         return f"own stratified split 70/10/20, seed {seed}"
     note = f"split as found: {', '.join(found)}"
@@ -93,7 +129,7 @@ def _read_classes(folder: Path, subject_level: int | None) -> Split:
         if not found:
             endings = " ".join(sorted(EXTENSIONS))
             raise DataError(
-                f"{place}: no image in this class folder; add some ({endings}) or remove the folder"
+                f"{place}: no image in this class folder, nor a sound; add some ({endings}) or remove the folder"
             )
         paths += map(Path, found)
         labels += [label] * len(found)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Split
+from preforget.data.dataset import Split, names_of
 from preforget.data.inputs import as_split
 from preforget.data.splits import stratified_split, unit_names
 
@@ -15,13 +15,13 @@ HELD_OUT = 0.15
 
 
 def hold_out(
-    train: Split, validation: Any, seed: int, needed: Collection[str] | None = None
+    train: Split, validation: Any, seed: int, needed: Collection[str] | None = None, conditions: Any = None
 ) -> tuple[Split, Split]:
     """Return what is learned from and what calibrates: the given validation data, or a seeded 15 % of each class.
 
     Where subjects are known it is 15 % of each subject's images of a class, so that one who goes moves nobody else's.
     `validation` is None, a `Split` or a pair (images, labels); it must hold all classes `needed`, all of `train` by
-    default. Raises `UsageError` and `DataError`.
+    default; `conditions` names the columns of a matrix of labels. Raises `UsageError` and `DataError`.
     """
     if validation is None:
         kept, out = stratified_split(unit_names(train), (1 - HELD_OUT, HELD_OUT), seed)
@@ -29,13 +29,20 @@ def hold_out(
     if not isinstance(validation, Split):
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise UsageError("validation is a Split or a pair: (images, labels)")
-        validation = as_split(*validation)
+        images, labels = validation
+        validation = as_split(images, labels, conditions=conditions)
     held_out: Split = validation
     if train.subjects is None:
         held_out = replace(held_out, subjects=None)
     elif held_out.subjects is None:
         raise UsageError("the images to learn from have subjects, so the validation data need them too")
-    missing = sorted(set(train.labels if needed is None else needed) - set(held_out.labels))
+    if held_out.several != train.several:
+        raise UsageError(
+            "validation data have several labels per image where the others have one, or the reverse"
+        )
+    missing = sorted(
+        set(names_of(train.labels) if needed is None else needed) - set(names_of(held_out.labels))
+    )
     if missing:
         raise DataError(
             f"the validation data hold no image of class {missing[0]!r}; add one or leave them out"

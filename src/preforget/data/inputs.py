@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Images, Labels, Split, label_array
+from preforget.data.dataset import Images, Labels, Sounds, Split, label_array
+from preforget.data.several import as_label_sets, check_conditions, holds_sets
 
 SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 
 
-def as_split(X: Any, y: Any = None, subjects: Any = None) -> Split:
+def as_split(X: Any, y: Any = None, subjects: Any = None, conditions: Any = None) -> Split:
     """Return checked images, labels and subjects as a `Split`; a `Split` without `y` comes back as it is.
 
+    `y`: one label per image; or several: a 0/1 matrix, whose columns `conditions` names, or a list of label lists.
     `subjects`: None where they aren't known, else one name per image. Raises `DataError` as `as_inputs` and
     `as_labels` do, or if the lengths differ.
     """
@@ -29,20 +31,23 @@ def as_split(X: Any, y: Any = None, subjects: Any = None) -> Split:
         return X if subjects is None else replace(X, subjects=as_labels(subjects, "subject"))
     if y is None:
         raise UsageError("labels are missing: give y, one class name per image")
-    inputs, labels = as_inputs(X), as_labels(y)
+    inputs = as_inputs(X)
+    labels = as_label_sets(y, conditions) if conditions is not None or holds_sets(y) else as_labels(y)
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} images but {len(labels)} labels; each image needs one label")
     return Split(inputs, labels, None if subjects is None else as_labels(subjects, "subject"))
 
 
 def as_inputs(X: Any) -> Images:
-    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, or as a list of paths that exist.
+    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, or a list of paths that exist.
 
-    Takes such an array (a last axis of 1 is dropped, other integers are taken if all lie in 0..255), a list
+    Takes `Sounds`, such an array (a last axis of 1 is dropped, other integers are taken if all lie in 0..255), a list
     of paths, a list of arrays of one size, or a `Split`. Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
         return X.inputs
+    if isinstance(X, Sounds):
+        return X
     if isinstance(X, str | Path):
         raise DataError(f"{str(X)!r} is one path; put it into a list, or read a folder with load_data")
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
@@ -72,7 +77,7 @@ def as_labels(y: Any, what: str = "label") -> Labels:
     if isinstance(y, np.ndarray) and y.ndim > 1:
         if y.ndim > 2 or y.shape[1] != 1:
             raise DataError(
-                f"{what}s of shape {y.shape}: several {what}s per image aren't supported; give one each"
+                f"{what}s of shape {y.shape}: several {what}s per image can't be used here; give one each"
             )
         y = y[:, 0]
     values = y.tolist() if isinstance(y, np.ndarray) else list(y)
@@ -88,6 +93,9 @@ def as_labels(y: Any, what: str = "label") -> Labels:
 
 def check_trainable(split: Split, minimum: int = 2, classes: int = 2) -> None:
     """Raise `DataError` unless there are at least so many `classes` with at least `minimum` images each."""
+    if split.several:
+        check_conditions(split.labels, minimum)
+        return
     counts = Counter(split.labels.tolist())
     if not counts:
         raise DataError("there are no images to learn from")

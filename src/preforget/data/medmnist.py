@@ -44,6 +44,20 @@ PUBLISHED = {
             "b718ff6835fcbdb22ba9eacccd7b2601",
         ),
     ),
+    "chestmnist": Published(
+        "ChestMNIST",
+        (
+            *("atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule", "pneumonia"),
+            *("pneumothorax", "consolidation", "edema", "emphysema", "fibrosis", "pleural", "hernia"),
+        ),
+        "CC BY 4.0",
+        (
+            "02c8a6516a18b556561a56cbdd36c4a8",
+            "9de6cd0b934ebb5b7426cfba5efbae16",
+            "db107e5590b27930b62dbaf558aebee3",
+            "45bd33e6f06c3e8cdb481c74a89152aa",
+        ),
+    ),
     "dermamnist": Published(
         "DermaMNIST",
         (

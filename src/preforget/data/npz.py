@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError
-from preforget.data.dataset import Dataset, Labels, Split, label_array, refuse_unlearnable
+from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.inputs import as_inputs, as_labels
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
+from preforget.data.several import as_label_sets
 
 PARTS = ("train", "val", "test")
 KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))
@@ -26,7 +27,8 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
     """Return the three parts of a file with `{train,val,test}_images` and `_labels`.
 
     Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats are taken if all lie in 0..1 and are scaled by 255.
-    Labels are whole numbers `[n]` or `[n, 1]`. A file named like a published set gets that set's class names,
+    Labels are whole numbers `[n]` or `[n, 1]`, or 0 and 1 for several at once,
+    `[n, conditions]`. A file named like a published set gets that set's class names,
     any other its numbers as text. `subjects`: read whom images are of from `{train,val,test}_<subjects>`, text or whole
     numbers `[n]`. Nothing is unpickled. Raises `DataError` that names the file and the key.
     """
@@ -40,7 +42,9 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
             f"{path}: images of different shapes, {' and '.join(map(str, sorted(shapes)))}; use one"
         )
     train, validation, test = parts
-    present = set(train.labels)
+    present = set(names_of(train.labels))
+    if not present:
+        raise DataError(f"{path}: train_labels mark no image with any label; there is nothing to learn")
     order = PUBLISHED[known[0]].classes if known else sorted(present, key=_number_first)
     classes = tuple(label for label in order if label in present)
     return refuse_unlearnable(Dataset(path.stem, train, validation, test, classes, _note(path, known)))
@@ -121,6 +125,8 @@ def _unit_floats(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _read_labels(labels: npt.NDArray[Any], known: str | None) -> Labels:
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return as_label_sets(labels, PUBLISHED[known].classes if known else None)
     names = as_labels(labels)
     if labels.dtype.kind not in "iu":
         raise DataError(f"labels are {labels.dtype}, not whole numbers; count the classes from 0")

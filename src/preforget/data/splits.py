@@ -41,7 +41,12 @@ def part_sizes(count: int, fractions: Sequence[float]) -> list[int]:
 
 
 def unit_names(split: Split) -> Labels:
-    """Return one name per image `[n]` of what can be forgotten by itself: its class, or its class and subject."""
+    """Return one name per image `[n]` of what can be forgotten by itself: its class, or its class and subject.
+
+    Where images have several labels it is their subject alone: which conditions there are moves no image.
+    """
+    if split.several:
+        return label_array([subject or "" for _, subject in split.units])
     return label_array(
         [label if subject is None else f"{label}\x1f{subject}" for label, subject in split.units]
     )

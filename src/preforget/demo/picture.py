@@ -12,6 +12,7 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import StoreError
 from preforget.demo.forgetting import Forgetting
 from preforget.demo.look import Look
+from preforget.demo.modality import IMAGE, Modality
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ GAP = 0.4
 """By how much of a column abstention stands apart from the classes."""
 
 
-def draw(step: Forgetting, path: Path) -> Path | None:
+def draw(step: Forgetting, path: Path, words: Modality = IMAGE) -> Path | None:
     """Write the picture and return its path; None without matplotlib, which is an extra."""
     try:
         from matplotlib.figure import Figure
@@ -39,11 +40,10 @@ def draw(step: Forgetting, path: Path) -> Path | None:
     rows = figure.add_gridspec(2, 1, height_ratios=(1.6, 1))
     above = rows[0].subgridspec(1, 2)
     labels = step.before.classes
-    _confusion(figure.add_subplot(above[0]), step.before, labels, "Before")
-    _confusion(
-        figure.add_subplot(above[1]), step.after, labels, f"After forgetting '{step.label}'", gone=step.label
-    )
-    _confidence(figure.add_subplot(rows[1]), step)
+    title = f"After forgetting '{step.label}'"
+    _confusion(figure.add_subplot(above[0]), step.before, labels, "Before", words)
+    _confusion(figure.add_subplot(above[1]), step.after, labels, title, words, gone=step.label)
+    _confidence(figure.add_subplot(rows[1]), step, words)
     try:
         figure.savefig(path, facecolor="white")
     except OSError as error:
@@ -61,7 +61,9 @@ def confusion(seen: Look, labels: list[str]) -> npt.NDArray[np.intp]:
     return counts
 
 
-def _confusion(axes: Axes, seen: Look, labels: list[str], title: str, gone: str | None = None) -> None:
+def _confusion(
+    axes: Axes, seen: Look, labels: list[str], title: str, words: Modality, gone: str | None = None
+) -> None:
     """Draw counts, one row per true class; the colour is the share of the row, abstention stands apart."""
     counts = confusion(seen, labels)
     n = len(labels)
@@ -80,10 +82,16 @@ def _confusion(axes: Axes, seen: Look, labels: list[str], title: str, gone: str 
             axes, labels.index(gone), 0, n, facecolor="#F2F2F2", edgecolor="#B0B0B0", linewidth=0, hatch="///"
         )
     axes.set(
-        xlim=(-0.55, n + GAP + 0.55), ylim=(n - 0.45, -0.55), xlabel="answer", ylabel="digit in the image"
+        xlim=(-0.55, n + GAP + 0.55),
+        ylim=(n - 0.45, -0.55),
+        xlabel="answer",
+        ylabel=f"{words.unit} in the {words.inputs[:-1]}",
     )
     axes.set_title(title, fontsize=14, fontweight="bold", loc="left")
-    axes.set_xticks(x, [*labels, "abstain"])
+    upright = max(map(len, labels)) < 3
+    axes.set_xticks(
+        x, [*labels, "abstain"], rotation=0 if upright else 45, ha="center" if upright else "right"
+    )
     axes.set_yticks(range(n), labels)
     axes.set_aspect("equal")
     axes.tick_params(length=0)
@@ -96,7 +104,7 @@ def _cell(axes: Axes, x: float, top: int, height: int, **style: Any) -> None:
     axes.add_patch(Rectangle((x - 0.5, top - 0.5), 1, height, **style))
 
 
-def _confidence(axes: Axes, step: Forgetting) -> None:
+def _confidence(axes: Axes, step: Forgetting, words: Modality) -> None:
     """Draw both histograms, each in percent of its own images, and the threshold between them."""
     seen = step.after
     forgotten = seen.truth == step.label
@@ -105,7 +113,7 @@ def _confidence(axes: Axes, step: Forgetting) -> None:
     within = np.clip(seen.confidence, edges[0], edges[-1])
     for chosen, colour, hatch, name in (
         (forgotten, ORANGE, "////", f"'{step.label}', forgotten"),
-        (~forgotten, BLUE, None, "the other digits"),
+        (~forgotten, BLUE, None, f"the other {words.units}"),
     ):
         axes.hist(
             within[chosen],
@@ -117,7 +125,7 @@ def _confidence(axes: Axes, step: Forgetting) -> None:
             alpha=0.5,
             hatch=hatch,
             linewidth=1.2,
-            label=f"images of {name} ({chosen.sum()})",
+            label=f"{words.inputs} of {name} ({chosen.sum()})",
         )
     axes.axvline(seen.threshold, color="black", linestyle="--", linewidth=1.4)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
@@ -133,8 +141,8 @@ def _confidence(axes: Axes, step: Forgetting) -> None:
             fontsize=11,
             fontweight="bold",
         )
-    axes.set_xlabel("log-odds, after forgetting, that the image shows a digit that the model knows")
-    axes.set_ylabel("% of the images")
+    axes.set_xlabel(f"log-odds, after forgetting, that {words.shows} a {words.unit} that the model knows")
+    axes.set_ylabel(f"% of the {words.inputs}")
     axes.set_title("How sure the model is", fontsize=14, fontweight="bold", loc="left")
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.99), ncols=2, fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""The demo: learn ten digits, forget one, learn it again, forget two more; measured at every step."""
+"""The demo: learn ten digits or sounds, forget one, learn it again, forget two more; measured at every step."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ from preforget.core.files import write_atomic
 from preforget.data import load_data
 from preforget.demo.forgetting import forget_and_measure, same_scores
 from preforget.demo.look import look
+from preforget.demo.modality import modality as modality_of
 from preforget.demo.picture import draw
 from preforget.demo.story import Story
 from preforget.records import unknown_label
 
 EPOCHS = 8
 BATCH_SIZE = 16
-NEXT_TO_FORGET = ("7", "1", "4")
-"""The first two of these that were not forgotten before go at the end."""
-
 REASON = "demo"
 
 
@@ -32,9 +30,10 @@ def run(
     *,
     say: Callable[[str], None],
     start: float,
-    forget: str = "3",
+    modality: str = "image",
+    forget: str | None = None,
     seed: int = 0,
-    backbone: str = "builtin",
+    backbone: str | None = None,
     image_size: int | None = None,
     epochs: int | None = None,
     device: str = "auto",
@@ -42,18 +41,21 @@ def run(
 ) -> dict[str, Any]:
     """Run the demo, `say` each line of its story, write model, picture and `demo.json` to `out`; return all figures.
 
-    `start` is when the command began, on the clock of `time.perf_counter`. Raises `UnknownLabelError` for a digit
-    that isn't one, `StoreError` if `out` can't be written.
+    `modality`: `image` shows digits, `audio` sounds; `forget` and `backbone` are its own by default. `start` is when
+    the command began, on the clock of `time.perf_counter`. Raises `UnknownLabelError` for a class that isn't one,
+    `StoreError` if `out` can't be written.
     """
-    data = load_data("digits", seed=seed)
+    words = modality_of(modality)
+    forget = words.forget if forget is None else forget
+    data = load_data(words.data, seed=seed)
     if forget not in data.classes:
         raise unknown_label(forget, data.classes)
     place = free_place(out)
     options: dict[str, Any] = {"epochs": EPOCHS if epochs is None else epochs, "batch_size": BATCH_SIZE}
     model = PreForgettableClassifier(
-        backbone, image_size=image_size, seed=seed, device=device, dtype=dtype, **options
+        backbone or words.backbone, image_size=image_size, seed=seed, device=device, dtype=dtype, **options
     )
-    story = Story(say)
+    story = Story(say, words)
     story.opening(data, model.keep)
 
     began = time.perf_counter()
@@ -74,13 +76,13 @@ def run(
     story.added(forget, again, add_seconds, untouched)
 
     steps, last = [], again
-    for label in [digit for digit in NEXT_TO_FORGET if digit != forget][:2]:
+    for label in [label for label in words.next_to_forget if label != forget][:2]:
         steps.append(forget_and_measure(model, label, data.test, last, REASON))
         story.forgotten(steps[-1])
         last = steps[-1].after
 
     reloaded = look(PreForgettableClassifier.from_pretrained(place, device=device), data.test)
-    picture = draw(gone, out / "demo.png")
+    picture = draw(gone, out / "demo.png", words)
     figures = gone.figures()
     result: dict[str, Any] = {
         "accuracy_before": first.accuracy(),
@@ -95,6 +97,7 @@ def run(
         "add_seconds": add_seconds,
         "seconds": time.perf_counter() - start,
         "peak_memory_mb": peak_memory_mb(),
+        "modality": modality,
         "test_images": len(data.test),
         "keep": model.keep,
         "engine": model.engine.name,

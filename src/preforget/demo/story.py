@@ -9,35 +9,39 @@ from typing import Any
 from preforget.data import Dataset
 from preforget.demo.forgetting import Forgetting
 from preforget.demo.look import Look
+from preforget.demo.modality import IMAGE, Modality
 
 
 class Story:
-    """Tells the demo to `say`, which takes one line at a time; chapters are numbered."""
+    """Tells the demo to `say`, which takes one line at a time, in the words of what it shows; chapters are numbered."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], words: Modality = IMAGE) -> None:
         self.say = say
+        self.words = words
         self._chapter = 0
 
     def opening(self, data: Dataset, keep: float) -> None:
         """Say what is seen and how it is counted."""
         images = len(data.train) + len(data.validation) + len(data.test)
-        self.say(f"{images:,} images of handwritten digits. {len(data.test)} of them are kept for testing.")
+        w = self.words
+        self.say(f"{images:,} {w.inputs} of {w.what}. {len(data.test)} of them are kept for testing.")
         self.say(
             'Accuracy is that of the best guess. Abstention, the answer "I don\'t know", is counted apart:'
         )
         self.say(
-            f"its threshold is set on other images, so that about {percent(keep)} of known digits are answered."
+            f"its threshold is set on other {w.inputs}, so that about {percent(keep)} of known {w.units} are answered."
         )
 
     def learned(self, seen: Look, images: int, seconds: float) -> None:
         """Tell the first learning."""
-        self._begin(f"Learn {len(seen.classes)} digits")
-        self._row("time", f"{seconds:.1f} s", f"{images:,} images")
+        self._begin(f"Learn {len(seen.classes)} {self.words.units}")
+        self._row("time", f"{seconds:.1f} s", f"{images:,} {self.words.inputs}")
         self._row("accuracy", percent(seen.accuracy()))
         self._row("abstained", percent(float(seen.abstained.mean())))
 
     def forgotten(self, step: Forgetting) -> None:
         """Tell one erasure and what it left."""
+        w = self.words
         figures, name = step.figures(), f"'{step.label}'"
         classes, images = len(step.after.classes), len(step.after.truth)
         before = percent(figures["accuracy_retained_before"])
@@ -47,21 +51,23 @@ class Story:
             "time on disk", f"{figures['forget_disk_ms']:.1f} ms", f"{figures['bytes_removed']:,} bytes"
         )
         self._row(
-            f"answered {name}", f"{figures['forgotten_answered']} times", f"in {images} images of all digits"
+            f"answered {name}",
+            f"{figures['forgotten_answered']} times",
+            f"in {images} {w.inputs} of all {w.units}",
         )
-        self._row(f"images of {name} abstained", percent(figures["forgotten_abstained"]))
-        self._row("told from known digits", f"{figures['auroc']:.3f}", "AUROC: 1 always, 0.5 by chance")
+        self._row(f"{w.inputs} of {name} abstained", percent(figures["forgotten_abstained"]))
+        self._row(f"told from known {w.units}", f"{figures['auroc']:.3f}", "AUROC: 1 always, 0.5 by chance")
         self._row(
-            "scores of the others", same(figures["retained_scores_identical"]), f"{classes} digits left"
+            "scores of the others", same(figures["retained_scores_identical"]), f"{classes} {w.units} left"
         )
         self._row("accuracy on the others", percent(figures["accuracy_retained_after"]), f"before: {before}")
         self._row("the others abstained", percent(figures["retained_abstained"]))
 
     def added(self, label: str, seen: Look, seconds: float, identical: bool) -> None:
         """Tell how a forgotten class was learned again."""
-        self._begin(f"Learn '{label}' again from its images; the other records are not touched")
+        self._begin(f"Learn '{label}' again from its {self.words.inputs}; the other records are not touched")
         self._row("time", f"{seconds:.1f} s")
-        self._row("accuracy", percent(seen.accuracy()), f"on all {len(seen.classes)} digits")
+        self._row("accuracy", percent(seen.accuracy()), f"on all {len(seen.classes)} {self.words.units}")
         self._row("scores of the others", same(identical))
 
     def ending(self, result: dict[str, Any], figures: Path) -> None:

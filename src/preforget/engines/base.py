@@ -13,11 +13,11 @@ import numpy.typing as npt
 from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
+from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
-from preforget.data.dataset import Images, Split
-from preforget.data.images import read_batch
+from preforget.data.dataset import Images, Labels, Split
 from preforget.records import ClassRecord, Membership
 from preforget.training.checkpoint import Checkpoint
 
@@ -94,13 +94,15 @@ class Engine(ABC):
     """Learns records on a frozen encoder and scores inputs with the live ones.
 
     `bank` knows the classes; columns of `scores` follow `bank.attached`. `knows_subjects`: whether what is known
-    of one person can be forgotten by itself.
+    of one person can be forgotten by itself; `several`: whether an input can have several labels or none, each with
+    its own probability and threshold.
     """
 
     name: ClassVar[str]
     guarantee: ClassVar[Guarantee]
     config_type: ClassVar[type[EngineConfig]]
     knows_subjects: ClassVar[bool] = False
+    several: ClassVar[bool] = False
     score_rows: ClassVar[int] = 128
 
     def __init__(self, encoder: Encoder, config: EngineConfig) -> None:
@@ -149,6 +151,17 @@ class Engine(ABC):
 
         `labels` are the attached classes by default. Formed from live records alone; infinite where there is no class.
         """
+
+    def thresholds(self, labels: Sequence[str]) -> Scores:
+        """Return the score from which on each label is answered, `[labels]`, where an input can have several."""
+        raise UsageError(f"the {self.name} engine answers one label per input and has one threshold for all")
+
+    def answers(self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float) -> Labels:
+        """Return the best of `labels` for each input `[n]`, or `ABSTAIN` below the threshold for `keep`."""
+        answers = np.full(len(scores), ABSTAIN, dtype=object)
+        sure = confidence >= self.threshold(keep, labels)
+        answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
+        return answers
 
     @abstractmethod
     def records(self) -> list[ClassRecord]:
@@ -212,10 +225,9 @@ class Engine(ABC):
 
     def pixel_batches(self, inputs: Images) -> Iterator[tuple[int, Tensor]]:
         """Yield start index and normalised pixels of consecutive batches."""
-        size = self.encoder.preprocessing.image_size
         for start in range(0, len(inputs), self.score_rows):
             stop = min(start + self.score_rows, len(inputs))
-            yield start, self.encoder.pixels(read_batch(inputs, range(start, stop), size))
+            yield start, self.encoder.read(inputs, range(start, stop))
 
     def checkpoint(self, session: Session, digest: str) -> Checkpoint | None:
         """Return the session's checkpoint, if it has one, tied to `digest` and to how the encoder sees images."""

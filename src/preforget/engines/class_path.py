@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -56,10 +55,8 @@ def draw(shape: tuple[int, ...], name: str, middle: Tensor, generator: torch.Gen
 
 
 def middle(encoder: Encoder, first_block: int) -> Tensor:
-    """Return the mean CLS state `[D]` that enters the first block, over images of seeded noise: no one's data."""
-    size = encoder.preprocessing.image_size
-    noise = np.random.default_rng(0).integers(0, 256, (START_IMAGES, size, size, 3), dtype=np.uint8)
-    states = encoder.states(encoder.pixels(noise), slice(first_block, first_block + 1))
+    """Return the mean CLS state `[D]` that enters the first block, over inputs of seeded noise: no one's data."""
+    states = encoder.states(encoder.noise(START_IMAGES), slice(first_block, first_block + 1))
     return states[:, 0, 0].float().mean(dim=0).cpu()
 
 

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
 from preforget.data.dataset import Split
-from preforget.data.images import read_batch
 from preforget.records.moments import LARGEST
 
 EPS = 1e-6
@@ -78,9 +77,8 @@ def unit_features(encoder: Encoder, images: Split, levels: int) -> Iterator[Tens
     A matrix product may round differently in another batch, so no batch holds images of two units, and no unit's
     batches depend on another unit.
     """
-    size = encoder.preprocessing.image_size
     start = 0
     for count in batch_sizes(len(images)):
         part = range(start, start + count)
-        yield features(encoder, encoder.pixels(read_batch(images.inputs, part, size)), levels)
+        yield features(encoder, encoder.read(images.inputs, part), levels)
         start += count

@@ -147,12 +147,20 @@ class IsolatedEngine(PromptEngine):
         shares: Scores = odds / (odds.sum(axis=1, keepdims=True) + np.exp(-top))
         return shares
 
+    def targets(self, train: Split, columns: Sequence[str]) -> Tensor:
+        """Return the column of each image's class, `int64 [n]`."""
+        place = {label: column for column, label in enumerate(columns)}
+        return torch.tensor([place[label] for label in train.labels])
+
+    def loss(self, scores: Tensor, cheap: Tensor, target: Tensor) -> Tensor:
+        """Return both terms on the scores and one on the cheap ones, each `[batch, columns]`."""
+        return answer_loss(scores, target) + abstain_loss(scores, target) + answer_loss(cheap, target)
+
     def _learn(
         self, new: list[str], columns: list[str], train: Split, fixed: Tensor | None, session: Session
     ) -> None:
         weights = self._start(new)
-        place = {label: column for column, label in enumerate(columns)}
-        target = torch.tensor([place[label] for label in train.labels], device=self.encoder.device)
+        target = self.targets(train, columns).to(self.encoder.device)
         c = self.config
         schedule = c.schedule(len(train))
         digest = value_digest(
@@ -190,8 +198,7 @@ class IsolatedEngine(PromptEngine):
                     if fixed is not None:
                         scores = torch.cat([scores, fixed[part].to(scores.device)], dim=1)
                         cheap = torch.cat([cheap, shortlist.cheap_scores(states[:, -1, 0], *known)], dim=1)
-                    loss = answer_loss(scores, target[part]) + abstain_loss(scores, target[part])
-                    loss = loss + answer_loss(cheap, target[part])
+                    loss = self.loss(scores, cheap, target[part])
                     torch.autograd.backward(loss * (len(part) / len(indices)))
 
             run(

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
+from preforget.core.errors import UsageError
 from preforget.engines import class_path
 from preforget.records import PromptBank
 
@@ -73,3 +74,10 @@ class Groups:
         out = x.new_empty(batch * slots, tokens, dim)
         out[self.order] = rows[self.group, self.place]
         return out.view_as(x)
+
+
+def whole_shortlist(size: int) -> int:
+    """Return a size of a shortlist, 0 for all classes; raises `UsageError` for one that is none."""
+    if isinstance(size, bool) or not isinstance(size, int) or size < 0:
+        raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {size!r}")
+    return size

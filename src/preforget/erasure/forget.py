@@ -13,9 +13,10 @@ from preforget.core.clock import now
 from preforget.core.errors import StoreError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
-from preforget.erasure.plan import derive_in_folder, is_exact
+from preforget.erasure.plan import derive_in_folder, has_units
 from preforget.erasure.transaction import Ended, Request, erase, refuse_failed
 from preforget.records import ClassRecord
+from preforget.records.condition_bank import EVERYONE
 from preforget.store import ModelFolder
 from preforget.store.layout import receipt_name
 
@@ -127,13 +128,11 @@ def forget_in_folder(
     left: set[str] = set()
 
     def take() -> list[ClassRecord]:
-        if not is_exact(folder):
-            left.update(
-                folder.manifest.records
-            )  # one a class; reading a large bank takes longer than all else
+        if not has_units(folder):
+            left.update(folder.manifest.records)  # one a class; reading a large bank takes longer than all
             return []
         records = folder.records()
-        left.update(record.label for record in records)
+        left.update({record.label for record in records} - {EVERYONE})
         return derive_in_folder(folder, records)
 
     derive, request, start = _Timed(take), Request(reason, grounds), time.perf_counter()

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines.derive import missing_pairs
 from preforget.engines.exact import ExactEngine
+from preforget.engines.several_exact import SeveralExactEngine
 from preforget.records import ClassRecord, UnitBank, unknown_label
+from preforget.records.condition_bank import ConditionBank
 from preforget.store import ModelFolder
 
 MOST_FEATURES = 2**15
@@ -29,6 +31,8 @@ def plan(
     found = folder.records() if records is None else records
     if is_exact(folder):
         return unit_bank(found).going(label, subject)
+    if folder.manifest.engine == SeveralExactEngine.name:
+        return unit_bank(found, ConditionBank).going(label, subject)
     if subject is not None:
         raise UsageError(
             f"a model of the {folder.manifest.engine} engine can forget classes, not subjects; "
@@ -54,17 +58,22 @@ def derive_in_folder(folder: ModelFolder, records: Sequence[ClassRecord]) -> lis
         raise StoreError(f"{folder.path} is damaged: {error}") from error
 
 
+def has_units(folder: ModelFolder) -> bool:
+    """Tell whether a class can have several records in a folder, by subject."""
+    return folder.manifest.engine in (ExactEngine.name, SeveralExactEngine.name)
+
+
 def is_exact(folder: ModelFolder) -> bool:
     """Tell whether a folder holds units and pairs."""
     return folder.manifest.engine == ExactEngine.name
 
 
-def unit_bank(records: Sequence[ClassRecord]) -> UnitBank:
+def unit_bank(records: Sequence[ClassRecord], kind: type[UnitBank] = UnitBank) -> UnitBank:
     """Return units and pairs of a folder as a bank; raises `StoreError` if they don't belong together."""
     held_out = next((r.tensors["held_out"] for r in records if "held_out" in r.tensors), None)
     if held_out is not None and (held_out.ndim != 2 or not 1 <= held_out.shape[1] <= MOST_FEATURES):
         raise StoreError("the records don't belong together: held-out features have an impossible shape")
-    bank = UnitBank(0 if held_out is None else held_out.shape[-1])
+    bank = kind(0 if held_out is None else held_out.shape[-1])
     try:
         for record in sorted(records, key=lambda record: record.partner is not None):
             bank.insert(record)

@@ -21,7 +21,6 @@ from preforget.core.errors import StoreError
 from preforget.core.hashing import value_digest
 from preforget.data.dataset import Split
 from preforget.data.digest import split_digest
-from preforget.data.images import read_batch
 from preforget.training.progress import track
 
 ENCODE_BATCH = 128
@@ -92,10 +91,9 @@ class StateCache:
         self.close()
 
     def _encode(self, split: Split) -> Iterator[tuple[int, Tensor]]:
-        size = self.encoder.preprocessing.image_size
         for start in range(0, self.size, ENCODE_BATCH):
-            images = read_batch(split.inputs, range(start, min(start + ENCODE_BATCH, self.size)), size)
-            yield start, self.encoder.states(self.encoder.pixels(images), self.blocks).cpu()
+            part = range(start, min(start + ENCODE_BATCH, self.size))
+            yield start, self.encoder.states(self.encoder.read(split.inputs, part), self.blocks).cpu()
 
     def _on_disk(
         self, split: Split, batches: Iterator[tuple[int, Tensor]], folder: Path, keep: bool

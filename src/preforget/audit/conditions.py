@@ -1,0 +1,45 @@
+"""How well each condition is told, where inputs have several: average precision and AUROC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.data.dataset import Labels
+from preforget.data.several import marks
+
+
+@dataclass(frozen=True)
+class ConditionQuality:
+    """One condition on test inputs: how many have it, average precision, AUROC; None where all or none have it."""
+
+    label: str
+    count: int
+    average_precision: float | None
+    auroc: float | None
+
+
+def per_condition(
+    labels: Sequence[str], scores: npt.NDArray[np.floating], truth: Labels
+) -> list[ConditionQuality]:
+    """Return the quality of each of `labels` from `scores [n, labels]` and the true labels `[n]`."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    found = []
+    for column, (label, own) in enumerate(zip(labels, marks(truth, labels).T, strict=True)):
+        if not own.any() or own.all():
+            found.append(ConditionQuality(label, int(own.sum()), None, None))
+            continue
+        precision = float(average_precision_score(own, scores[:, column]))
+        area = float(roc_auc_score(own, scores[:, column]))
+        found.append(ConditionQuality(label, int(own.sum()), precision, area))
+    return found
+
+
+def mean_average_precision(found: Sequence[ConditionQuality]) -> float | None:
+    """Return the mean over the conditions that can be measured, None if there are none."""
+    known = [one.average_precision for one in found if one.average_precision is not None]
+    return float(np.mean(known)) if known else None

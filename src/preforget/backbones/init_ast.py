@@ -1,0 +1,232 @@
+"""Make an Audio Spectrogram Transformer from a ViT, for those who have no audio checkpoint.
+
+Gong, Chung and Glass, arXiv 2104.01778, section 2.2: the patch kernel is summed over the three colours (a spectrogram
+shown as a grey picture), positions are cut or interpolated to the new grid, CLS and its position are copied to the
+distillation token. Nothing is trained: such a model has never heard a sound.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from preforget.backbones.checkpoint import read_config, read_weights
+from preforget.backbones.encoder import Identity
+from preforget.backbones.positions import regrid
+from preforget.backbones.spectrogram import (
+    ARCHITECTURE,
+    PREFIX,
+    AudioEncoder,
+    Hearing,
+    audio_config,
+    audio_digest,
+    encoder_from_ast,
+    patch_grid,
+)
+from preforget.backbones.vit import vit_config, vit_model
+from preforget.core.errors import StoreError, UsageError
+
+AUDIOSET_MEAN, AUDIOSET_STD = -4.2677393, 4.5689974
+KERNELS = ("sum", "mean")
+
+
+@dataclass(frozen=True)
+class AudioShape:
+    """What the new model hears: `frames` of 10 ms, mel `bins`, a stride for both axes (None for the patch size).
+
+    `kernel`: the patch kernel is the `sum` over colours, or their `mean`; `cut`: positions are cut where the grid gets
+    smaller and interpolated where it gets larger, as the paper does; else interpolated bicubically as a whole.
+    """
+
+    frames: int = 1024
+    bins: int = 128
+    stride: int | None = None
+    kernel: str = "sum"
+    cut: bool = True
+    rate: int = 16_000
+    mean: float = AUDIOSET_MEAN
+    std: float = AUDIOSET_STD
+
+    def checked(self, patch: int) -> AudioShape:
+        """Return it; raises `UsageError` for a shape that a patch of so many bins and frames doesn't fit."""
+        if self.kernel not in KERNELS:
+            raise UsageError(f"kernel {self.kernel!r} is none of {', '.join(KERNELS)}")
+        for name, value, low in (
+            ("frames", self.frames, patch),
+            ("bins", self.bins, patch),
+            ("stride", patch if self.stride is None else self.stride, 1),
+            ("rate", self.rate, 1000),
+        ):
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise UsageError(f"{name} must be a whole number of at least {low}, got {value!r}")
+        return self
+
+    def hearing(self, patch: int) -> Hearing:
+        """Return how a model of this shape hears."""
+        stride = self.stride or patch
+        return Hearing(self.rate, self.bins, stride, stride, True, self.mean, self.std)
+
+
+BUILTIN_SHAPE = AudioShape(frames=96, bins=64)
+"""What `builtin-audio` hears unless told otherwise: a second, with 96 patches of the builtin ViT's 8 x 8."""
+
+
+def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = None) -> dict[str, Any]:
+    """Write an `ASTModel` checkpoint made from a ViT, DeiT or AST checkpoint to a new folder; return its figures.
+
+    From an AST only frames and stride change. Raises `BackboneError`, `UsageError`, and `StoreError` if `out` is taken
+    or can't be written.
+    """
+    if out.exists() or out.is_symlink():
+        raise StoreError(f"{out} exists; choose another place for the checkpoint")
+    config = read_config(source, revision)
+    model = ast_from_ast(source, revision, shape) if config.model_type == ARCHITECTURE else None
+    if model is None:
+        config = vit_config(source, revision)
+        model = ast_from_vit(vit_model(source, revision, config), shape)
+    found: Any = model.config
+    values = {
+        "feature_extractor_type": "ASTFeatureExtractor",
+        "feature_size": 1,
+        "sampling_rate": shape.rate,
+        "num_mel_bins": found.num_mel_bins,
+        "max_length": found.max_length,
+        "do_normalize": True,
+        "mean": shape.mean,
+        "std": shape.std,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "return_attention_mask": False,
+    }
+    unfinished = out.parent / f".{out.name}.unfinished"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _save(model, unfinished)
+        (unfinished / "preprocessor_config.json").write_text(
+            json.dumps(values, indent=2) + "\n", encoding="utf-8"
+        )
+        unfinished.rename(out)
+    except OSError as error:
+        raise StoreError(f"{out} can't be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return {
+        "checkpoint": str(out),
+        "from": source,
+        "frames": found.max_length,
+        "mel_bins": found.num_mel_bins,
+        "patch": found.patch_size,
+        "tokens": PREFIX + found_patches(found),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
+
+
+def found_patches(config: Any) -> int:
+    """Return how many patches a model's spectrogram has."""
+    down, along = patch_grid(config, config.max_length)
+    return down * along
+
+
+@torch.no_grad()
+def ast_from_vit(vit: nn.Module, shape: AudioShape) -> nn.Module:
+    """Return a transformers `ASTModel` with the weights of a `ViTModel` or `DeiTModel`."""
+    from transformers import ASTConfig, ASTModel
+
+    source: Any = vit.config
+    shape.checked(source.patch_size)
+    names = (
+        "hidden_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "intermediate_size",
+        "hidden_act",
+        "layer_norm_eps",
+        "patch_size",
+        "qkv_bias",
+        "initializer_range",
+    )
+    stride = shape.stride or source.patch_size
+    config = ASTConfig(
+        **{name: getattr(source, name) for name in names},
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        frequency_stride=stride,
+        time_stride=stride,
+        max_length=shape.frames,
+        num_mel_bins=shape.bins,
+    )
+    model: Any = ASTModel(config)
+    for part in ("layers", "layernorm"):
+        getattr(model, part).load_state_dict(getattr(vit, part).state_dict())
+    old: Any = vit.embeddings
+    new = model.embeddings
+    kernel = old.patch_embeddings.projection.weight
+    kernel = kernel.sum(dim=1, keepdim=True) if shape.kernel == "sum" else kernel.mean(dim=1, keepdim=True)
+    new.patch_embeddings.projection.weight.copy_(kernel)
+    new.patch_embeddings.projection.bias.copy_(old.patch_embeddings.projection.bias)
+    table = old.position_embeddings[0]
+    distilled = hasattr(old, "distillation_token")
+    new.cls_token.copy_(old.cls_token)
+    new.distillation_token.copy_(old.distillation_token if distilled else old.cls_token)
+    prefix = table[:2] if distilled else table[[0, 0]]
+    side = source.image_size // source.patch_size
+    grid = table[2 if distilled else 1 :].view(side, side, -1)
+    grid = regrid(grid, patch_grid(config, shape.frames), cut=shape.cut)
+    new.position_embeddings.copy_(torch.cat([prefix, grid.flatten(0, 1)])[None])
+    frozen: nn.Module = model.eval().requires_grad_(False)
+    return frozen
+
+
+@torch.no_grad()
+def ast_from_ast(source: str, revision: str | None, shape: AudioShape) -> nn.Module:
+    """Return an `ASTModel` for other frames and another stride, with the weights of one; mel bins stay."""
+    from transformers import ASTConfig, ASTModel
+
+    old_config = audio_config(source, revision)
+    if shape.bins != old_config.num_mel_bins:
+        raise UsageError(f"{source!r} hears {old_config.num_mel_bins} mel bins; leave bins={shape.bins} out")
+    shape.checked(old_config.patch_size)
+    stride = shape.stride or old_config.patch_size
+    changed = {"max_length": shape.frames, "frequency_stride": stride, "time_stride": stride}
+    config = ASTConfig(**{**old_config.to_dict(), **changed})
+    old: Any = read_weights(ASTModel, source, revision)
+    model: Any = ASTModel(config)
+    state = old.state_dict()
+    name = "embeddings.position_embeddings"
+    table = state[name][0]
+    grid = table[PREFIX:].view(*patch_grid(old_config, old_config.max_length), -1)
+    grid = regrid(grid, patch_grid(config, shape.frames), cut=shape.cut).flatten(0, 1)
+    model.load_state_dict({**state, name: torch.cat([table[:PREFIX], grid])[None]})
+    frozen: nn.Module = model.eval().requires_grad_(False)
+    return frozen
+
+
+def builtin_audio(source: str, frames: int | None, device: torch.device, dtype: torch.dtype) -> AudioEncoder:
+    """Return `builtin-audio`: an AST made at once from the builtin ViT, see `BUILTIN_SHAPE`; no file of its own."""
+    shape = BUILTIN_SHAPE
+    vit = vit_model(source, None, vit_config(source, None))
+    patch: Any = vit.config
+    hearing = shape.hearing(patch.patch_size)
+    model = ast_from_vit(vit, shape)
+    wanted = shape.frames if frames is None else frames
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < patch.patch_size:
+        raise UsageError(f"{wanted!r} frames are no whole number of at least {patch.patch_size}, one patch")
+    identity = Identity("builtin-audio", None, ARCHITECTURE, audio_digest(model, hearing))
+    return encoder_from_ast(model, hearing, wanted, identity, device, dtype)
+
+
+def _save(model: Any, folder: Path) -> None:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    try:
+        model.save_pretrained(folder)
+    finally:
+        logging.enable_progress_bar()

@@ -1,0 +1,25 @@
+"""Position embeddings on another grid: cut in the middle, or interpolated."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def regrid(grid: Tensor, size: tuple[int, int], *, cut: bool) -> Tensor:
+    """Turn positions `[h, w, D]` into `[*size, D]`.
+
+    `cut`: along an axis that gets shorter its middle is kept, one that gets longer is interpolated linearly, as the AST
+    paper does (arXiv 2104.01778, section 2.2); else the whole grid is interpolated bicubically, as for ViT.
+    """
+    if grid.shape[:2] == size:
+        return grid
+    if cut:
+        for axis in (0, 1):
+            if size[axis] < grid.shape[axis]:
+                first = grid.shape[axis] // 2 - size[axis] // 2
+                grid = grid.narrow(axis, first, size[axis])
+    image = grid.permute(2, 0, 1)[None]
+    if tuple(image.shape[2:]) != size:
+        image = F.interpolate(image, size=size, mode="bilinear" if cut else "bicubic", align_corners=False)
+    return image[0].permute(1, 2, 0)

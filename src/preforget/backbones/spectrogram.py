@@ -1,0 +1,219 @@
+"""Audio Spectrogram Transformers (Gong, Chung and Glass, arXiv 2104.01778): ViT over patches of a log mel spectrogram.
+
+Checkpoints of transformers, `ASTModel`, by hub id or local path, as frozen encoders. `F` frames, `M` mel bins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from preforget.backbones.checkpoint import read_config, read_preprocessor, read_weights, weights_digest
+from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
+from preforget.backbones.filterbank import HOP, IMPLEMENTATION, log_mel, samples_for, triangles
+from preforget.backbones.positions import regrid
+from preforget.backbones.vit import block_of
+from preforget.core.errors import BackboneError, UsageError
+from preforget.core.hashing import value_digest
+from preforget.data.dataset import Images
+from preforget.data.sounds import Wave, read_sounds
+
+ARCHITECTURE = "audio-spectrogram-transformer"
+PREFIX = 2
+"""CLS and the distillation token."""
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How a checkpoint hears: sampling `rate` in Hz, mel `bins`, strides of its patches, normalisation.
+
+    A log energy `x` becomes `(x - mean) / (2 std)` if `normalise`.
+    """
+
+    rate: int
+    bins: int
+    frequency_stride: int
+    time_stride: int
+    normalise: bool
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True)
+class AudioEncoder(Encoder):
+    """A frozen Audio Spectrogram Transformer; `preprocessing.image_size` counts the frames `F` that it hears."""
+
+    hearing: Hearing
+
+    @property
+    def seconds(self) -> float:
+        """How much of a sound it hears at most."""
+        return samples_for(self.preprocessing.image_size) / self.hearing.rate
+
+    def read(self, inputs: Images, rows: Sequence[int]) -> Tensor:
+        """Return spectrograms `[batch, F, M]` of the chosen sounds: cut at their end, or filled up with zeros there.
+
+        Each sound is computed by itself, so that it has the same bits in any batch. Raises `DataError`.
+        """
+        return self.spectrograms(read_sounds(inputs, rows, self.hearing.rate, self.seconds))
+
+    def spectrograms(self, waves: Sequence[Wave]) -> Tensor:
+        """Return `[batch, F, M]` of mono waves at the encoder's rate, as `ASTFeatureExtractor` makes them."""
+        h, frames = self.hearing, self.preprocessing.image_size
+        filters = triangles(h.bins, h.rate)
+        out = np.zeros((len(waves), frames, h.bins), dtype=np.float32)
+        for row, wave in enumerate(waves):
+            found = log_mel(wave, filters)[:frames]
+            out[row, : len(found)] = found
+        if h.normalise:
+            out = (out - np.float32(h.mean)) / np.float32(2 * h.std)
+        return torch.from_numpy(out).to(self.device, self.dtype)
+
+    def noise(self, count: int) -> Tensor:
+        """Return spectrograms of seeded noise `[count, F, M]`: no one's data."""
+        rng = np.random.default_rng(0)
+        length = samples_for(self.preprocessing.image_size)
+        return self.spectrograms([rng.uniform(-0.1, 0.1, length).astype(np.float32) for _ in range(count)])
+
+    @torch.no_grad()
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Turn spectrograms `[batch, F, M]` into the hidden states that enter block 0, `[batch, N, D]`."""
+        e, h = self.embedding, self.hearing
+        image = pixels.transpose(1, 2)[:, None]
+        patches = F.unfold(image, e.patch_size, stride=(h.frequency_stride, h.time_stride)).transpose(1, 2)
+        x = F.linear(patches, e.patch_weight, e.patch_bias)
+        return torch.cat([e.prefix.expand(len(x), -1, -1), x], dim=1) + e.positions
+
+    def describe(self) -> dict[str, Any]:
+        """Return which encoder this is and how it hears; `image_size` counts frames, `architecture` names who
+        computes the spectrogram too, so that models of one implementation are refused by another."""
+        values = super().describe()
+        values["architecture"] = f"{self.identity.architecture}/{IMPLEMENTATION}"
+        return {**values, "mean": [self.hearing.mean], "std": [self.hearing.std]}
+
+
+def load_spectrogram(
+    source: str,
+    *,
+    image_size: int | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    revision: str | None = None,
+) -> AudioEncoder:
+    """Load an `ASTModel` by hub id or folder; `image_size` counts frames of 10 ms at 16 kHz, None for its own number.
+
+    For another number of frames positions are cut in the middle or interpolated, as the AST paper does.
+    Raises `BackboneError` for a missing, incomplete or foreign checkpoint, `UsageError` for a bad number.
+    """
+    from transformers import ASTModel
+
+    config = audio_config(source, revision)
+    frames = config.max_length if image_size is None else image_size
+    if isinstance(frames, bool) or not isinstance(frames, int) or frames < config.patch_size:
+        raise UsageError(f"{frames!r} frames are no whole number of at least {config.patch_size}, one patch")
+    hearing = _hearing(source, revision, config)
+    model = read_weights(ASTModel, source, revision)
+    found = getattr(config, "_commit_hash", None)
+    digest = audio_digest(model, hearing)
+    identity = Identity(source, found or revision, ARCHITECTURE, digest)
+    return encoder_from_ast(model, hearing, frames, identity, device, dtype)
+
+
+def audio_digest(model: nn.Module, hearing: Hearing) -> str:
+    """Return the digest of weights and of how they hear; the number of frames has no part in it."""
+    return value_digest([weights_digest(model), asdict(hearing)])
+
+
+def encoder_from_ast(
+    model: nn.Module,
+    hearing: Hearing,
+    frames: int,
+    identity: Identity,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> AudioEncoder:
+    """Freeze a transformers `ASTModel` into an encoder that hears `frames` frames."""
+    config: Any = model.config
+
+    def put(tensor: Tensor) -> Tensor:
+        return tensor.detach().to(device, dtype).contiguous()
+
+    e: Any = model.embeddings
+    table = e.position_embeddings.detach()[0]
+    grid = table[PREFIX:].view(*patch_grid(config, config.max_length), -1)
+    grid = regrid(grid, patch_grid(config, frames), cut=True).flatten(0, 1)
+    projection = e.patch_embeddings.projection
+    embedding = Embedding(
+        patch_weight=put(projection.weight.flatten(1)),
+        patch_bias=put(projection.bias),
+        prefix=put(torch.cat([e.cls_token, e.distillation_token], dim=1)[0]),
+        positions=put(torch.cat([table[:PREFIX], grid])),
+        patch_size=config.patch_size,
+    )
+    layers: Any = model.layers
+    blocks = tuple(block_of(layer, config).to(device, dtype) for layer in layers)
+    mean, std = (hearing.mean,) * 3, (hearing.std,) * 3
+    norm: Any = model.layernorm
+    return AudioEncoder(
+        embedding,
+        blocks,
+        put(norm.weight),
+        put(norm.bias),
+        config.layer_norm_eps,
+        Preprocessing(frames, mean, std),
+        identity,
+        hearing,
+    )
+
+
+def patch_grid(config: Any, frames: int) -> tuple[int, int]:
+    """Return how many patches there are along frequency and along time."""
+    down = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
+    return down, (frames - config.patch_size) // config.time_stride + 1
+
+
+def audio_config(source: str, revision: str | None) -> Any:
+    """Read and check the configuration of an AST checkpoint; raises `BackboneError`."""
+    config = read_config(source, revision)
+    if config.model_type != ARCHITECTURE:
+        raise BackboneError(f"{source!r} is of architecture {config.model_type!r}, not {ARCHITECTURE}")
+    if config.hidden_act != "gelu":
+        raise BackboneError(f"{source!r} uses the activation {config.hidden_act!r}; supported is gelu")
+    for name in ("patch_size", "frequency_stride", "time_stride", "num_mel_bins", "max_length"):
+        value = getattr(config, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise BackboneError(f"{source!r}: {name} must be a whole number of at least 1, got {value!r}")
+    if min(config.num_mel_bins, config.max_length) < config.patch_size:
+        raise BackboneError(f"{source!r}: its spectrogram is smaller than one patch of {config.patch_size}")
+    return config
+
+
+def _hearing(source: str, revision: str | None, config: Any) -> Hearing:
+    values = read_preprocessor(source, revision)
+    try:
+        mean, std = float(values["mean"]), float(values["std"])
+        rate, bins = values["sampling_rate"], values["num_mel_bins"]
+        normalise = values.get("do_normalize", True)
+    except (KeyError, TypeError, ValueError):
+        raise BackboneError(
+            f"preprocessor_config.json of {source!r} lacks mean, std, sampling_rate or num_mel_bins"
+        ) from None
+    whole = all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in (rate, bins))
+    if not whole or rate < 2 * HOP or not isinstance(normalise, bool):
+        raise BackboneError(
+            f"preprocessor_config.json of {source!r}: a sampling rate of {rate!r} can't be used"
+        )
+    if not math.isfinite(mean) or not math.isfinite(std) or std <= 0:
+        raise BackboneError(f"{source!r}: mean must be finite and std above zero, got {mean}, {std}")
+    if bins != config.num_mel_bins:
+        raise BackboneError(
+            f"{source!r}: {bins} mel bins in its preprocessor, {config.num_mel_bins} in its model"
+        )
+    return Hearing(rate, bins, config.frequency_stride, config.time_stride, normalise, mean, std)

@@ -1,0 +1,107 @@
+"""Read a CSV of paths and labels: one label per row, or one column of 0 and 1 for each condition."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from preforget.core.errors import DataError
+from preforget.data.dataset import Dataset, Split, label_array, names_of, refuse_unlearnable
+from preforget.data.folder import PARTS, SHARES, split_note, take_from_train, usable
+
+PATH = ("path", "file", "filename")
+LABEL = ("label", "class", "category")
+PART = ("part", "split")
+
+
+def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_broken: bool = False) -> Dataset:
+    """Return the images or sounds that a CSV with a header lists, paths relative to its folder.
+
+    Columns: `path`, and either `label` or, for several labels per input, one column of 0 and 1 for each condition;
+    `part` (train, val, test) if the rows are divided already; `subjects` names the column of whom an input is of.
+    Parts that are missing are taken from train by `seed`. Raises `DataError` that names the file and the line.
+    """
+    header, rows = _read(path)
+    place = _column(path, header, PATH)
+    single = next((name for name in LABEL if name in header), None)
+    part = next((name for name in PART if name in header), None)
+    if subjects is not None and subjects not in header:
+        raise DataError(f"{path}: has no column {subjects!r} of subjects; it has {', '.join(header)}")
+    conditions = [name for name in header if name not in (place, part, subjects)]
+    if single is None and not conditions:
+        raise DataError(
+            f"{path}: has no column of labels; add `label`, or one column of 0 and 1 per condition"
+        )
+    found: dict[str, list[tuple[Path, str | tuple[str, ...], str]]] = {}
+    for line, row in rows:
+        where = path.parent / row[place]
+        if not where.is_file():
+            raise DataError(f"{path}, line {line}: no such file: {where}")
+        label = _label(path, line, row, single) if single else _marked(path, line, row, conditions)
+        own = _part(path, line, row[part]) if part else "train"
+        found.setdefault(own, []).append((where, label, row[subjects] if subjects else ""))
+    if "train" not in found:
+        raise DataError(f"{path}: no row is of the train part; mark some with train")
+    splits = {
+        name: Split(
+            [where for where, _, _ in own],
+            label_array([label for _, label, _ in own]),
+            label_array([subject for _, _, subject in own]) if subjects else None,
+        )
+        for name, own in found.items()
+    }
+    splits, skipped = usable(path, splits, skip_broken)
+    missing = [name for name in SHARES if name not in splits]
+    present = [name for name in SHARES if name in splits] if part else []
+    take_from_train(splits, missing, seed)
+    note = f"table {path.name!r}; {split_note(present, missing, seed)}"
+    classes = tuple(names_of(splits["train"].labels))
+    return refuse_unlearnable(
+        Dataset(path.stem, splits["train"], splits["val"], splits["test"], classes, note, skipped)
+    )
+
+
+def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            lines = [(reader.line_num, values) for values in reader if values]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
+    if len(set(header)) < len(header) or not all(name.strip() for name in header):
+        raise DataError(f"{path}: the header has a column twice or without a name")
+    if not lines:
+        raise DataError(f"{path}: lists no input below its header")
+    for line, values in lines:
+        if len(values) != len(header):
+            raise DataError(f"{path}, line {line}: {len(values)} values for {len(header)} columns")
+    return header, [(line, dict(zip(header, values, strict=True))) for line, values in lines]
+
+
+def _column(path: Path, header: list[str], names: tuple[str, ...]) -> str:
+    for name in names:
+        if name in header:
+            return name
+    raise DataError(f"{path}: has no column {names[0]!r}; its header is {', '.join(header) or 'empty'}")
+
+
+def _label(path: Path, line: int, row: dict[str, str], column: str) -> str:
+    if not row[column].strip():
+        raise DataError(f"{path}, line {line}: the label is empty; name a class or remove the line")
+    return row[column]
+
+
+def _marked(path: Path, line: int, row: dict[str, str], conditions: list[str]) -> tuple[str, ...]:
+    for name in conditions:
+        if row[name].strip() not in ("0", "1"):
+            raise DataError(
+                f"{path}, line {line}: column {name!r} holds {row[name]!r}; conditions are 0 or 1"
+            )
+    return tuple(sorted(name for name in conditions if row[name].strip() == "1"))
+
+
+def _part(path: Path, line: int, text: str) -> str:
+    if text.strip().lower() not in PARTS:
+        raise DataError(f"{path}, line {line}: part {text!r} is none of train, val and test")
+    return PARTS[text.strip().lower()]

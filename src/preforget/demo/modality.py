@@ -1,0 +1,45 @@
+"""What the demo shows, and in which words: handwritten digits, or synthesised sounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preforget.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Modality:
+    """The data set and backbone of a demo, its words, and which classes are forgotten.
+
+    `what` the `inputs` are of; `unit`: one class, `units`: several; `shows`: how an input has its class.
+    """
+
+    data: str
+    backbone: str
+    inputs: str
+    what: str
+    unit: str
+    units: str
+    shows: str
+    forget: str
+    next_to_forget: tuple[str, ...]
+
+
+IMAGE = Modality(
+    *("digits", "builtin", "images", "handwritten digits", "digit", "digits", "the image shows"),
+    forget="3",
+    next_to_forget=("7", "1", "4"),
+)
+AUDIO = Modality(
+    *("sounds", "builtin-audio", "clips", "synthesised sounds", "kind", "kinds", "the clip is of"),
+    forget="siren",
+    next_to_forget=("bell", "rise", "surf"),
+)
+MODALITIES = {"image": IMAGE, "audio": AUDIO}
+
+
+def modality(name: str) -> Modality:
+    """Return what a demo of `image` or `audio` shows; raises `UsageError` for another name."""
+    if name not in MODALITIES:
+        raise UsageError(f"unknown modality {name!r}; choose one of: {', '.join(MODALITIES)}")
+    return MODALITIES[name]

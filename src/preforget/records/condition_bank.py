@@ -1,0 +1,66 @@
+"""Units of conditions: sums over the images that have one, beside sums over every image."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from preforget.records.moments import Moments, summed
+from preforget.records.record import ClassRecord
+from preforget.records.unit_bank import UnitBank, unknown_subject
+from preforget.records.units import unit_count, unit_moments
+
+EVERYONE = ""
+"""The label of units that sum up every image, whatever it shows; no condition can have it, since names aren't empty."""
+
+
+class ConditionBank(UnitBank):
+    """Units by condition and subject, and by subject alone.
+
+    An image with two findings is in both of their sums and in that of every image. A condition goes with its own
+    sums, and its images stay for the others; a subject goes out of every sum.
+    """
+
+    def __contains__(self, label: object) -> bool:
+        return label != EVERYONE and label in self._units
+
+    @property
+    def labels(self) -> list[str]:
+        """All conditions that the bank holds, detached ones too, sorted."""
+        return sorted(label for label in self._units if label != EVERYONE)
+
+    def everyone(self) -> list[ClassRecord]:
+        """Return the units of every image, sorted by subject."""
+        own = self._units.get(EVERYONE, {})
+        return [own[subject] for subject in sorted(own, key=lambda name: (name is not None, name or ""))]
+
+    def records(self) -> list[ClassRecord]:
+        """Return all units in sorted order."""
+        return [*self.everyone(), *super().records()]
+
+    def all_moments(self) -> Moments:
+        """Return the moments of every image."""
+        return summed(map(unit_moments, self.everyone()), self.features)
+
+    def all_held_out(self) -> Tensor:
+        """Return the features of every held-out image, `int16 [v, F]`."""
+        none = torch.empty(0, self.features, dtype=torch.int16)
+        return torch.cat([none, *(unit.tensors["held_out"] for unit in self.everyone())])
+
+    def of_subject(self, subject: str) -> list[ClassRecord]:
+        """Return all units of a subject; raises `UnknownLabelError`."""
+        found = [own[subject] for _, own in sorted(self._units.items()) if subject in own]
+        if not found:
+            raise unknown_subject(subject, len(self.subjects))
+        return found
+
+    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the units that go: of a condition, or of a subject, with conditions of which no image is left."""
+        if label is not None:
+            return self.units(label)
+        units = self.of_subject(str(subject))
+        for touched in sorted({unit.label for unit in units} - {EVERYONE}):
+            rest = [unit for unit in self.units(touched) if unit.subject != subject]
+            if not any(map(unit_count, rest)):
+                units += rest
+        return units
