@@ -49,6 +49,18 @@ def add_keyring(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_public_keys(parser: argparse.ArgumentParser) -> None:
+    """Add whose signatures to trust."""
+    parser.add_argument(
+        "--public-key",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="whose signatures to trust, a PEM file; may be repeated (default: the keys of the keyring)",
+    )
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add MODEL and what is needed to load it."""
     add_folder(parser)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_keyring, keyring
+from preforget.cli.options import Commands, add_command, add_keyring, add_public_keys, keyring
 from preforget.core.errors import StoreError, UsageError
 
 
@@ -20,14 +20,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("receipt", metavar="RECEIPT", type=Path, help="file of a receipt")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
-    parser.add_argument(
-        "--public-key",
-        metavar="FILE",
-        type=Path,
-        action="append",
-        default=[],
-        help="whose signatures to trust, a PEM file; may be repeated (default: the keys of the keyring)",
-    )
+    add_public_keys(parser)
     add_keyring(parser)
     parser.set_defaults(run=run)
 

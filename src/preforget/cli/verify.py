@@ -12,6 +12,7 @@ from preforget.cli.options import (
     add_data_options,
     add_keyring,
     add_machine,
+    add_public_keys,
     keyring,
     load_model,
     read_data,
@@ -33,14 +34,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "paths", metavar="PATH", type=Path, nargs="+", help="RECEIPT MODEL, or MODEL with --against-retrain"
     )
-    parser.add_argument(
-        "--public-key",
-        metavar="FILE",
-        type=Path,
-        action="append",
-        default=[],
-        help="whose signatures to trust, a PEM file; may be repeated (default: the keys of the keyring)",
-    )
+    add_public_keys(parser)
     parser.add_argument(
         "--against-retrain",
         metavar="DATA",
