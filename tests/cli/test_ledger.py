@@ -102,7 +102,7 @@ def test_as_json_the_rows_are_printed_too(changed: Path, at: tuple[str, Path], t
 def test_a_place_where_nothing_can_be_written(
     changed: Path, at: tuple[str, Path], terminal: Terminal, tmp_path: Path
 ) -> None:
-    for place in (tmp_path / "nowhere" / "file", changed):
+    for place in (tmp_path / "nowhere" / "file", tmp_path):
         done = terminal("ledger", "export", changed, *at, "--out", place)
         assert (done.code, done.out) == (1, "")
         assert f"{place} can't be written: " in done.err
