@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from preforget.core.errors import BackboneError, DataError
 from preforget.data import Sounds, Split
 from preforget.data.dataset import label_array
 from preforget.data.synthetic_sounds import RATE, utter, voice
+from preforget.store import ModelFolder
 
 KINDS = ("hiss", "knock", "rise")
 
@@ -55,11 +55,11 @@ def test_learn_forget_and_come_back(ast: str, tmp_path: Path, engine: str, optio
 def test_features_of_another_implementation_are_not_mixed_in(ast: str, tmp_path: Path) -> None:
     model = PreForgettableClassifier(ast, "exact", device="cpu", dtype="float32", levels=2).fit(clips(6))
     model.save_pretrained(tmp_path / "m")
-    manifest = tmp_path / "m" / "preforget.json"
-    values = json.loads(manifest.read_text())
-    assert values["backbone"]["architecture"] == "audio-spectrogram-transformer/numpy"
-    values["backbone"]["architecture"] = "audio-spectrogram-transformer/torchaudio"
-    manifest.write_text(json.dumps(values))
+    folder = ModelFolder.open(tmp_path / "m")
+    backbone = folder.manifest.backbone
+    assert backbone["architecture"] == "audio-spectrogram-transformer/numpy"
+    other = {**backbone, "architecture": "audio-spectrogram-transformer/torchaudio"}
+    folder.commit("copy", {}, backbone=other)
     with pytest.raises(BackboneError, match="architecture differs"):
         PreForgettableClassifier.from_pretrained(tmp_path / "m", device="cpu")
 

@@ -496,7 +496,7 @@ def test_a_keyring_in_a_read_only_folder_says_so() -> None:
 
 def test_a_file_in_the_place_of_the_folder_is_an_error(folder: Path) -> None:
     folder.touch()
-    with pytest.raises(StoreError, match="can't be written"):
+    with pytest.raises(StoreError, match="can't be read: Not a directory"):
         FileKeyring(folder).model(MODEL).create([ONE])
     with pytest.raises(StoreError, match="can't be read"):
         FileKeyring(folder).models()

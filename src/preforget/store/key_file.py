@@ -225,12 +225,12 @@ class FileKeyring(Keyring):
         if (
             passphrase is None
             and self._question
-            and (_is_encrypted(path) if path.exists() else self.encrypted)
+            and (_is_encrypted(path) if os.path.lexists(path) else self.encrypted)
         ):
             passphrase = self._question
-        if passphrase is None and not path.exists() and self.encrypted:
+        if passphrase is None and not os.path.lexists(path) and self.encrypted:
             return self._refuse
-        if passphrase is None or path.exists():
+        if passphrase is None or os.path.lexists(path):
             return passphrase
         return functools.cache(functools.partial(self._checked, passphrase))
 
