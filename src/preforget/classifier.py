@@ -181,7 +181,7 @@ class PreForgettableClassifier:
         """
         known = self._fitted().bank
         data = self._with_subjects(as_split(X, y, subjects), asked=True)
-        for label in sorted(set(data.labels) - set(known.labels)):
+        for label in sorted(set(names_of(data.labels)) - set(known.labels)):
             raise known.unknown(label)
         if data.subjects is None:
             raise UsageError("subjects are missing: give one name per image")

@@ -101,6 +101,33 @@ def test_the_discriminant_is_that_of_with_against_without(tiny_vit: Path) -> Non
     assert np.allclose(m.scores(test.inputs)[:, 0], (y @ row + bias).numpy(), rtol=1e-3, atol=1e-3)
 
 
+def test_people_who_come_later_are_as_if_they_had_been_there(tiny_vit: Path, tmp_path: Path) -> None:
+    whole, test = of_subjects(pictures_of(80)), pictures_of(20, seed=1)
+    assert whole.subjects is not None
+    early, late = (
+        whole.select(np.flatnonzero(np.isin(whole.subjects, names)))
+        for names in (["s0", "s1", "s3"], ["s2", "s4"])
+    )
+    held_out = of_subjects(pictures_of(20, seed=2))
+    assert held_out.subjects is not None
+    parts = [
+        held_out.select(np.flatnonzero(np.isin(held_out.subjects, n)))
+        for n in (["s0", "s1", "s3"], ["s2", "s4"])
+    ]
+    m = PreForgettableClassifier(str(tiny_vit), "exact", 16, device="cpu", dtype="float32", levels=1)
+    m.fit(early, validation=parts[0])
+    m.save_pretrained(tmp_path / "m")
+    m.add_subject(late, validation=parts[1])
+    both = m.untrained()
+    both.fit(whole, validation=held_out)
+    assert bits(m, test) == bits(both, test)
+    assert bits(PreForgettableClassifier.from_pretrained(tmp_path / "m", device="cpu"), test) == bits(m, test)
+    before = bits(m, test)
+    with pytest.raises(UsageError, match="already has images of 2 of these subjects"):
+        m.add_subject(late, validation=parts[1])
+    assert bits(m, test) == before
+
+
 def test_what_it_can_not_do_is_said(tiny_vit: Path) -> None:
     m = learn(tiny_vit, pictures_of(40))
     with pytest.raises(UsageError, match="to add a condition learn again"):

@@ -79,6 +79,16 @@ class SeveralExactEngine(Engine):
     def learn(self, train: Split, validation: Split, session: Session) -> None:
         """Sum up every image, and those with each condition, in one pass."""
         conditions = names_of(train.labels)
+        rows = marks(train.labels, conditions)
+        lacking = [c for column, c in enumerate(conditions) if not rows[:, column].any()]
+        if lacking:
+            raise DataError(
+                f"no image to learn from has condition {lacking[0]!r}; leave it out or give more images"
+            )
+        self._take_in(train, validation, conditions, session)
+
+    def _take_in(self, train: Split, validation: Split, conditions: Sequence[str], session: Session) -> None:
+        """Insert the sums of every subject's images, in all and with each condition."""
         rows, apart = marks(train.labels, conditions), marks(validation.labels, conditions)
         subjects = [(s.subjects if s.subjects is not None else [None] * len(s)) for s in (train, validation)]
         places = [np.array(["" if name is None else name for name in own], dtype=object) for own in subjects]
@@ -98,11 +108,6 @@ class SeveralExactEngine(Engine):
                     has_out = torch.from_numpy(apart[out, column])
                     if has.any() or has_out.any():
                         made.append(make_unit(condition, name, [summed[has]], held[has_out]))
-        lacking = [c for column, c in enumerate(conditions) if not rows[:, column].any()]
-        if lacking:
-            raise DataError(
-                f"no image to learn from has condition {lacking[0]!r}; leave it out or give more images"
-            )
         for record in made:
             self.bank.insert(record)
         self._heads.clear()
@@ -113,6 +118,23 @@ class SeveralExactEngine(Engine):
             "with several labels per input the exact engine sums up every image once; to add a condition learn again "
             "with its column, which gives the other conditions the same bits"
         )
+
+    def add_subject(self, train: Split, validation: Split, session: Session) -> None:
+        """Take in the images of more subjects; raises `UsageError` for one that the model knows already."""
+        known = {unit.subject for unit in self.bank.everyone()}
+        taken = known & {subject for _, subject in (*train.units, *validation.units)}
+        if taken:
+            raise UsageError(
+                f"the model already has images of {len(taken)} of these subjects; "
+                "forget the subject first, then add all of its images"
+            )
+        self._take_in(train, validation, self.bank.labels, session)
+
+    def take_back(self, before: Sequence[ClassRecord]) -> None:
+        """Destroy in memory what is not among the records `before`."""
+        kept = {record.id for record in before}
+        self.bank.erase_records([record for record in self.bank.records() if record.id not in kept])
+        self._drop(list(self._heads))
 
     def evaluate(
         self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
