@@ -15,7 +15,8 @@ from preforget.core.errors import IntegrityError, UsageError
 from preforget.store.head import GENESIS, Head
 from preforget.store.key_environment import EnvironmentKeyring
 from preforget.store.key_file import FileKeyring
-from preforget.store.keyring import ModelKeys, open_keyring
+from preforget.store.key_service import ModelKeys
+from preforget.store.keyring import open_keyring
 
 MODEL, OTHER = "a" * 32, "b" * 32
 ONE, TWO = "1" * 32, "2" * 32

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
     from preforget.data import Dataset
     from preforget.store import ModelFolder
-    from preforget.store.keyring import Keyring
+    from preforget.store.key_service import Keyring
 
 Commands = argparse._SubParsersAction
 """Where a command enters itself; argparse has no public name for it."""

@@ -17,7 +17,7 @@ from preforget.erasure.dsse import MAX_BYTES
 from preforget.erasure.receipt import Receipt, read_receipt, receipt_digest
 from preforget.store import Manifest
 from preforget.store.head import Head
-from preforget.store.keyring import Keyring
+from preforget.store.key_service import Keyring
 from preforget.store.layout import INTENT, LEDGER, RECORDS, check_kinds
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger

@@ -18,7 +18,8 @@ from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord, unknown_label
 from preforget.store.consistency import check, check_age, settle
 from preforget.store.head import Head
-from preforget.store.keyring import Keyring, ModelKeys, open_keyring
+from preforget.store.key_service import Keyring, ModelKeys
+from preforget.store.keyring import open_keyring
 from preforget.store.layout import (
     INTENT,
     LEDGER,

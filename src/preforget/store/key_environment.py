@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from preforget.core.errors import UsageError
 from preforget.store.head import Head
-from preforget.store.keyring import (
+from preforget.store.key_service import (
     KEYRINGS,
     Keyring,
     ModelKeys,

@@ -23,20 +23,18 @@ from typing import TYPE_CHECKING, Any
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.core.files import sync_folder, write_atomic
 from preforget.store.head import Head
-from preforget.store.keyring import (
+from preforget.store.key_service import (
     MODEL_ID,
     Keyring,
     ModelKeys,
     Passphrase,
-    cannot_read,
-    changing,
     check_erasure_id,
     check_has_keys,
     check_model_id,
     check_record_ids,
     later_head,
-    read_private,
 )
+from preforget.store.private_file import cannot_read, changing, read_private
 from preforget.store.sealing import LOCKED, PassphraseSeal, new_key
 
 if TYPE_CHECKING:

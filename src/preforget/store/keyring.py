@@ -1,109 +1,23 @@
-"""Where keys live, outside of model folders: the interface that a folder, the environment or a key service fills."""
+"""Open a keyring by its name: a folder, or what is entered under a word such as `env`."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import re
-import stat
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import platformdirs
 
-from preforget.core.errors import IntegrityError, StoreError, UsageError
-from preforget.core.files import exclusive, sync_folder
-from preforget.core.registry import Registry
-from preforget.store.head import Head
-
-if TYPE_CHECKING:
-    from preforget.store.signing import SigningKeys
+from preforget.core.errors import UsageError
+from preforget.store import key_environment
+from preforget.store.key_file import FileKeyring
+from preforget.store.key_service import KEYRINGS, Keyring, Passphrase
 
 KEYRING_VARIABLE = "PREFORGET_KEYRING"
 PASSPHRASE_VARIABLE = "PREFORGET_PASSPHRASE"
-
-Passphrase = Callable[[], str]
-"""Asks for the passphrase, once, and only when something is to be read or written that needs it."""
-
-MODEL_ID = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?")
-"""What can be a file name on any system."""
-
-
-class ModelKeys(ABC):
-    """The data keys of one model by record id (32 hex digits), and what must outlast its folder.
-
-    `model` is the model's id, `place` the keyring for messages, `writable` whether keys can be made and destroyed.
-    Every method raises `StoreError` if the place can't be read or written, `IntegrityError` if it was changed.
-    """
-
-    model: str
-    place: str
-    writable: bool
-
-    @abstractmethod
-    def get(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Return the 32-byte keys of records; raises `IntegrityError` for one that is destroyed or not here."""
-
-    @abstractmethod
-    def create(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Make a key for each record in one write, durable on return.
-
-        Raises `UsageError` for an id that has a key, `IntegrityError` for one whose key was destroyed.
-        """
-
-    @abstractmethod
-    def destroy(self, ids: Iterable[str], erasure: str, head: Head | None = None) -> int:
-        """Destroy keys in one write, durable on return, and return how many were there.
-
-        Each id keeps the id of its first erasure as a tombstone, also one that had no key, so that it never gets one.
-        `head` is noted in the same write. Doing it again changes nothing.
-        """
-
-    @abstractmethod
-    def destroyed(self) -> dict[str, str]:
-        """Return the tombstones: record id -> erasure id."""
-
-    @abstractmethod
-    def head(self) -> Head | None:
-        """Return where the model's ledger was last known to end, None if that was never noted."""
-
-    @abstractmethod
-    def note_head(self, head: Head) -> None:
-        """Note where the ledger ends, durable on return; raises `IntegrityError` if that is behind what is noted."""
-
-    @abstractmethod
-    def forget_head(self) -> None:
-        """Let go of the noted head, durable on return: only when a user restores an older model folder on purpose."""
-
-    @abstractmethod
-    def discard(self) -> None:
-        """Remove all that is kept of the model, tombstones too: only for a model that was never finished."""
-
-
-class Keyring(ABC):
-    """The keys of several models, and the keys that sign receipts. `place` names it in messages."""
-
-    place: str
-
-    @abstractmethod
-    def model(self, model_id: str) -> ModelKeys:
-        """Return the keys of one model, none for one that isn't here yet; raises `UsageError` for a malformed id."""
-
-    @abstractmethod
-    def models(self) -> list[str]:
-        """Return the ids of the models that have something here, sorted."""
-
-    @property
-    @abstractmethod
-    def signing(self) -> SigningKeys:
-        """The keys that sign receipts; raises `UsageError` where the place can't hold any."""
-
-
-KEYRINGS: Registry[Callable[[str, Passphrase | None], Keyring]] = Registry("keyring")
-"""Kinds of keyrings by the word before the colon; each is called with what follows the colon."""
+BUILT_IN = (key_environment,)
+"""Modules that enter a kind of keyring into `KEYRINGS`."""
 
 
 def open_keyring(
@@ -119,9 +33,6 @@ def open_keyring(
     `question` is asked if there is neither and a file turns out to be encrypted; a plain keyring stays plain.
     Raises `UsageError`.
     """
-    from preforget.store import key_environment, key_file  # late, for they build on this file
-
-    del key_environment  # has entered itself in KEYRINGS
     if passphrase is None and PASSPHRASE_VARIABLE in os.environ:
         passphrase = functools.partial(str, os.environ[PASSPHRASE_VARIABLE])
     if where is None:
@@ -131,147 +42,15 @@ def open_keyring(
     if where is None:
         where = platformdirs.user_data_path("preforget") / "keyring"
     if isinstance(where, Path):
-        return key_file.FileKeyring(where, passphrase, question)
+        return FileKeyring(where, passphrase, question)
     if not where:
         raise UsageError("the keyring has an empty name; give a folder or env:NAME")
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", where)  # two letters at least: C:\keys is a path
     if scheme is None:
-        return key_file.FileKeyring(Path(where), passphrase, question)
+        return FileKeyring(Path(where), passphrase, question)
     if scheme[1] not in KEYRINGS:
         raise UsageError(
             f"unknown kind of keyring {scheme[1]!r}; choose one of: {', '.join(KEYRINGS)}; "
             f"for a folder of that name write ./{where}"
         )
     return KEYRINGS[scheme[1]](where[scheme.end() :], passphrase or question)
-
-
-def check_model_id(model_id: str) -> str:
-    """Return a model id that fits `MODEL_ID`; raises `UsageError` for another."""
-    if MODEL_ID.fullmatch(model_id) is None:
-        raise UsageError(
-            f"{model_id!r} is no model id; it is of lower-case letters, digits and inner hyphens"
-        )
-    return model_id
-
-
-def check_record_ids(ids: Iterable[str]) -> list[str]:
-    """Return record ids without repetition, in order; raises `UsageError` for one that isn't 32 hex digits."""
-    if isinstance(ids, str):
-        raise UsageError(f"a list of record ids is needed, not the text {ids!r}")
-    found = list(dict.fromkeys(ids))
-    for record_id in found:
-        if re.fullmatch(r"[0-9a-f]{32}", record_id) is None:
-            raise UsageError(f"{record_id!r} is no record id; it has 32 hex digits in lower case")
-    return found
-
-
-def check_erasure_id(erasure: str) -> str:
-    """Return an erasure id of up to 128 plain characters; raises `UsageError` for another."""
-    if re.fullmatch(r"[0-9A-Za-z._:-]{1,128}", erasure) is None:
-        raise UsageError(f"{erasure!r} is no erasure id; it is of letters, digits, and any of . _ : -")
-    return erasure
-
-
-def later_head(noted: Head | None, head: Head | None, place: str) -> Head | None:
-    """Return the head that is to be noted; raises `IntegrityError` for one that doesn't follow the noted one."""
-    if head is None or noted is None:
-        return head or noted
-    if head.seq < noted.seq or (head.seq == noted.seq and head.hash != noted.hash):
-        raise IntegrityError(
-            f"the ledger ends with row {head.seq}, which is not what follows row {noted.seq} that {place} has noted: "
-            "the model folder is an old copy or was changed; use the latest one"
-        )
-    return head
-
-
-def check_has_keys(
-    ids: Iterable[str], keys: Mapping[str, object], destroyed: Mapping[str, str], place: str
-) -> None:
-    """Raise `IntegrityError` for the first id without key, which says whether it was destroyed or is elsewhere."""
-    for record_id in ids:
-        if record_id in keys:
-            continue
-        if record_id in destroyed:
-            raise IntegrityError(
-                f"the key of record {record_id} was destroyed by erasure {destroyed[record_id]}: "
-                "nothing can open the record again; delete its file"
-            )
-        raise IntegrityError(
-            f"the key of record {record_id} is not in the keyring {place}; give the right one with --keyring"
-        )
-
-
-def read_private(path: Path) -> bytes | None:
-    """Read a file that only its owner may read, None if there is none; raises `StoreError` for any other file."""
-    try:
-        if path.is_symlink():
-            raise StoreError(f"{path} is a symbolic link; put the file itself there")
-        # without waiting for a pipe's writer, and without following a link that came just now
-        flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
-        descriptor = os.open(path, functools.reduce(int.__or__, flags, os.O_RDONLY))
-    except FileNotFoundError:
-        return None
-    except StoreError:
-        raise
-    except OSError as error:
-        raise cannot_read(path, error) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise StoreError(f"{path} is no file; move it away, or give the right keyring with --keyring")
-        if os.name == "posix" and stat.S_IMODE(status.st_mode) & ~0o600:
-            raise StoreError(
-                f"others may use {path}, which holds keys; make it private with: chmod 600 {path}"
-            )
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    except StoreError:
-        raise
-    except OSError as error:
-        raise cannot_read(path, error) from error
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def changing(folder: Path, passphrase: Passphrase | None = None) -> Iterator[None]:
-    """Make a private folder, if it isn't there, and let one process at a time change it; raises `StoreError`.
-
-    Files of writes that a killed process left are removed first: they may hold keys that are to be destroyed.
-    """
-    if passphrase is not None:
-        passphrase()  # now, so that nobody waits at the lock for an answer of the user
-    try:
-        _make_folder(folder)
-        if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o022:
-            raise StoreError(
-                f"others may change the keyring {folder}; make it private with: chmod 700 {folder}, "
-                "or name a new folder in it with --keyring"
-            )
-        with exclusive(folder):
-            for leftover in folder.glob(".writing-*"):
-                leftover.unlink()
-            yield
-    except StoreError:
-        raise
-    except OSError as error:
-        raise StoreError(
-            f"the keyring {folder} can't be written: {error.strerror or error}; "
-            "make it writable, or name another with --keyring"
-        ) from error
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, private as the XDG rules want them, each durable before the next."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(0o700, exist_ok=True)
-    sync_folder(folder.parent)
-
-
-def cannot_read(path: Path, error: OSError) -> StoreError:
-    """Return the error of a key file or folder that the system refuses to read."""
-    return StoreError(
-        f"{path} can't be read: {error.strerror or error}; make it readable, or give the right keyring with --keyring"
-    )

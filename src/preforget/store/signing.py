@@ -27,7 +27,8 @@ from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
-from preforget.store.keyring import Passphrase, changing, read_private
+from preforget.store.key_service import Passphrase
+from preforget.store.private_file import changing, read_private
 from preforget.store.sealing import passphrase_bytes
 
 CURRENT = "current.pem"
