@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
-import os
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,33 +17,14 @@ from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.keyring import open_keyring
 
+from .conftest import bound_by_rights
+
 LABELS = ["Ada", "Grace", "Mary"]
 BACKBONE = {
     **{"id": "x", "revision": None, "architecture": "vit", "digest": "sha256:0", "image_size": 32},
     **{"mean": [0, 0, 0], "std": [1, 1, 1], "dtype": "float32"},
 }
 MakeFolder = Callable[..., ModelFolder]
-
-
-@contextlib.contextmanager
-def bound_by_rights() -> Iterator[None]:
-    """Let root, too, be refused by the modes of files: take the two capabilities away that pass over them."""
-    if os.geteuid() != 0:
-        yield
-        return
-    if sys.platform != "linux":
-        pytest.skip("root may write everywhere")
-    libc = ctypes.CDLL(None, use_errno=True)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    before, less = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
-    assert libc.capget(header, before) == 0
-    less[:] = before[:]
-    less[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-    assert libc.capset(header, less) == 0
-    try:
-        yield
-    finally:
-        assert libc.capset(header, before) == 0
 
 
 @pytest.fixture

@@ -1,12 +1,7 @@
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import random
-import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +18,8 @@ from preforget.store import Manifest, ModelFolder
 from preforget.store.sealing import new_key, seal
 from preforget.store.tensors import record_to_bytes
 
+from .conftest import bound_by_rights
+
 NAMES = ["ledger.sqlite3", "preforget.json", ".hidden", "records/other.safetensors", "receipts/deep/down/x"]
 
 
@@ -34,27 +31,6 @@ def record(number: int, **tensors: torch.Tensor) -> bytes:
 
 def own_bytes(content: bytes) -> bytes:
     return content[8 + int.from_bytes(content[:8], "little") :]
-
-
-@contextlib.contextmanager
-def bound_by_rights() -> Iterator[None]:
-    """Let root, too, be refused by the modes of files: take the two capabilities away that pass over them."""
-    if os.geteuid() != 0:
-        yield
-        return
-    if sys.platform != "linux":
-        pytest.skip("root may read everywhere")
-    libc = ctypes.CDLL(None, use_errno=True)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    before, less = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
-    assert libc.capget(header, before) == 0
-    less[:] = before[:]
-    less[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-    assert libc.capset(header, less) == 0
-    try:
-        yield
-    finally:
-        assert libc.capset(header, before) == 0
 
 
 @pytest.fixture

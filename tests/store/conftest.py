@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,20 @@ from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 
 MakeFolder = Callable[..., ModelFolder]
+
+
+@contextlib.contextmanager
+def ordinary_user() -> Iterator[Path]:
+    """Give a folder in which the process has no more rights than its owner, even if it is root."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, user = Path(name), os.geteuid()
+        if user == 0:
+            os.chown(folder, 65534, -1)
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
 
 
 def manifest() -> Manifest:

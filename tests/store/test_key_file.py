@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,8 @@ from preforget.core.canonical import canonical_json
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
 from preforget.store.head import Head
 from preforget.store.key_file import FileKeyring, FileModelKeys
+
+from .conftest import ordinary_user
 
 MODEL, OTHER = "a" * 32, "b" * 32
 IDS = [f"{number:032x}" for number in range(1000)]
@@ -435,20 +435,6 @@ def test_a_process_killed_at_any_point_loses_nothing_that_was_acknowledged(folde
     assert [path.name for path in folder.iterdir()] == [f"{MODEL}.keys"]
     content = (folder / f"{MODEL}.keys").read_bytes()
     assert [i for i in gone if base64.b64encode(made[i]) in content] == []
-
-
-@contextlib.contextmanager
-def ordinary_user() -> Iterator[Path]:
-    """Give a folder in which the process has no more rights than its owner, even if it is root."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, user = Path(name), os.geteuid()
-        if user == 0:
-            os.chown(folder, 65534, -1)
-            os.seteuid(65534)
-        try:
-            yield folder
-        finally:
-            os.seteuid(user)
 
 
 def test_a_keyring_in_a_read_only_folder_says_so() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -20,17 +19,7 @@ from preforget.store.key_service import (
     later_head,
 )
 
-MODEL, OTHER, ONE, TWO = "a" * 32, "b" * 32, "1" * 32, "2" * 32
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep every test away from the keyring of the person who runs it."""
-    for name in ("PREFORGET_KEYRING", "PREFORGET_PASSPHRASE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
-    return tmp_path / "home"
+ONE, TWO = "1" * 32, "2" * 32
 
 
 def check_refused(ids: Iterable[str]) -> None:

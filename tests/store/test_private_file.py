@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,31 +11,7 @@ import pytest
 from preforget.core.errors import StoreError
 from preforget.store.private_file import changing, read_private
 
-MODEL, OTHER, ONE, TWO = "a" * 32, "b" * 32, "1" * 32, "2" * 32
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep every test away from the keyring of the person who runs it."""
-    for name in ("PREFORGET_KEYRING", "PREFORGET_PASSPHRASE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
-    return tmp_path / "home"
-
-
-@contextlib.contextmanager
-def ordinary_user() -> Iterator[Path]:
-    """Give a folder in which the process has no more rights than its owner, even if it is root."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, user = Path(name), os.geteuid()
-        if user == 0:
-            os.chown(folder, 65534, -1)
-            os.seteuid(65534)
-        try:
-            yield folder
-        finally:
-            os.seteuid(user)
+from .conftest import ordinary_user
 
 
 def test_private_files_are_read(tmp_path: Path) -> None:
