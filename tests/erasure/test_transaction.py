@@ -28,7 +28,7 @@ def receipt_of(made: Made) -> Receipt:
 def test_what_a_receipt_says(made: Made) -> None:
     folder = made.open()
     before, (record,) = folder.manifest, folder.find([LABELS[1]])[LABELS[1]]
-    described = folder.describe([record.id])
+    described = folder.describe({record.id: folder.read_file(record.id)})
     erasure = made.forget(LABELS[1], reason="request 7")
     receipt, after = receipt_of(made), Manifest.read(made.model)
     assert receipt.erasure == erasure.erasure

@@ -86,14 +86,14 @@ def erase(
         if len(ids) > MOST_RECORDS:
             raise UsageError(f"{len(ids)} records are too many for one receipt; forget in several steps")
         folder.keyring.signing.current()  # who can't sign a receipt must not begin
-        contents = [folder.read_file(i) for i in ids]
+        contents = {i: folder.read_file(i) for i in ids}
         size = size_of(folder.path)
         intent = Intent(
             erasure=secrets.token_hex(16),
             what=what,
             begun=now(),
-            records=folder.describe(ids),
-            windows=[base64.b64encode(piece).decode() for piece in windows(contents, size)],
+            records=folder.describe(contents),
+            windows=[base64.b64encode(piece).decode() for piece in windows([*contents.values()], size)],
             reference=request.reference,
             grounds=request.grounds,
             before={"manifest": folder.manifest.state(), "generation": folder.manifest.generation},

@@ -174,12 +174,14 @@ class ModelFolder:
         """Return a record's file as it lies on disk; raises `IntegrityError`."""
         return read_checked(self.path / self.name_of(record_id), self.manifest.records[record_id])
 
-    def describe(self, record_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return id, location, bytes, digest and keyed name of records, for ledger and receipts."""
-        keys = {} if self.keys is None else self.keys.get(record_ids)
+    def describe(self, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
+        """Return id, location, bytes, digest and keyed name of records, for ledger and receipts.
+
+        `contents`: what `read_file` returns, by record id.
+        """
+        keys = {} if self.keys is None else self.keys.get(contents)
         found = []
-        for record_id in record_ids:
-            content = self.read_file(record_id)
+        for record_id, content in contents.items():
             plain = self._open_record(record_id, content, keys.get(record_id))
             found.append(described(record_id, self.name_of(record_id), content, plain))
         return found
