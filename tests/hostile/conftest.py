@@ -82,7 +82,7 @@ class Report:
 
 @dataclass
 class Range:
-    """`work`: the only place, with `keyring`, where cases may change something; `canary` lies beside it."""
+    """`work` and `keyring`: the only places that cases may change; `canary` lies beside them."""
 
     work: Path
     canary: Path
@@ -107,14 +107,15 @@ class Range:
 
 
 @pytest.fixture
-def firing_range(own_keyring: Path) -> Iterator[Range]:
+def firing_range(monkeypatch: pytest.MonkeyPatch) -> Iterator[Range]:
     """A place for hostile files and, beside it, one that must not change; in memory where that is possible."""
     if not Path("/proc/self/statm").exists():
         pytest.skip("memory and open files can't be watched here")
     memory = Path("/dev/shm")
     top = tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None)
     try:
-        found = Range(Path(top) / "work", Path(top) / "canary", own_keyring)
+        found = Range(Path(top) / "work", Path(top) / "canary", Path(top) / "keyring")
+        monkeypatch.setenv("PREFORGET_KEYRING", str(found.keyring))  # cases damage it: never the run's own
         found.work.mkdir()
         (found.canary / "records").mkdir(parents=True)
         for name in (
