@@ -1,4 +1,4 @@
-"""A frozen encoder: embed pixels, run blocks, norm. It is never written, and no gradient reaches it."""
+"""A frozen encoder: embed pixels, run blocks, norm. It is never written, and no gradient reaches its weights."""
 
 from __future__ import annotations
 
@@ -102,7 +102,6 @@ class Encoder:
         std = torch.tensor(self.preprocessing.std, device=self.device).view(3, 1, 1) * 255
         return ((x - mean) / std).to(self.dtype)
 
-    @torch.no_grad()
     def embed(self, pixels: Tensor) -> Tensor:
         """Turn `[batch, 3, size, size]` into the hidden states that enter block 0, `[batch, N, D]`."""
         e = self.embedding

@@ -82,7 +82,6 @@ class AudioEncoder(Encoder):
         length = samples_for(self.preprocessing.image_size)
         return self.spectrograms([rng.uniform(-0.1, 0.1, length).astype(np.float32) for _ in range(count)])
 
-    @torch.no_grad()
     def embed(self, pixels: Tensor) -> Tensor:
         """Turn spectrograms `[batch, F, M]` into the hidden states that enter block 0, `[batch, N, D]`."""
         e, h = self.embedding, self.hearing

@@ -23,6 +23,7 @@ from preforget.data.dataset import Images, Split
 from preforget.engines import features, pair_prompts
 from preforget.engines.base import Engine, EngineConfig, Scores, Session
 from preforget.engines.derive import MOST_PAIRED, PAIR_BIAS, PAIR_ROW, Derived, missing_pairs
+from preforget.engines.heads import Heads
 from preforget.engines.pair_prompts import PREFIX, Recipe
 from preforget.records import ClassRecord, UnitBank
 from preforget.records.unit_bank import Pair
@@ -185,7 +186,7 @@ class ExactEngine(Engine):
         confidence = np.full(len(inputs), -np.inf, dtype=np.float32)
         if not names:
             return scores, confidence
-        heads = self._derived.heads(names)
+        heads = self.heads(names)
         prompted = self._prompts(names)
         wanted = features.depths(self.encoder, self.config.levels)
         prefix = len(self.encoder.embedding.prefix)
@@ -214,7 +215,7 @@ class ExactEngine(Engine):
             return float("inf")
         key = (keep, tuple(names))
         if key not in self._thresholds:
-            heads = self._derived.heads(names)
+            heads = self.heads(names)
             held_out = torch.cat([self.bank.held_out(label) for label in names])
             if not len(held_out):
                 return float("-inf")
@@ -225,6 +226,10 @@ class ExactEngine(Engine):
             place = int(np.floor((1 - keep) * len(values) + 1e-9))
             self._thresholds[key] = float(values[min(place, len(values) - 1)])
         return self._thresholds[key]
+
+    def heads(self, labels: Sequence[str]) -> Heads:
+        """Return what scores `labels` in closed form, without prompts of pairs."""
+        return self._derived.heads(labels)
 
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs, sorted."""

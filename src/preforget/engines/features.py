@@ -45,11 +45,16 @@ def quantised(states: Tensor, prefix: int = 1) -> Tensor:
 
     `prefix` tokens come before the patches, CLS first.
     """
+    return normalised(states, prefix).round().to(torch.int16)
+
+
+def normalised(states: Tensor, prefix: int = 1) -> Tensor:
+    """Return what `quantised` rounds, `float64 [batch, F]` on the CPU, with gradients."""
     x = torch.stack([states[:, :, 0].float(), states[:, :, prefix:].float().mean(dim=2)], dim=2)
     x = x.cpu().double()
     x = x - x.mean(dim=-1, keepdim=True)
     x = x / (x.square().mean(dim=-1, keepdim=True) + EPS).sqrt()
-    return (x * scale(states.shape[-1])).round().to(torch.int16).flatten(1)
+    return (x * scale(states.shape[-1])).flatten(1)
 
 
 def features(encoder: Encoder, pixels: Tensor, levels: int) -> Tensor:

@@ -1,0 +1,56 @@
+"""What an attack says of itself and what it finds: the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SUITES = ("quick", "standard", "full")
+
+
+@dataclass(frozen=True)
+class About:
+    """One attack or measure: what it asks, whose it is, and what its values are called.
+
+    `titles`: the names of its values, in the report's order; a value that is missing there is called by its key.
+    `margin`: the largest gap to Retrain that counts as none, in the unit of the values; `margins`: where one differs.
+    `unjudged`: values that are shown and not judged, since no gap to Retrain is expected to be zero there.
+    """
+
+    name: str
+    title: str
+    asks: str
+    source: str
+    margin: float
+    titles: Mapping[str, str] = field(default_factory=dict)
+    margins: Mapping[str, float] = field(default_factory=dict)
+    unjudged: frozenset[str] = frozenset()
+
+    def margin_of(self, key: str) -> float:
+        """Return the margin of one value."""
+        return self.margins.get(key, self.margin)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an attack found on one model: values by key, and plain values that figures are drawn from."""
+
+    values: dict[str, float]
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much an attack does: one of `SUITES`; `rows`, the most inputs of a part that it trains or scores with."""
+
+    suite: str = "quick"
+    rows: int = 500
+
+    def at_least(self, suite: str) -> bool:
+        """Return whether this is `suite` or more.
+
+        >>> Effort("standard").at_least("quick")
+        True
+        """
+        return SUITES.index(self.suite) >= SUITES.index(suite)

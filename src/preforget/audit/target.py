@@ -1,0 +1,107 @@
+"""What every attack may use of a model: its answers to four parts of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import DataError, UsageError
+from preforget.data import Split
+from preforget.data.dataset import Labels
+
+Array = npt.NDArray[np.floating[Any]]
+T = TypeVar("T")
+
+NOTHING = 1e-6
+"""What a row of probabilities may lack to 1 by rounding; more than that is the probability of "none of them"."""
+
+
+class Classifier(Protocol):
+    """Any model: `scores [n, classes]` of inputs, columns in order of `labels` or `classes_`."""
+
+    def scores(self, X: Any) -> Any:
+        """Return one score per input and class, the highest for the most likely class."""
+
+
+@dataclass(frozen=True)
+class Parts(Generic[T]):
+    """The same thing for the forgotten and the retained data, learned from (`train`) or kept apart (`test`)."""
+
+    forget_train: T
+    forget_test: T
+    retain_train: T
+    retain_test: T
+
+    def items(self) -> list[tuple[str, T]]:
+        """Return names and values."""
+        return [(field.name, getattr(self, field.name)) for field in fields(self)]
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What a model says of `n` inputs whose true labels are `truth [n]`.
+
+    `labels`: the `C` columns; `scores` and `probabilities [n, C]`, where what a row lacks to 1 is the probability of
+    "none of them"; `confidence [n]`: the surer that it is one of `labels`, the higher; `answers [n]`: a label or
+    `ABSTAIN`.
+    """
+
+    labels: tuple[str, ...]
+    truth: Labels
+    scores: Array
+    probabilities: Array
+    confidence: Array
+    answers: Labels
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def with_abstain(self) -> Array:
+        """Return probabilities `float64 [n, C + 1]`; the last column is that of "none of them", rows sum to 1."""
+        known = self.probabilities.astype(np.float64)
+        rest = 1 - known.sum(axis=1, keepdims=True)
+        whole = np.concatenate([known, np.where(rest > NOTHING, rest, 0.0)], axis=1)
+        shares: Array = whole / whole.sum(axis=1, keepdims=True)
+        return shares
+
+    def true_columns(self) -> npt.NDArray[np.intp]:
+        """Return the column in `with_abstain` of each input's true label `[n]`; that of abstain where it is gone."""
+        place = {label: column for column, label in enumerate(self.labels)}
+        return np.array([place.get(label, len(place)) for label in self.truth], dtype=np.intp)
+
+
+def observe(model: Classifier, split: Split, labels: Sequence[str] | None = None) -> Seen:
+    """Return what a model says of a split, asked as any user can.
+
+    `labels` names the columns of a model that has neither `labels` nor `classes_`. A model that is not ours answers
+    with its highest score, is as confident as its softmax says, and never abstains. Raises `DataError` for scores of
+    another shape or that aren't finite, `UsageError` if the columns have no names.
+    """
+    if isinstance(model, PreForgettableClassifier):
+        engine = model.engine
+        names = engine.bank.attached
+        if not names:
+            raise DataError("the model knows no class, so it can be asked nothing")
+        scores, confidence = engine.evaluate(split.inputs, names)
+        answers = engine.answers(scores, confidence, names, model.keep)
+        probabilities = engine.probabilities(scores)
+        return Seen(tuple(names), split.labels, scores, probabilities, confidence, answers)
+    found = labels if labels is not None else getattr(model, "labels", getattr(model, "classes_", None))
+    if found is None:
+        raise UsageError("the model has neither labels nor classes_; say with labels= what its columns are")
+    names = [str(label) for label in found]
+    scores = np.asarray(model.scores(split.inputs), dtype=np.float64)
+    if scores.shape != (len(split), len(names)) or not np.isfinite(scores).all() or not names:
+        raise DataError(
+            f"scores of shape {scores.shape} for {len(split)} inputs and {len(names)} classes can't be used; "
+            "they must be finite numbers, one row per input and one column per class"
+        )
+    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    best = np.array(names, dtype=object)[scores.argmax(axis=1)]
+    return Seen(tuple(names), split.labels, scores, probabilities, probabilities.max(axis=1), best)
