@@ -1,0 +1,98 @@
+"""Runs jobs somewhere: in this process, in a pool of processes, or wherever another class with `run` sends them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from preforget.core.errors import PreforgetError, UsageError
+
+
+class ExecutorError(PreforgetError, RuntimeError):
+    """Work that was sent elsewhere did not come back."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """`call(context, *arguments)`, a function of a module and arguments that can be sent to another machine.
+
+    `name` is shown to people and holds no label; `weight` says how long it takes beside the others.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+    weight: int = 1
+
+
+class Executor(Protocol):
+    """Whatever runs jobs; results that matter are in files, so a job that is run twice does no harm."""
+
+    def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
+        """Yield each job with its result, in any order; `context` is sent to each place of work once.
+
+        An error of a job is raised here.
+        """
+
+
+class Here:
+    """One job after another, in this process."""
+
+    def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
+        """Yield each job with its result, in order."""
+        for job in jobs:
+            yield job, job.call(context, *job.arguments)
+
+
+class Pool:
+    """A pool of fresh processes on this machine; `workers` of them, with `threads` threads of torch each."""
+
+    def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        for name, value in (("workers", workers), ("threads", threads)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
+        self.workers = workers or cores
+        self.threads = threads or max(1, cores // self.workers)
+
+    def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
+        """Yield each job with its result as they come; raises `ExecutorError` if a process was killed."""
+        if not jobs:
+            return
+        pool = ProcessPoolExecutor(
+            min(self.workers, len(jobs)),
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_begin,
+            initargs=(context, self.threads),
+        )
+        try:
+            futures = {pool.submit(_do, job): job for job in jobs}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise ExecutorError(
+                "a process of the audit was killed, perhaps for lack of memory; repeat the command to go on, "
+                "with fewer --workers"
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+_context: list[Any] = []
+"""What the jobs of this process work on: filled once, when a process of the pool begins."""
+
+
+def _begin(context: Any, threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    _context[:] = [context]
+
+
+def _do(job: Job) -> Any:
+    return job.call(_context[0], *job.arguments)

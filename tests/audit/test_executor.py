@@ -1,0 +1,82 @@
+"""Jobs run here or in processes of their own, and a killed process is no silent loss."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preforget.audit.executor import Executor, ExecutorError, Here, Job, Pool
+from preforget.core.errors import DataError, UsageError
+
+SOURCE = """
+import os, signal, time
+from preforget.core.errors import DataError
+
+def add(context, number):
+    return context["base"] + number, os.getpid()
+
+def threads(context):
+    import torch
+    return torch.get_num_threads()
+
+def fail(context):
+    raise DataError("this input can't be used")
+
+def die(context):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def slow(context, number):
+    (context / str(number)).touch()
+    time.sleep(0.5)
+"""
+
+
+@pytest.fixture
+def work(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module that fresh processes can import, as users' modules are."""
+    place = tmp_path_factory.mktemp("module")
+    (place / "jobs_for_executors.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(place)
+    return importlib.import_module("jobs_for_executors")
+
+
+@pytest.mark.parametrize("executor", [Here(), Pool(2)])
+def test_each_job_comes_back_with_its_result(executor: Executor, work: Any) -> None:
+    jobs = [Job(f"job {n}", work.add, (n,)) for n in range(5)]
+    found = dict(executor.run(jobs, {"base": 10}))
+    assert {job.name: value for job, (value, _) in found.items()} == {f"job {n}": 10 + n for n in range(5)}
+    processes = {process for _, process in found.values()}
+    assert (os.getpid() in processes) == isinstance(executor, Here)
+    assert list(executor.run([], None)) == []
+
+
+def test_processes_have_their_threads(work: Any) -> None:
+    assert [value for _, value in Pool(1, threads=1).run([Job("a", work.threads)], None)] == [1]
+
+
+@pytest.mark.parametrize("executor", [Here(), Pool(1)])
+def test_an_error_of_a_job_is_raised(executor: Executor, work: Any) -> None:
+    with pytest.raises(DataError, match="this input"):
+        list(executor.run([Job("a", work.fail)], None))
+
+
+def test_a_killed_process(work: Any) -> None:
+    with pytest.raises(ExecutorError, match=r"repeat the command to go on, with fewer --workers"):
+        list(Pool(1).run([Job("a", work.die)], None))
+
+
+def test_who_stops_listening_stops_the_rest(tmp_path: Path, work: Any) -> None:
+    running = Pool(1).run([Job(f"{n}", work.slow, (n,)) for n in range(20)], tmp_path)
+    next(running)
+    running.close()
+    assert len(list(tmp_path.iterdir())) < 6
+
+
+@pytest.mark.parametrize(("name", "value"), [("workers", 0), ("workers", True), ("threads", 1.5)])
+def test_numbers_that_can_not_be_used(name: str, value: Any) -> None:
+    with pytest.raises(UsageError, match=f"{name} must be a whole number of at least 1, got {value!r}"):
+        Pool(**{name: value})

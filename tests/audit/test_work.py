@@ -1,0 +1,110 @@
+"""What is in the work folder is there whole or not at all, and is found by what it is the result of."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preforget.audit.work import Work
+from preforget.core.errors import IntegrityError, StoreError
+
+WRITER = """
+import sys, numpy as np
+from pathlib import Path
+from preforget.audit.work import Work
+work = Work(Path(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    work.put_arrays({"x": np.ones(300_000)}, "arrays")
+    work.put([1.5] * 50_000, "result")
+"""
+
+
+def test_a_result_is_found_by_what_it_is_of(tmp_path: Path) -> None:
+    work = Work(tmp_path / "work")
+    assert work.get("key", "attack", 1) is None
+    work.put({"values": {"auc": 0.5}}, "key", "attack", 1)
+    assert Work(tmp_path / "work").get("key", "attack", 1) == {"values": {"auc": 0.5}}
+    assert work.get("key", "attack", 2) is None
+    assert work.get("key", "attack", "1") is None
+
+
+def test_what_is_there_is_not_made_again(tmp_path: Path) -> None:
+    work, made = Work(tmp_path), []
+
+    def make() -> int:
+        made.append(1)
+        return 7
+
+    assert [work.once(make, "a"), work.once(make, "a"), work.once(make, "b")] == [7, 7, 7]
+    assert len(made) == 2
+
+
+def test_arrays(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    assert work.get_arrays("a") is None
+    arrays = {"one.x": np.arange(3.0), "two": np.array([[True, False]])}
+    work.put_arrays(arrays, "a")
+    found = work.get_arrays("a")
+    assert found is not None
+    assert {n: v.tolist() for n, v in found.items()} == {n: v.tolist() for n, v in arrays.items()}
+
+
+def test_places_differ_and_tell_nothing(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    places = {work.model("Jane Doe", 1), work.model("Jane Doe", 2), work.checkpoint("Jane Doe", 1)}
+    assert len(places) == 3
+    assert all("Jane" not in str(place) for place in places)
+    assert work.keyring.parent == tmp_path
+
+
+def test_a_damaged_result_is_named(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    work.put(1, "a")
+    (path,) = (tmp_path / "results").iterdir()
+    path.write_bytes(b"{")
+    with pytest.raises(IntegrityError, match=f"{path.name} is damaged; delete it"):
+        work.get("a")
+
+
+def test_numbers_that_are_none_are_not_written(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    with pytest.raises(ValueError, match="JSON"):
+        work.put(float("nan"), "a")
+    assert work.get("a") is None
+
+
+def test_it_can_be_removed(tmp_path: Path) -> None:
+    work = Work(tmp_path / "work")
+    work.put(1, "a")
+    work.remove()
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_place_that_can_not_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="can't be written"):
+        Work(tmp_path / "file" / "work")
+
+
+def test_killed_while_writing(tmp_path: Path) -> None:
+    for number in range(4):
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE)
+        with writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            with pytest.raises(subprocess.TimeoutExpired):
+                writer.wait(0.2 + 0.13 * number)
+            os.kill(writer.pid, signal.SIGKILL)
+        work = Work(tmp_path)
+        arrays = work.get_arrays("arrays")
+        assert arrays is None or arrays["x"].sum() == 300_000
+        found = work.get("result")
+        assert found is None or json.dumps(found) == json.dumps([1.5] * 50_000)
