@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from preforget.audit.surfaces import surface_of
 from preforget.backbones import Encoder
 from preforget.baselines.lora_head import LORA, LoraHead, LoraHeadConfig
 from preforget.core.errors import NotFittedError, UsageError
@@ -98,6 +99,29 @@ def test_resumed_learning_equals_one_that_was_never_cut_off(
     assert session.checkpoint.is_file()
     assert same(learned(tiny_encoder, session), learned(tiny_encoder))
     assert not session.checkpoint.exists()
+
+
+def test_a_changed_one_shares_no_tensor(tiny_encoder: Encoder) -> None:
+    model = learned(tiny_encoder)
+    trained = model.copied()
+    assert all(tensor.requires_grad for tensor in trained.values())
+    other = model.changed(trained, ["a", "b", "c"])
+    assert other.labels == ["a", "b", "c"]
+    assert not any(tensor.requires_grad for tensor in other.parameters.values())
+    for tensors in (trained, other.parameters):
+        assert all(tensors[name].data_ptr() != t.data_ptr() for name, t in model.parameters.items())
+    other.parameters["head.bias"] += 1
+    assert same(model, learned(tiny_encoder))
+
+
+def test_opens_for_attacks_with_the_same_scores(tiny_encoder: Encoder) -> None:
+    model, x = learned(tiny_encoder), images(5).inputs
+    surface = surface_of(model)
+    assert list(surface.labels) == model.labels
+    found = surface.logits(surface.read(x), torch.arange(5))
+    np.testing.assert_allclose(found, model.scores(x), rtol=1e-4, atol=1e-5)
+    with pytest.raises(NotFittedError, match="learn"):
+        LoraHead(tiny_encoder).surface()
 
 
 def test_says_what_is_wrong(tiny_encoder: Encoder) -> None:

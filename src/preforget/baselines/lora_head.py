@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from preforget.audit.within import WithinSurface
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.lora import Lora, generator_on, read_with_lora, uniform
+from preforget.baselines.read_once import opened
 from preforget.core.errors import NotFittedError
 from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
@@ -20,7 +22,6 @@ from preforget.data.digest import split_digest
 from preforget.engines.base import EngineConfig, Scores, Session
 from preforget.training.checkpoint import Checkpoint
 from preforget.training.loop import Schedule, run
-from preforget.training.state_cache import StateCache
 
 LORA = Lora(rank=4, alpha=4.0, dropout=0.1)
 SCORE_ROWS = 128
@@ -64,19 +65,11 @@ class LoraHead:
         digest = value_digest([*what, labels, split_digest(train)])
         checkpoint = Checkpoint(session.checkpoint, digest) if session.checkpoint else None
         learned = self._start(len(labels))
-        with StateCache(
-            encoder,
-            train,
-            first_block=0,
-            last_block=0,
-            cache_dir=session.cache_dir,
-            keep=session.keep_cache,
-            show=session.show,
-        ) as cache:
+        with opened(encoder, train, session) as cache:
 
             def backward(indices: Tensor, generator: torch.Generator) -> None:
                 noise = generator_on(encoder.device, generator)
-                logits = self._logits(learned, cache.get(indices)[:, 0], noise)
+                logits = self.logits(learned, cache.get(indices)[:, 0], noise)
                 torch.autograd.backward(F.cross_entropy(logits, target[indices.to(target.device)]))
 
             run(
@@ -96,27 +89,64 @@ class LoraHead:
     @torch.no_grad()
     def scores(self, inputs: Images) -> Scores:
         """Return logits `float32 [n, classes]`; raises `NotFittedError` before `learn`."""
-        if not self.labels:
-            raise NotFittedError("the classifier has learned nothing yet; call learn() first")
+        self._check_learned()
         out = np.empty((len(inputs), len(self.labels)), dtype=np.float32)
         for start in range(0, len(inputs), SCORE_ROWS):
             part = range(start, min(start + SCORE_ROWS, len(inputs)))
             states = self.encoder.embed(self.encoder.read(inputs, part))
-            out[part.start : part.stop] = self._logits(self.parameters, states).cpu().numpy()
+            out[part.start : part.stop] = self.logits(self.parameters, states).cpu().numpy()
         return out
 
-    def _logits(
+    def logits(
         self, parameters: Mapping[str, Tensor], states: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Return `float32 [batch, classes]` from states `[batch, N, D]` that enter block 0."""
-        cls = read_with_lora(self.encoder.blocks, states, LORA, parameters, generator=generator)
-        return F.linear(self.encoder.norm(cls.float()), parameters["head.weight"], parameters["head.bias"])
+        """Return `float32 [batch, classes]` from states `[batch, N, D]` that enter block 0.
 
-    def _start(self, classes: int) -> dict[str, Tensor]:
-        """Return untrained parameters, the head drawn as an ordinary linear layer."""
+        `generator` draws the adapter's dropout; nothing is dropped without one.
+        """
+        return F.linear(
+            self.readout(parameters, states, generator), parameters["head.weight"], parameters["head.bias"]
+        )
+
+    def readout(
+        self, parameters: Mapping[str, Tensor], states: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Return what the head reads, `float32 [batch, D]`: CLS after the final norm."""
+        cls = read_with_lora(self.encoder.blocks, states, LORA, parameters, generator=generator)
+        return self.encoder.norm(cls.float())
+
+    def copied(self) -> dict[str, Tensor]:
+        """Return copies of the parameters that can be trained."""
+        return {name: tensor.detach().clone().requires_grad_() for name, tensor in self.parameters.items()}
+
+    def changed(self, parameters: Mapping[str, Tensor], labels: Sequence[str] | None = None) -> LoraHead:
+        """Return a new classifier on the same encoder with copies of `parameters`; `labels` if they differ."""
+        other = LoraHead(self.encoder, self.config)
+        other.labels = list(self.labels if labels is None else labels)
+        other.parameters = {name: tensor.detach().clone() for name, tensor in parameters.items()}
+        return other
+
+    def surface(self) -> WithinSurface:
+        """Return the weights opened for white-box attacks; raises `NotFittedError` before `learn`."""
+        self._check_learned()
+        weights = {name: tensor for name, tensor in self.parameters.items() if name.startswith("adapter.")}
+        weights |= {"row": self.parameters["head.weight"], "bias": self.parameters["head.bias"]}
+        return WithinSurface(self.encoder, tuple(self.labels), weights, LORA, final_norm=True)
+
+    def untrained(self, classes: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Return untrained parameters that need gradients, the head drawn as an ordinary linear layer."""
         dim = self.encoder.dim
-        generator = torch.Generator().manual_seed(derive_seed(self.config.seed, self.name))
         drawn = LORA.start(self.encoder.depth, dim, generator)
         drawn["head.weight"] = uniform((classes, dim), dim, generator)
         drawn["head.bias"] = uniform((classes,), dim, generator)
         return {name: tensor.to(self.encoder.device).requires_grad_() for name, tensor in drawn.items()}
+
+    def _start(self, classes: int) -> dict[str, Tensor]:
+        """Return the untrained parameters that this seed begins with."""
+        return self.untrained(
+            classes, torch.Generator().manual_seed(derive_seed(self.config.seed, self.name))
+        )
+
+    def _check_learned(self) -> None:
+        if not self.labels:
+            raise NotFittedError("the classifier has learned nothing yet; call learn() first")

@@ -1,0 +1,132 @@
+"""The interface of unlearning after the fact, and the table where methods are entered by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Protocol
+
+import torch
+
+from preforget.baselines.lora_head import LoraHead
+from preforget.core.errors import UsageError
+from preforget.core.registry import Registry
+from preforget.data.dataset import Images, Split, names_of
+from preforget.engines.base import Scores
+
+Grid = Mapping[str, tuple[Any, ...]]
+"""Options and the values that a search tries, all combinations of them."""
+
+
+class Classifier(Protocol):
+    """What a method returns: `scores float32 [n, classes]`, columns in order of `labels`."""
+
+    labels: list[str]
+
+    def scores(self, inputs: Images) -> Scores:
+        """Return one score per input and class, the highest for the most likely class."""
+
+
+@dataclass(frozen=True)
+class MethodConfig:
+    """Options of a method; subclasses add fields and check them."""
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> MethodConfig:
+        """Build a configuration from keyword options; raises `UsageError` for one that can't be used."""
+        known = [field.name for field in fields(cls)]
+        for name in options:
+            if name not in known:
+                has = f"this method has: {', '.join(known)}" if known else "this method has none"
+                raise UsageError(f"unknown option {name!r}; {has}")
+        return cls(**options)
+
+    def check_whole(self, **lowest: int) -> None:
+        """Raise `UsageError` unless each named option is a whole number of at least the given value."""
+        for name, low in lowest.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < low:
+                raise UsageError(f"{name} must be a whole number of at least {low}, got {value!r}")
+
+    def check_numbers(self, **bounds: tuple[float, float]) -> None:
+        """Raise `UsageError` unless each named option is a number within its bounds, both included."""
+        for name, (low, high) in bounds.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+                raise UsageError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the options as plain values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class DescentConfig(MethodConfig):
+    """Options of a method that trains: passes over its data, images per step, and Adam's constant rate."""
+
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        self.check_whole(epochs=1, batch_size=1)
+        self.check_numbers(learning_rate=(1e-9, 10))
+
+
+class Method(ABC):
+    """One way to unlearn: makes a new classifier from one that was learned and never changes the latter.
+
+    `search`: what a search on validation data tries. A new method is one file with one class, entered by
+    `@METHODS.register(name)`.
+    """
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+    """Paper, identifier, and section or equation."""
+
+    config_type: ClassVar[type[MethodConfig]]
+    search: ClassVar[Grid] = {}
+
+    def __init__(self, config: MethodConfig | None = None) -> None:
+        self.config = config or self.config_type()
+
+    def prepare(self, ordinary: LoraHead, train: Split) -> Any:
+        """Return the classifier that `unlearn` starts from, learned on all of `train`: here the ordinary one itself.
+
+        A method overrides it if it needs another classifier, or keeps more of learning than its weights.
+        """
+        del train
+        return ordinary
+
+    @abstractmethod
+    def unlearn(
+        self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator
+    ) -> Classifier:
+        """Return a new classifier that is to have forgotten the images `forget` and kept the images `retain`.
+
+        The column of a forgotten class stays unless the method is about dropping it. `generator` lies on the CPU; the
+        same seed gives the same result. Raises `DataError` for images of a class that `original` doesn't know.
+        """
+
+
+METHODS: Registry[type[Method]] = Registry("unlearning method")
+
+
+def whole_classes(forget: Split, retain: Split) -> list[str]:
+    """Return the classes that are forgotten; raises `UsageError` unless they are forgotten as a whole."""
+    gone = names_of(forget.labels)
+    kept = set(names_of(retain.labels))
+    if both := [label for label in gone if label in kept]:
+        raise UsageError(
+            f"this method drops whole classes, but images of {both[0]!r} are retained; forget all of them"
+        )
+    if not gone or not kept:
+        raise UsageError("this method drops some of the classes; give images to forget and images to retain")
+    return gone
+
+
+def remaining(labels: Iterable[str], gone: Iterable[str]) -> list[str]:
+    """Return `labels` without those that are `gone`, in their order."""
+    dropped = set(gone)
+    return [label for label in labels if label not in dropped]
