@@ -1,0 +1,66 @@
+"""Attacks on models that are there already: foreign ones, post-hoc baselines, planted leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from preforget.audit.assemble import measures_of
+from preforget.audit.attack import Effort
+from preforget.audit.mixed_stream import guessed_right
+from preforget.audit.result import Measure
+from preforget.audit.scene import ORIGINAL, RETRAIN, UNLEARNED, Scene, observe_parts
+from preforget.audit.suite import ATTACKS
+from preforget.audit.target import Classifier, Parts
+from preforget.core.errors import UsageError
+from preforget.data import Split
+
+
+def examine(
+    unlearned: Sequence[Classifier],
+    retrain: Sequence[Classifier],
+    splits: Parts[Split],
+    *,
+    original: Sequence[Classifier] = (),
+    attacks: Sequence[str] | None = None,
+    effort: Effort | None = None,
+    labels: Sequence[str] | None = None,
+) -> list[Measure]:
+    """Attack each model of `unlearned` and `retrain`, paired by seed, and judge the gaps.
+
+    Models need `scores(x)`, and for attacks on open weights `surface()`; `original`: the models before forgetting, for
+    attacks that compare with them; `attacks`: names, all that the models allow by default; `labels`: of the columns of
+    models that don't name them. Attacks run one after another in this process. Raises `UsageError`, `DataError`.
+    """
+    if len(unlearned) != len(retrain) or not unlearned or (original and len(original) != len(unlearned)):
+        raise UsageError(
+            f"{len(unlearned)} unlearned, {len(retrain)} retrained and {len(original)} original models can't be "
+            "paired; give one of each kind per seed"
+        )
+    models = {ORIGINAL: original, UNLEARNED: unlearned, RETRAIN: retrain}
+    seen = {role: [observe_parts(m, splits, labels) for m in own] for role, own in models.items()}
+    opened = all(_opens(model) for own in models.values() for model in own)
+    names = [n for n, own in ATTACKS.items() if (n in attacks if attacks else opened or not own.open)]
+    values: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in names}
+    for role, own in models.items():
+        for seed, model in enumerate(own):
+            scene = Scene(
+                role=role,
+                load=lambda model=model: model,
+                splits=splits,
+                seen=seen[role][seed],
+                forgotten=tuple(sorted(set(splits.forget_test.labels))),
+                effort=effort or Effort(),
+                seed=seed,
+                another=seen[RETRAIN][(seed + 1) % len(retrain)] if len(retrain) > 1 else None,
+                target=float(guessed_right(seen[ORIGINAL][seed].forget_test).mean()) if original else None,
+            )
+            for name in names:
+                if role in ATTACKS[name].roles:
+                    found = ATTACKS[name].call(scene)
+                    values[name].setdefault(role, []).append({} if found is None else found.values)
+    return [one for name in names for one in measures_of(ATTACKS[name].about, values[name])]
+
+
+def _opens(model: Any) -> bool:
+    return hasattr(model, "surface") or hasattr(model, "engine")
