@@ -348,11 +348,10 @@ class PreForgettableClassifier:
         model.folder, model._learned = folder, True
         return model
 
-    def untrained(self) -> PreForgettableClassifier:
-        """Return a model with the same backbone and configuration that has learned nothing."""
-        e = self.engine
-        other = copy.copy(self)
-        other.engine = type(e)(e.encoder, e.config)
+    def untrained(self, seed: int | None = None) -> PreForgettableClassifier:
+        """Return a model with the same backbone and configuration, or another `seed`, that has learned nothing."""
+        e, other = self.engine, copy.copy(self)
+        other.engine = type(e)(e.encoder, e.config if seed is None else replace(e.config, seed=seed))
         other.folder, other._session, other._learned = None, Session(), False
         return other
 

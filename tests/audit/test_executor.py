@@ -52,6 +52,19 @@ def test_each_job_comes_back_with_its_result(executor: Executor, work: Any) -> N
     processes = {process for _, process in found.values()}
     assert (os.getpid() in processes) == isinstance(executor, Here)
     assert list(executor.run([], None)) == []
+    executor.close()
+    assert [value for _, (value, _) in executor.run(jobs[:1], {"base": 1})] == [1]
+    executor.close()
+
+
+def test_a_pool_keeps_its_processes_for_the_same_context(work: Any) -> None:
+    pool, context = Pool(1), {"base": 0}
+    runs = [list(pool.run([Job("a", work.add, (1,))], own)) for own in (context, context, {"base": 5})]
+    (first, second, third) = [found[0][1] for found in runs]
+    assert first == second
+    assert third[0] == 6
+    assert third[1] != first[1]
+    pool.close()
 
 
 def test_processes_have_their_threads(work: Any) -> None:

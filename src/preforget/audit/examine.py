@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from preforget.audit.assemble import measures_of
@@ -46,7 +47,7 @@ def examine(
         for seed, model in enumerate(own):
             scene = Scene(
                 role=role,
-                load=lambda model=model: model,
+                load=partial(_itself, model),
                 splits=splits,
                 seen=seen[role][seed],
                 forgotten=tuple(sorted(set(splits.forget_test.labels))),
@@ -60,6 +61,10 @@ def examine(
                     found = ATTACKS[name].call(scene)
                     values[name].setdefault(role, []).append({} if found is None else found.values)
     return [one for name in names for one in measures_of(ATTACKS[name].about, values[name])]
+
+
+def _itself(model: Any) -> Any:
+    return model
 
 
 def _opens(model: Any) -> bool:

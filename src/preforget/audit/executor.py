@@ -39,6 +39,9 @@ class Executor(Protocol):
         An error of a job is raised here.
         """
 
+    def close(self) -> None:
+        """Free what is held for jobs to come; `run` may be called again."""
+
 
 class Here:
     """One job after another, in this process."""
@@ -47,6 +50,9 @@ class Here:
         """Yield each job with its result, in order."""
         for job in jobs:
             yield job, job.call(context, *job.arguments)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class Pool:
@@ -59,28 +65,47 @@ class Pool:
                 raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
         self.workers = workers or cores
         self.threads = threads or max(1, cores // self.workers)
+        self._pool: ProcessPoolExecutor | None = None
+        self._context: Any = None
 
     def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
         """Yield each job with its result as they come; raises `ExecutorError` if a process was killed."""
         if not jobs:
             return
-        pool = ProcessPoolExecutor(
-            min(self.workers, len(jobs)),
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_begin,
-            initargs=(context, self.threads),
-        )
+        pool = self._opened(context)
+        done = False
         try:
             futures = {pool.submit(_do, job): job for job in jobs}
             for future in as_completed(futures):
                 yield futures[future], future.result()
+            done = True
         except BrokenProcessPool as error:
             raise ExecutorError(
                 "a process of the audit was killed, perhaps for lack of memory; repeat the command to go on, "
                 "with fewer --workers"
             ) from error
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            if not done:
+                self.close()
+
+    def close(self) -> None:
+        """End the processes once their jobs are done; jobs that haven't begun are dropped."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._context = None
+
+    def _opened(self, context: Any) -> ProcessPoolExecutor:
+        """Return processes that have the context: those of the last run, where it was the same."""
+        if self._pool is None or self._context is not context:
+            self.close()
+            self._context = context
+            self._pool = ProcessPoolExecutor(
+                self.workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(context, self.threads),
+            )
+        return self._pool
 
 
 _context: list[Any] = []

@@ -63,3 +63,10 @@ class Surface(Protocol):
 
     def pixels(self, inputs: Images, rows: Tensor) -> Tensor:
         """Return what `open` takes for some of the inputs."""
+
+
+class Files(Surface, Protocol):
+    """An open model that also shows its files."""
+
+    def stored(self) -> dict[str, Tensor]:
+        """Return everything that the model's files hold, by any names: also what no score is made of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from preforget.audit.beside import BesideSurface
-from preforget.audit.surface import Surface
+from preforget.audit.surface import Files
 from preforget.audit.within import WithinSurface
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import UsageError
@@ -13,7 +13,7 @@ from preforget.engines import ExactEngine, IsolatedEngine, PaperEngine
 from preforget.engines.paper import LORA
 
 
-def surface_of(model: Any) -> Surface:
+def surface_of(model: Any) -> Files:
     """Return the open weights of one of our models, or what a foreign model's own `surface()` gives.
 
     Raises `UsageError` for a model that has neither, or with several labels per input.
@@ -22,9 +22,9 @@ def surface_of(model: Any) -> Surface:
         if not hasattr(model, "surface"):
             raise UsageError(
                 f"{type(model).__name__} can't be opened for white-box attacks: give it a method surface() that "
-                "returns a Surface, or choose attacks that need scores alone"
+                "returns one (audit.surface.Files), or choose attacks that need scores alone"
             )
-        opened: Surface = model.surface()
+        opened: Files = model.surface()
         return opened
     engine = model.engine
     if isinstance(engine, (IsolatedEngine, ExactEngine)) and not engine.several:
@@ -39,5 +39,6 @@ def surface_of(model: Any) -> Surface:
             LORA,
             first_block=engine.config.first_block,
             final_norm=engine.config.final_norm,
+            stored={**bank.packed, **engine.shared_tensors()},
         )
     raise UsageError(f"attacks on open weights know no engine {engine.name!r}; they need one label per input")

@@ -28,7 +28,7 @@ class WithinSurface:
     """A LoRA-adapted encoder with a linear head on CLS; `weights`: `adapter.*`, `row [C, D]`, `bias [C]`, `prompt`.
 
     `prompt [C, T, D]` is there where classes have prompts, all of them present; a new class's prompt joins the
-    sequence, so it moves the live scores too, as in the paper engine.
+    sequence, so it moves the live scores too, as in the paper engine. `stored`: all that the files hold, if it is more.
     """
 
     prompt_names: tuple[str, ...] = ("prompt",)
@@ -42,12 +42,14 @@ class WithinSurface:
         *,
         first_block: int = 0,
         final_norm: bool = False,
+        stored: Weights | None = None,
     ) -> None:
         if not labels:
             raise UsageError("the model knows no class, so there is nothing to attack")
         self.labels, self._encoder, self._lora = labels, encoder, lora
         self._weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
         self._first, self._final_norm = first_block, final_norm
+        self._stored = self._weights if stored is None else stored
 
     def read(self, inputs: Images) -> Read:
         """Return the states that enter the first adapted block."""
@@ -86,6 +88,10 @@ class WithinSurface:
     def live(self) -> dict[str, Tensor]:
         """Return copies of prompts, rows, biases and the shared adapter."""
         return {name: tensor.clone() for name, tensor in self._weights.items()}
+
+    def stored(self) -> dict[str, Tensor]:
+        """Return what was given as stored; the weights where that is all there is."""
+        return dict(self._stored)
 
     @torch.no_grad()
     def features(self, inputs: Images) -> Features:

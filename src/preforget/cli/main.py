@@ -12,6 +12,7 @@ from preforget import __version__
 from preforget.cli import (
     add,
     attach,
+    audit,
     classes,
     copies,
     demo,
@@ -34,7 +35,7 @@ from preforget.core.errors import PreforgetError
 
 COMMANDS = (
     *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
-    *(verify, receipt, seal, keys, ledger, copies, restore, init_ast),
+    *(verify, audit, receipt, seal, keys, ledger, copies, restore, init_ast),
 )
 INTERRUPTED = 130
 EPILOG = """\
@@ -45,6 +46,7 @@ examples:
   preforget predict model image.png
   preforget verify receipt.json model
   preforget verify model --against-retrain digits
+  preforget audit model --data digits --forget 3
 
 exit codes: 0 done, 1 failure, 2 usage, 3 verification failed, 4 audit threshold missed,
 5 class not found or already forgotten, 130 interrupted

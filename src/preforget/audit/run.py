@@ -1,0 +1,239 @@
+"""The audit: learn what the model is compared with, attack both, judge the gaps."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from preforget.audit import jobs
+from preforget.audit.assemble import Findings, Setting, assemble
+from preforget.audit.attack import SUITES, Effort
+from preforget.audit.executor import Executor, Job, Pool
+from preforget.audit.result import AuditResult
+from preforget.audit.scene import ORIGINAL, RETRAIN, ROLES
+from preforget.audit.suite import ATTACKS
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.clock import now
+from preforget.core.errors import DataError, UsageError
+from preforget.core.files import exclusive
+from preforget.core.hashing import value_digest
+from preforget.core.version import __version__
+from preforget.data import Dataset
+from preforget.data.dataset import names_of
+from preforget.data.digest import split_digest
+from preforget.training.progress import counting
+
+ROWS = {"quick": 200, "standard": 400, "full": 800}
+"""How many inputs of a part an attack on open weights uses at most."""
+
+SHADOWS = {"quick": 0, "standard": 0, "full": 16}
+"""How many shadow models U-LiRA learns."""
+
+LEARNING, SHADOWING = 20, 20
+"""How long a learning takes beside an attack of weight 1, for the progress shown."""
+
+
+def audit(
+    model: PreForgettableClassifier,
+    data: Dataset,
+    forget: str | Sequence[str],
+    *,
+    suite: str = "quick",
+    seeds: int = 3,
+    work: Path,
+    attacks: Sequence[str] | None = None,
+    shadows: int | None = None,
+    executor: Executor | None = None,
+    cache_dir: Path | None = None,
+    command: str = "",
+    show: bool = False,
+) -> AuditResult:
+    """Attack `model` without the classes `forget`, beside models retrained without them, and judge the gaps.
+
+    `data`: what the model was learned from, in the same parts, and a test part; `forget`: classes that the model still
+    knows, of which a copy in memory is made to forget them, or has forgotten already; the model itself stays as it is.
+    `seeds`: how many models of each kind, the first with the model's own seed; `work`: a folder for results and for
+    models that know what is to be forgotten; repeated with the same folder, the audit goes on where it was. `attacks`:
+    names of those to run, all of the suite by default. Raises `UsageError`, `DataError`.
+    """
+    context = _context(model, data, forget, suite, seeds, work, cache_dir)
+    names = _chosen(attacks, suite)
+    wanted = SHADOWS[suite] if shadows is None else shadows
+    place, executor = context.place(), executor or Pool()
+    with exclusive(work):
+        _keep_given(context, model)
+        learning = [
+            Job(f"learning {role}", jobs.learn, (role, seed), LEARNING)
+            for seed in context.seeds
+            for role in (ORIGINAL, RETRAIN)
+            if context.made(role, seed) == (role, seed)
+            and place.get(context.key, "learn", role, seed) is None
+        ]
+        learning += [
+            Job("learning a shadow", jobs.shadow, (number,), SHADOWING)
+            for number in range(wanted)
+            if place.get_arrays(context.key, "shadow", number) is None
+        ]
+        looking = [
+            Job("asking", jobs.look, (role, seed))
+            for seed in context.seeds
+            for role in (*ROLES, "untrained")
+            if place.get_arrays(context.key, "seen", role, seed) is None
+        ]
+        attacking = [
+            Job(name, jobs.attack, (name, role, seed), ATTACKS[name].weight)
+            for seed in context.seeds
+            for role in ROLES
+            for name in names
+            if role in ATTACKS[name].roles and place.get(context.key, "attack", name, role, seed) is None
+        ]
+        whole = [learning, looking, attacking]
+        total = sum(job.weight for part in whole for job in part)
+        try:
+            with counting(total=total, what="auditing", unit="step", show=show) as count:
+                for part in whole:
+                    for job, _ in executor.run(part, context):
+                        count(job.weight)
+        finally:
+            executor.close()
+        return _result(context, model, data, names, wanted, suite, command)
+
+
+def _context(
+    model: PreForgettableClassifier,
+    data: Dataset,
+    forget: str | Sequence[str],
+    suite: str,
+    seeds: int,
+    work: Path,
+    cache_dir: Path | None,
+) -> jobs.Context:
+    """Check what was asked for and return what all jobs share."""
+    engine = model.engine
+    if engine.several:
+        raise UsageError("the audit knows models with one label per input; this one has several")
+    if suite not in SUITES:
+        raise UsageError(f"unknown suite {suite!r}; choose one of: {', '.join(SUITES)}")
+    if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
+        raise UsageError(f"seeds must be a whole number of at least 1, got {seeds!r}")
+    forgotten = tuple(sorted({forget} if isinstance(forget, str) else {str(label) for label in forget}))
+    if not forgotten:
+        raise UsageError("say which class is to be forgotten")
+    live = engine.bank.labels
+    known = [label for label in forgotten if label in live]
+    if known and len(known) < len(forgotten):
+        raise engine.bank.unknown(next(label for label in forgotten if label not in live))
+    detached = [label for label in live if engine.bank.is_detached(label)]
+    if detached:
+        raise UsageError(f"{len(detached)} classes of the model are detached; attach them first")
+    retained = tuple(label for label in live if label not in forgotten)
+    if len(retained) < 2:
+        raise UsageError("at least two classes must stay, so that there is something to tell apart")
+    for label in (*forgotten, *retained):
+        if label not in names_of(data.train.labels):
+            raise DataError(
+                f"the data hold no input of class {label!r} to learn from; "
+                "give the data that the model was learned from"
+            )
+    parts = [part.only({*forgotten, *retained}) for part in (data.train, data.validation, data.test)]
+    if not engine.knows_subjects:
+        parts = [replace(part, subjects=None) for part in parts]
+    effort = Effort(suite, ROWS[suite])
+    own = engine.config.seed
+    what = [
+        *(__version__, engine.name, engine.config.as_dict(), engine.encoder.describe(), model.keep),
+        *(sorted(record.digest() for record in engine.records()), [split_digest(part) for part in parts]),
+        *(list(forgotten), suite, effort.rows),
+    ]
+    return jobs.Context(
+        key=value_digest(what),
+        work=work,
+        data=replace(data, train=parts[0], validation=parts[1], test=parts[2]),
+        forgotten=forgotten,
+        retained=retained,
+        effort=effort,
+        seeds=tuple(range(own, own + seeds)),
+        device=str(engine.encoder.device),
+        given_knows=bool(known),
+        cache_dir=cache_dir,
+    )
+
+
+def _chosen(attacks: Sequence[str] | None, suite: str) -> list[str]:
+    """Return the names of the attacks to run, in the report's order."""
+    effort = Effort(suite)
+    for name in attacks or ():
+        if name not in ATTACKS:
+            raise UsageError(f"unknown attack {name!r}; choose among: {', '.join(ATTACKS)}")
+    return [n for n, own in ATTACKS.items() if (n in attacks if attacks else effort.at_least(own.suite))]
+
+
+def _keep_given(context: jobs.Context, model: PreForgettableClassifier) -> None:
+    """Write a copy of the model into the work folder, for the workers."""
+    work = context.place()
+    place = work.model(context.key, "given")
+    if place.exists():
+        return
+    given = model.untrained()
+    given.engine.restore(model.engine.records(), model.engine.shared_tensors())
+    given._learned = True
+    given.save_pretrained(place, keyring=work.keyring)
+
+
+def _result(
+    context: jobs.Context,
+    model: PreForgettableClassifier,
+    data: Dataset,
+    names: Iterable[str],
+    shadows: int,
+    suite: str,
+    command: str,
+) -> AuditResult:
+    work, key = context.place(), context.key
+    found: Findings = {
+        name: {
+            role: [work.get(key, "attack", name, role, seed) for seed in context.seeds]
+            for role in ATTACKS[name].roles
+        }
+        for name in names
+    }
+    signals = [work.get_arrays(key, "shadow", number) or {} for number in range(shadows)]
+    engine = model.engine
+    setting = Setting(
+        suite=suite,
+        seeds=list(context.seeds),
+        made=now(),
+        model={
+            "id": None if model.folder is None else model.folder.manifest.model,
+            "engine": engine.name,
+            "guarantee": engine.guarantee.value,
+            "backbone": {n: engine.encoder.describe()[n] for n in ("id", "revision", "digest", "image_size")},
+            "options": engine.config.as_dict(),
+            "classes": len(context.retained) + len(context.forgotten),
+        },
+        data={
+            "name": data.name,
+            "digest": value_digest([split_digest(p) for p in (data.train, data.validation, data.test)]),
+            **{part: len(getattr(context.data, part)) for part in ("train", "validation", "test")},
+        },
+        forgotten=list(context.forgotten),
+        machine=_machine(),
+        command=command,
+    )
+    return assemble(setting, found, signals)
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count() or 1,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+    }

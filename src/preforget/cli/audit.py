@@ -1,0 +1,187 @@
+"""`preforget audit MODEL --data DATA --forget LABEL`: attack what is left after forgetting, beside retrained models."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preforget.cli.console import Console, Interrupted, note, printable
+from preforget.cli.options import (
+    Commands,
+    add_command,
+    add_data_options,
+    add_model,
+    load_model,
+    read_data,
+)
+from preforget.core.errors import StoreError
+
+if TYPE_CHECKING:
+    from preforget.audit.result import AuditResult, Measure
+
+MISSED = 4
+WORK = "work"
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "audit",
+        "attack what is left after forgetting, beside models that never saw the class",
+        "The model stays as it is: a copy forgets. Interrupted, the same command goes on where it was. Exit code 4 if "
+        "a measure differs from retraining by more than its margin.",
+    )
+    add_model(parser)
+    parser.add_argument(
+        "--data",
+        metavar="DATA",
+        required=True,
+        help="the data that the model was learned from, forgotten classes included",
+    )
+    parser.add_argument(
+        "--forget",
+        metavar="LABEL",
+        nargs="+",
+        required=True,
+        help="classes to forget for the audit, or that the model has forgotten already",
+    )
+    parser.add_argument(
+        "--suite", default="quick", help="quick, standard or full: how much is tried (default: quick)"
+    )
+    parser.add_argument(
+        "--attacks", metavar="NAME", nargs="+", help="only these attacks (default: the suite's)"
+    )
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="models of each kind to compare (default: 3)"
+    )
+    parser.add_argument(
+        "--shadows",
+        type=int,
+        metavar="N",
+        help="models to learn for the likelihood ratio attack (full: 16, else 0)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder for the report (default: MODEL.audit beside the model)",
+    )
+    parser.add_argument(
+        "--hide-labels", action="store_true", help="write numbers instead of class names into the report"
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit code 4 also for measures that the seeds can't decide"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
+    parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
+    add_data_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Audit, write the report, enter the result into the ledger."""
+    model = load_model(args)
+    data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
+    from preforget.audit.executor import Pool
+    from preforget.audit.report import page
+    from preforget.audit.result import hide_labels
+    from preforget.audit.run import audit
+    from preforget.core.canonical import canonical_json
+    from preforget.core.files import write_atomic
+
+    place = _place(args)
+    work = place / WORK
+    note(
+        f"until the audit is done, {work} holds models that know what is to be forgotten; it is deleted then"
+    )
+    try:
+        found = audit(
+            model,
+            data,
+            args.forget,
+            suite=args.suite,
+            seeds=args.seeds,
+            work=work,
+            attacks=args.attacks,
+            shadows=args.shadows,
+            executor=Pool(args.workers),
+            cache_dir=args.cache_dir,
+            command=_command(args),
+            show=True,
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; repeat the command to go on, or delete {work}") from None
+    if args.hide_labels:
+        found = hide_labels(found)
+    try:
+        write_atomic(place / "audit.json", canonical_json(found.as_dict()) + b"\n")
+        write_atomic(place / "audit.html", page(found).encode())
+    except OSError as error:
+        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+    passed = found.passed and not (args.strict and found.undecided)
+    if model.folder is not None and model.folder.is_writable():
+        model.folder.note_audit(f"attacks-{args.suite}", passed, found.as_dict())
+    else:
+        note("the model can't be changed here, so this is not entered into its ledger")
+    _remove(work)
+    _show(found, console)
+    console.line(f"report     {printable(str(place / 'audit.html'))}")
+    console.result({"report": str(place / "audit.html"), **found.as_dict(), "passed": passed})
+    return 0 if passed else MISSED
+
+
+def _place(args: argparse.Namespace) -> Path:
+    """Return the folder of the report, made if it isn't there."""
+    model = Path(os.path.abspath(args.model.expanduser()))  # noqa: PTH100 - resolve() would follow a link
+    place: Path = model.with_name(f"{model.name}.audit") if args.out is None else args.out.expanduser()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+    return place
+
+
+def _remove(work: Path) -> None:
+    from preforget.audit.work import Work
+
+    Work(work).remove()
+
+
+def _command(args: argparse.Namespace) -> str:
+    """Return the command that repeats this, without what only concerns this machine."""
+    words = ["preforget", "audit", str(args.model), "--data", str(args.data), "--forget", *args.forget]
+    words += ["--suite", args.suite, "--seeds", str(args.seeds)]
+    for name in ("attacks", "shadows", "size", "subjects", "fold", "folds", "seed"):
+        value = getattr(args, name)
+        if value is not None and (name, value) != ("size", 28):
+            words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    return shlex.join(words)
+
+
+def _show(found: AuditResult, console: Console) -> None:
+    """Print one line for each judged measure."""
+    judged = [one for one in found.measures if one.verdict != "shown"]
+    width = max((len(_name(one)) for one in judged), default=0)
+    console.line(f"{'':{width}}  unlearned  retrain      gap  verdict")
+    for one in judged:
+        values = (_mean(one.unlearned), _mean(one.retrain), one.gap or 0.0)
+        console.line(
+            f"{_name(one):{width}}  {values[0]:9.3f}  {values[1]:7.3f}  {values[2]:+7.3f}  {one.verdict}"
+        )
+    console.line(
+        f"{len(judged)} measures: {sum(one.verdict == 'equivalent' for one in judged)} equivalent to retraining, "
+        f"{len(found.missed)} different, {len(found.undecided)} undecided with {len(found.seeds)} seeds"
+    )
+
+
+def _name(one: Measure) -> str:
+    return f"{one.attack}: {one.title}"
+
+
+def _mean(values: list[float | None] | None) -> float:
+    known = [value for value in values or [] if value is not None]
+    return sum(known) / len(known) if known else float("nan")

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from preforget.audit.result import AuditResult
+
+from .conftest import Terminal, write_images
+
+MACHINE = ("--device", "cpu", "--dtype", "float32")
+FEW = ("--attacks", "mixed_stream", "membership")
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    return write_images(tmp_path / "many", {"cat": 24, "dog": 24, "owl": 24})
+
+
+@pytest.fixture
+def exact(many: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> Path:
+    place = tmp_path / "exact"
+    options = ("--backbone", tiny_vit, "--engine", "exact", "--levels", "1", *MACHINE)
+    done = terminal("learn", many, "--out", place, *options)
+    assert done.code == 0, done.err
+    return place
+
+
+def test_an_audit_and_its_report(exact: Path, many: Path, terminal: Terminal) -> None:
+    done = terminal("audit", exact, "--data", many, "--forget", "dog", "--seeds", "2", *FEW, *MACHINE)
+    assert done.code == 0, done.err
+    assert "0 different, 0 undecided with 2 seeds" in done.out
+    place = exact.with_name("exact.audit")
+    assert sorted(path.name for path in place.iterdir()) == ["audit.html", "audit.json"]
+    result = AuditResult.from_dict(json.loads((place / "audit.json").read_bytes()))
+    assert result.passed
+    assert result.command.split()[:3] == ["preforget", "audit", str(exact)]
+    assert "dog" in (place / "audit.html").read_text()
+    rows = terminal("ledger", exact, "--json").json["entries"]
+    assert rows[-1]["event"] == "audit"
+    assert rows[-1]["data"]["kind"] == "attacks-quick"
+    assert rows[-1]["data"]["passed"] is True
+    assert "dog" not in json.dumps(rows)
+    assert "dog" in terminal("classes", exact).out  # nothing was forgotten
+
+
+def test_json_hidden_labels_and_a_place(exact: Path, many: Path, tmp_path: Path, terminal: Terminal) -> None:
+    place = tmp_path / "there"
+    options = ("--seeds", "2", "--hide-labels", "--out", place, "--json", *FEW, *MACHINE)
+    done = terminal("audit", exact, "--data", many, "--forget", "dog", *options)
+    assert done.code == 0, done.err
+    assert done.json["passed"] is True
+    assert done.json["report"] == str(place / "audit.html")
+    for name in ("audit.html", "audit.json"):
+        assert "dog" not in (place / name).read_text().replace(str(many), "")
+
+
+def test_what_seeds_can_not_decide_fails_only_if_asked(exact: Path, many: Path, terminal: Terminal) -> None:
+    asked = ("audit", exact, "--data", many, "--forget", "dog", "--seeds", "1", *FEW, *MACHINE)
+    assert terminal(*asked).code == 0
+    assert terminal(*asked, "--strict").code == 4
+
+
+def test_a_difference_is_exit_code_4_and_in_the_ledger(
+    exact: Path, many: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for old, new in (("cat", "owl"), ("owl", "cat"), ("dog", "dog")):
+        (other / new).symlink_to(many / old)
+    done = terminal("audit", exact, "--data", other, "--forget", "dog", "--seeds", "2", *FEW, *MACHINE)
+    assert done.code == 4, done.err
+    assert "different" in done.out
+    assert terminal("ledger", exact, "--json").json["entries"][-1]["data"]["passed"] is False
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "message"),
+    [
+        (("--forget", "cow"), 1, "no input of class 'cow'"),
+        (("--forget", "dog", "--suite", "all"), 2, "unknown suite 'all'"),
+        (("--forget", "dog", "--attacks", "charm"), 2, "unknown attack 'charm'"),
+        (("--forget", "dog", "cat"), 2, "at least two classes must stay"),
+        (("--forget", "dog", "--workers", "0"), 2, "workers must be a whole number of at least 1"),
+    ],
+)
+def test_refusals(
+    exact: Path, many: Path, terminal: Terminal, asked: tuple[str, ...], code: int, message: str
+) -> None:
+    done = terminal("audit", exact, "--data", many, *asked, *MACHINE)
+    assert done.code == code
+    assert message in done.err
+
+
+def test_killed_it_goes_on(exact: Path, many: Path, terminal: Terminal) -> None:
+    asked = ["audit", exact, "--data", many, "--forget", "dog", "--seeds", "2", *FEW, *MACHINE]
+    run = "import sys; from preforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    results = exact.with_name("exact.audit") / "work" / "results"
+    process = subprocess.Popen(
+        [sys.executable, "-c", run, *map(str, asked)], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(600):
+            if results.is_dir() and len(list(results.iterdir())) >= 4:
+                break
+            time.sleep(0.1)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    before = {path.name: path.stat().st_mtime_ns for path in results.iterdir()}
+    kept = {path.name for path in results.iterdir() if not path.name.startswith(".")}
+    assert len(kept) >= 4
+    watched = exact.with_name("watched")
+    os.link(results / sorted(kept)[0], watched)
+    done = terminal(*asked)
+    assert done.code == 0, done.err
+    assert watched.stat().st_mtime_ns == before[sorted(kept)[0]]
+    assert not results.exists()
