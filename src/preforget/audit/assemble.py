@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from preforget.audit import lira
 from preforget.audit.attack import About
-from preforget.audit.evidence import judge
+from preforget.audit.evidence import Evidence, judge
 from preforget.audit.result import AuditResult, Measure
 from preforget.audit.roc import auc
 from preforget.audit.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED
@@ -112,8 +112,15 @@ def measure(about: About, key: str, columns: dict[str, Values]) -> Measure:
         t_interval=None if evidence is None else evidence.t_interval,
         p_equivalent=None if evidence is None else evidence.p_equivalent,
         margin=margin if judged else None,
-        verdict=evidence.verdict if judged and evidence is not None else "shown",
+        verdict=_verdict(evidence) if judged and evidence is not None else "shown",
     )
+
+
+def _verdict(evidence: Evidence) -> str:
+    """Return the verdict of the evidence; of one pair alone, that a gap beyond the margin differs, to be on guard."""
+    if len(evidence.gaps) == 1:
+        return "different" if abs(evidence.gap) > evidence.margin else "undecided"
+    return evidence.verdict
 
 
 def shadow_measures(shadows: Sequence[dict[str, npt.NDArray[Any]]]) -> tuple[list[Measure], dict[str, Any]]:

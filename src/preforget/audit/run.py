@@ -32,6 +32,9 @@ from preforget.training.progress import counting
 ROWS = {"quick": 200, "standard": 400, "full": 800}
 """How many inputs of a part an attack on open weights uses at most."""
 
+SEEDS = {"quick": 1, "standard": 3, "full": 5}
+"""How many models of each kind."""
+
 SHADOWS = {"quick": 0, "standard": 0, "full": 16}
 """How many shadow models U-LiRA learns."""
 
@@ -45,7 +48,7 @@ def audit(
     forget: str | Sequence[str],
     *,
     suite: str = "quick",
-    seeds: int = 3,
+    seeds: int | None = None,
     work: Path,
     attacks: Sequence[str] | None = None,
     shadows: int | None = None,
@@ -58,11 +61,14 @@ def audit(
 
     `data`: what the model was learned from, in the same parts, and a test part; `forget`: classes that the model still
     knows, of which a copy in memory is made to forget them, or has forgotten already; the model itself stays as it is.
-    `seeds`: how many models of each kind, the first with the model's own seed; `work`: a folder for results and for
+    `seeds`: how many models of each kind, the first with the model's own seed, by default as many as `SEEDS` says of
+    the suite: one decides nothing, but shows gaps beyond a margin; `work`: a folder for results and for
     models that know what is to be forgotten; repeated with the same folder, the audit goes on where it was. `attacks`:
     names of those to run, all of the suite by default. Raises `UsageError`, `DataError`.
     """
-    context = _context(model, data, forget, suite, seeds, work, cache_dir)
+    context = _context(
+        model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
+    )
     names = _chosen(attacks, suite)
     wanted = SHADOWS[suite] if shadows is None else shadows
     place, executor = context.place(), executor or Pool()
@@ -110,7 +116,7 @@ def _context(
     data: Dataset,
     forget: str | Sequence[str],
     suite: str,
-    seeds: int,
+    seeds: int | None,
     work: Path,
     cache_dir: Path | None,
 ) -> jobs.Context:

@@ -56,7 +56,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--attacks", metavar="NAME", nargs="+", help="only these attacks (default: the suite's)"
     )
     parser.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="models of each kind to compare (default: 3)"
+        "--seeds", type=int, metavar="N", help="models of each kind (quick: 1, standard: 3, full: 5)"
     )
     parser.add_argument(
         "--shadows",
@@ -154,8 +154,8 @@ def _remove(work: Path) -> None:
 def _command(args: argparse.Namespace) -> str:
     """Return the command that repeats this, without what only concerns this machine."""
     words = ["preforget", "audit", str(args.model), "--data", str(args.data), "--forget", *args.forget]
-    words += ["--suite", args.suite, "--seeds", str(args.seeds)]
-    for name in ("attacks", "shadows", "size", "subjects", "fold", "folds", "seed"):
+    words += ["--suite", args.suite]
+    for name in ("seeds", "attacks", "shadows", "size", "subjects", "fold", "folds", "seed"):
         value = getattr(args, name)
         if value is not None and (name, value) != ("size", 28):
             words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
@@ -174,8 +174,12 @@ def _show(found: AuditResult, console: Console) -> None:
         )
     console.line(
         f"{len(judged)} measures: {sum(one.verdict == 'equivalent' for one in judged)} equivalent to retraining, "
-        f"{len(found.missed)} different, {len(found.undecided)} undecided with {len(found.seeds)} seeds"
+        f"{len(found.missed)} different, {len(found.undecided)} undecided with {_seeds(found)}"
     )
+
+
+def _seeds(found: AuditResult) -> str:
+    return "1 seed" if len(found.seeds) == 1 else f"{len(found.seeds)} seeds"
 
 
 def _name(one: Measure) -> str:

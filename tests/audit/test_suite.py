@@ -1,0 +1,82 @@
+"""Every attack is there once, says what it is, and runs on each engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from preforget.audit.attack import SUITES, Effort
+from preforget.audit.scene import ROLES, UNLEARNED, RandomHead, Scene, observe_parts
+from preforget.audit.suite import ATTACKS, _accepts, _step
+from preforget.classifier import PreForgettableClassifier
+
+from .conftest import Make, coloured
+from .heads import parts_of
+
+
+def scene(model: PreForgettableClassifier) -> Scene:
+    splits = parts_of(coloured(12), coloured(12, 1), "red")
+    seen = observe_parts(model, splits)
+    untrained = RandomHead(model.engine.encoder, ("blue", "green"), 0)
+    return Scene(
+        role=UNLEARNED,
+        load=lambda: model,
+        splits=splits,
+        seen=seen,
+        forgotten=("red",),
+        effort=Effort("quick", 24),
+        another=seen,
+        untrained=observe_parts(untrained, splits),
+        target=1.0,
+    )
+
+
+def test_names_and_words() -> None:
+    assert list(ATTACKS) == [attack.about.name for attack in ATTACKS.values()]
+    for name, attack in ATTACKS.items():
+        about = attack.about
+        assert name.isidentifier()
+        assert about.title
+        assert about.asks.endswith((".", "?"))
+        assert about.source
+        assert attack.suite in SUITES
+        assert set(attack.roles) <= set(ROLES)
+        assert attack.weight > 0
+
+
+@pytest.mark.parametrize("engine", ["isolated", "exact", "paper"])
+def test_all_run_and_name_what_they_find(make: Make, engine: str) -> None:
+    model = make(engine, coloured(12))
+    model.forget("red")
+    before = [record.digest() for record in model.engine.records()]
+    stage = scene(model)
+    for name, attack in ATTACKS.items():
+        found = attack.call(stage)
+        assert found is not None, name
+        assert all(np.isfinite(value) for value in found.values.values()), name
+        unnamed = set(found.values) - set(attack.about.titles)
+        assert not unnamed, name
+    assert [record.digest() for record in model.engine.records()] == before
+    assert model.classes_ == ["blue", "green"]
+
+
+@pytest.mark.parametrize("engine", ["isolated", "exact", "paper"])
+def test_what_is_accepted_is_what_the_model_answers(make: Make, engine: str) -> None:
+    model = make(engine, coloured(12))
+    accepts: Any = _accepts(scene(model))
+    inputs = coloured(6, 2).inputs
+    found = accepts(torch.from_numpy(model.scores(inputs)))
+    if engine == "exact":
+        assert found.float().mean() > 0.5  # a quantile of softmax: its own rule needs features, not scores
+        return
+    _, confidence = model.engine.evaluate(inputs)
+    assert found.tolist() == list(confidence >= model.engine.threshold(model.keep))
+
+
+def test_a_step_of_a_pixel_is_in_the_units_of_the_input(make: Make) -> None:
+    step = _step(scene(make("exact", coloured(6))))
+    assert torch.is_tensor(step)
+    assert step.flatten().tolist() == pytest.approx([8 / 255 / 0.5] * 3)
