@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import Tensor
 
 from preforget.audit.attack import Effort
-from preforget.audit.jailbreak import ABOUT, ATTEMPTS, attack, caught, class_record, forged, mix, pgd
+from preforget.audit.jailbreak import ABOUT, ATTEMPTS, attack, caught, class_record, forged, mix
 from preforget.audit.surfaces import surface_of
 from preforget.audit.target import Parts
 from preforget.classifier import PreForgettableClassifier
@@ -159,28 +157,6 @@ def test_what_is_shared_is_no_part_of_a_record() -> None:
     record = class_record(live, 1)
     assert set(record) == {"row", "bias"}
     assert record["row"].tolist() == [0, 1, 0]
-
-
-def test_a_linear_aim_is_brought_to_its_maximum() -> None:
-    w = torch.tensor([[2.0, -1.0, 0.5]])
-    x = torch.tensor([[0.1, 0.2, 0.3], [-1.0, 0.0, 1.0]])
-    found = pgd(lambda p: (p * w).sum(dim=1), x, 0.25, 5, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(found, x + 0.25 * w.sign())
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 2**31), st.floats(1e-3, 2.0), st.integers(1, 6))
-def test_pgd_stays_within_its_ball_and_is_the_same_for_a_seed(seed: int, eps: float, steps: int) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    x, w = torch.randn(3, 2, 4, 4, generator=generator), torch.randn(2, 4, 4, generator=generator)
-    each = torch.tensor([eps, eps / 2]).view(2, 1, 1)
-
-    def aim(p: Tensor) -> Tensor:
-        return torch.tanh(p * w).flatten(1).sum(dim=1)
-
-    found = [pgd(aim, x, each, steps, torch.Generator().manual_seed(seed)) for _ in range(2)]
-    assert torch.equal(*found)
-    assert ((found[0] - x).abs() <= each + 1e-5).all()
 
 
 def test_nothing_is_found_where_nothing_leaks_and_a_stolen_key_opens() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from preforget.audit.attack import About, Effort, Finding
+from preforget.audit.pgd import BATCH, Accepts, attack_pixels, drawn, share_of
 from preforget.audit.surface import Surface, Weights
 from preforget.audit.target import Array, Parts
 from preforget.core.errors import DataError, UsageError
@@ -61,11 +61,9 @@ FACTORS = (0.5, 2.0, 5.0)
 MOST_COPIES = 16
 """How many records are tried as they are, in any suite: of that many classes, none that was kept is missed."""
 
-BATCH = 32
 TIE = 1e-4
 
 Record = dict[str, Tensor]
-Accepts = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +117,7 @@ def attack(
             values[f"{key}_control"], _ = _best(surface, records, rivals_left, own, others)
     if eps is not None:
         rule = accepts or (lambda scores: scores.softmax(dim=1).max(dim=1).values >= threshold)
-        values |= _attack_pixels(surface, parts, rule, eps, PGD_SIZES[effort.suite], seed)
+        values |= attack_pixels(surface, parts, rule, eps, PGD_SIZES[effort.suite], seed)
     tried = [key for key in [*ATTEMPTS, "pgd"] if key in values]
     shown = {"caught": "", "steals": "_steals", "control": "_control"}
     bars = {
@@ -189,24 +187,6 @@ def caught(live: Tensor, new: Tensor) -> Tensor:
     return new >= best - TIE * (1 + best.abs())
 
 
-def pgd(
-    aim: Callable[[Tensor], Tensor], x: Tensor, eps: float | Tensor, steps: int, generator: torch.Generator
-) -> Tensor:
-    """Return inputs within `eps` (L-infinity) of `x [batch, ...]` with a high `aim(inputs) [batch]`.
-
-    `x_0 = x + U(-eps, eps)`, `x_{t+1} = clip(x_t + 2.5 eps / steps sign grad aim(x_t), x - eps, x + eps)`. Pixels may
-    leave their range by `eps`, which only helps the attacker. Source: arXiv 1706.06083, section 2.1.
-    """
-    step = torch.as_tensor(eps).to(x)
-    moved = x + step * (2 * torch.rand(x.shape, generator=generator) - 1).to(x)
-    for _ in range(steps):
-        moved = moved.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(aim(moved).sum(), moved)
-        moved = moved.detach() + 2.5 * step / steps * slope.sign()
-        moved = torch.minimum(torch.maximum(moved, x - step), x + step)
-    return moved
-
-
 def _best(
     surface: Surface, records: Sequence[Record], rivals: list[int], own: Inputs, others: Inputs
 ) -> tuple[float, float]:
@@ -214,7 +194,7 @@ def _best(
 
     def share(record: Record, inputs: Inputs, rows: Tensor) -> float:
         found = [caught(*_scores(surface, inputs.read, part, record, rivals)) for part in rows.split(BATCH)]
-        return _share(found)
+        return share_of(found)
 
     gains = [share(r, own, own.search) - share(r, others, others.search) for r in records]
     best = records[int(np.argmax(gains))]
@@ -236,73 +216,13 @@ def _scores(
     return found[:, :-1], found[:, -1]
 
 
-def _attack_pixels(
-    surface: Surface,
-    parts: Parts[Split],
-    rule: Accepts,
-    eps: float | Tensor,
-    sizes: tuple[int, int],
-    seed: int,
-) -> dict[str, float]:
-    """Return the shares of forgotten inputs accepted, and of retained inputs answered otherwise."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "jailbreak", "pgd"))
-    most, steps = sizes
-
-    @torch.no_grad()
-    def plain(pixels: Tensor) -> Tensor:
-        return surface.open(pixels).double()
-
-    def moved(pixels: Tensor, aim: Callable[[Tensor], Tensor]) -> Tensor:
-        return plain(pgd(lambda p: aim(surface.open(p)), pixels, eps, steps, generator))
-
-    before, after, changed = [], [], []
-    for pixels in _pixels(surface, parts.forget_test, most, seed):
-        before.append(rule(plain(pixels)))
-        hit = rule(moved(pixels, _height))
-        if not hit.all():  # a rule may look at how scores compare and not at how high they are
-            hit[~hit] = rule(moved(pixels[~hit], _certainty))
-        after.append(hit)
-    values = {"pgd": _share(after), "pgd_before": _share(before)}
-    if len(surface.labels) > 1:
-        for pixels in _pixels(surface, parts.retain_test, most, seed):
-            answer = plain(pixels).argmax(dim=1)
-            away = partial(_lead, answer=answer[:, None])
-            changed.append(moved(pixels, away).argmax(dim=1) != answer)
-        values["pgd_control"] = _share(changed)
-    return values
-
-
-def _height(scores: Tensor) -> Tensor:
-    return scores.logsumexp(dim=1)
-
-
-def _certainty(scores: Tensor) -> Tensor:
-    return scores.log_softmax(dim=1).max(dim=1).values
-
-
-def _lead(scores: Tensor, answer: Tensor) -> Tensor:
-    """Return by how much another class beats the columns `answer [n, 1]`."""
-    others = scores.scatter(1, answer, -torch.inf).max(dim=1).values
-    return others - scores.gather(1, answer)[:, 0]
-
-
-def _pixels(surface: Surface, split: Split, most: int, seed: int) -> Iterator[Tensor]:
-    for rows in _drawn(len(split), most, seed).split(BATCH):
-        yield surface.pixels(split.inputs, rows)
-
-
 def _read(surface: Surface, split: Split, sizes: tuple[int, int], seed: int) -> Inputs:
     """Read a seeded choice of inputs, the first half or fewer of them to search with, others to report."""
-    order = _drawn(len(split), len(split), seed)
+    order = drawn(len(split), len(split), seed)
     search, report = order[: len(order) // 2][: sizes[0]], order[len(order) // 2 :][: sizes[1]]
     read = surface.read(split.select(torch.cat([search, report]).numpy()).inputs)
     places = torch.arange(len(search) + len(report))
     return Inputs(read, places[: len(search)], places[len(search) :])
-
-
-def _drawn(count: int, most: int, seed: int) -> Tensor:
-    rng = np.random.default_rng(derive_seed(seed, "jailbreak", "rows"))
-    return torch.from_numpy(rng.permutation(count)[:most])
 
 
 def _fitting(surface: Surface, stolen: Weights) -> Record:
@@ -317,7 +237,3 @@ def _fitting(surface: Surface, stolen: Weights) -> Record:
             f"{tuple(start['row'].shape)}; take it from a model of the same engine, backbone and options"
         )
     return {name: tensor.detach().to(start["row"].device) for name, tensor in stolen.items()}
-
-
-def _share(found: Sequence[Tensor]) -> float:
-    return float(torch.cat(list(found)).double().mean())
