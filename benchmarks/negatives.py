@@ -1,0 +1,120 @@
+"""What the isolated engine's other records keep of a forgotten class, and what it costs to let them see less of it.
+
+    python benchmarks/negatives.py --data digits --classes 3 8 --shares 1 0.5 0.25 --out negatives.jsonl
+
+Each record learns from images of its own class and of a seeded share of the other classes; images of the rest reach
+it with no gradient. Printed for each class and share: accuracy on all classes; AUROC of confidence, retained against
+forgotten test images, after forgetting and of a model that never saw the class. Their gap is what is kept. One JSON
+line per class, share and seed; lines that are there are not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+import preforget as pf
+from preforget.core.seeds import derive_seed
+from preforget.engines import IsolatedEngine
+
+
+class FewerNegatives(IsolatedEngine):
+    """The isolated engine, but for gradients of images whose class a record is not to see."""
+
+    share = 1.0
+    columns: tuple[str, ...] = ()
+
+    def loss(self, scores: Tensor, cheap: Tensor, target: Tensor) -> Tensor:
+        """Return the loss with the same value and fewer gradients."""
+        seen = self._seen().to(scores.device)[target]
+        return super().loss(*(torch.where(seen, part, part.detach()) for part in (scores, cheap)), target)
+
+    def _seen(self) -> Tensor:
+        """Return `bool [class of the image, record]`: drawn for each pair of names, so no third class moves it."""
+        names = self.columns
+        drawn = [
+            [
+                derive_seed(0, "negative", own, record) / 2**63 < self.share or own == record
+                for record in names
+            ]
+            for own in names
+        ]
+        return torch.tensor(drawn)
+
+
+def main() -> None:
+    """Measure what the output file lacks."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--backbone", default="builtin")
+    parser.add_argument("--image-size", type=int)
+    parser.add_argument("--classes", nargs="+", required=True)
+    parser.add_argument("--shares", type=float, nargs="+", default=[1.0, 0.5, 0.25])
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    data = pf.load_data(args.data)
+    lines = args.out.read_text().splitlines() if args.out.exists() else []
+    done = {(row["label"], row["share"], row["seed"]) for row in map(json.loads, lines)}
+    for share in args.shares:
+        wanted = [label for label in args.classes if (label, share, args.seed) not in done]
+        whole = learn(args, data, share) if wanted else None
+        for label in wanted:
+            assert whole is not None
+            accuracy = float((best(whole, data.test) == data.test.labels).mean())
+            whole.detach(label)  # its answers are those of forget
+            row = {
+                "label": label,
+                "share": share,
+                "seed": args.seed,
+                "accuracy": round(accuracy, 4),
+                "retained accuracy": round(retained(whole, data.test, label), 4),
+                "after forgetting": round(auroc(whole, data.test, label), 4),
+            }
+            whole.attach(label)
+            row["never seen"] = round(auroc(learn(args, data, share, label), data.test, label), 4)
+            with args.out.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            print(json.dumps(row), flush=True)
+
+
+def learn(args: argparse.Namespace, data: Any, share: float, without: str | None = None) -> Any:
+    """Return a model of all classes, or of all but one."""
+    gone = () if without is None else (without,)
+    model = pf.PreForgettableClassifier(args.backbone, "isolated", args.image_size, args.seed)
+    engine = FewerNegatives(model.engine.encoder, model.engine.config)
+    engine.share = share
+    engine.columns = tuple(label for label in sorted(data.classes) if label not in gone)
+    model.engine = engine
+    return model.fit(data.train.without(gone), validation=data.validation.without(gone))
+
+
+def best(model: Any, test: Any) -> Any:
+    """Return the best guess for each image."""
+    names = np.array(model.engine.bank.attached, dtype=object)
+    return names[model.scores(test.inputs).argmax(axis=1)]
+
+
+def retained(model: Any, test: Any, label: str) -> float:
+    """Return the accuracy of best guesses on all but one class."""
+    rest = test.without(label)
+    return float((best(model, rest) == rest.labels).mean())
+
+
+def auroc(model: Any, test: Any, label: str) -> float:
+    """Return the probability that a retained image is more confident than one of `label`."""
+    _, confidence = model.engine.evaluate(test.inputs)
+    return float(roc_auc_score(test.labels != label, confidence))
+
+
+if __name__ == "__main__":
+    main()
