@@ -67,6 +67,12 @@ def test_a_pool_keeps_its_processes_for_the_same_context(work: Any) -> None:
     pool.close()
 
 
+def test_few_long_jobs_share_the_cores() -> None:
+    pool = Pool(2, threads=2)
+    assert [pool.threads_for(jobs) for jobs in (1, 2, 5)] == [4, 2, 2]
+    assert Here().threads_for(1) is None
+
+
 def test_processes_have_their_threads(work: Any) -> None:
     assert [value for _, value in Pool(1, threads=1).run([Job("a", work.threads)], None)] == [1]
 

@@ -39,6 +39,9 @@ class Executor(Protocol):
         An error of a job is raised here.
         """
 
+    def threads_for(self, jobs: int) -> int | None:
+        """Return how many threads of torch each of so many long jobs may use; None to leave that as it is."""
+
     def close(self) -> None:
         """Free what is held for jobs to come; `run` may be called again."""
 
@@ -50,6 +53,10 @@ class Here:
         """Yield each job with its result, in order."""
         for job in jobs:
             yield job, job.call(context, *job.arguments)
+
+    def threads_for(self, jobs: int) -> int | None:
+        """Leave threads as they are."""
+        return None
 
     def close(self) -> None:
         """Nothing is held."""
@@ -65,6 +72,7 @@ class Pool:
                 raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
         self.workers = workers or cores
         self.threads = threads or max(1, cores // self.workers)
+        self._cores = self.threads * self.workers
         self._pool: ProcessPoolExecutor | None = None
         self._context: Any = None
 
@@ -87,6 +95,10 @@ class Pool:
         finally:
             if not done:
                 self.close()
+
+    def threads_for(self, jobs: int) -> int | None:
+        """Share all cores among few jobs."""
+        return max(self.threads, self._cores // max(1, min(jobs, self.workers)))
 
     def close(self) -> None:
         """End the processes once their jobs are done; jobs that haven't begun are dropped."""

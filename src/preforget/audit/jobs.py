@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from preforget.audit.attack import Effort
 from preforget.audit.lira import forgotten_signal
@@ -61,14 +62,21 @@ class Context:
         return self.made(ORIGINAL, seed)
 
 
-def learn(context: Context, role: str, seed: int) -> float:
+def learn(context: Context, role: str, seed: int, threads: int | None = None) -> float:
     """Learn a model by the recipe of the one given, without the forgotten classes for `retrain`; return seconds."""
-    work = context.place()
+    work, before = context.place(), torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(threads)
     gone = context.forgotten if role == RETRAIN else ()
     parts = [part.without(gone) for part in (context.data.train, context.data.validation)]
-    return float(
-        work.once(lambda: _learn(context, work, parts, (role, seed), seed), context.key, "learn", role, seed)
-    )
+    try:
+        return float(
+            work.once(
+                lambda: _learn(context, work, parts, (role, seed), seed), context.key, "learn", role, seed
+            )
+        )
+    finally:
+        torch.set_num_threads(before)
 
 
 def look(context: Context, role: str, seed: int) -> None:

@@ -74,14 +74,16 @@ def audit(
     place, executor = context.place(), executor or Pool()
     with exclusive(work):
         _keep_given(context, model)
-        learning = [
-            Job(f"learning {role}", jobs.learn, (role, seed), LEARNING)
+        lacking = [
+            (role, seed)
             for seed in context.seeds
             for role in (ORIGINAL, RETRAIN)
             if context.made(role, seed) == (role, seed)
             and place.get(context.key, "learn", role, seed) is None
         ]
-        learning += [
+        threads = executor.threads_for(len(lacking))
+        learning = [Job(f"learning {one[0]}", jobs.learn, (*one, threads), LEARNING) for one in lacking]
+        shadowing = [
             Job("learning a shadow", jobs.shadow, (number,), SHADOWING)
             for number in range(wanted)
             if place.get_arrays(context.key, "shadow", number) is None
@@ -99,7 +101,7 @@ def audit(
             for name in names
             if role in ATTACKS[name].roles and place.get(context.key, "attack", name, role, seed) is None
         ]
-        whole = [learning, looking, attacking]
+        whole = [learning, shadowing, looking, attacking]
         total = sum(job.weight for part in whole for job in part)
         try:
             with counting(total=total, what="auditing", unit="step", show=show) as count:
