@@ -52,7 +52,7 @@ def main() -> None:
         cells = [
             cell(next((m for m in a.measures if (m.attack, m.key) == (attack, key)), None)) for a in audits
         ]
-        print(f"| `{attack}`: {title} | " + " | ".join(cells) + " |")
+        print(f"| `{attack}`: {title.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |")
     counts = [sum(m.verdict == v for m in a.measures) for v in MARKS for a in audits]
     for place, verdict in enumerate(MARKS):
         own = counts[place * len(audits) : (place + 1) * len(audits)]

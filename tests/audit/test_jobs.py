@@ -20,11 +20,20 @@ def context(make: Make, tmp_path: Path) -> jobs.Context:
     """The folder of an audit whose given model is learned."""
     data = Dataset("colours", coloured(10), coloured(4, 1), coloured(6, 2), ("blue", "green", "red"), "")
     found = jobs.Context(
-        "key", tmp_path / "work", data, ("red",), ("blue", "green"), Effort("quick", 20), (3, 4), "cpu", True
+        "recipe",
+        "key",
+        tmp_path / "work",
+        data,
+        ("red",),
+        ("blue", "green"),
+        Effort("quick", 20),
+        (3, 4),
+        "cpu",
+        True,
     )
     model = make("exact", data.train, seed=3)
     work = found.place()
-    model.save_pretrained(work.model("key", "given"), keyring=work.keyring)
+    model.save_pretrained(work.model("recipe", "given"), keyring=work.keyring)
     return found
 
 
@@ -69,12 +78,12 @@ def test_learning_looking_and_attacking(context: jobs.Context) -> None:
 def test_a_shadow_learns_half_of_what_it_forgets(context: jobs.Context) -> None:
     for number in range(2):
         jobs.shadow(context, number)
-    first, second = (context.place().get_arrays("key", "shadow", number) for number in range(2))
+    first, second = (context.place().get_arrays("recipe", "shadow", number) for number in range(2))
     assert first is not None
     assert second is not None
     assert first["member"].sum() == second["member"].sum() == 5
     assert not np.array_equal(first["member"], second["member"])
     assert first["signal"].shape == (10,)
     assert np.isfinite(first["signal"]).all()
-    place = context.place().model("key", "shadow", 0)
+    place = context.place().model("recipe", "shadow", 0)
     assert place.is_dir()

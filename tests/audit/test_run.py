@@ -89,6 +89,9 @@ def test_it_goes_on_where_it_was(model: PreForgettableClassifier, data: Dataset,
     assert len(second.done) == 3 + 8 + 12 - 7
     assert third.done == []
     assert again.measures == result.measures
+    fourth = Counting()
+    audit(model, data, "cat", executor=fourth, suite="standard", **asked)
+    assert not [name for name in fourth.done if "learning" in name]  # models are the same, whatever the suite
     other = audit(model, data, "dog", executor=third, **asked)
     assert third.done
     assert other.forgotten == ["dog"]

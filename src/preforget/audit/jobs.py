@@ -34,10 +34,12 @@ ASKED = 4
 class Context:
     """What all jobs of an audit share; it can be sent to another process.
 
-    `key`: digest of model, data and effort; `data`: inputs of known classes alone; `retained`: classes that stay;
-    `seeds`: the first is that of the model given; `given_knows`: whether that still knows what is to be forgotten.
+    `recipe`: digest of model, data and what is to be forgotten; `key`: of these and of the effort; `data`: inputs of
+    known classes alone; `retained`: classes that stay; `seeds`: the first is that of the model given; `given_knows`:
+    whether that still knows what is to be forgotten.
     """
 
+    recipe: str
     key: str
     work: Path
     data: Dataset
@@ -72,7 +74,7 @@ def learn(context: Context, role: str, seed: int, threads: int | None = None) ->
     try:
         return float(
             work.once(
-                lambda: _learn(context, work, parts, (role, seed), seed), context.key, "learn", role, seed
+                lambda: _learn(context, work, parts, (role, seed), seed), context.recipe, "learn", role, seed
             )
         )
     finally:
@@ -101,7 +103,7 @@ def shadow(context: Context, number: int) -> None:
     Which half is drawn anew for each shadow; U-LiRA asks whether answers after forgetting tell one half from the other.
     """
     work = context.place()
-    if work.get_arrays(context.key, "shadow", number) is not None:
+    if work.get_arrays(context.recipe, "shadow", number) is not None:
         return
     seed = derive_seed(context.seeds[0], "shadow", number) % 2**31
     train, whole = context.data.train, context.data.train.only(context.forgotten)
@@ -112,11 +114,11 @@ def shadow(context: Context, number: int) -> None:
     kept[forgotten[~member]] = False
     parts = [train.select(kept), context.data.validation]
     _learn(context, work, parts, ("shadow", number), seed)
-    model = _open(context, work.model(context.key, "shadow", number))
+    model = _open(context, work.model(context.recipe, "shadow", number))
     for label in context.forgotten:
         model.forget(label)
     signal = forgotten_signal(observe(model, whole))
-    work.put_arrays({"signal": signal, "member": member}, context.key, "shadow", number)
+    work.put_arrays({"signal": signal, "member": member}, context.recipe, "shadow", number)
 
 
 @lru_cache(maxsize=2)
@@ -124,7 +126,7 @@ def load(context: Context, role: str, seed: int) -> PreForgettableClassifier:
     """Return a model in its role, in memory alone; whoever changes it must copy it first."""
     made = context.made(role, seed)
     work = context.place()
-    model = _open(context, work.model(context.key, *(made or ["given"])))
+    model = _open(context, work.model(context.recipe, *(made or ["given"])))
     if role == UNLEARNED:
         for label in context.forgotten:
             if label in model.engine.bank:
@@ -150,7 +152,7 @@ def scene(context: Context, role: str, seed: int) -> Scene:
         untrained=seen_of(context, "untrained", seed),
         target=float(guessed_right(target.forget_test).mean()),
         stolen=lambda: None if other is None else _stolen(context, other),
-        learn_seconds=None if made is None else work.get(context.key, "learn", *made),
+        learn_seconds=None if made is None else work.get(context.recipe, "learn", *made),
     )
 
 
@@ -206,10 +208,10 @@ def _attack(context: Context, name: str, role: str, seed: int) -> dict[str, Any]
 
 def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, int], seed: int) -> float:
     """Learn, save and return seconds; goes on from a checkpoint."""
-    place = work.model(context.key, *what)
-    model = _open(context, work.model(context.key, "given")).untrained(seed)
+    place = work.model(context.recipe, *what)
+    model = _open(context, work.model(context.recipe, "given")).untrained(seed)
     start = time.perf_counter()
-    checkpoint = work.checkpoint(context.key, *what)
+    checkpoint = work.checkpoint(context.recipe, *what)
     model.fit(parts[0], validation=parts[1], checkpoint=checkpoint, cache_dir=context.cache_dir)
     seconds = time.perf_counter() - start
     if not place.exists():  # else the folder was saved and its result was not

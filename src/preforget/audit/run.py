@@ -79,14 +79,14 @@ def audit(
             for seed in context.seeds
             for role in (ORIGINAL, RETRAIN)
             if context.made(role, seed) == (role, seed)
-            and place.get(context.key, "learn", role, seed) is None
+            and place.get(context.recipe, "learn", role, seed) is None
         ]
         threads = executor.threads_for(len(lacking))
         learning = [Job(f"learning {one[0]}", jobs.learn, (*one, threads), LEARNING) for one in lacking]
         shadowing = [
             Job("learning a shadow", jobs.shadow, (number,), SHADOWING)
             for number in range(wanted)
-            if place.get_arrays(context.key, "shadow", number) is None
+            if place.get_arrays(context.recipe, "shadow", number) is None
         ]
         looking = [
             Job("asking", jobs.look, (role, seed))
@@ -157,10 +157,12 @@ def _context(
     what = [
         *(__version__, engine.name, engine.config.as_dict(), engine.encoder.describe(), model.keep),
         *(sorted(record.digest() for record in engine.records()), [split_digest(part) for part in parts]),
-        *(list(forgotten), suite, effort.rows),
+        list(forgotten),
     ]
+    recipe = value_digest(what)
     return jobs.Context(
-        key=value_digest(what),
+        recipe=recipe,
+        key=value_digest([recipe, suite, effort.rows]),
         work=work,
         data=replace(data, train=parts[0], validation=parts[1], test=parts[2]),
         forgotten=forgotten,
@@ -185,7 +187,7 @@ def _chosen(attacks: Sequence[str] | None, suite: str) -> list[str]:
 def _keep_given(context: jobs.Context, model: PreForgettableClassifier) -> None:
     """Write a copy of the model into the work folder, for the workers."""
     work = context.place()
-    place = work.model(context.key, "given")
+    place = work.model(context.recipe, "given")
     if place.exists():
         return
     given = model.untrained()
@@ -211,7 +213,7 @@ def _result(
         }
         for name in names
     }
-    signals = [work.get_arrays(key, "shadow", number) or {} for number in range(shadows)]
+    signals = [work.get_arrays(context.recipe, "shadow", number) or {} for number in range(shadows)]
     engine = model.engine
     setting = Setting(
         suite=suite,
