@@ -69,8 +69,8 @@ def test_a_value_is_the_mean_share_over_draws(setting: Setting) -> None:
             won += all(scores[3] > score for score in scores[:3])
         shares.append(won / len(data.forget_test))
     assert found[setting.key] == pytest.approx(sum(shares) / 2)
-    if setting == Setting(5):  # the same shots, whatever else the suite asks
-        assert attack(surface, data, Effort("quick"), seed).values["5 shots"] == found["5 shots"]
+    if setting == Setting(5):  # the same shots, whatever else the suite asks; quick draws once
+        assert attack(surface, data, Effort("quick"), seed).values["5 shots"] == pytest.approx(shares[0])
 
 
 def test_it_finds_a_class_that_shows_and_not_one_that_does_not() -> None:

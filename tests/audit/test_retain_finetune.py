@@ -101,7 +101,7 @@ def test_it_finds_a_class_that_shows_and_not_one_that_does_not() -> None:
     key = "5-shot prototypes after fine-tuning"
     assert seeing.values[key] - blind.values[key] > ABOUT.margin_of(key) == 0.10
     assert seeing.figures["tuned"]
-    assert len(seeing.figures["step"]) == len(seeing.figures["loss"]) == 60
+    assert len(seeing.figures["step"]) == len(seeing.figures["loss"]) == 30
     assert all(0 <= value <= 1 for value in [*seeing.values.values(), *blind.values.values()])
 
 

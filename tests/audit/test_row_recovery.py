@@ -102,7 +102,8 @@ def test_what_is_rebuilt_scores_as_the_surface_says() -> None:
 def test_it_finds_a_class_that_shows_and_not_one_that_does_not() -> None:
     data = parts()
     seeing, blind = (
-        attack(learned(data.retain_train, blind=blind), data, Effort("quick"), 0) for blind in (False, True)
+        attack(learned(data.retain_train, blind=blind), data, Effort("standard"), 0)
+        for blind in (False, True)
     )
     assert seeing.values["5 shots"] > 0.95
     assert seeing.values["5 shots"] - blind.values["5 shots"] > ABOUT.margin_of("5 shots")

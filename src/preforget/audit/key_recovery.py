@@ -30,7 +30,7 @@ SHOTS = (0, 1, 5, 10, 50)
 TOKENS = (1, 5, 10)
 STEPS, MORE_STEPS = 60, 100
 """Optimizer steps up to 10 shots, and above."""
-DRAWS = {"quick": 2, "standard": 2, "full": 3}
+DRAWS = {"quick": 1, "standard": 2, "full": 3}
 """How many times shots are drawn, by suite."""
 NOISY, CLEAR = 0.10, 0.05
 """Margins below 50 shots, where draws differ, and from there on."""

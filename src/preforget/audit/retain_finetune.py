@@ -31,7 +31,7 @@ from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.data.dataset import Images
 
-STEPS = {"quick": 60, "standard": 200, "full": 400}
+STEPS = {"quick": 30, "standard": 200, "full": 400}
 RATE, BATCH, ROWS = 1e-3, 32, 500
 PROMPTS, DIRECTIONS = 2, 64
 """How many classes of random start are tried: prompts, and rows under each."""

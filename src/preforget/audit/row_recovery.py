@@ -117,7 +117,8 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
     takes most less what it steals of retained ones. Figures: shares by number of shots for both rows. A value for more
     shots than the forgotten class has is left out. Raises `DataError` for parts without inputs.
     """
-    shares = recovered(surface, parts, SHOTS, DRAWS[effort.suite], seed)
+    shots = SHOTS[:-1] if effort.suite == "quick" else SHOTS
+    shares = recovered(surface, parts, shots, DRAWS[effort.suite], seed)
     figures: dict[str, list[float]] = {"shots": list(shares)}
     for kind in KINDS:
         figures[kind] = [round(by_kind[kind][0], 4) for by_kind in shares.values()]

@@ -43,7 +43,7 @@ Curves = Sequence[Sequence[float | None]]
 
 NAMES = ("ra", "false_accept", "prior")
 ORDERS = {"quick": 1, "standard": 3, "full": 3}
-ROWS = {"quick": 150, "standard": 500, "full": 500}
+ROWS = {"quick": 100, "standard": 500, "full": 500}
 PER_CLASS = 60
 """The most inputs of a class that a class is added back from, where adding trains."""
 
