@@ -30,6 +30,7 @@ NAMES = [
     "copies",
     "restore",
     "verify",
+    "audit",
     "init-ast",
 ]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "matplotlib", "PIL", "scipy", "safetensors", "tqdm")

@@ -37,6 +37,10 @@ STYLES = {
 GRID = Style("currentColor", "", 1)
 
 
+LEAST = 1e-12
+"""The lowest number that a log axis shows."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """From values `low..high` to places `start..end`; what lies outside is put to the nearer end."""
@@ -179,10 +183,13 @@ def legend(styles: Mapping[str, str]) -> tuple[list[str], float]:
 
 
 def range_of(values: Sequence[float], log: bool) -> Point:
-    """Return the ends of an axis that holds the values; positive ones if it is logarithmic."""
-    used = [value for value in values if value > 0 or not log]
+    """Return the ends of an axis that holds the values; positive ones if it is logarithmic.
+
+    On a log axis what is below `LEAST` lies at its end; values closer together than can be told count as one.
+    """
+    used = [value for value in values if value >= LEAST or not log]
     low, high = (min(used), max(used)) if used else (0.1, 1.0)
-    if low < high:
+    if high - low > 1e-9 * max(abs(low), abs(high), LEAST if log else 1e-3):
         return low, high
     return (low / 10, high * 10) if log else (low - 0.5, high + 0.5)
 
