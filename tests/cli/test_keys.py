@@ -47,9 +47,12 @@ def at_a_terminal(
             env["PREFORGET_PASSPHRASE"] = passphrase
         os.execve(sys.executable, [sys.executable, "-c", MAIN, *map(str, args)], env)
     seen, left, end = "", list(answers), time.monotonic() + 120
+    typed = ""
     try:
         while time.monotonic() < end:
             if not select.select([master], [], [], 1)[0]:
+                if typed == "\x03":  # it came just before the process began to wait: Python then waits on
+                    os.write(master, typed.encode())
                 continue
             try:
                 part = os.read(master, 4096)
@@ -59,7 +62,8 @@ def at_a_terminal(
                 break
             seen += part.decode()
             if left and seen.endswith(left[0][0]):
-                os.write(master, left.pop(0)[1].encode())
+                typed = left.pop(0)[1]
+                os.write(master, typed.encode())
             elif not left and seen.endswith((NEW, AGAIN, OLD)):
                 os.write(master, b"\x03")  # a question too many
         else:
