@@ -31,6 +31,7 @@ NAMES = [
     "restore",
     "verify",
     "audit",
+    "bench",
     "init-ast",
 ]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "matplotlib", "PIL", "scipy", "safetensors", "tqdm")

@@ -13,6 +13,7 @@ from preforget.cli import (
     add,
     attach,
     audit,
+    bench,
     classes,
     copies,
     demo,
@@ -35,7 +36,7 @@ from preforget.core.errors import PreforgetError
 
 COMMANDS = (
     *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
-    *(verify, audit, receipt, seal, keys, ledger, copies, restore, init_ast),
+    *(verify, audit, bench, receipt, seal, keys, ledger, copies, restore, init_ast),
 )
 INTERRUPTED = 130
 EPILOG = """\
@@ -47,6 +48,7 @@ examples:
   preforget verify receipt.json model
   preforget verify model --against-retrain digits
   preforget audit model --data digits --forget 3
+  preforget bench quick
 
 exit codes: 0 done, 1 failure, 2 usage, 3 verification failed, 4 audit threshold missed,
 5 class not found or already forgotten, 130 interrupted

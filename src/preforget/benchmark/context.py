@@ -1,0 +1,204 @@
+"""What all jobs of a benchmark share, and what its results are kept under."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from preforget.audit.work import Work
+from preforget.backbones.precision import choose_device
+from preforget.baselines import METHODS, LoraHeadConfig
+from preforget.benchmark.claims import STALE_AFTER
+from preforget.benchmark.class_sets import drawn, sizes
+from preforget.benchmark.columns import RECOVERY
+from preforget.benchmark.matrix import FIRST, Matrix
+from preforget.benchmark.matrix_file import LORA
+from preforget.benchmark.sources import Source, is_to_be_had, open_source
+from preforget.benchmark.space import candidates, space_of
+from preforget.engines import ENGINES
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What must be known of a data set before it is opened again: classes, digest, sizes of parts."""
+
+    classes: tuple[str, ...]
+    recipe: str
+    note: str
+    counts: dict[str, int]
+    backbone: str
+    image_size: int
+    dtype: str
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """It can be sent to another process; `folder`: results, models and claims; `known`: data sets that are there.
+
+    `left_out`: data sets that can't be had here; `workers`: how many processes work at once on this machine.
+    """
+
+    matrix: Matrix
+    folder: Path
+    known: dict[str, Known] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    device: str = "auto"
+    data_dir: Path | None = None
+    download: bool = True
+    cache_dir: Path | None = None
+    workers: int = 1
+    stale_after: float = STALE_AFTER
+
+    def work(self) -> Work:
+        """Open the folder of results."""
+        return Work(self.folder)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One piece of work: `learn` a model, `search` a method's options, or a `cell`.
+
+    `who`: `LORA`, an engine or a method; `forgotten`: the classes that are left out or forgotten, none for an original.
+    """
+
+    kind: str
+    data: str
+    who: str
+    forgotten: tuple[str, ...]
+    seed: int
+
+
+def begin(
+    matrix: Matrix,
+    folder: Path,
+    *,
+    device: str = "auto",
+    data_dir: Path | None = None,
+    download: bool = True,
+    cache_dir: Path | None = None,
+    workers: int = 1,
+) -> Context:
+    """Look at every data set, so that whatever is wrong with one is said before hours of work; raises as they do."""
+    known, left_out = {}, []
+    for entry in matrix.data:
+        if not is_to_be_had(entry):
+            left_out.append(entry.name)
+            continue
+        source = open_source(entry, device=device, dtype=matrix.dtype, data_dir=data_dir, download=download)
+        sizes(matrix.k, len(source.data.classes))
+        seen = source.encoder.describe()
+        known[entry.name] = Known(
+            classes=source.data.classes,
+            recipe=source.recipe,
+            note=source.note,
+            counts={part: len(getattr(source.data, part)) for part in ("train", "validation", "test")},
+            backbone=seen["id"],
+            image_size=seen["image_size"],
+            dtype=seen["dtype"],
+        )
+    return Context(matrix, folder, known, tuple(left_out), device, data_dir, download, cache_dir, workers)
+
+
+@lru_cache(maxsize=1)
+def source_of(context: Context, name: str) -> Source:
+    """Return a data set that is there, opened."""
+    return open_source(
+        context.matrix.entry(name),
+        device=context.device,
+        dtype=context.matrix.dtype,
+        data_dir=context.data_dir,
+        download=context.download,
+    )
+
+
+def cases(context: Context, name: str) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield every set of classes to forget with every seed."""
+    m, classes = context.matrix, context.known[name].classes
+    for k in sizes(m.k, len(classes)):
+        for forgotten in drawn(classes, k, m.sets, m.sets_seed):
+            for seed in m.seeds:
+                yield forgotten, seed
+
+
+def stages(context: Context) -> list[list[Task]]:
+    """Return all tasks; those of one list need only those of lists before it."""
+    m, found = context.matrix, []
+    for name in context.known:
+        learners = [LORA] * bool(m.methods) + [one.name for one in m.engines]
+        whole = list(cases(context, name))
+        learn = [Task("learn", name, who, (), seed) for seed in m.seeds for who in learners]
+        learn += [Task("learn", name, who, *case) for case in whole for who in learners]
+        names = [one.name for one in m.engines] + [one.name for one in m.methods]
+        cells = [Task("cell", name, who, *case) for case in whole for who in names]
+        search = [searched(context, cell) for cell in cells if m.engine(cell.who) is None]
+        found += [learn, list(dict.fromkeys(search)), cells]
+    return found
+
+
+def searched(context: Context, cell: Task) -> Task:
+    """Return the search whose choice a method's cell uses: its own, or that of the first set of its size and seed."""
+    m = context.matrix
+    if m.search != FIRST:
+        return Task("search", cell.data, cell.who, cell.forgotten, cell.seed)
+    first = drawn(context.known[cell.data].classes, len(cell.forgotten), m.sets, m.sets_seed)[0]
+    return Task("search", cell.data, cell.who, first, m.seeds[0])
+
+
+def key_of(context: Context, task: Task) -> Key:
+    """Return what a task's result is the result of, as plain values: the same on every machine."""
+    m = context.matrix
+    case = [context.known[task.data].recipe, list(task.forgotten), task.seed]
+    entry = m.engine(task.who)
+    if task.kind == "learn" and entry is None:
+        return ("learn", LORA, LoraHeadConfig.from_options(m.lora).as_dict(), *case)
+    if entry is not None:
+        options = ENGINES[entry.engine].config_type.from_options(entry.options).as_dict()
+        own: Key = (task.kind, entry.engine, options, *case)
+        return own if task.kind == "learn" else (*own, m.rows, recovers(m))
+    method = m.method(task.who)
+    kind = METHODS[method.name]
+    tried = candidates(kind, method.options, method.search, m.trials, searched(context, task).seed)
+    own = (task.kind, method.name, tried, LoraHeadConfig.from_options(m.lora).as_dict(), *case, m.rows)
+    if task.kind == "search":
+        return own
+    return (*own, recovers(m), list(key_of(context, searched(context, task))))
+
+
+def recovers(matrix: Matrix) -> bool:
+    """Tell whether a matrix asks for key recovery."""
+    return any(name in RECOVERY for name in matrix.measures)
+
+
+def space_as_dict(context: Context, who: str) -> dict[str, list[Any]]:
+    """Return a method's search space as plain values."""
+    method = context.matrix.method(who)
+    return {
+        name: list(values) for name, values in space_of(METHODS[who], method.options, method.search).items()
+    }
+
+
+def machine(context: Context) -> dict[str, Any]:
+    """Return where a result comes from, without the machine's name."""
+    device = choose_device(context.device)
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "cores": os.cpu_count() or 1,
+        "threads": torch.get_num_threads(),
+        "workers": context.workers,
+        "torch": torch.__version__,
+    }
+
+
+def plain(task: Task) -> dict[str, Any]:
+    """Return a task as plain values."""
+    return {**asdict(task), "forgotten": list(task.forgotten), "k": len(task.forgotten)}

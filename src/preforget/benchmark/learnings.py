@@ -1,0 +1,154 @@
+"""Models that several cells share: learned once, kept in the folder, and measured once where they are the reference."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from preforget.baselines import LoraHead, LoraHeadConfig
+from preforget.benchmark.context import Context, Key, Task, key_of, machine, plain, recovers, source_of
+from preforget.benchmark.matrix_file import LORA
+from preforget.benchmark.measures import Values, measured, parts_for, validated
+from preforget.benchmark.timing import wait
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.seeds import derive_seed
+from preforget.engines.base import Session
+from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
+
+SHARED = "shared"
+
+
+def learning(context: Context, data: str, who: str, forgotten: tuple[str, ...], seed: int) -> Task:
+    """Return the task whose model it is; methods share that of the ordinary classifier."""
+    return Task("learn", data, who if context.matrix.engine(who) else LORA, forgotten, seed)
+
+
+def learn(context: Context, task: Task) -> None:
+    """Learn a model, keep it, and measure it if classes were left out: then others are compared with it."""
+    model_of(context, task)
+    if task.forgotten:
+        reference(context, task)
+        if task.who == LORA:
+            validation_reference(context, task)
+
+
+def is_learned(context: Context, task: Task) -> bool:
+    """Tell whether `learn` has nothing left to do."""
+    work, key = context.work(), key_of(context, task)
+    wanted = [("learned", *key)]
+    if task.forgotten:
+        wanted.append(_reference(context, task))
+        if task.who == LORA:
+            wanted.append(_validation(context, task))
+    return all(work.get(*one) is not None for one in wanted)
+
+
+@lru_cache(maxsize=4)
+def model_of(context: Context, task: Task) -> Any:
+    """Return a learned model, from the folder or learned now; whoever changes it must copy it first.
+
+    The retrained engine of one class that stays is learned too, though `fit` refuses to: there is nothing to tell it
+    from but "none of them".
+    """
+    work, key = context.work(), key_of(context, task)
+    source, entry = source_of(context, task.data), context.matrix.engine(task.who)
+    facts = work.get("learned", *key)
+    arrays = None if facts is None else work.get_arrays("model", *key)
+    train, validation = (part.without(task.forgotten) for part in (source.data.train, source.data.validation))
+    if entry is None:
+        head = LoraHead(source.encoder, LoraHeadConfig(**{**context.matrix.lora, "seed": task.seed}))
+        if facts is None or arrays is None:
+            seconds = _seconds(head, lambda session: head.learn(train, session), context)
+            arrays = {name: tensor.cpu().numpy() for name, tensor in head.parameters.items()}
+            _keep(context, task, arrays, {"seconds": seconds, "labels": head.labels})
+        else:
+            head.labels = facts["labels"]
+            head.parameters = {
+                name: torch.from_numpy(own).to(head.encoder.device) for name, own in arrays.items()
+            }
+        return head
+    model = source.untrained(entry.engine, entry.options, task.seed)
+    if facts is None or arrays is None:
+        learn_all = model.engine.learn
+        seconds = _seconds(model, lambda session: learn_all(train, validation, session), context)
+        _keep(context, task, records_as_arrays(model), {"seconds": seconds})
+    else:
+        fill_from_arrays(model, arrays)
+    model._learned = True
+    return model
+
+
+def facts_of(context: Context, task: Task) -> dict[str, Any]:
+    """Return what is known of a learning that is done: `seconds` and `machine`."""
+    found: dict[str, Any] = context.work().get("learned", *key_of(context, task))
+    return found
+
+
+def reference(context: Context, task: Task) -> Values:
+    """Return what is measured on a retrained model, on test data."""
+    m = context.matrix
+
+    def make() -> Values:
+        parts = parts_for(source_of(context, task.data).data, task.forgotten, m.rows, evaluation_seed(task))
+        return measured(model_of(context, task), parts, evaluation_seed(task), recovery=recovers(m))
+
+    return context.work().once(make, *_reference(context, task))
+
+
+def validation_reference(context: Context, task: Task) -> Values:
+    """Return the accuracies of a retrained model on validation data, which a search compares with."""
+
+    def make() -> Values:
+        data, rows = source_of(context, task.data).data, context.matrix.rows
+        return validated(model_of(context, task), data, task.forgotten, rows, evaluation_seed(task))
+
+    return context.work().once(make, *_validation(context, task))
+
+
+def evaluation_seed(task: Task) -> int:
+    """Return the seed of sampling and attacks: the same for a model and its retrain, another than that of learning."""
+    return derive_seed(task.seed, "evaluation") % 2**31
+
+
+def records_as_arrays(model: PreForgettableClassifier) -> dict[str, npt.NDArray[Any]]:
+    """Return all that an engine has learned as byte arrays, by the ids of its records."""
+    found = {record.id: record_to_bytes(record) for record in model.engine.records()}
+    found[SHARED] = tensors_to_bytes(model.engine.shared_tensors())
+    return {name: np.frombuffer(content, dtype=np.uint8) for name, content in found.items()}
+
+
+def fill_from_arrays(model: PreForgettableClassifier, arrays: dict[str, npt.NDArray[Any]]) -> None:
+    """Fill an engine that has learned nothing with what `records_as_arrays` gave."""
+    records = [record_from_bytes(name, own.tobytes()) for name, own in arrays.items() if name != SHARED]
+    model.engine.restore(records, tensors_from_bytes(arrays[SHARED].tobytes(), "what no class owns"))
+
+
+def _seconds(model: Any, learn: Callable[[Session], None], context: Context) -> float:
+    """Learn and return the seconds: from images to a model, hidden states included."""
+    device = getattr(model, "engine", model).encoder.device
+    wait(device)
+    start = time.perf_counter()
+    learn(Session(cache_dir=context.cache_dir))
+    wait(device)
+    return time.perf_counter() - start
+
+
+def _keep(context: Context, task: Task, arrays: dict[str, npt.NDArray[Any]], facts: dict[str, Any]) -> None:
+    """Write the model first: a learning counts as done once its facts are there."""
+    work, key = context.work(), key_of(context, task)
+    work.put_arrays(arrays, "model", *key)
+    work.put({"task": plain(task), **facts, "machine": machine(context)}, "learned", *key)
+
+
+def _reference(context: Context, task: Task) -> Key:
+    return ("reference", context.matrix.rows, recovers(context.matrix), *key_of(context, task))
+
+
+def _validation(context: Context, task: Task) -> Key:
+    return ("validation", context.matrix.rows, *key_of(context, task))

@@ -1,0 +1,101 @@
+"""Runs a benchmark: every task once, whoever does it; what is done already is not done again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from preforget.audit.executor import Executor, Job
+from preforget.benchmark.cell import cell
+from preforget.benchmark.claims import claim, is_claimed
+from preforget.benchmark.context import Context, Task, key_of, stages
+from preforget.benchmark.learnings import is_learned, learn
+from preforget.benchmark.search import search
+from preforget.core.hashing import value_digest
+from preforget.training.progress import counting
+
+CALLS: dict[str, Callable[[Context, Task], Any]] = {"learn": learn, "search": search, "cell": cell}
+MADE, THERE, BUSY = "made", "there", "busy"
+POLL = 2.0
+"""Seconds between two looks at what others do, where nothing else is left."""
+LEARN, TRIAL, METHOD, ENGINE = 10, 8, 10, 3
+"""How long tasks take beside each other, for the time left."""
+
+
+def run(context: Context, executor: Executor, *, show: bool = False, poll: float = POLL) -> None:
+    """Do all tasks of a matrix, together with whoever works in the same folder; returns once all are done.
+
+    `show`: progress and time left on stderr. An error of a task is raised here; what was done stays.
+    """
+    whole = stages(context)
+    weights = {task: weight(context, task) for tasks in whole for task in tasks}
+    waiting = [[task for task in tasks if not is_done(context, task)] for tasks in whole]
+    total = sum(weights[task] for tasks in waiting for task in tasks)
+    try:
+        with counting(total=total, what="benchmark", unit="step", show=show) as count:
+            for tasks in waiting:
+                left = tasks
+                while left:
+                    before = left
+                    free = [
+                        t
+                        for t in left
+                        if not is_claimed(claims(context), name_of(context, t), context.stale_after)
+                    ]
+                    for job, state in executor.run(
+                        [_job(context, task, weights[task]) for task in free], context
+                    ):
+                        if state != BUSY:
+                            left = [task for task in left if task != job.arguments[0]]
+                            count(job.weight)
+                    for task in [task for task in left if is_done(context, task)]:
+                        left = [other for other in left if other != task]
+                        count(weights[task])
+                    if left and left == before:
+                        time.sleep(poll)
+    finally:
+        executor.close()
+
+
+def do(context: Context, task: Task) -> str:
+    """Do a task unless it is done or someone else is at it; return which."""
+    if is_done(context, task):
+        return THERE
+    with claim(claims(context), name_of(context, task), context.stale_after) as ours:
+        if not ours:
+            return BUSY
+        if is_done(context, task):  # by whoever had the claim a moment ago
+            return THERE
+        CALLS[task.kind](context, task)
+        return MADE
+
+
+def is_done(context: Context, task: Task) -> bool:
+    """Tell whether a task's result is there."""
+    if task.kind == "learn":
+        return is_learned(context, task)
+    return context.work().get(*key_of(context, task)) is not None
+
+
+def claims(context: Context) -> Any:
+    """Return the folder of claims."""
+    return context.folder / "claims"
+
+
+def name_of(context: Context, task: Task) -> str:
+    """Return what a task's claim is called: a digest of what it is the result of."""
+    return value_digest(["task", task.kind, *key_of(context, task)]).removeprefix("sha256:")[:32]
+
+
+def weight(context: Context, task: Task) -> int:
+    """Return about how long a task takes beside the others."""
+    if task.kind == "learn":
+        return LEARN
+    if task.kind == "search":
+        return TRIAL * context.matrix.trials
+    return METHOD if context.matrix.engine(task.who) is None else ENGINE
+
+
+def _job(context: Context, task: Task, weight: int) -> Job:
+    return Job(f"{task.kind} {task.who}", do, (task,), weight)

@@ -1,0 +1,117 @@
+"""A data set of the matrix, ready to be learned from: its parts, the frozen encoder, and a digest of both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from preforget.backbones.encoder import Encoder
+from preforget.backbones.precision import dtype_name
+from preforget.benchmark.matrix import DataEntry
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import DataError, UsageError
+from preforget.core.hashing import value_digest
+from preforget.core.version import __version__
+from preforget.data import Dataset, Split, load_data
+from preforget.data.digest import split_digest
+from preforget.data.load import DATASETS
+from preforget.data.splits import stratified_split
+from preforget.engines import ENGINES
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Data and encoder; `base`: a model on that encoder that has learned nothing; `note`: where the data come from."""
+
+    entry: DataEntry
+    data: Dataset
+    base: PreForgettableClassifier
+    recipe: str
+    note: str
+
+    @property
+    def encoder(self) -> Encoder:
+        """The frozen encoder that all models of this data set share."""
+        return self.base.engine.encoder
+
+    def untrained(self, engine: str, options: dict[str, Any], seed: int) -> PreForgettableClassifier:
+        """Return a model of an engine that has learned nothing."""
+        kind, model = ENGINES[engine], self.base.untrained()
+        model.engine = kind(self.encoder, kind.config_type.from_options({"seed": seed, **options}))
+        return model
+
+
+def is_to_be_had(entry: DataEntry) -> bool:
+    """Tell whether a data set can be loaded: one that needs a path has it; raises `UsageError` for an unknown name."""
+    if entry.path is None and not entry.needs_path and entry.name not in DATASETS:
+        raise UsageError(
+            f"{entry.name!r} is no data set that is known by name; say where it lies with --data {entry.name}=PATH"
+        )
+    return entry.path is not None or not entry.needs_path
+
+
+def open_source(
+    entry: DataEntry,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    data_dir: Path | None = None,
+    download: bool = True,
+) -> Source:
+    """Load a data set and its encoder; raises `DataError`, `UsageError` and `BackboneError`.
+
+    `recipe`: a digest of the version, the encoder with its number format, and the data's contents; where files lie has
+    no part in it, so that machines may keep them in different places.
+    """
+    given = entry.path is not None
+    size = entry.size if not given else 28
+    data = load_data(entry.path or entry.name, size=size, data_dir=data_dir, download=download)
+    if any(getattr(data, part).several for part in PARTS):
+        raise UsageError(f"{entry.name}: inputs have several labels; the benchmark knows one label per input")
+    for part in PARTS:
+        lacking = sorted(set(data.classes) - set(getattr(data, part).labels))
+        if lacking:
+            raise DataError(
+                f"{entry.name}: the {part} part has no input of class {lacking[0]!r}; every part needs every class"
+            )
+    limits = {"train": entry.train, "validation": entry.test, "test": entry.test}
+    whole = {part: len(getattr(data, part)) for part in PARTS}
+    parts = {part: limited(getattr(data, part), limit) for part, limit in limits.items()}
+    cut = [
+        f"{len(own)} of {whole[part]} {part} inputs" for part, own in parts.items() if len(own) < whole[part]
+    ]
+    base = PreForgettableClassifier(entry.backbone, "isolated", entry.image_size, device=device, dtype=dtype)
+    encoder = base.engine.encoder
+    seen = [encoder.identity.digest, asdict(encoder.preprocessing), dtype_name(encoder.dtype)]
+    recipe = value_digest([__version__, *seen, [content_digest(own) for own in parts.values()]])
+    said = [
+        data.note,
+        f"given by path, not fetched by name as {entry.name}" * (given and entry.name in DATASETS),
+    ]
+    said += [f"a seeded, stratified part: {', '.join(cut)}" * bool(cut), entry.note]
+    data = replace(data, train=parts["train"], validation=parts["validation"], test=parts["test"])
+    return Source(entry, data, base, recipe, "; ".join(filter(None, said)))
+
+
+def limited(split: Split, most: int | None) -> Split:
+    """Return at most about `most` inputs, stratified by class, always the same ones, without subjects."""
+    split = replace(split, subjects=None)
+    if most is None or len(split) <= most:
+        return split
+    share = most / len(split)
+    return split.select(stratified_split(split.labels, (share, 1 - share), 0)[0])
+
+
+def content_digest(split: Split) -> str:
+    """Return a digest of inputs and labels; of files: folder's name, name and size, wherever they lie."""
+    if not isinstance(split.inputs, list):
+        return split_digest(split)
+    total = hashlib.sha256()
+    for path, label in zip(split.inputs, split.labels, strict=True):
+        total.update(json.dumps([path.parent.name, path.name, path.stat().st_size, label]).encode())
+    return f"sha256:{total.hexdigest()}"

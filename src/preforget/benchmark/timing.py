@@ -1,0 +1,79 @@
+"""Seconds, parameters and bytes, measured in the same way for engines and for methods."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from statistics import median
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from preforget.audit import cost
+from preforget.backbones.encoder import Encoder
+from preforget.classifier import PreForgettableClassifier
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+REPEATS = 5
+ENOUGH = 1.0
+"""Seconds in all after which a call isn't repeated."""
+
+
+def timed(prepare: Callable[[], S], call: Callable[[S], T], device: torch.device) -> tuple[T, float]:
+    """Return what `call(prepare())` returns and its seconds, the median of up to `REPEATS` if it is fast.
+
+    `prepare` doesn't count. What still runs on a GPU is waited for, before and after.
+    """
+    seconds: list[float] = []
+    while True:
+        given = prepare()
+        wait(device)
+        start = time.perf_counter()
+        result = call(given)
+        wait(device)
+        seconds.append(time.perf_counter() - start)
+        if len(seconds) == REPEATS or sum(seconds) >= ENOUGH:
+            return result, median(seconds)
+
+
+def wait(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def parameters(model: Any) -> int:
+    """Return how many numbers were learned by gradient; sums and closed forms don't count."""
+    if isinstance(model, PreForgettableClassifier):
+        return cost.trained(model.engine, model.engine.records()) + cost.shared_parameters(model.engine)
+    own = getattr(model, "parameters", {})
+    return sum(tensor.numel() for tensor in own.values()) if isinstance(own, Mapping) else 0
+
+
+def stored_bytes(model: Any) -> int:
+    """Return the bytes of all tensors that a model needs beside the backbone, to answer and to forget."""
+    if isinstance(model, PreForgettableClassifier):
+        engine = model.engine
+        return cost.bytes_of([*cost.tensors(engine.records()), *engine.shared_tensors().values()])
+    return cost.bytes_of(held_tensors(model))
+
+
+def held_tensors(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in a model's attributes, in whatever tables and lists they lie; nothing of an encoder."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for own in value.values():
+            yield from held_tensors(own)
+    elif isinstance(value, (list, tuple)):
+        for own in value:
+            yield from held_tensors(own)
+    elif is_dataclass(value) and not isinstance(value, (type, Encoder)):
+        for field in fields(value):
+            yield from held_tensors(getattr(value, field.name))
+    elif hasattr(value, "__dict__") and not isinstance(value, (type, Encoder)) and not callable(value):
+        yield from held_tensors(vars(value))

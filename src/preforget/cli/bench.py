@@ -1,0 +1,177 @@
+"""`preforget bench MATRIX`: engines and every method beside them, on several data sets, as tables and a page."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preforget.cli.console import Console, Interrupted, note, printable
+from preforget.cli.options import Commands, add_command
+from preforget.core.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from preforget.benchmark.context import Context
+    from preforget.benchmark.matrix import Matrix
+
+FILES = "results.json, results.csv, results.md, results.tex, results.html"
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "bench",
+        "compare the engines with retraining and with every method of unlearning after the fact",
+        f"Writes {FILES} into a folder. Cells that are done stay there: interrupted, or started on several machines "
+        "that share the folder, the same command does what is left.",
+    )
+    parser.add_argument("matrix", metavar="MATRIX", help="quick, paper, or a TOML file")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: bench-NAME)")
+    parser.add_argument(
+        "--data", metavar="NAME=PATH", action="append", default=[], help="where a data set lies, repeatable"
+    )
+    parser.add_argument(
+        "--backbone",
+        metavar="[NAME=]ID",
+        action="append",
+        default=[],
+        help="backbone of all image sets, or of the data set NAME, repeatable",
+    )
+    parser.add_argument("--image-size", type=int, metavar="N", help="pixels, of all image sets")
+    parser.add_argument("--seeds", type=int, metavar="N", help="use seeds 0 to N - 1")
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="processes (default: one per core, one on a GPU)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:<n> or mps (default: auto)")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where downloads are kept")
+    parser.add_argument("--no-download", action="store_true", help="use only what is there already")
+    parser.add_argument(
+        "--cache-dir", metavar="DIR", type=Path, help="keep hidden states in files there, not in memory"
+    )
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--estimate", action="store_true", help="say how long it takes and what memory, and end")
+    how.add_argument("--no-estimate", action="store_true", help="begin at once")
+    how.add_argument("--only-tables", action="store_true", help="write tables of what is done, and end")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Do what is left of a matrix and write its tables."""
+    from preforget.audit.executor import Pool
+    from preforget.backbones.precision import choose_device
+    from preforget.benchmark.context import begin
+    from preforget.benchmark.run import run as run_matrix
+
+    matrix = _matrix(args)
+    place: Path = (args.out or Path(f"bench-{matrix.name}")).expanduser()
+    on_cpu = choose_device(args.device).type == "cpu"
+    pool = Pool(args.workers if on_cpu or args.workers else 1)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+    context = begin(
+        matrix,
+        place,
+        device=args.device,
+        data_dir=args.data_dir,
+        download=not args.no_download,
+        cache_dir=args.cache_dir,
+        workers=pool.workers,
+    )
+    for name in context.left_out:
+        note(f"{name} is left out; say where it lies with --data {name}=PATH")
+    if args.estimate or not (args.no_estimate or args.only_tables or args.matrix == "quick"):
+        found = _estimate(context)
+        if args.estimate:
+            console.result(found)
+            return 0
+    if not args.only_tables:
+        try:
+            run_matrix(context, pool, show=True)
+        except KeyboardInterrupt:
+            raise Interrupted("interrupted; repeat the command to go on") from None
+    _write(context, place, _command(args), console)
+    return 0
+
+
+def _matrix(args: argparse.Namespace) -> Matrix:
+    from preforget.benchmark.matrix import overridden
+    from preforget.benchmark.matrix_file import SHIPPED, read_matrix
+
+    data = {}
+    for text in args.data:
+        name, found, path = text.partition("=")
+        if not (name and found and path):
+            raise UsageError(f"--data {text!r} must be NAME=PATH")
+        data[name] = path
+    return overridden(
+        read_matrix(SHIPPED.get(args.matrix, Path(args.matrix))),
+        data=data,
+        backbone=args.backbone,
+        image_size=args.image_size,
+        seeds=args.seeds,
+    )
+
+
+def _estimate(context: Context) -> dict[str, Any]:
+    from preforget.benchmark.estimate import estimate
+
+    note("estimating; this learns from a few images with every engine")
+    found = estimate(context)
+    hours, memory = found.seconds / 3600, found.process_bytes / 1e9
+    said = f"{found.seconds:.0f} s" if found.seconds < 600 else f"{hours:.1f} hours"
+    note(
+        f"about {said} for {found.tasks} tasks in {context.workers} processes, each up to {memory:.1f} GB of memory"
+        + (f" and {found.device_bytes / 1e9:.1f} GB of the GPU's" if found.device_bytes else "")
+    )
+    return {
+        "seconds": found.seconds,
+        "process_bytes": found.process_bytes,
+        "device_bytes": found.device_bytes,
+        "tasks": found.tasks,
+        "by_data": found.by_data,
+    }
+
+
+def _write(context: Context, place: Path, command: str, console: Console) -> None:
+    from preforget.benchmark.headlines import sentences
+    from preforget.benchmark.page import page
+    from preforget.benchmark.tables import as_dict, results_of
+    from preforget.benchmark.written import to_csv, to_json, to_latex, to_markdown
+    from preforget.core.files import write_atomic
+
+    results = results_of(context)
+    said = sentences(results)
+    files = {
+        "results.json": to_json(results),
+        "results.csv": to_csv(results),
+        "results.md": to_markdown(results, said),
+        "results.tex": to_latex(results),
+        "results.html": page(results, said, command),
+    }
+    try:
+        for name, text in files.items():
+            write_atomic(place / name, text.encode())
+    except OSError as error:
+        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+    for sentence in said:
+        console.line(sentence)
+    if results.missing:
+        console.line(f"{results.missing} cells are not done yet; repeat the command without --only-tables")
+    console.line(f"results    {printable(str(place / 'results.html'))}")
+    console.result({"folder": str(place), "sentences": said, **as_dict(results)})
+
+
+def _command(args: argparse.Namespace) -> str:
+    """Return the command that repeats this, without what only concerns this machine."""
+    words = ["preforget", "bench", args.matrix]
+    for name in ("data", "backbone"):
+        for text in getattr(args, name):
+            words += [f"--{name}", text]
+    for name in ("image_size", "seeds"):
+        if getattr(args, name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(getattr(args, name))]
+    return shlex.join(words)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from preforget.benchmark.claims import Owner, born, claim, is_claimed, is_gone
+from preforget.core.errors import StoreError
+
+RACE = """
+import sys, time
+from pathlib import Path
+from preforget.benchmark.claims import claim
+folder, me = Path(sys.argv[1]), sys.argv[2]
+(folder / f"ready.{me}").touch()
+while len(list(folder.glob("ready.*"))) < 2:
+    time.sleep(0.001)
+for number in range(200):
+    with claim(folder / "claims", f"piece{number}") as ours:
+        done = folder / f"done{number}"
+        if ours and not done.exists():
+            with (folder / f"by{number}.{me}").open("x") as file:
+                file.write(me)
+            done.touch()
+"""
+HOLD = """
+import sys, time
+from pathlib import Path
+from preforget.benchmark.claims import claim
+with claim(Path(sys.argv[1]), "piece") as ours:
+    print(ours, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_of_two_processes_one_has_each(tmp_path: Path) -> None:
+    both = [subprocess.Popen([sys.executable, "-c", RACE, str(tmp_path), me]) for me in "ab"]
+    assert [process.wait(60) for process in both] == [0, 0]
+    for number in range(200):
+        assert len(list(tmp_path.glob(f"by{number}.*"))) <= 1
+    assert len(list(tmp_path.glob("by*"))) == 200
+    assert list((tmp_path / "claims").iterdir()) == []
+
+
+def test_a_killed_process_loses_its_claim(tmp_path: Path) -> None:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "True\n"
+    with claim(tmp_path, "piece") as ours:
+        assert not ours
+    assert is_claimed(tmp_path, "piece")
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    assert not is_claimed(tmp_path, "piece")
+    with claim(tmp_path, "piece") as ours, claim(tmp_path, "piece") as again:
+        assert (ours, again) == (True, False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("age", "held"), [(10.0, True), (100.0, False)])
+def test_another_host_is_believed_for_a_while(tmp_path: Path, age: float, held: bool) -> None:
+    owner = Owner("elsewhere", 1, time.time() - age)
+    (tmp_path / "piece.0").write_text(json.dumps(asdict(owner)))
+    assert is_claimed(tmp_path, "piece", 50.0) is held
+    with claim(tmp_path, "piece", 50.0) as ours:
+        assert ours is not held
+
+
+def test_an_empty_claim_is_taken_over_after_a_minute(tmp_path: Path) -> None:
+    path = tmp_path / "piece.0"
+    path.touch()
+    assert is_claimed(tmp_path, "piece")
+    os.utime(path, (time.time() - 120,) * 2)
+    assert not is_claimed(tmp_path, "piece")
+
+
+def test_an_error_gives_the_claim_back(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), claim(tmp_path, "piece"):
+        raise RuntimeError
+    assert not is_claimed(tmp_path, "piece")
+
+
+def test_owners() -> None:
+    me = Owner.me()
+    assert not is_gone(me)
+    assert born(os.getpid()) == me.born
+    assert is_gone(Owner(me.host, me.pid, me.time, (me.born or 0) + 1))
+    assert not is_gone(Owner("elsewhere", me.pid, me.time, 0))
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="can't be written"), claim(tmp_path / "file" / "claims", "piece"):
+        pass
