@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from preforget.benchmark.headlines import Beaten, beaten, headlines, sentences
+from preforget.benchmark.headlines import SINGLE, Beaten, beaten, headlines, sentences
 
 from .examples import results, row
 
@@ -26,7 +26,7 @@ def test_who_has_not_forgotten_does_not_count() -> None:
 
 def test_where_a_baseline_is_better() -> None:
     lost = beaten([OURS, row("scrub", forget_seconds=1.0), row("ssd", auroc=0.75, forget_seconds=2.0)])
-    assert lost == [Beaten("blobs", 1, "auroc", "exact", "scrub", 0.8, 0.7, clear=False)]
+    assert lost == [Beaten("blobs", 1, "auroc", "exact", "scrub", 0.8, 0.7, SINGLE)]
 
 
 def test_retraining_cannot_win_what_is_measured_against_it() -> None:

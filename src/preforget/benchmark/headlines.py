@@ -17,11 +17,12 @@ FORGOTTEN = 0.05
 TRIVIAL = "drop_row"
 """It only hides the answer, and is as fast as can be: the fastest method beside it is named too."""
 ORACLE = "retrain"
+CLEAR, OVERLAP, SINGLE = "clear", "intervals overlap", "single values"
 
 
 @dataclass(frozen=True)
 class Beaten:
-    """The best method that is better than an engine in one column of one table; `clear`: intervals don't overlap."""
+    """The best method that is better than an engine in one column of one table; `sure`: `CLEAR`, `OVERLAP` or `SINGLE`."""
 
     data: str
     k: int
@@ -30,7 +31,7 @@ class Beaten:
     who: str
     value: float
     engine_value: float
-    clear: bool
+    sure: str
 
 
 def tables(rows: Sequence[Row]) -> list[tuple[str, int, list[Row], list[Row]]]:
@@ -74,10 +75,8 @@ def beaten(rows: Sequence[Row]) -> list[Beaten]:
                     continue
                 one, own = best.values[column.name], engine.values[column.name]
                 if is_better(column, one.mean, own.mean):
-                    clear = _apart(one, own)
-                    found.append(
-                        Beaten(data, k, column.name, engine.who, best.who, one.mean, own.mean, clear)
-                    )
+                    sure = _sure(one, own)
+                    found.append(Beaten(data, k, column.name, engine.who, best.who, one.mean, own.mean, sure))
     return found
 
 
@@ -91,8 +90,8 @@ def beaten_sentences(results: Results) -> list[str]:
         for name in results.columns:
             own = [one for one in lost if (one.engine, one.column) == (engine, name)]
             if own:
-                worst = max(own, key=lambda one: (one.clear, abs(one.value - one.engine_value)))
-                noise = "" if worst.clear else ", intervals overlap"
+                worst = max(own, key=lambda one: (one.sure == CLEAR, abs(one.value - one.engine_value)))
+                noise = "" if worst.sure == CLEAR else f", {worst.sure}"
                 parts.append(
                     f"{COLUMNS[name].title} in {len(own)} of {compared} (most on {worst.data}, k = {worst.k}: "
                     f"{plain(worst.engine_value)} against {plain(worst.value)} of {worst.who}{noise})"
@@ -153,8 +152,8 @@ def _best(column: Column, rows: Sequence[Row]) -> Row | None:
     return best
 
 
-def _apart(one: Value, other: Value) -> bool:
-    """Tell whether two intervals don't overlap; single values have none, so nothing is clear."""
+def _sure(one: Value, other: Value) -> str:
+    """Say whether two intervals are apart; single values have none, so nothing is clear."""
     if one.low is None or one.high is None or other.low is None or other.high is None:
-        return False
-    return one.high < other.low or other.high < one.low
+        return SINGLE
+    return CLEAR if one.high < other.low or other.high < one.low else OVERLAP

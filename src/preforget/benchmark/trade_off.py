@@ -73,7 +73,7 @@ def size_of(seconds: float) -> float:
     >>> size_of(0.0001), size_of(1.0), size_of(0)
     (3.0, 7.0, 3.0)
     """
-    return 3 + min(max(log10(max(seconds, 1e-9)) + 4, 0), 8)
+    return 3 + min(max(log10(max(seconds, 1e-9)) + 4, 0.0), 8.0)
 
 
 def numbers_at(places: Sequence[tuple[float, float]], top: float, bottom: float) -> list[tuple[float, float]]:
