@@ -22,7 +22,7 @@ CLEAR, OVERLAP, SINGLE = "clear", "intervals overlap", "single values"
 
 @dataclass(frozen=True)
 class Beaten:
-    """The best method that is better than an engine in one column of one table; `sure`: `CLEAR`, `OVERLAP` or `SINGLE`."""
+    """The best method that is better than an engine in a column of a table; `sure`: `CLEAR`, `OVERLAP` or `SINGLE`."""
 
     data: str
     k: int
