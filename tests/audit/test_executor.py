@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,23 @@ def die(context):
 def slow(context, number):
     (context / str(number)).touch()
     time.sleep(0.5)
+"""
+
+HANG = """
+import os, time
+
+def hang(context):
+    (context / "worker").write_text(str(os.getpid()))
+    time.sleep(300)
+"""
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, str(Path(__file__).parent))
+import hanging
+from preforget.audit.executor import Job, Pool
+if __name__ == "__main__":
+    list(Pool(1).run([Job("hang", hanging.hang)], Path(__file__).parent))
 """
 
 
@@ -99,3 +119,30 @@ def test_who_stops_listening_stops_the_rest(tmp_path: Path, work: Any) -> None:
 def test_numbers_that_can_not_be_used(name: str, value: Any) -> None:
     with pytest.raises(UsageError, match=f"{name} must be a whole number of at least 1, got {value!r}"):
         Pool(**{name: value})
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="asks /proc how a process is")
+def test_a_pool_ends_with_its_parent(tmp_path: Path) -> None:
+    (tmp_path / "hanging.py").write_text(HANG)
+    (tmp_path / "parent.py").write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, str(tmp_path / "parent.py")])
+    place = tmp_path / "worker"
+    while parent.poll() is None and not (place.exists() and place.read_text()):
+        time.sleep(0.05)
+    worker = int(place.read_text())
+    assert state_of(worker) not in ("", "Z")
+    parent.kill()
+    parent.wait()
+    for _ in range(600):
+        if state_of(worker) in ("", "Z"):  # gone, or ended and nobody has asked for its exit code
+            return
+        time.sleep(0.05)
+    pytest.fail("the worker lives on")
+
+
+def state_of(process: int) -> str:
+    """Return the letter of a process's state, nothing once it is gone."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
