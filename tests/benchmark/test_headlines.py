@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from preforget.benchmark.headlines import SINGLE, Beaten, beaten, headlines, sentences
 
 from .examples import results, row
@@ -37,14 +39,19 @@ def test_retraining_cannot_win_what_is_measured_against_it() -> None:
 
 def test_intervals_that_overlap_are_called_so() -> None:
     ours, other = row("exact", engine=True, spread=0.02), row("scrub", ra=0.93, spread=0.02)
-    assert "0.900 against 0.930 of scrub, intervals overlap" in sentences(results(ours, other))[0]
+    assert "retain accuracy (0.900, scrub 0.930; intervals overlap)" in sentences(results(ours, other))[0]
     clear = row("scrub", ra=0.95, spread=0.02)
-    assert "of scrub)" in sentences(results(ours, clear))[0]
+    assert "retain accuracy (0.900, scrub 0.950)" in sentences(results(ours, clear))[0]
 
 
 def test_the_first_sentence_says_who_beats_us() -> None:
     assert sentences(results(OURS, row("scrub")))[0].startswith(
-        "A baseline beats exact in: abstention AUROC in 1 of 1 (most on blobs, k = 1: 0.700 against 0.800 of scrub"
+        "Baselines beat exact in abstention AUROC (0.700, scrub 0.800; single values)."
+    )
+    more = [replace(one, k=2) for one in (OURS, row("scrub", auroc=0.9))]
+    assert (
+        "AUROC (in 2 of 2 tables, most on blobs, k = 2: 0.700, scrub 0.900;"
+        in (sentences(results(OURS, row("scrub"), *more))[0])
     )
     best = row("exact", engine=True, ra=0.99)
     assert sentences(results(best, row("scrub")))[0] == "No baseline that forgets beats exact in any column."

@@ -21,6 +21,15 @@ class Column:
     better: str
     oracle: bool = False
 
+    @property
+    def said(self) -> str:
+        """The title for a sentence.
+
+        >>> COLUMNS["mia"].said
+        'same-class membership'
+        """
+        return self.title.split(" (")[0].split(",")[0]
+
 
 COLUMNS: dict[str, Column] = {
     column.name: column

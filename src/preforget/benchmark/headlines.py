@@ -91,13 +91,14 @@ def beaten_sentences(results: Results) -> list[str]:
             own = [one for one in lost if (one.engine, one.column) == (engine, name)]
             if own:
                 worst = max(own, key=lambda one: (one.sure == CLEAR, abs(one.value - one.engine_value)))
-                noise = "" if worst.sure == CLEAR else f", {worst.sure}"
+                noise = "" if worst.sure == CLEAR else f"; {worst.sure}"
+                where = f"in {len(own)} of {compared} tables, most on {worst.data}, k = {worst.k}: "
                 parts.append(
-                    f"{COLUMNS[name].title} in {len(own)} of {compared} (most on {worst.data}, k = {worst.k}: "
-                    f"{plain(worst.engine_value)} against {plain(worst.value)} of {worst.who}{noise})"
+                    f"{COLUMNS[name].said} ({where if compared > 1 else ''}{plain(worst.engine_value)}, "
+                    f"{worst.who} {plain(worst.value)}{noise})"
                 )
         if parts:
-            found.append(f"A baseline beats {engine} in: {'; '.join(parts)}.")
+            found.append(f"Baselines beat {engine} in {', '.join(parts)}.")
         elif compared:
             found.append(f"No baseline that forgets beats {engine} in any column.")
     return found

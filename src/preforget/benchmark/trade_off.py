@@ -38,7 +38,7 @@ def trade_off(rows: Sequence[Row], title: str, desc: str) -> str:
     shown = [row for row in rows if row.cells]
     low, high = range_of([row.values["ra"].mean for row in shown], log=False)
     room = 0.08 * (high - low)
-    across = Axis(0, 1, LEFT + 26, WIDTH - RIGHT)
+    across = Axis(-0.05, 1, LEFT + 10, WIDTH - RIGHT)  # room for a large mark at 0, right of what is written
     up = Axis(max(0, low - room), min(1, high + room), HEIGHT - FOOT, TOP)
     parts = axes(across, up, "forgotten inputs still recognised (FA)", "retained accuracy (RA)")
     places = [(across.at(row.values["fa"].mean), up.at(row.values["ra"].mean)) for row in shown]
