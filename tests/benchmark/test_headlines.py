@@ -46,11 +46,11 @@ def test_intervals_that_overlap_are_called_so() -> None:
 
 def test_the_first_sentence_says_who_beats_us() -> None:
     assert sentences(results(OURS, row("scrub")))[0].startswith(
-        "Baselines beat exact in abstention AUROC (0.700, scrub 0.800; single values)."
+        "Baselines beat exact in abstention AUROC (0.700, scrub 0.800); all single values."
     )
     more = [replace(one, k=2) for one in (OURS, row("scrub", auroc=0.9))]
     assert (
-        "AUROC (in 2 of 2 tables, most on blobs, k = 2: 0.700, scrub 0.900;"
+        "AUROC (in 2 of 2 tables, most on blobs, k = 2: 0.700, scrub 0.900)"
         in (sentences(results(OURS, row("scrub"), *more))[0])
     )
     best = row("exact", engine=True, ra=0.99)

@@ -87,18 +87,21 @@ def beaten_sentences(results: Results) -> list[str]:
     found = []
     for engine in dict.fromkeys(row.who for row in results.rows if row.engine and row.cells):
         parts = []
+        alone = all(one.sure == SINGLE for one in lost if one.engine == engine)
         for name in results.columns:
             own = [one for one in lost if (one.engine, one.column) == (engine, name)]
             if own:
                 worst = max(own, key=lambda one: (one.sure == CLEAR, abs(one.value - one.engine_value)))
-                noise = "" if worst.sure == CLEAR else f"; {worst.sure}"
+                noise = "" if alone or worst.sure == CLEAR else f"; {worst.sure}"
                 where = f"in {len(own)} of {compared} tables, most on {worst.data}, k = {worst.k}: "
                 parts.append(
                     f"{COLUMNS[name].said} ({where if compared > 1 else ''}{plain(worst.engine_value)}, "
                     f"{worst.who} {plain(worst.value)}{noise})"
                 )
         if parts:
-            found.append(f"Baselines beat {engine} in {', '.join(parts)}.")
+            found.append(
+                f"Baselines beat {engine} in {', '.join(parts)}{f'; all {SINGLE}' if alone else ''}."
+            )
         elif compared:
             found.append(f"No baseline that forgets beats {engine} in any column.")
     return found
