@@ -29,7 +29,7 @@ from preforget.data.dataset import names_of
 from preforget.data.digest import split_digest
 from preforget.training.progress import counting
 
-ROWS = {"quick": 200, "standard": 400, "full": 800}
+ROWS = {"quick": 120, "standard": 400, "full": 800}
 """How many inputs of a part an attack on open weights uses at most."""
 
 SEEDS = {"quick": 1, "standard": 3, "full": 5}

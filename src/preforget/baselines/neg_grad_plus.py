@@ -48,7 +48,7 @@ class NegGradPlus(Method):
     name = "neg_grad_plus"
     source = "Kurmanji et al., arXiv 2302.09880, section 4, NegGrad+"
     config_type = NegGradPlusConfig
-    search: ClassVar[Grid] = {"beta": (0.5, 0.9, 0.95, 0.99), "learning_rate": (1e-4, 5e-4, 1e-3)}
+    search: ClassVar[Grid] = {"beta": (0.5, 0.9, 0.95, 0.99), "learning_rate": (1e-4, 5e-4, 1e-3, 3e-3)}
     config: NegGradPlusConfig
 
     def unlearn(

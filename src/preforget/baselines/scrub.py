@@ -60,7 +60,11 @@ class Scrub(Method):
     name = "scrub"
     source = "Kurmanji et al., arXiv 2302.09880, section 3, SCRUB"
     config_type = ScrubConfig
-    search: ClassVar[Grid] = {"learning_rate": (1e-4, 5e-4, 1e-3), "max_epochs": (1, 2, 3), "epochs": (3, 5)}
+    search: ClassVar[Grid] = {
+        "learning_rate": (1e-4, 5e-4, 1e-3, 3e-3),
+        "max_epochs": (1, 2, 3),
+        "epochs": (3, 5),
+    }
     config: ScrubConfig
 
     def unlearn(
