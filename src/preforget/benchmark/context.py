@@ -167,7 +167,8 @@ def key_of(context: Context, task: Task) -> Key:
     method = m.method(task.who)
     kind = METHODS[method.name]
     tried = candidates(kind, method.options, method.search, m.trials, searched(context, task).seed)
-    own = (task.kind, method.name, tried, LoraHeadConfig.from_options(m.lora).as_dict(), *case, m.rows)
+    known_as = method.name if method.file_digest is None else [method.name, method.file_digest]
+    own = (task.kind, known_as, tried, LoraHeadConfig.from_options(m.lora).as_dict(), *case, m.rows)
     if task.kind == "search":
         return own
     return (*own, recovers(m), list(key_of(context, searched(context, task))))

@@ -44,11 +44,16 @@ class EngineEntry:
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """A method: `options` are fixed, `search` takes the place of its own search space."""
+    """A method: `options` are fixed, `search` takes the place of its own search space.
+
+    `file`: where a user's own method is written, as it was with the digest `file_digest`.
+    """
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
     search: dict[str, tuple[Any, ...]] | None = None
+    file: str | None = None
+    file_digest: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from preforget.baselines import METHODS, LoraHeadConfig
 from preforget.benchmark.class_sets import ALL_BUT_ONE, EVERY, HALF
 from preforget.benchmark.columns import COLUMNS
 from preforget.benchmark.matrix import EACH, FIRST, DataEntry, EngineEntry, Matrix, MethodEntry
+from preforget.benchmark.own_method import load_method
 from preforget.benchmark.space import check_space
 from preforget.benchmark.strict import Table, is_of
 from preforget.core.errors import UsageError
@@ -38,17 +39,20 @@ def read_matrix(path: Path) -> Matrix:
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no TOML: {error}") from error
-    return matrix_of(values, path.name, path.stem)
+    return matrix_of(values, path.name, path.stem, path.parent)
 
 
-def matrix_of(values: Mapping[str, Any], place: str, name: str) -> Matrix:
-    """Return the matrix that plain values describe; `place` is what errors call them."""
+def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | None = None) -> Matrix:
+    """Return the matrix that plain values describe; `place` is what errors call them.
+
+    `folder`: where the files of own methods lie, else the present one.
+    """
     t = Table(values, place)
     found = Matrix(
         name=t.take("name", str, name),
         data=tuple(map(_data, t.tables("data"))),
         engines=tuple(map(_engine, t.tables("engines"))),
-        methods=tuple(map(_method, t.tables("methods"))),
+        methods=tuple(_method(one, folder or Path()) for one in t.tables("methods")),
         k=_several(t, "k", [1], _is_size, f"numbers from 1, {HALF!r} or {ALL_BUT_ONE!r}"),
         seeds=_several(t, "seeds", [0], lambda v: is_of(v, int) and v >= 0, "whole numbers from 0"),
         sets=t.tested(
@@ -121,17 +125,22 @@ def _engine(t: Table) -> EngineEntry:
     return EngineEntry(name, engine, options)
 
 
-def _method(t: Table) -> MethodEntry:
+def _method(t: Table, folder: Path) -> MethodEntry:
     name = t.take("name", str, needed=True)
     options, search = t.take("options", dict, {}), t.take("search", dict)
+    own_file = _filled(t, "file", None)
     t.finish()
+    file, digest = None, None
+    if own_file is not None:
+        file = str((folder / own_file).absolute())
+        digest = _checked(t, lambda: load_method(name, folder / own_file))
     kind = _checked(t, lambda: METHODS[name])
     for key, own in (search or {}).items():
         if not isinstance(own, list) or not own:
             raise UsageError(f"{t.place}: search of {key} must be a list of values, got {own!r}")
     space = None if search is None else {key: tuple(own) for key, own in search.items()}
     _checked(t, lambda: check_space(kind, options, space))
-    return MethodEntry(name, options, space)
+    return MethodEntry(name, options, space, file, digest)
 
 
 def _lora(t: Table) -> dict[str, Any]:

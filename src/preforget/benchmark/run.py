@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from preforget.audit.executor import Executor, Job
@@ -11,6 +12,7 @@ from preforget.benchmark.cell import cell
 from preforget.benchmark.claims import claim, is_claimed
 from preforget.benchmark.context import Context, Task, key_of, stages
 from preforget.benchmark.learnings import is_learned, learn
+from preforget.benchmark.own_method import load_method
 from preforget.benchmark.search import search
 from preforget.core.hashing import value_digest
 from preforget.training.progress import counting
@@ -60,6 +62,9 @@ def run(context: Context, executor: Executor, *, show: bool = False, poll: float
 
 def do(context: Context, task: Task) -> str:
     """Do a task unless it is done or someone else is at it; return which."""
+    for method in context.matrix.methods:
+        if method.file is not None:  # a process of a pool is a fresh one
+            load_method(method.name, Path(method.file), method.file_digest)
     if is_done(context, task):
         return THERE
     with claim(claims(context), name_of(context, task), context.stale_after) as ours:

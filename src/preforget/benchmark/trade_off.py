@@ -55,7 +55,7 @@ def trade_off(rows: Sequence[Row], title: str, desc: str) -> str:
     for place, row in enumerate(shown):
         x, y = 8 + width * (place % columns), foot + STEP * (place // columns)
         parts.append(_mark(row, x + 22, y - 4, least=True))
-        seconds = plain(row.values["forget_seconds"].mean)
+        seconds = rough(row.values["forget_seconds"].mean)
         parts.append(tag("text", f"{place + 1}", x=x + 10, y=y, text_anchor="end"))
         parts.append(tag("text", f"{row.who}, {seconds} s", x=x + 32, y=y))
     return svg(foot + STEP * (len(shown) // columns + 1), title, desc, parts)
@@ -65,6 +65,15 @@ def said(row: Row) -> str:
     """Return a contender in words."""
     fa, ra, seconds = (row.values[name].mean for name in ("fa", "ra", "forget_seconds"))
     return f"{row.who}: FA {100 * fa:.1f} %, RA {100 * ra:.1f} %, {plain(seconds)} s to forget"
+
+
+def rough(value: float) -> str:
+    """Return a number to two digits, for where little room is.
+
+    >>> rough(0.0001057), rough(5.689), rough(125.3)
+    ('0.00011', '5.7', '130')
+    """
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def size_of(seconds: float) -> float:

@@ -1,0 +1,50 @@
+"""A user's own method of unlearning: one Python file, named by a matrix, that enters a class in `METHODS`."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from preforget.baselines import METHODS
+from preforget.core.errors import UsageError
+
+_MODULES: dict[str, ModuleType] = {}
+"""What was run in this process, by digest."""
+
+
+def load_method(name: str, file: Path, digest: str | None = None) -> str:
+    """Run a file, once in each process, so that `METHODS` has `name`, and return the digest of its bytes.
+
+    `digest`: what the file must be. Raises `UsageError` for a file that can't be read, that fails, that is another one
+    than before, and that doesn't enter the method.
+    """
+    try:
+        code = file.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"{file} can't be read: {error.strerror or error}; name the file of the method {name!r}"
+        ) from error
+    found = f"sha256:{hashlib.sha256(code).hexdigest()}"
+    if digest not in (None, found):
+        raise UsageError(f"{file} has changed since the benchmark began; start the command again")
+    if found not in _MODULES:
+        _MODULES[found] = _run(code, file, f"preforget_own_method_{found[-16:]}")
+    if name not in METHODS or METHODS[name].__module__ != _MODULES[found].__name__:
+        raise UsageError(
+            f"{file} enters no method {name!r}; write @METHODS.register({name!r}) above its class"
+        )
+    return found
+
+
+def _run(code: bytes, file: Path, name: str) -> ModuleType:
+    module = ModuleType(name)
+    module.__file__ = str(file)
+    sys.modules[name] = module  # dataclasses look their module up
+    try:
+        exec(compile(code, str(file), "exec"), module.__dict__)
+    except Exception as error:
+        del sys.modules[name]
+        raise UsageError(f"{file} can't be used: {type(error).__name__}: {error}") from error
+    return module
