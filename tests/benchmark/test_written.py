@@ -39,6 +39,24 @@ def test_markdown_is_rectangular_and_says_what_is_lacking() -> None:
     )
 
 
+def test_markdown_says_what_was_chosen() -> None:
+    settings = [
+        {
+            "data": "blobs",
+            "who": "scrub",
+            "k": 1,
+            "seed": seed,
+            "options": {"rate": rate, "epochs": 3},
+            "space": space,
+        }
+        for seed, rate, space in [(0, 1e-4, {"rate": [1e-4, 1e-3]}), (1, 1e-3, {"rate": [1e-4, 1e-3]})]
+    ]
+    settings.append({"data": "blobs", "who": "exact", "k": 1, "seed": 0, "options": {"levels": 1}})
+    text = to_markdown(replace(RESULTS, settings=settings), [])
+    assert text.endswith("\nChosen on validation data: scrub: rate 0.0001 or rate 0.001.\n")
+    assert "Chosen" not in to_markdown(RESULTS, [])
+
+
 def test_latex_is_escaped_and_has_as_many_columns() -> None:
     text = to_latex(RESULTS)
     lines = [line for line in text.splitlines() if line.endswith(r"\\")]

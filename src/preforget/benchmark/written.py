@@ -48,7 +48,7 @@ def to_csv(results: Results) -> str:
 
 
 def to_markdown(results: Results, sentences: Sequence[str]) -> str:
-    """Return the sentences and one table per data set and k, with what must be said of the data."""
+    """Return the sentences and one table per data set and k, with what must be said of the data and what was chosen."""
     lines = ["\n\n".join(sentences), ""]
     for data, k in tables_of(results):
         lines += [f"### {data}, {k} forgotten", "", f"{_about(results, data, k)}", ""]
@@ -57,7 +57,7 @@ def to_markdown(results: Results, sentences: Sequence[str]) -> str:
         for row in results.rows:
             if (row.data, row.k) == (data, k):
                 lines.append(f"| {' | '.join([_name(row), *_cells(row, results.columns)])} |")
-        lines.append("")
+        lines += ["", *chosen(results, data, k)]
     return "\n".join(lines)
 
 
@@ -86,6 +86,17 @@ def to_latex(results: Results) -> str:
 def tables_of(results: Results) -> list[tuple[str, int]]:
     """Return data set and k of each table, in order."""
     return list(dict.fromkeys((row.data, row.k) for row in results.rows))
+
+
+def chosen(results: Results, data: str, k: int) -> list[str]:
+    """Return a paragraph: what each search chose of the options that it could vary; nothing where none was made."""
+    found: dict[str, dict[str, None]] = {}
+    for one in results.settings:
+        if (one["data"], one["k"]) == (data, k) and one.get("space"):
+            options = ", ".join(f"{name} {one['options'][name]}" for name in one["space"])
+            found.setdefault(one["who"], {})[options] = None
+    said = "; ".join(f"{who}: {' or '.join(options)}" for who, options in found.items())
+    return [f"Chosen on validation data: {said}.", ""] if said else []
 
 
 def cell(value: Value | None, column: Column) -> str:
