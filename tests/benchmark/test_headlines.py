@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from preforget.benchmark.headlines import SINGLE, Beaten, beaten, headlines, sentences
+from preforget.benchmark.headlines import SINGLE, Beaten, beaten, headlines, summary
 
 from .examples import results, row
 
@@ -13,16 +13,13 @@ def test_ratios_by_hand() -> None:
     found = headlines(
         [OURS, row("retrain", forget_seconds=80.0), row("drop_row", forget_seconds=0.2), row("scrub")]
     )
-    assert found == [
-        "blobs, k = 1, exact: forgetting takes 0.5 times as long as drop_row and 0.01 times as long as scrub; "
-        "learning takes 0.5 times as long as LoRA; retained accuracy 0.950, +0.040 to its own retrain and "
-        "+0.050 to LoRA retrained."
-    ]
+    assert found.rows == (("blobs, k = 1, exact", "0.5", "0.01 (scrub)", "0.5", "0.950", "+0.040", "+0.050"),)
+    assert {len(one) for one in found.rows} == {len(found.head)}
 
 
 def test_who_has_not_forgotten_does_not_count() -> None:
     bad = row("fine_tune", fa=0.06, ra=1.0, forget_seconds=0.001)
-    assert "no baseline forgets" in headlines([OURS, bad])[0]
+    assert headlines([OURS, bad]).rows == (("blobs, k = 1, exact", "–", "–", "–", "0.950", "+0.040", "–"),)
     assert beaten([OURS, bad]) == []
 
 
@@ -39,19 +36,24 @@ def test_retraining_cannot_win_what_is_measured_against_it() -> None:
 
 def test_intervals_that_overlap_are_called_so() -> None:
     ours, other = row("exact", engine=True, spread=0.02), row("scrub", ra=0.93, spread=0.02)
-    assert "retain accuracy (0.900, scrub 0.930; intervals overlap)" in sentences(results(ours, other))[0]
+    assert "retain accuracy (intervals overlap)" in summary(results(ours, other)).sentences[0]
     clear = row("scrub", ra=0.95, spread=0.02)
-    assert "retain accuracy (0.900, scrub 0.950)" in sentences(results(ours, clear))[0]
+    assert "retain accuracy (intervals apart)" in summary(results(ours, clear)).sentences[0]
+    more = [replace(one, k=2) for one in (ours, clear)]
+    said = summary(results(ours, other, *more)).sentences[0]
+    assert said.startswith("Of 2 tables, baselines beat exact in retain accuracy (2, 1 with intervals apart)")
 
 
-def test_the_first_sentence_says_who_beats_us() -> None:
-    assert sentences(results(OURS, row("scrub")))[0].startswith(
-        "Baselines beat exact in abstention AUROC (0.700, scrub 0.800); all single values."
-    )
+def test_the_first_sentence_says_who_beats_us_and_the_grid_where() -> None:
+    found = summary(results(OURS, row("scrub")))
+    assert found.sentences == ("Baselines beat exact in abstention AUROC; all single values.",)
     more = [replace(one, k=2) for one in (OURS, row("scrub", auroc=0.9))]
-    assert (
-        "AUROC (in 2 of 2 tables, most on blobs, k = 2: 0.700, scrub 0.900)"
-        in (sentences(results(OURS, row("scrub"), *more))[0])
+    found = summary(results(OURS, row("scrub"), *more))
+    assert found.sentences == (
+        "Of 2 tables, baselines beat exact in abstention AUROC (2); all single values.",
     )
-    best = row("exact", engine=True, ra=0.99)
-    assert sentences(results(best, row("scrub")))[0] == "No baseline that forgets beats exact in any column."
+    assert found.grids[0].head == ("", "exact")
+    assert found.grids[0].rows == (("abstention AUROC", "0.700, scrub 0.900 (blobs, k = 2)"),)
+    best = summary(results(row("exact", engine=True, ra=0.99), row("scrub")))
+    assert best.sentences == ("No baseline that forgets beats exact in any column.",)
+    assert [grid.title for grid in best.grids] == ["Headlines"]

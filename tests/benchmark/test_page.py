@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from preforget.benchmark.columns import COLUMNS
 from preforget.benchmark.context import Context
-from preforget.benchmark.headlines import sentences
+from preforget.benchmark.headlines import Grid, Summary, summary
 from preforget.benchmark.page import page
 from preforget.benchmark.tables import results_of
 
@@ -42,9 +42,18 @@ def read(html: str) -> str:
 def test_all_is_said_and_escaped() -> None:
     failed = replace(row("ssd"), cells=0, values={}, failed=("no <images>",), missing=2)
     found = results(row("exact", engine=True, spread=0.01), row("drop_row"), failed)
-    html = page(found, ["We are beaten & say so."], "preforget bench 'a b'")
+    grid = Grid("In <short>", ("", "exact"), (("speed", "0.5 & more"),))
+    said = Summary(("We are beaten & say so.",), (grid,))
+    html = page(found, said, "preforget bench 'a b'")
     text = read(html)
-    for wanted in ("We are beaten & say so.", "drawn <blobs>", "failed: no <images>", "2 cells missing"):
+    for wanted in (
+        "We are beaten & say so.",
+        "In <short>",
+        "0.5 & more",
+        "drawn <blobs>",
+        "failed: no <images>",
+        "2 cells missing",
+    ):
         assert wanted in text
     assert "preforget bench 'a b'" in text
     assert "2 cells are not done yet." in text
@@ -56,7 +65,7 @@ def test_all_is_said_and_escaped() -> None:
 
 def test_a_benchmark_that_was_run(done: Context) -> None:
     found = results_of(done)
-    text = read(page(found, sentences(found), "preforget bench tiny.toml"))
+    text = read(page(found, summary(found), "preforget bench tiny.toml"))
     assert "colours, random_label, " in text
     assert "epochs 1" in text
     assert "No baseline that forgets beats exact" in text or "Baselines beat exact in" in text

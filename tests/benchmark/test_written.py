@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 
 from preforget.benchmark.columns import COLUMNS
+from preforget.benchmark.headlines import Grid, Summary
 from preforget.benchmark.written import to_csv, to_json, to_latex, to_markdown
 
 from .examples import results, row
 
 FAILED = replace(row("un_sir"), cells=0, values={}, failed=("100 % of & nothing",), missing=2)
 RESULTS = results(row("exact", engine=True, spread=0.01), row("drop_row"), FAILED)
+
+GRID = Grid("In short", ("", "exact"), (("speed", "0.5"),))
 
 
 def test_csv_reads_back() -> None:
@@ -28,10 +31,11 @@ def test_json_reads_back() -> None:
 
 
 def test_markdown_is_rectangular_and_says_what_is_lacking() -> None:
-    text = to_markdown(RESULTS, ["first", "second"])
+    text = to_markdown(RESULTS, Summary(("first", "second"), (GRID,)))
     assert text.startswith("first\n\nsecond\n")
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in lines} == {len(COLUMNS) + 2}
+    assert lines[:3] == ["|  | exact |", "|---|---|", "| speed | 0.5 |"]
+    assert {line.count("|") for line in lines[3:]} == {len(COLUMNS) + 2}
     assert "| exact | 0.0 ± 1.0 | 90.0 ± 1.0 | 0.800 ± 0.010 |" in text
     assert "un_sir (2 missing) | 100 % of & nothing |" in text
     assert (
@@ -52,9 +56,9 @@ def test_markdown_says_what_was_chosen() -> None:
         for seed, rate, space in [(0, 1e-4, {"rate": [1e-4, 1e-3]}), (1, 1e-3, {"rate": [1e-4, 1e-3]})]
     ]
     settings.append({"data": "blobs", "who": "exact", "k": 1, "seed": 0, "options": {"levels": 1}})
-    text = to_markdown(replace(RESULTS, settings=settings), [])
+    text = to_markdown(replace(RESULTS, settings=settings), Summary((), ()))
     assert text.endswith("\nChosen on validation data: scrub: rate 0.0001 or rate 0.001.\n")
-    assert "Chosen" not in to_markdown(RESULTS, [])
+    assert "Chosen" not in to_markdown(RESULTS, Summary((), ()))
 
 
 def test_latex_is_escaped_and_has_as_many_columns() -> None:

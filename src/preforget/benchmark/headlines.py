@@ -1,4 +1,4 @@
-"""What tables say in sentences: ratios of time, accuracy beside retraining, and wherever a baseline is better.
+"""What tables say in short: wherever a baseline is better, ratios of time, and accuracy beside retraining.
 
 Everything follows from the rows and from nothing else. A method counts where at most `FORGOTTEN` of the forgotten
 test inputs are still recognised: one that leaves more has not forgotten, whatever else it is good at.
@@ -6,7 +6,7 @@ test inputs are still recognised: one that leaves more has not forgotten, whatev
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from preforget.audit.svg import plain, signed
@@ -17,7 +17,17 @@ FORGOTTEN = 0.05
 TRIVIAL = "drop_row"
 """It only hides the answer, and is as fast as can be: the fastest method beside it is named too."""
 ORACLE = "retrain"
-CLEAR, OVERLAP, SINGLE = "clear", "intervals overlap", "single values"
+CLEAR, OVERLAP, SINGLE = "intervals apart", "intervals overlap", "single values"
+ABSENT = "–"
+HEADLINES = (
+    "",
+    "seconds to forget / drop_row",
+    "seconds to forget / fastest other",
+    "seconds to learn / LoRA",
+    "retained accuracy",
+    "less its own retrain",
+    "less LoRA retrained",
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,23 @@ class Beaten:
     sure: str
 
 
+@dataclass(frozen=True)
+class Grid:
+    """A small table of texts; the first of each row names it."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is said before the tables."""
+
+    sentences: tuple[str, ...]
+    grids: tuple[Grid, ...]
+
+
 def tables(rows: Sequence[Row]) -> list[tuple[str, int, list[Row], list[Row]]]:
     """Return data set, k, engines, and the methods that forget, of each group of rows that are compared."""
     found = []
@@ -44,20 +71,45 @@ def tables(rows: Sequence[Row]) -> list[tuple[str, int, list[Row], list[Row]]]:
     return found
 
 
-def sentences(results: Results) -> list[str]:
-    """Return first where baselines beat the engines, then the headlines, each as one sentence."""
-    return [*beaten_sentences(results), *headlines(results.rows)]
+def summary(results: Results) -> Summary:
+    """Return who beats us, in sentences first, and the headlines as a grid."""
+    lost = beaten(results.rows)
+    engines = [row.who for row in results.rows if row.engine and row.cells]
+    names = tuple(dict.fromkeys(engines))
+    compared = len(tables(results.rows))
+    found = [_where(results, names, lost), headlines(results.rows)]
+    return Summary(
+        tuple(_sentence(results, engine, lost, compared) for engine in names),
+        tuple(grid for grid in found if grid.rows),
+    )
 
 
-def headlines(rows: Sequence[Row]) -> list[str]:
+def headlines(rows: Sequence[Row]) -> Grid:
     """Return, table by table and engine by engine: seconds to forget and to learn, and retained accuracy."""
     found = []
     for data, k, engines, methods in tables(rows):
+        trivial = next((row for row in methods if row.who == TRIVIAL), None)
+        other = min(
+            (row for row in methods if row.who != TRIVIAL),
+            key=lambda row: row.values["forget_seconds"].mean,
+            default=None,
+        )
+        lora = next((row for row in methods if row.starts_from == "lora"), None)
+        oracle = next((row for row in methods if row.who == ORACLE), None)
         for engine in engines:
-            said = [_forgetting(engine, methods), _learning(engine, methods), _retaining(engine, methods)]
-            if any(said):
-                found.append(f"{data}, k = {k}, {engine.who}: {'; '.join(filter(None, said))}.")
-    return found
+            own = engine.values["ra"].mean
+            found.append(
+                (
+                    f"{data}, k = {k}, {engine.who}",
+                    _ratio(engine, trivial, "forget_seconds"),
+                    f"{_ratio(engine, other, 'forget_seconds')} ({other.who})" if other else ABSENT,
+                    _ratio(engine, lora, "learn_seconds"),
+                    plain(own),
+                    signed(own - engine.retrain["ra"].mean) if "ra" in engine.retrain else ABSENT,
+                    signed(own - oracle.values["ra"].mean) if oracle else ABSENT,
+                )
+            )
+    return Grid("Headlines", HEADLINES, tuple(found))
 
 
 def beaten(rows: Sequence[Row]) -> list[Beaten]:
@@ -80,70 +132,51 @@ def beaten(rows: Sequence[Row]) -> list[Beaten]:
     return found
 
 
-def beaten_sentences(results: Results) -> list[str]:
-    """Return one sentence per engine: in which columns, how often, and where the most clearly it is beaten."""
-    lost = beaten(results.rows)
-    compared = len(tables(results.rows))
+def _sentence(results: Results, engine: str, lost: Sequence[Beaten], compared: int) -> str:
+    """Say in which columns an engine is beaten, in how many tables, and in how many of them beyond chance."""
+    own = [one for one in lost if one.engine == engine]
+    alone = all(one.sure == SINGLE for one in own)
+    parts = []
+    for name in results.columns:
+        times = [one for one in own if one.column == name]
+        if times:
+            clear = sum(one.sure == CLEAR for one in times)
+            often = [str(len(times))] * (compared > 1)
+            sure = [
+                f"{clear} with intervals apart" if compared > 1 and clear else CLEAR if clear else OVERLAP
+            ]
+            notes = ", ".join(often + sure * (not alone))
+            parts.append(f"{COLUMNS[name].said} ({notes})" if notes else COLUMNS[name].said)
+    if not parts:
+        return f"No baseline that forgets beats {engine} in any column."
+    start = f"Of {compared} tables, baselines beat" if compared > 1 else "Baselines beat"
+    return f"{start} {engine} in {', '.join(parts)}{f'; all {SINGLE}' if alone else ''}."
+
+
+def _where(results: Results, engines: Sequence[str], lost: Sequence[Beaten]) -> Grid:
+    """Return for each column and engine the case that is lost the most clearly."""
     found = []
-    for engine in dict.fromkeys(row.who for row in results.rows if row.engine and row.cells):
-        parts = []
-        alone = all(one.sure == SINGLE for one in lost if one.engine == engine)
-        for name in results.columns:
+    for name in results.columns:
+        cells = []
+        for engine in engines:
             own = [one for one in lost if (one.engine, one.column) == (engine, name)]
-            if own:
-                worst = max(own, key=lambda one: (one.sure == CLEAR, abs(one.value - one.engine_value)))
-                noise = "" if alone or worst.sure == CLEAR else f"; {worst.sure}"
-                where = f"in {len(own)} of {compared} tables, most on {worst.data}, k = {worst.k}: "
-                parts.append(
-                    f"{COLUMNS[name].said} ({where if compared > 1 else ''}{plain(worst.engine_value)}, "
-                    f"{worst.who} {plain(worst.value)}{noise})"
-                )
-        if parts:
-            found.append(
-                f"Baselines beat {engine} in {', '.join(parts)}{f'; all {SINGLE}' if alone else ''}."
+            worst = max(
+                own, key=lambda one: (one.sure == CLEAR, abs(one.value - one.engine_value)), default=None
             )
-        elif compared:
-            found.append(f"No baseline that forgets beats {engine} in any column.")
-    return found
+            cells.append(
+                f"{plain(worst.engine_value)}, {worst.who} {plain(worst.value)} ({worst.data}, k = {worst.k})"
+                if worst
+                else ABSENT
+            )
+        if any(text != ABSENT for text in cells):
+            found.append((COLUMNS[name].said, *cells))
+    return Grid("Where a baseline is better, and where the most", ("", *engines), tuple(found))
 
 
-def fastest(rows: Iterable[Row]) -> Row | None:
-    """Return the row with the fewest seconds to forget."""
-    return min(rows, key=lambda row: row.values["forget_seconds"].mean, default=None)
-
-
-def _forgetting(engine: Row, methods: Sequence[Row]) -> str:
-    rivals = (fastest(methods), fastest(row for row in methods if row.who != TRIVIAL))
-    said = []
-    for rival in dict.fromkeys(row.who for row in rivals if row):
-        own = next(row for row in methods if row.who == rival)
-        said.append(f"{_ratio(engine, own, 'forget_seconds')} as long as {rival}")
-    return f"forgetting takes {' and '.join(said)}" if said else "no baseline forgets"
-
-
-def _learning(engine: Row, methods: Sequence[Row]) -> str:
-    """Compare with the ordinary classifier, which most methods start from."""
-    lora = next((row for row in methods if row.starts_from == "lora"), None)
-    if lora is None:
-        return ""
-    return f"learning takes {_ratio(engine, lora, 'learn_seconds')} as long as LoRA"
-
-
-def _retaining(engine: Row, methods: Sequence[Row]) -> str:
-    own = engine.values["ra"].mean
-    said = []
-    if "ra" in engine.retrain:
-        said.append(f"{signed(own - engine.retrain['ra'].mean)} to its own retrain")
-    lora = next((row for row in methods if row.who == ORACLE), None)
-    if lora is not None:
-        said.append(f"{signed(own - lora.values['ra'].mean)} to LoRA retrained")
-    return f"retained accuracy {plain(own)}, {' and '.join(said)}" if said else ""
-
-
-def _ratio(one: Row, other: Row, column: str) -> str:
-    """Return a ratio as people read it: 0.012 or 12.3 times."""
-    below = other.values[column].mean
-    return f"{one.values[column].mean / below:.3g} times" if below > 0 else "more"
+def _ratio(one: Row, other: Row | None, column: str) -> str:
+    """Return a ratio as people read it; absent where there is nothing to divide by."""
+    below = other.values[column].mean if other else 0.0
+    return f"{one.values[column].mean / below:.3g}" if below > 0 else ABSENT
 
 
 def _best(column: Column, rows: Sequence[Row]) -> Row | None:

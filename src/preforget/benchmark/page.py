@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from preforget.benchmark.columns import COLUMNS
+from preforget.benchmark.headlines import Summary
 from preforget.benchmark.tables import Results, Row
 from preforget.benchmark.trade_off import trade_off
 from preforget.benchmark.written import cell, tables_of
@@ -29,7 +29,7 @@ class Group:
     picture: Markup | None
 
 
-def page(results: Results, sentences: Sequence[str], command: str) -> str:
+def page(results: Results, said: Summary, command: str) -> str:
     """Return a benchmark's result as HTML; everything that it says is escaped. `command` repeats it."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -37,7 +37,7 @@ def page(results: Results, sentences: Sequence[str], command: str) -> str:
     environment.filters["options"] = options
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         results=results,
-        sentences=sentences,
+        said=said,
         command=command,
         groups=groups(results),
         columns=[COLUMNS[name] for name in results.columns],

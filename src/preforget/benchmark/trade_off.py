@@ -47,9 +47,10 @@ def trade_off(rows: Sequence[Row], title: str, desc: str) -> str:
     ):
         parts += [
             line((x, y), (to_x - 8, to_y), THIN, 0.5),
-            _mark(row, x, y),
             tag("text", str(number), x=to_x, y=to_y + 4, text_anchor="middle", spoken=said(row)),
         ]
+    on_top = sorted(zip(shown, places, strict=True), key=lambda one: one[0].engine)
+    parts += [_mark(row, x, y) for row, (x, y) in on_top]
     foot = HEIGHT + 8
     columns, width = 2, (WIDTH - 8) / 2
     for place, row in enumerate(shown):

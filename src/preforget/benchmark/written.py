@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from preforget.audit.svg import plain
 from preforget.benchmark.columns import COLUMNS, NEAR, Column
+from preforget.benchmark.headlines import Summary
 from preforget.benchmark.tables import Results, Row, Value, as_dict
 
 LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
@@ -47,9 +48,12 @@ def to_csv(results: Results) -> str:
     return out.getvalue()
 
 
-def to_markdown(results: Results, sentences: Sequence[str]) -> str:
-    """Return the sentences and one table per data set and k, with what must be said of the data and what was chosen."""
-    lines = ["\n\n".join(sentences), ""]
+def to_markdown(results: Results, said: Summary) -> str:
+    """Return what is said in short and one table per data set and k, with notes on the data and chosen options."""
+    lines = ["\n\n".join(said.sentences), ""]
+    for grid in said.grids:
+        lines += [f"### {grid.title}", "", f"| {' | '.join(grid.head)} |", "|---" * len(grid.head) + "|"]
+        lines += [*(f"| {' | '.join(row)} |" for row in grid.rows), ""]
     for data, k in tables_of(results):
         lines += [f"### {data}, {k} forgotten", "", f"{_about(results, data, k)}", ""]
         titles = ["", *(COLUMNS[name].short for name in results.columns)]

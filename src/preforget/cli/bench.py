@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,14 +138,14 @@ def _estimate(context: Context) -> dict[str, Any]:
 
 
 def _write(context: Context, place: Path, command: str, console: Console) -> None:
-    from preforget.benchmark.headlines import sentences
+    from preforget.benchmark.headlines import summary
     from preforget.benchmark.page import page
     from preforget.benchmark.tables import as_dict, results_of
     from preforget.benchmark.written import to_csv, to_json, to_latex, to_markdown
     from preforget.core.files import write_atomic
 
     results = results_of(context)
-    said = sentences(results)
+    said = summary(results)
     files = {
         "results.json": to_json(results),
         "results.csv": to_csv(results),
@@ -157,12 +158,19 @@ def _write(context: Context, place: Path, command: str, console: Console) -> Non
             write_atomic(place / name, text.encode())
     except OSError as error:
         raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
-    for sentence in said:
+    for sentence in said.sentences:
         console.line(sentence)
+    for grid in said.grids:
+        console.line(f"\n{grid.title}")
+        widths = [max(map(len, column)) for column in zip(grid.head, *grid.rows, strict=True)]
+        for row in (grid.head, *grid.rows):
+            console.line(
+                "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+            )
     if results.missing:
         console.line(f"{results.missing} cells are not done yet; repeat the command without --only-tables")
     console.line(f"results    {printable(str(place / 'results.html'))}")
-    console.result({"folder": str(place), "sentences": said, **as_dict(results)})
+    console.result({"folder": str(place), **asdict(said), **as_dict(results)})
 
 
 def _command(args: argparse.Namespace) -> str:
