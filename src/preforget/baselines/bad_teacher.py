@@ -1,6 +1,6 @@
 """Bad Teacher: a student that learns the forgotten data from an untrained teacher, the retained from the original.
 
-Chundawat et al., arXiv 2205.08096, section 4: `L(x) = (1 - u) KL(T_good(x) || S(x)) + u KL(T_bad(x) || S(x))`, with
+Chundawat et al., arXiv 2205.08096: `L(x) = (1 - u) KL(T_good(x) || S(x)) + u KL(T_bad(x) || S(x))`, with
 `u = 1` for forgotten images. The bad teacher is the same frozen encoder with an untrained adapter and head: what is
 random here is all that is trained.
 """
@@ -49,7 +49,7 @@ class BadTeacher(Method):
     """Distils both teachers, on the forgotten images and a sample of the retained ones."""
 
     name = "bad_teacher"
-    source = "Chundawat et al., arXiv 2205.08096, section 4"
+    source = "Chundawat et al., arXiv 2205.08096, incompetent teacher"
     config_type = BadTeacherConfig
     search: ClassVar[Grid] = {"learning_rate": (1e-4, 3e-4, 1e-3, 3e-3), "epochs": (1, 3)}
     config: BadTeacherConfig

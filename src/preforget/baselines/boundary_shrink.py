@@ -1,6 +1,6 @@
 """Boundary shrink: give each forgotten image the label across its nearest decision boundary, and learn that.
 
-Chen et al., arXiv 2303.11570, section 3 (boundary shrink): `x' = x + epsilon sign(d CE(f(x), y) / dx)` crosses the
+Chen et al., arXiv 2303.11570 (boundary shrink): `x' = x + epsilon sign(d CE(f(x), y) / dx)` crosses the
 boundary (FGSM, arXiv 1412.6572); `y' = argmax f(x')` but for the true label; then `min E_Df CE(f(x), y')`. The retained
 data are not used but for the names of their classes.
 """
@@ -79,7 +79,7 @@ class BoundaryShrink(Method):
     """Cross-entropy on the forgotten images with their neighbours' labels; answers go to retained classes alone."""
 
     name = "boundary_shrink"
-    source = "Chen et al., arXiv 2303.11570, section 3, boundary shrink"
+    source = "Chen et al., arXiv 2303.11570, boundary shrink"
     config_type = BoundaryShrinkConfig
     search: ClassVar[Grid] = {"learning_rate": (1e-4, 3e-4, 1e-3, 3e-3), "epochs": (3, 10), "epsilon": (0.2,)}
     config: BoundaryShrinkConfig

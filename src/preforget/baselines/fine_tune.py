@@ -1,6 +1,6 @@
 """Fine-tune: go on learning from the retained data, and hope that the rest fades.
 
-Warnecke et al., arXiv 2108.11577, and Golatkar et al., arXiv 1911.04933, section 6, use it as a baseline:
+Warnecke et al., arXiv 2108.11577, and Golatkar et al., arXiv 1911.04933, use it as a baseline:
 `min over theta of E_Dr CE(f(x; theta), y)`, from the original's parameters.
 """
 
@@ -28,7 +28,7 @@ class FineTune(Method):
     """Cross-entropy on the retained images, from the original's parameters."""
 
     name = "fine_tune"
-    source = "Golatkar, Achille and Soatto, arXiv 1911.04933, section 6 (fine-tune)"
+    source = "Golatkar, Achille and Soatto, arXiv 1911.04933, fine-tune"
     config_type = FineTuneConfig
     search: ClassVar[Grid] = {"learning_rate": (3e-4, 1e-3, 3e-3, 1e-2), "epochs": (5, 10)}
     config: FineTuneConfig

@@ -1,7 +1,7 @@
 """How much each parameter matters for a set of images: the diagonal of the Fisher information.
 
 `F_i = E_x E_y (d log p(y | x) / d theta_i)^2`, with `y` the labels of the images (empirical Fisher) or drawn from the
-classifier's own answers (Fisher; Martens, arXiv 1412.1193, section 5). Gradients are those of single images, not of
+classifier's own answers (Fisher; Martens, arXiv 1412.1193). Gradients are those of single images, not of
 batches, whose square would be another quantity.
 """
 

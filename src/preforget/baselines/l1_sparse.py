@@ -1,6 +1,6 @@
 """L1-sparse: fine-tune on the retained data while parameters are drawn to zero.
 
-Jia et al., arXiv 2304.04934, section 4: `min over theta of E_Dr CE(f(x; theta), y) + gamma |theta|_1`; `gamma` falls
+Jia et al., arXiv 2304.04934, l1-sparse unlearning: `min over theta of E_Dr CE(f(x; theta), y) + gamma |theta|_1`; `gamma` falls
 linearly over the epochs, the schedule that the paper finds best. Here `theta` is what is trained: adapter and head.
 """
 
@@ -51,7 +51,7 @@ class L1Sparse(Method):
     """Cross-entropy on the retained images and a penalty that fades."""
 
     name = "l1_sparse"
-    source = "Jia et al., arXiv 2304.04934, section 4, sparsity-aware unlearning"
+    source = "Jia et al., arXiv 2304.04934, l1-sparse unlearning"
     config_type = L1SparseConfig
     search: ClassVar[Grid] = {"gamma": (1e-4, 1e-3, 1e-2, 1e-1), "learning_rate": (3e-4, 1e-3, 3e-3)}
     config: L1SparseConfig

@@ -83,7 +83,7 @@ class Method(ABC):
 
     name: ClassVar[str]
     source: ClassVar[str]
-    """Paper, identifier, and section or equation."""
+    """Paper, identifier, and what it is called there."""
 
     config_type: ClassVar[type[MethodConfig]]
     search: ClassVar[Grid] = {}

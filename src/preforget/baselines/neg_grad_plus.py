@@ -1,6 +1,6 @@
 """NegGrad+: descend on the retained and ascend on the forgotten data, in one loss.
 
-Kurmanji et al., arXiv 2302.09880, section 4 (baselines):
+Kurmanji et al., arXiv 2302.09880 (NegGrad+):
 `L = beta E_Dr CE(f(x), y) - (1 - beta) E_Df CE(f(x), y)`.
 """
 
@@ -46,7 +46,7 @@ class NegGradPlus(Method):
     """Each step takes a batch of retained images and as many forgotten ones, drawn with replacement."""
 
     name = "neg_grad_plus"
-    source = "Kurmanji et al., arXiv 2302.09880, section 4, NegGrad+"
+    source = "Kurmanji et al., arXiv 2302.09880, NegGrad+"
     config_type = NegGradPlusConfig
     search: ClassVar[Grid] = {"beta": (0.5, 0.9, 0.95, 0.99), "learning_rate": (1e-4, 5e-4, 1e-3, 3e-3)}
     config: NegGradPlusConfig

@@ -1,6 +1,6 @@
 """Random label: learn the forgotten images with wrong labels, and the retained ones with theirs.
 
-Golatkar et al., arXiv 1911.04933, section 6 (random labels), and Graves et al., arXiv 2010.10981, section 4.1 (amnesiac
+Golatkar et al., arXiv 1911.04933 (random labels), and Graves et al., arXiv 2010.10981 (amnesiac
 unlearning): each forgotten image gets one wrong label, drawn once; then learning goes on with all images.
 """
 
@@ -48,7 +48,7 @@ class RandomLabel(Method):
     """Cross-entropy on all images, the forgotten ones with wrong labels."""
 
     name = "random_label"
-    source = "Graves, Nagisetty and Ganesh, arXiv 2010.10981, section 4.1; Golatkar et al., arXiv 1911.04933, section 6"
+    source = "Graves, Nagisetty and Ganesh, arXiv 2010.10981, amnesiac unlearning; Golatkar et al., arXiv 1911.04933, random labels"
     config_type = RandomLabelConfig
     search: ClassVar[Grid] = {"learning_rate": (1e-4, 3e-4, 1e-3, 3e-3), "epochs": (3, 10)}
     config: RandomLabelConfig

@@ -25,7 +25,7 @@ class Retrain(Method):
     """
 
     name = "retrain"
-    source = "the definition of exact unlearning (Bourtoule et al., arXiv 1912.03817, section III)"
+    source = "the definition of exact unlearning (Bourtoule et al., arXiv 1912.03817)"
     config_type = RetrainConfig
 
     def unlearn(

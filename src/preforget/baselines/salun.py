@@ -1,7 +1,7 @@
 """SalUn: random labels, but only the parameters move that matter most for the forgotten data.
 
-Fan et al., arXiv 2310.12508, section 4: the mask is 1 where `|d/dtheta E_Df CE|` at the original reaches a threshold
-(equation 3), here the median, and the rest keeps its original value (equation 4) while random labels are learned.
+Fan et al., arXiv 2310.12508: the mask is 1 where `|d/dtheta E_Df CE|` at the original reaches a threshold
+here the median, and the rest keeps its original value while random labels are learned.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class SalUn(Method):
     """Random labels under a saliency mask."""
 
     name = "salun"
-    source = "Fan et al., arXiv 2310.12508, equations 3 and 4, with random labels"
+    source = "Fan et al., arXiv 2310.12508, SalUn with random labels"
     config_type = SalUnConfig
     search: ClassVar[Grid] = {
         "learning_rate": (1e-4, 3e-4, 1e-3, 3e-3),

@@ -1,6 +1,6 @@
 """SCRUB: a student that disobeys the original on the forgotten data and obeys it on the retained.
 
-Kurmanji et al., arXiv 2302.09880, section 3: `min alpha E_Dr d(x) + gamma E_Dr CE(f(x), y) - E_Df d(x)` with
+Kurmanji et al., arXiv 2302.09880, SCRUB: `min alpha E_Dr d(x) + gamma E_Dr CE(f(x), y) - E_Df d(x)` with
 `d(x) = T^2 KL(p_original(x) || p_student(x))` at temperature `T`. Each of the first `max_epochs` epochs begins with a
 pass over the forgotten images that ascends in `d`; every epoch has a pass over the retained ones. Rewinding (SCRUB+R)
 is not done.
@@ -58,7 +58,7 @@ class Scrub(Method):
     """Alternates max passes and min passes with one Adam."""
 
     name = "scrub"
-    source = "Kurmanji et al., arXiv 2302.09880, section 3, SCRUB"
+    source = "Kurmanji et al., arXiv 2302.09880, SCRUB"
     config_type = ScrubConfig
     search: ClassVar[Grid] = {
         "learning_rate": (1e-4, 5e-4, 1e-3, 3e-3),

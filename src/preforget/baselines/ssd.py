@@ -1,6 +1,6 @@
 """Selective synaptic dampening: shrink the parameters that matter more for the forgotten data than for all data.
 
-Foster, Schoepf and Brintrup, arXiv 2308.07707, section "Selective synaptic dampening": with the diagonal Fisher
+Foster, Schoepf and Brintrup, arXiv 2308.07707, selective synaptic dampening: with the diagonal Fisher
 importances `I_D` of all data and `I_f` of the forgotten data, a parameter is selected where `I_f > alpha I_D`, and is
 then multiplied by `min(lambda I_D / I_f, 1)`. No step is trained.
 

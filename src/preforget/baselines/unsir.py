@@ -1,6 +1,6 @@
 """UNSIR: noise that maximises the error on the forgotten class impairs it; retained data then repair the rest.
 
-Tarun et al., arXiv 2111.08947, section 4: noise `N` of a class `c` minimises `-CE(f(N), c) + lambda |N|^2` (mean over
+Tarun et al., arXiv 2111.08947, UNSIR: noise `N` of a class `c` minimises `-CE(f(N), c) + lambda |N|^2` (mean over
 the noise images); impair: one pass over the noise, labelled `c`, and a sample of the retained data; repair: one pass
 over that sample alone. Noise is learned on the normalised input, the encoder frozen as always.
 """
@@ -76,7 +76,7 @@ class Unsir(Method):
     """Impairs with noise and repairs; of the forgotten images only the classes are looked at."""
 
     name = "unsir"
-    source = "Tarun et al., arXiv 2111.08947, section 4"
+    source = "Tarun et al., arXiv 2111.08947, UNSIR"
     config_type = UnsirConfig
     search: ClassVar[Grid] = {
         "impair_rate": (3e-3, 0.01, 0.02),
