@@ -1,6 +1,6 @@
 """L1-sparse: fine-tune on the retained data while parameters are drawn to zero.
 
-Jia et al., arXiv 2304.04934, l1-sparse unlearning: `min over theta of E_Dr CE(f(x; theta), y) + gamma |theta|_1`; `gamma` falls
+Jia et al., arXiv 2304.04934: `min over theta of E_Dr CE(f(x; theta), y) + gamma |theta|_1`; `gamma` falls
 linearly over the epochs, the schedule that the paper finds best. Here `theta` is what is trained: adapter and head.
 """
 

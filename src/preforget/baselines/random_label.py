@@ -48,7 +48,7 @@ class RandomLabel(Method):
     """Cross-entropy on all images, the forgotten ones with wrong labels."""
 
     name = "random_label"
-    source = "Graves, Nagisetty and Ganesh, arXiv 2010.10981, amnesiac unlearning; Golatkar et al., arXiv 1911.04933, random labels"
+    source = "Graves et al., arXiv 2010.10981 (amnesiac); Golatkar et al., arXiv 1911.04933 (random labels)"
     config_type = RandomLabelConfig
     search: ClassVar[Grid] = {"learning_rate": (1e-4, 3e-4, 1e-3, 3e-3), "epochs": (3, 10)}
     config: RandomLabelConfig

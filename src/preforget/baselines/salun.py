@@ -1,6 +1,6 @@
 """SalUn: random labels, but only the parameters move that matter most for the forgotten data.
 
-Fan et al., arXiv 2310.12508: the mask is 1 where `|d/dtheta E_Df CE|` at the original reaches a threshold
+Fan et al., arXiv 2310.12508: the mask is 1 where `|d/dtheta E_Df CE|` at the original reaches a threshold,
 here the median, and the rest keeps its original value while random labels are learned.
 """
 
