@@ -52,4 +52,5 @@ def test_small_facts(done: Context, make: Make) -> None:
     assert recovers(done.matrix)
     assert not recovers(make(measures=["fa", "ra"]))
     assert done.known["colours"].counts == {"train": 36, "validation": 21, "test": 27}
+    assert "/" not in done.known["colours"].backbone  # of a folder only its name
     assert Task("learn", "colours", "lora", (), 0) in stages(done)[0]

@@ -206,18 +206,25 @@ def ticked(value: float) -> str:
 def signed(value: float) -> str:
     """Return a number with its sign, as short as it can be read.
 
-    >>> signed(-0.0312), signed(0.0), signed(0.000021), signed(12345.6)
+    >>> signed(-0.0312), signed(-2e-17), signed(0.000021), signed(12345.6)
     ('−0.031', '0', '+0.000021', '+12,346')
     """
+    value = _whole(value)
     return ("+" if value > 0 else "−" if value < 0 else "") + plain(abs(value))
+
+
+def _whole(value: float) -> float:
+    """Return 0 for what is nothing but rounding."""
+    return 0.0 if abs(value) < 1e-12 else value
 
 
 def plain(value: float) -> str:
     """Return a number as short as it can be read.
 
-    >>> plain(1.0), plain(14.25), plain(1234567), plain(0.000012), plain(1.2e-9), plain(50), plain(0)
+    >>> plain(1.0), plain(14.25), plain(1234567), plain(0.000012), plain(1.2e-9), plain(50), plain(3e-17)
     ('1.000', '14.25', '1,234,567', '0.000012', '1.2e-09', '50', '0')
     """
+    value = _whole(value)
     size = abs(value)
     if size >= 100 or size == 0 or (size >= 10 and size == round(size)):
         text = f"{size:,.0f}"

@@ -101,7 +101,9 @@ def begin(
             recipe=source.recipe,
             note=source.note,
             counts={part: len(getattr(source.data, part)) for part in ("train", "validation", "test")},
-            backbone=seen["id"],
+            backbone=Path(seen["id"]).name
+            if Path(seen["id"]).is_dir()
+            else seen["id"],  # no paths of a machine
             image_size=seen["image_size"],
             dtype=seen["dtype"],
         )
