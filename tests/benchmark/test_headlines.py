@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from preforget.benchmark.headlines import SINGLE, Beaten, beaten, headlines, summary
+from preforget.benchmark.tables import Value
 
 from .examples import results, row
 
@@ -39,6 +40,11 @@ def test_intervals_that_overlap_are_called_so() -> None:
     assert "retain accuracy (intervals overlap)" in summary(results(ours, other)).sentences[0]
     clear = row("scrub", ra=0.95, spread=0.02)
     assert "retain accuracy (intervals apart)" in summary(results(ours, clear)).sentences[0]
+    fixed = [Value(value, value, value, 3) for value in (0.9, 0.95)]
+    still = [
+        replace(one, values={**one.values, "ra": ra}) for one, ra in zip((ours, other), fixed, strict=True)
+    ]
+    assert "retain accuracy; no intervals." in summary(results(*still)).sentences[0]
     more = [replace(one, k=2) for one in (ours, clear)]
     said = summary(results(ours, other, *more)).sentences[0]
     assert said.startswith("Of 2 tables, baselines beat exact in retain accuracy (2, 1 with intervals apart)")
@@ -46,12 +52,10 @@ def test_intervals_that_overlap_are_called_so() -> None:
 
 def test_the_first_sentence_says_who_beats_us_and_the_grid_where() -> None:
     found = summary(results(OURS, row("scrub")))
-    assert found.sentences == ("Baselines beat exact in abstention AUROC; all single values.",)
+    assert found.sentences == ("Baselines beat exact in abstention AUROC; no intervals.",)
     more = [replace(one, k=2) for one in (OURS, row("scrub", auroc=0.9))]
     found = summary(results(OURS, row("scrub"), *more))
-    assert found.sentences == (
-        "Of 2 tables, baselines beat exact in abstention AUROC (2); all single values.",
-    )
+    assert found.sentences == ("Of 2 tables, baselines beat exact in abstention AUROC (2); no intervals.",)
     assert found.grids[0].head == ("", "exact")
     assert found.grids[0].rows == (("abstention AUROC", "0.700, scrub 0.900 (blobs, k = 2)"),)
     best = summary(results(row("exact", engine=True, ra=0.99), row("scrub")))

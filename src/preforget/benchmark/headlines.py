@@ -17,7 +17,7 @@ FORGOTTEN = 0.05
 TRIVIAL = "drop_row"
 """It only hides the answer, and is as fast as can be: the fastest method beside it is named too."""
 ORACLE = "retrain"
-CLEAR, OVERLAP, SINGLE = "intervals apart", "intervals overlap", "single values"
+CLEAR, OVERLAP, SINGLE = "intervals apart", "intervals overlap", "no intervals"
 ABSENT = "–"
 HEADLINES = (
     "",
@@ -127,7 +127,7 @@ def beaten(rows: Sequence[Row]) -> list[Beaten]:
                     continue
                 one, own = best.values[column.name], engine.values[column.name]
                 if is_better(column, one.mean, own.mean):
-                    sure = _sure(one, own)
+                    sure = _sure(one, own, share=column.unit == "share")
                     found.append(Beaten(data, k, column.name, engine.who, best.who, one.mean, own.mean, sure))
     return found
 
@@ -142,15 +142,14 @@ def _sentence(results: Results, engine: str, lost: Sequence[Beaten], compared: i
         if times:
             clear = sum(one.sure == CLEAR for one in times)
             often = [str(len(times))] * (compared > 1)
-            sure = [
-                f"{clear} with intervals apart" if compared > 1 and clear else CLEAR if clear else OVERLAP
-            ]
+            unclear = OVERLAP if any(one.sure == OVERLAP for one in times) else SINGLE
+            sure = [f"{clear} with {CLEAR}" if compared > 1 and clear else CLEAR if clear else unclear]
             notes = ", ".join(often + sure * (not alone))
             parts.append(f"{COLUMNS[name].said} ({notes})" if notes else COLUMNS[name].said)
     if not parts:
         return f"No baseline that forgets beats {engine} in any column."
     start = f"Of {compared} tables, baselines beat" if compared > 1 else "Baselines beat"
-    return f"{start} {engine} in {', '.join(parts)}{f'; all {SINGLE}' if alone else ''}."
+    return f"{start} {engine} in {', '.join(parts)}{f'; {SINGLE}' if alone else ''}."
 
 
 def _where(results: Results, engines: Sequence[str], lost: Sequence[Beaten]) -> Grid:
@@ -189,8 +188,13 @@ def _best(column: Column, rows: Sequence[Row]) -> Row | None:
     return best
 
 
-def _sure(one: Value, other: Value) -> str:
-    """Say whether two intervals are apart; single values have none, so nothing is clear."""
+def _sure(one: Value, other: Value, *, share: bool) -> str:
+    """Say whether two intervals are apart; single values have none, so nothing is clear.
+
+    Nor have two shares that no seed moves: they differ by a few test inputs, and how many others would is unknown.
+    """
     if one.low is None or one.high is None or other.low is None or other.high is None:
+        return SINGLE
+    if share and one.low == one.high and other.low == other.high:
         return SINGLE
     return CLEAR if one.high < other.low or other.high < one.low else OVERLAP
