@@ -69,7 +69,7 @@ def main() -> None:
             answers = np.array(model.labels, dtype=object)[model.scores(test.inputs).argmax(axis=1)]
         own = {"name": name, **shares(answers, test, args.forget), "published": published}
         own |= {"seconds": round(time.perf_counter() - start, 1), "train": len(train), "test": len(test)}
-        lines.append({**own, "forgotten": args.forget, "seed": args.seed, "dtype": str(encoder.dtype)})
+        lines.append({**own, "label": args.forget, "seed": args.seed, "dtype": str(encoder.dtype)})
         with file.open("a", encoding="utf-8") as out:
             out.write(json.dumps(lines[-1]) + "\n")
     print(table(lines))
