@@ -62,7 +62,7 @@ class Scrub(Method):
     config_type = ScrubConfig
     search: ClassVar[Grid] = {
         "learning_rate": (1e-4, 5e-4, 1e-3, 3e-3),
-        "max_epochs": (1, 2, 3),
+        "max_epochs": (2, 3),
         "epochs": (3, 5),
     }
     config: ScrubConfig
