@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -45,6 +46,7 @@ def at_a_terminal(
         env = {name: value for name, value in os.environ.items() if name != "PREFORGET_PASSPHRASE"}
         if passphrase is not None:
             env["PREFORGET_PASSPHRASE"] = passphrase
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background have it ignored
         os.execve(sys.executable, [sys.executable, "-c", MAIN, *map(str, args)], env)
     seen, left, end = "", list(answers), time.monotonic() + 120
     typed = ""
