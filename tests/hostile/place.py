@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from preforget.core.hashing import value_digest
+from preforget.core.hashing import bytes_digest, value_digest
 from preforget.erasure import forget_in_folder, open_folder
 from preforget.erasure.transaction import Request, erase
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
-from preforget.store.layout import INTENT, LEDGER, digest_of
+from preforget.store.layout import INTENT, LEDGER
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, UNSTATED, _text
@@ -130,7 +130,7 @@ def manifest_file(values: dict[str, Any]) -> bytes:
     with suppress(ValueError):
         return _text(values)
     text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    whole = {**values, "checksum": digest_of(text.encode(errors="surrogatepass"))}
+    whole = {**values, "checksum": bytes_digest(text.encode(errors="surrogatepass"))}
     return json.dumps(whole, sort_keys=True).encode() + b"\n"
 
 
@@ -141,7 +141,7 @@ def known(place: Place, state: State, values: dict[str, Any], data: dict[str, An
     ledger = Ledger(SqliteLedger(place.path / LEDGER), values["model"])
     head = ledger.append("add", {"state": stated, **data}).head
     content = (place.path / LEDGER).read_bytes()
-    values = {**values, "ledger": {**head.as_dict(), "digest": digest_of(content)}}
+    values = {**values, "ledger": {**head.as_dict(), "digest": bytes_digest(content)}}
     return {**state, LEDGER: content, NAME: manifest_file(values)}
 
 

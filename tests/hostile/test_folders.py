@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from preforget.core.canonical import canonical_digest, canonical_json
-from preforget.core.hashing import value_digest
+from preforget.core.hashing import bytes_digest, value_digest
 from preforget.store.keyring import open_keyring
-from preforget.store.layout import INTENT, LEDGER, SHARED, digest_of
+from preforget.store.layout import INTENT, LEDGER, SHARED
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, UNSTATED
@@ -119,7 +119,7 @@ def test_rows_of_the_ledger(firing_range: Range, place: Place) -> None:
             with suppress(ValueError, RecursionError):
                 head = ledger.append(row.event, {**data, "state": stated}).head
                 content = (place.path / LEDGER).read_bytes()
-                values["ledger"] = {**head.as_dict(), "digest": digest_of(content)}
+                values["ledger"] = {**head.as_dict(), "digest": bytes_digest(content)}
                 changed = {**state, LEDGER: content}
                 place.lay({**changed, NAME: manifest_file(values)} if number % 3 else changed, keyring)
                 yield "row", f"{row.event} {number}", place.open
@@ -179,9 +179,9 @@ def test_records_that_the_ledger_knows(firing_range: Range, place: Place) -> Non
             if (store := keys[sealed]) is not None:
                 content = seal(content, store.get([i])[i], model=values["model"], record=i)
             if number % 7 == 0 and not sealed:
-                name, values["shared"] = SHARED, digest_of(content)
+                name, values["shared"] = SHARED, bytes_digest(content)
             else:
-                values["records"][i] = digest_of(content)
+                values["records"][i] = bytes_digest(content)
             place.lay({**known(place, state, values, {"records": []}), name: content}, keyring)
             yield "record", f"{name} {number}", place.open
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import tempfile
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.store.layout import check_free, check_kinds, check_names, digest_of, receipt_name, record_name
+from preforget.store.layout import check_free, check_kinds, check_names, receipt_name, record_name
 
 ID = "0123456789abcdef" * 2
 NAMES = st.sets(st.sampled_from(["a", "b", "records/a", "records/b", "receipts/c"]))
@@ -28,15 +27,6 @@ def test_names() -> None:
     assert record_name(ID, sealed=False) == f"records/{ID}.safetensors"
     assert record_name(ID, sealed=True) == f"records/{ID}.sealed"
     assert receipt_name(ID) == f"receipts/{ID}.json"
-
-
-@given(st.binary(max_size=500))
-def test_digests(content: bytes) -> None:
-    assert digest_of(content) == f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def test_the_digest_of_nothing_by_hand() -> None:
-    assert digest_of(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 def test_a_free_place(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.hashing import bytes_digest
 from preforget.records import ClassRecord
-from preforget.store.layout import digest_of
 from preforget.store.record_file import described, read_checked, write_file
 from preforget.store.tensors import nonce_of, record_to_bytes
 
@@ -79,7 +79,7 @@ def test_what_is_no_record_is_refused(plain: bytes) -> None:
 def test_written_and_read_back(tmp_path: Path) -> None:
     path = tmp_path / "file"
     digest = write_file(path, b"content")
-    assert digest == digest_of(b"content")
+    assert digest == bytes_digest(b"content")
     assert read_checked(path, digest) == path.read_bytes() == b"content"
     assert write_file(path, b"newer") != digest
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
@@ -104,12 +104,12 @@ def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with pytest.raises(IntegrityError, match=re.escape(f"{path} is missing; restore the folder")):
-        read_checked(path, digest_of(b""))
+        read_checked(path, bytes_digest(b""))
 
 
 def test_what_can_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="can't be read: Is a directory") as caught:
-        read_checked(tmp_path, digest_of(b""))
+        read_checked(tmp_path, bytes_digest(b""))
     assert not isinstance(caught.value, IntegrityError)
 
 

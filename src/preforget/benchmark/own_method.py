@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from preforget.baselines import METHODS
 from preforget.core.errors import UsageError
+from preforget.core.hashing import bytes_digest
 
 _MODULES: dict[str, ModuleType] = {}
 """What was run in this process, by digest."""
@@ -26,7 +26,7 @@ def load_method(name: str, file: Path, digest: str | None = None) -> str:
         raise UsageError(
             f"{file} can't be read: {error.strerror or error}; name the file of the method {name!r}"
         ) from error
-    found = f"sha256:{hashlib.sha256(code).hexdigest()}"
+    found = bytes_digest(code)
     if digest not in (None, found):
         raise UsageError(f"{file} has changed since the benchmark began; start the command again")
     if found not in _MODULES:

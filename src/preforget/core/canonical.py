@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 import rfc8785
+
+from preforget.core.hashing import bytes_digest
 
 
 def canonical_json(value: Any) -> bytes:
@@ -21,7 +22,7 @@ def canonical_json(value: Any) -> bytes:
 
 def canonical_digest(value: Any) -> str:
     """Return the SHA-256 of `canonical_json` as `sha256:<hex>`."""
-    return f"sha256:{hashlib.sha256(canonical_json(value)).hexdigest()}"
+    return bytes_digest(canonical_json(value))
 
 
 def read_canonical(content: bytes) -> Any:

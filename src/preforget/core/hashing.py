@@ -1,4 +1,4 @@
-"""Digests of files and of plain values."""
+"""Digests of bytes, of files and of plain values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import hashlib
 import json
 from pathlib import Path
 from typing import Any
+
+
+def bytes_digest(content: bytes) -> str:
+    """Return the SHA-256 of bytes as `sha256:<hex>`."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def file_digest(path: Path) -> str:
@@ -21,4 +26,4 @@ def value_digest(value: Any) -> str:
     True
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return bytes_digest(text.encode())

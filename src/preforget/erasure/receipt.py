@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.core.guarantee import Guarantee
+from preforget.core.hashing import bytes_digest
 from preforget.erasure.dsse import (
     PAYLOAD_TYPE,
     Signer,
@@ -131,7 +131,7 @@ def payload_of(content: bytes) -> dict[str, Any]:
 
 def receipt_digest(content: bytes) -> str:
     """Return the `sha256:<hex>` of the signed payload, without checking the signature; raises `IntegrityError`."""
-    return f"sha256:{hashlib.sha256(parse_envelope(content).payload).hexdigest()}"
+    return bytes_digest(parse_envelope(content).payload)
 
 
 def not_claimed(guarantee: Guarantee, sealed: bool) -> list[str]:

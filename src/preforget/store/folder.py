@@ -269,7 +269,7 @@ class ModelFolder:
             if changed.sealed:
                 self.keyring.model(changed.model).note_head(entry.head)
             self.settle_on(entry.head, changed)
-        self.audits += [_audit(entry)] if event == "audit" else []
+        self.audits += [entry.as_audit()] if event == "audit" else []
         return entry
 
     def is_writable(self) -> bool:
@@ -320,7 +320,7 @@ class ModelFolder:
 
     def note_audits(self, entries: Iterable[Entry]) -> None:
         """Keep in mind what receipts say of the audits among the ledger's rows."""
-        self.audits = [_audit(entry) for entry in entries if entry.event == "audit"]
+        self.audits = [entry.as_audit() for entry in entries if entry.event == "audit"]
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -385,16 +385,6 @@ class ModelFolder:
             if left.sealed:
                 self.keyring.model(left.model).discard()
         shutil.rmtree(self.path, ignore_errors=True)
-
-
-def _audit(entry: Entry) -> dict[str, Any]:
-    """Return what receipts say of an audit."""
-    return {
-        "seq": entry.seq,
-        "hash": entry.hash,
-        "kind": entry.data.get("kind"),
-        "passed": entry.data.get("passed"),
-    }
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable
@@ -28,11 +27,6 @@ def record_name(record_id: str, sealed: bool) -> str:
 def receipt_name(erasure: str) -> str:
     """Return the name of a receipt's file, relative to the model folder."""
     return f"{RECEIPTS}/{erasure}.json"
-
-
-def digest_of(content: bytes) -> str:
-    """Return the SHA-256 of bytes as `sha256:<hex>`."""
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def check_free(path: Path) -> None:

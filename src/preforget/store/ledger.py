@@ -62,6 +62,11 @@ class Entry:
         """Return plain values; `data` is shared, not copied."""
         return {name: getattr(self, name) for name in _FIELDS}
 
+    def as_audit(self) -> dict[str, Any]:
+        """Return what receipts say of an audit."""
+        kind, passed = (self.data.get(name) for name in ("kind", "passed"))
+        return {"seq": self.seq, "hash": self.hash, "kind": kind, "passed": passed}
+
     @classmethod
     def from_dict(cls, values: object) -> Entry:
         """Read what `as_dict` returns; raises `IntegrityError` for other keys, types or forms."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import ODD, read_regular, write_atomic
-from preforget.store.layout import digest_of
+from preforget.core.hashing import bytes_digest
 from preforget.store.sealing import keyed_digest, name_key
 from preforget.store.tensors import nonce_of, record_from_bytes
 
@@ -30,7 +30,7 @@ def described(record_id: str, location: str, content: bytes, plain: bytes) -> di
         "id": record_id,
         "location": location,
         "bytes": len(content),
-        "digest": digest_of(content),
+        "digest": bytes_digest(content),
         "name": keyed_digest(key, [record.label, record.subject, record.partner]),
     }
 
@@ -44,7 +44,7 @@ def read_checked(path: Path, digest: str) -> bytes:
     except OSError as error:
         kind = IntegrityError if error.errno in ODD else StoreError
         raise kind(f"{path} can't be read: {error.strerror or error}") from error
-    if digest_of(content) != digest:
+    if bytes_digest(content) != digest:
         raise IntegrityError(f"{path} is not the file that was written: its digest differs")
     return content
 
@@ -52,4 +52,4 @@ def read_checked(path: Path, digest: str) -> bytes:
 def write_file(path: Path, content: bytes) -> str:
     """Write a file whole or not at all and return its digest; raises `OSError`."""
     write_atomic(path, content)
-    return digest_of(content)
+    return bytes_digest(content)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
-import hashlib
 import secrets
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
+from preforget.core.hashing import bytes_digest
 from preforget.store.key_service import Passphrase
 from preforget.store.private_file import changing, read_private
 from preforget.store.sealing import passphrase_bytes
@@ -214,7 +214,7 @@ class SigningKeys:
 
 def key_id(public: Ed25519PublicKey) -> str:
     """Return the `sha256:<hex>` of a public key's DER SubjectPublicKeyInfo (RFC 8410)."""
-    return f"sha256:{hashlib.sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()}"
+    return bytes_digest(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def read_public_key(path: Path) -> tuple[str, Ed25519PublicKey]:
