@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from preforget.audit.executor import Here, Job
+from preforget.audit.report import page
 from preforget.audit.result import AuditResult
 from preforget.audit.run import audit
 from preforget.classifier import PreForgettableClassifier
@@ -125,6 +126,12 @@ def test_shadow_models(model: PreForgettableClassifier, data: Dataset, tmp_path:
     assert verdict in ("equivalent", "undecided")
 
 
+def test_shadow_models_alone(model: PreForgettableClassifier, data: Dataset, tmp_path: Path) -> None:
+    result = audit(model, data, "cat", seeds=1, work=tmp_path, attacks=["lira"], shadows=4, executor=Here())
+    assert {one.attack for one in result.measures} == {"lira"}
+    assert "Shadow models" in page(result)
+
+
 @pytest.mark.parametrize(
     ("asked", "error", "message"),
     [
@@ -133,7 +140,13 @@ def test_shadow_models(model: PreForgettableClassifier, data: Dataset, tmp_path:
         ({"forget": ["ant", "bee", "cat", "dog"]}, UsageError, "at least two classes must stay"),
         ({"suite": "enormous"}, UsageError, "unknown suite 'enormous'; choose one of: quick, standard, full"),
         ({"seeds": 0}, UsageError, "seeds must be a whole number of at least 1, got 0"),
-        ({"attacks": ["charm"]}, UsageError, "unknown attack 'charm'; choose among: mixed_stream"),
+        ({"attacks": ["charm"]}, UsageError, "unknown attack 'charm'; choose among: mixed_stream.*lira"),
+        (
+            {"shadows": 3},
+            UsageError,
+            "shadows must be a whole number of at least 4, or 0 to leave out lira, got 3",
+        ),
+        ({"attacks": ["lira"], "shadows": 0}, UsageError, "at least 4, or 0 to leave out lira, got 0"),
     ],
 )
 def test_what_can_not_be_audited(

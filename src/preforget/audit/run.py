@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from preforget.audit import jobs
-from preforget.audit.assemble import Findings, Setting, assemble
+from preforget.audit import jobs, lira
+from preforget.audit.assemble import FEWEST_SHADOWS, Findings, Setting, assemble
 from preforget.audit.attack import SUITES, Effort
 from preforget.audit.executor import Executor, Job, Pool
 from preforget.audit.result import AuditResult
@@ -35,8 +35,10 @@ ROWS = {"quick": 120, "standard": 400, "full": 800}
 SEEDS = {"quick": 1, "standard": 3, "full": 5}
 """How many models of each kind."""
 
-SHADOWS = {"quick": 0, "standard": 0, "full": 16}
-"""How many shadow models U-LiRA learns."""
+SHADOWS = 16
+"""How many shadow models U-LiRA learns, unless told."""
+
+LIRA = lira.ABOUT.name
 
 LEARNING, SHADOWING = 20, 20
 """How long a learning takes beside an attack of weight 1, for the progress shown."""
@@ -64,13 +66,13 @@ def audit(
     `seeds`: how many models of each kind, the first with the model's own seed, by default as many as `SEEDS` says of
     the suite: one decides nothing, but shows gaps beyond a margin; `work`: a folder for results and for
     models that know what is to be forgotten; repeated with the same folder, the audit goes on where it was. `attacks`:
-    names of those to run, all of the suite by default. Raises `UsageError`, `DataError`.
+    names of those to run, all of the suite by default; `shadows`: how many models to learn for `lira`, 0 for none, by
+    default 16 where it is among the attacks. Raises `UsageError`, `DataError`.
     """
     context = _context(
         model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
     )
-    names = _chosen(attacks, suite)
-    wanted = SHADOWS[suite] if shadows is None else shadows
+    names, wanted = _chosen(attacks, suite, shadows)
     place, executor = context.place(), executor or Pool()
     with exclusive(work):
         _keep_given(context, model)
@@ -175,13 +177,21 @@ def _context(
     )
 
 
-def _chosen(attacks: Sequence[str] | None, suite: str) -> list[str]:
-    """Return the names of the attacks to run, in the report's order."""
-    effort = Effort(suite)
+def _chosen(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> tuple[list[str], int]:
+    """Return the names of the attacks to run on each model, in the report's order, and how many shadows to learn."""
     for name in attacks or ():
-        if name not in ATTACKS:
-            raise UsageError(f"unknown attack {name!r}; choose among: {', '.join(ATTACKS)}")
-    return [n for n, own in ATTACKS.items() if (n in attacks if attacks else effort.at_least(own.suite))]
+        if name not in (*ATTACKS, LIRA):
+            raise UsageError(f"unknown attack {name!r}; choose among: {', '.join((*ATTACKS, LIRA))}")
+    effort = Effort(suite)
+    names = [n for n, own in ATTACKS.items() if (n in attacks if attacks else effort.at_least(own.suite))]
+    if shadows is None:
+        shadows = SHADOWS if (LIRA in attacks if attacks else effort.at_least("full")) else 0
+    none = shadows == 0 and LIRA not in (attacks or ())
+    if isinstance(shadows, bool) or not isinstance(shadows, int) or (shadows < FEWEST_SHADOWS and not none):
+        raise UsageError(
+            f"shadows must be a whole number of at least {FEWEST_SHADOWS}, or 0 to leave out {LIRA}, got {shadows!r}"
+        )
+    return names, shadows
 
 
 def _keep_given(context: jobs.Context, model: PreForgettableClassifier) -> None:

@@ -62,7 +62,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--shadows",
         type=int,
         metavar="N",
-        help="models to learn for the likelihood ratio attack (full: 16, else 0)",
+        help="models to learn for lira, the likelihood ratio attack (16 where it is run)",
     )
     parser.add_argument(
         "--out",

@@ -1,7 +1,8 @@
 """Hidden states of the frozen path, computed once per image and kept in memory or in a file.
 
-They derive from the user's data, so the file has no name and vanishes with the process, however that ends, unless
-it is to be kept. It is read piece by piece, not mapped: mapped pages would count as memory of the process.
+They stay on a GPU if it has room. They derive from the user's data, so the file has no name and vanishes with the
+process, however that ends, unless it is to be kept. It is read piece by piece, not mapped: mapped pages would count as
+memory of the process.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class StateCache:
             self._encode(split), total=self.size, what="reading", unit="image", show=show, step=ENCODE_BATCH
         )
         if cache_dir is None:
-            self._memory = torch.empty(self.size, *self.shape, dtype=encoder.dtype)
+            self._memory = torch.empty(self.size, *self.shape, dtype=encoder.dtype, device=self._place())
             for start, states in batches:
                 self._memory[start : start + len(states)] = states
         else:
@@ -64,7 +65,7 @@ class StateCache:
     def get(self, indices: Tensor) -> Tensor:
         """Return the states of images `indices [batch]` on the encoder's device, `[batch, states, N, D]`."""
         if self._memory is not None:
-            return self._memory[indices].to(self.encoder.device)
+            return self._memory[indices.to(self._memory.device)].to(self.encoder.device)
         if self._file is None:
             raise ValueError("the cache is closed")
         raw = torch.empty(len(indices), self._bytes, dtype=torch.uint8)
@@ -93,7 +94,13 @@ class StateCache:
     def _encode(self, split: Split) -> Iterator[tuple[int, Tensor]]:
         for start in range(0, self.size, ENCODE_BATCH):
             part = range(start, min(start + ENCODE_BATCH, self.size))
-            yield start, self.encoder.states(self.encoder.read(split.inputs, part), self.blocks).cpu()
+            yield start, self.encoder.states(self.encoder.read(split.inputs, part), self.blocks)
+
+    def _place(self) -> torch.device:
+        """Return the GPU if all states fit into half of what is free there: copying them takes longer than learning."""
+        device = self.encoder.device
+        roomy = device.type == "cuda" and self.size * self._bytes <= torch.cuda.mem_get_info(device)[0] // 2
+        return device if roomy else torch.device("cpu")
 
     def _on_disk(
         self, split: Split, batches: Iterator[tuple[int, Tensor]], folder: Path, keep: bool
@@ -131,7 +138,7 @@ class StateCache:
 
     def _write(self, file: IO[bytes], batches: Iterator[tuple[int, Tensor]]) -> None:
         for _, states in batches:
-            rest = memoryview(states.contiguous().view(torch.uint8).numpy().tobytes())
+            rest = memoryview(states.cpu().contiguous().view(torch.uint8).numpy().tobytes())
             while rest:
                 rest = rest[file.write(rest) :]
 
