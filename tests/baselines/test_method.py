@@ -37,8 +37,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "unsir": {
         "batch_size": 2,
         "noise_images": 16,
-        "noise_steps": 10,
-        "repeats": 2,
+        "noise_steps": 40,
+        "repeats": 4,
         "impair_rate": 1e-2,
         "repair_rate": 1e-2,
         "retain_share": 1.0,
