@@ -1,28 +1,36 @@
 """What the isolated engine's other records keep of a forgotten class, and what it costs to let them see less of it.
 
     python benchmarks/negatives.py --data digits --classes 3 8 --shares 1 0.5 0.25 --out negatives.jsonl
+    python benchmarks/negatives.py --data digits --classes 3 8 --public 1000 --out public.jsonl
 
 Each record learns from images of its own class and of a seeded share of the other classes; images of the rest reach
-it with no gradient. Printed for each class and share: accuracy on all classes; AUROC of confidence, retained against
-forgotten test images, after forgetting and of a model that never saw the class. Their gap is what is kept. One JSON
-line per class, share and seed; lines that are there are not made again.
+it with no gradient. With `--public N` it learns from images of its own class and of N strokes drawn by formula, of no
+other class, each record by itself. Printed for each class and share: accuracy on all classes; AUROC of confidence,
+retained against forgotten test images, after forgetting and of a model that never saw the class. Their gap is what is
+kept. One JSON line per class, share (null: public images) and seed; lines that are there are not made again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 import preforget as pf
 from preforget.core.seeds import derive_seed
+from preforget.data import Split
 from preforget.engines import IsolatedEngine
+
+sys.path.append(str(Path(__file__).parents[1] / "scripts"))
+PUBLIC = "drawn by formula"
 
 
 class FewerNegatives(IsolatedEngine):
@@ -49,6 +57,20 @@ class FewerNegatives(IsolatedEngine):
         return torch.tensor(drawn)
 
 
+class PublicNegatives(FewerNegatives):
+    """The isolated engine, but each record tells its class from public images alone, as a question of its own."""
+
+    def loss(self, scores: Tensor, cheap: Tensor, target: Tensor) -> Tensor:
+        """Return binary cross-entropy of each record over the images that it is to see."""
+        own = F.one_hot(target, scores.shape[1]).float()
+        terms = [F.binary_cross_entropy_with_logits(s, own, reduction="none") for s in (scores, cheap)]
+        return ((terms[0] + terms[1]) * self._seen().to(scores.device)[target]).sum(dim=1).mean()
+
+    def _seen(self) -> Tensor:
+        """Return `bool [class of the image, record]`."""
+        return torch.tensor([[own in (record, PUBLIC) for record in self.columns] for own in self.columns])
+
+
 def main() -> None:
     """Measure what the output file lacks."""
     parser = argparse.ArgumentParser(
@@ -59,13 +81,14 @@ def main() -> None:
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--classes", nargs="+", required=True)
     parser.add_argument("--shares", type=float, nargs="+", default=[1.0, 0.5, 0.25])
+    parser.add_argument("--public", type=int, metavar="N", help="instead of shares: N public images")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     data = pf.load_data(args.data)
     lines = args.out.read_text().splitlines() if args.out.exists() else []
     done = {(row["label"], row["share"], row["seed"]) for row in map(json.loads, lines)}
-    for share in args.shares:
+    for share in args.shares if args.public is None else [None]:
         wanted = [label for label in args.classes if (label, share, args.seed) not in done]
         whole = learn(args, data, share) if wanted else None
         for label in wanted:
@@ -87,15 +110,36 @@ def main() -> None:
             print(json.dumps(row), flush=True)
 
 
-def learn(args: argparse.Namespace, data: Any, share: float, without: str | None = None) -> Any:
+def learn(args: argparse.Namespace, data: Any, share: float | None, without: str | None = None) -> Any:
     """Return a model of all classes, or of all but one."""
     gone = () if without is None else (without,)
+    train, validation = data.train.without(gone), data.validation.without(gone)
     model = pf.PreForgettableClassifier(args.backbone, "isolated", args.image_size, args.seed)
-    engine = FewerNegatives(model.engine.encoder, model.engine.config)
-    engine.share = share
-    engine.columns = tuple(label for label in sorted(data.classes) if label not in gone)
+    kind = FewerNegatives if share is not None else PublicNegatives
+    engine = kind(model.engine.encoder, model.engine.config)
+    if share is not None:
+        engine.share = share
+    else:
+        train, validation = (with_strokes(s, args.public, n) for n, s in enumerate((train, validation)))
+    engine.columns = tuple(sorted(set(train.labels)))
     model.engine = engine
-    return model.fit(data.train.without(gone), validation=data.validation.without(gone))
+    model.fit(train, validation=validation)
+    if share is None:
+        model.forget(PUBLIC)
+    return model
+
+
+def with_strokes(split: Split, count: int, seed: int) -> Split:
+    """Return a split of grey images with as many strokes drawn by formula, of a class of their own."""
+    from procedural import make_views
+
+    generator = torch.Generator().manual_seed(seed)
+    drawn = make_views(count, 1.0, generator, views=1, mix={"strokes": 1.0}).images.float().mean(dim=1)
+    inputs = np.asarray(split.inputs)
+    size = inputs.shape[1:3]
+    grey = F.interpolate(drawn[:, None], size=size, mode="area")[:, 0].round().to(torch.uint8).numpy()
+    labels = np.array([*split.labels, *[PUBLIC] * count], dtype=object)
+    return Split(np.concatenate([inputs, grey]), labels)
 
 
 def best(model: Any, test: Any) -> Any:
