@@ -86,9 +86,10 @@ def main() -> None:
         planted = [plant(*pair) for pair in zip(whole, honest, strict=True)]
         found = [measured(models, retrain, splits, attack, key) for models in (planted, honest)]
         print(f"| {title} | `{attack}: {key}` | {cell(found[0])} | {cell(found[1])} |", flush=True)
-    verdicts = [one.verdict for one in examine(again, retrain, splits, original=whole, effort=EFFORT)]
-    counts = {name: verdicts.count(name) for name in ("equivalent", "undecided", "different")}
-    print("retrained twice:", ", ".join(f"{count} {name}" for name, count in counts.items()))
+    found = examine(again, retrain, splits, original=whole, effort=EFFORT)
+    judged = [one for one in found if one.verdict != "shown"]
+    different = [f"{one.attack}: {one.key} {cell(one)}" for one in judged if one.verdict == "different"]
+    print(f"retrained twice: {len(different)} of {len(judged)} differ", *different, sep="\n")
 
 
 def measured(
