@@ -97,7 +97,7 @@ def audit(
             if place.get_arrays(context.key, "seen", role, seed) is None
         ]
         attacking = [
-            Job(name, jobs.attack, (name, role, seed), ATTACKS[name].weight)
+            Job(name, jobs.attack, (name, role, seed), ATTACKS[name].weight_in(suite))
             for seed in context.seeds
             for role in ROLES
             for name in names

@@ -42,14 +42,22 @@ KEPT = 0.95
 
 @dataclass(frozen=True)
 class Attack:
-    """An attack as the audit runs it: `call` gives None where it can't be run; `weight`: how long it takes."""
+    """An attack as the audit runs it: `call` gives None where it can't be run.
+
+    `weight`: how long it takes beside the others, `in_full` where that is another in the full suite.
+    """
 
     about: About
     call: Callable[[Scene], Finding | None]
     suite: str = "quick"
     roles: tuple[str, ...] = AFTER
     weight: int = 1
+    in_full: int | None = None
     open: bool = False
+
+    def weight_in(self, suite: str) -> int:
+        """Return the weight in a suite."""
+        return self.weight if suite != "full" or self.in_full is None else self.in_full
 
 
 def _accepts(scene: Scene) -> Callable[[Tensor], Tensor]:
@@ -132,6 +140,7 @@ ATTACKS: dict[str, Attack] = {
             key_recovery.ABOUT,
             lambda s: key_recovery.attack(s.surface, s.splits, s.effort, s.seed),
             weight=6,
+            in_full=100,
             open=True,
         ),
         Attack(
