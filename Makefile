@@ -1,5 +1,7 @@
 # Two commands on a fresh machine with Python 3.11: `make demo` and `make test`.
 PYTHON ?= python3.11
+# Two processes share the test files; `make test PYTEST_FLAGS=` runs them in one.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
 
 .PHONY: demo test lint clean

@@ -14,6 +14,7 @@ from preforget.audit.few_shot import (
     LEAST_RETAINED,
     PARTS,
     descend,
+    fixed_prompt,
     joined,
     live_bias,
     open_inputs,
@@ -236,3 +237,16 @@ def test_each_engine_can_be_attacked(model: PreForgettableClassifier, split: Spl
     shares = regained(surface, data.read, data.forgotten, data.retained, new)
     assert all(0 <= share <= 1 for share in shares)
     assert torch.equal(surface.logits(data.read, rows), before)
+
+
+def test_training_a_row_moves_no_other_score_and_no_readout(
+    model: PreForgettableClassifier, split: Split
+) -> None:
+    surface = surface_of(model)
+    read, rows = surface.read(split.inputs), torch.arange(6)
+    new = surface.start(2, torch.Generator().manual_seed(0))
+    others, readout = fixed_prompt(surface, read, rows, new)
+    new["row"], new["bias"] = torch.randn(new["row"].shape), torch.tensor(0.3)
+    logits = surface.logits(read, rows, new)
+    torch.testing.assert_close(logits[:, :-1], others)
+    torch.testing.assert_close(logits[:, -1], readout @ new["row"].flatten() + 0.3, atol=1e-5, rtol=1e-5)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from preforget.audit.attack import Effort
-from preforget.audit.few_shot import ranks, relabelled, train_class
-from preforget.audit.key_recovery import ABOUT, Setting, attack, fewest, settings
+from preforget.audit.few_shot import open_shots, open_test, ranks, relabelled, train_class
+from preforget.audit.key_recovery import ABOUT, Setting, attack, fewest, recover, settings
 from preforget.audit.target import Parts
 from preforget.core.errors import UsageError
 from preforget.core.seeds import derive_seed
@@ -71,6 +71,20 @@ def test_a_value_is_the_mean_share_over_draws(setting: Setting) -> None:
     assert found[setting.key] == pytest.approx(sum(shares) / 2)
     if setting == Setting(5):  # the same shots, whatever else the suite asks; quick draws once
         assert attack(surface, data, Effort("quick"), seed).values["5 shots"] == pytest.approx(shares[0])
+
+
+def test_the_grid_is_drawn_once_and_the_plain_attackers_three_times() -> None:
+    data, seed = parts(each=3), 5
+    surface = learned(data.retain_train, steps=50)
+    found = attack(surface, data, Effort("full"), seed).values
+    assert len(found) == 9 + 9 * 3
+    test = open_test(surface, data, seed)
+    for setting, draws in ((Setting(1), 3), (Setting(1, 5, "key"), 1), (Setting(1, 10, "row", "random"), 1)):
+        shares = []
+        for draw in range(draws):
+            own = derive_seed(seed, "key recovery", draw)
+            shares.append(recover(surface, open_shots(surface, data, 1, own), test, setting, own)[0])
+        assert found[setting.key] == pytest.approx(sum(shares) / draws)
 
 
 def test_it_finds_a_class_that_shows_and_not_one_that_does_not() -> None:

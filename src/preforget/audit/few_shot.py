@@ -154,7 +154,8 @@ def train_class(
     """Learn one more class from the inputs `rows [n]` with `targets [n]`, all live weights fixed.
 
     Cross-entropy over live logits and the new one, Adam. `part`: "key" learns the prompt under a random row of live
-    norm, with the mean live bias; "row" learns row and bias from zero under an untrained prompt; "both" learns all.
+    norm, with the mean live bias; "row" learns row and bias from zero under an untrained prompt, so that the model is
+    run once; "both" learns all.
     Raises `UsageError` for another part, `DataError` without inputs.
     """
     if part not in PARTS:
@@ -166,16 +167,30 @@ def train_class(
         direction = torch.randn(new["row"].shape, generator=generator).to(new["row"])
         new["row"] = direction / direction.norm() * row_norm(surface, read, rows, new)
         new["bias"] = torch.full_like(new["bias"], live_bias(surface))
+    fixed = fixed_prompt(surface, read, rows, new) if part == "row" else None
     names = [name for name in new if part == "both" or (name in surface.prompt_names) == (part == "key")]
     trained = [new[name].requires_grad_() for name in names]
 
     def loss(chosen: Tensor) -> Tensor:
-        logits = surface.logits(read, rows[chosen], new)
+        if fixed is None:
+            logits = surface.logits(read, rows[chosen], new)
+        else:
+            others, readout = (one[chosen] for one in fixed)
+            own = readout @ new["row"].flatten() + new["bias"]
+            logits = torch.cat([others, own[:, None]], dim=1)
         return F.cross_entropy(logits, targets[chosen].to(logits.device))
 
     for _ in descend(trained, loss, len(rows), steps, generator, rate):
         pass
     return {name: tensor.detach() for name, tensor in new.items()}
+
+
+@torch.no_grad()
+def fixed_prompt(surface: Surface, read: Any, rows: Tensor, new: Weights) -> tuple[Tensor, Tensor]:
+    """Return the live logits `[n, C]` and the readout `[n, F]`, which no training of a row moves."""
+    parts = rows.split(CHUNK)
+    others = [surface.logits(read, part, new)[:, : len(surface.labels)] for part in parts]
+    return torch.cat(others), torch.cat([surface.readout(read, part, new) for part in parts])
 
 
 def descend(

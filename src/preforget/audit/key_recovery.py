@@ -31,7 +31,7 @@ TOKENS = (1, 5, 10)
 STEPS, MORE_STEPS = 60, 100
 """Optimizer steps up to 10 shots, and above."""
 DRAWS = {"quick": 1, "standard": 2, "full": 3}
-"""How many times shots are drawn, by suite."""
+"""How many times shots are drawn, by suite; for what only the full suite's grid adds, once."""
 NOISY, CLEAR = 0.10, 0.05
 """Margins below 50 shots, where draws differ, and from there on."""
 
@@ -102,18 +102,19 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
     """Learn the class anew as every attacker of the suite would.
 
     A value is the share of forgotten test inputs whose best column of `C + 1` is the new one, a mean over draws of
-    shots; fewer shots are among more of them. Without shots the class is learned from retained inputs alone. A value
-    for more shots than the forgotten class has is left out. Figures: shares by number of shots, true labels, and the
-    retained inputs that the new class steals. Raises `DataError` for parts without inputs.
+    shots (`DRAWS`); fewer shots are among more of them. Without shots the class is learned from retained inputs
+    alone. A value for more shots than the forgotten class has is left out. Figures: shares by number of shots, true
+    labels, and the retained inputs that the new class steals. Raises `DataError` for parts without inputs.
     """
     most = fewest(parts.forget_train.labels)
     chosen = [setting for setting in settings(effort.suite) if setting.shots <= most]
+    again = [setting for setting in chosen if setting in settings("standard")]
     test = open_test(surface, parts, seed)
     found: dict[Setting, list[tuple[float, float]]] = {setting: [] for setting in chosen}
     for draw in range(DRAWS[effort.suite]):
         own = derive_seed(seed, "key recovery", draw)
         pool = open_shots(surface, parts, max(setting.shots for setting in chosen), own)
-        for setting in chosen:
+        for setting in again if draw else chosen:
             found[setting].append(recover(surface, pool, test, setting, own))
     means = {setting: np.mean(shares, axis=0) for setting, shares in found.items()}
     curve = [setting for setting in chosen if setting == Setting(setting.shots)]
