@@ -7,7 +7,9 @@ Each record learns from images of its own class and of a seeded share of the oth
 it with no gradient. With `--public N` it learns from images of its own class and of N strokes drawn by formula, of no
 other class, each record by itself. Printed for each class and share: accuracy on all classes; AUROC of confidence,
 retained against forgotten test images, after forgetting and of a model that never saw the class. Their gap is what is
-kept. One JSON line per class, share (null: public images) and seed; lines that are there are not made again.
+kept. With public images also: whether the others' scores are the same bits where noise stood for every training image
+of the class, so that the two differ in which images shared a batch, and in nothing that was seen. One JSON line per
+class, share (null: public images) and seed; lines that are there are not made again.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,11 @@ def main() -> None:
                 "retained accuracy": round(retained(whole, data.test, label), 4),
                 "after forgetting": round(auroc(whole, data.test, label), 4),
             }
+            if share is None:
+                noise = learn(args, with_noise(data, label), share)
+                noise.detach(label)
+                one, other = (model.scores(data.test.inputs) for model in (whole, noise))
+                row["same with noise"] = bool(np.array_equal(one, other))
             whole.attach(label)
             row["never seen"] = round(auroc(learn(args, data, share, label), data.test, label), 4)
             with args.out.open("a") as file:
@@ -140,6 +148,18 @@ def with_strokes(split: Split, count: int, seed: int) -> Split:
     grey = F.interpolate(drawn[:, None], size=size, mode="area")[:, 0].round().to(torch.uint8).numpy()
     labels = np.array([*split.labels, *[PUBLIC] * count], dtype=object)
     return Split(np.concatenate([inputs, grey]), labels)
+
+
+def with_noise(data: Any, label: str) -> Any:
+    """Return the data with a noise image for each training and validation image of one class."""
+
+    def replaced(split: Split) -> Split:
+        inputs = np.array(split.inputs)
+        own = split.labels == label
+        inputs[own] = np.random.default_rng(0).integers(0, 256, inputs[own].shape, dtype=np.uint8)
+        return Split(inputs, split.labels)
+
+    return replace(data, train=replaced(data.train), validation=replaced(data.validation))
 
 
 def best(model: Any, test: Any) -> Any:
