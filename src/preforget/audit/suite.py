@@ -140,7 +140,7 @@ ATTACKS: dict[str, Attack] = {
             key_recovery.ABOUT,
             lambda s: key_recovery.attack(s.surface, s.splits, s.effort, s.seed),
             weight=6,
-            in_full=40,
+            in_full=300,
             open=True,
         ),
         Attack(
