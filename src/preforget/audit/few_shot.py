@@ -155,8 +155,7 @@ def train_class(
 
     Cross-entropy over live logits and the new one, Adam. `part`: "key" learns the prompt under a random row of live
     norm, with the mean live bias; "row" learns row and bias from zero under an untrained prompt, so that the model is
-    run once; "both" learns all.
-    Raises `UsageError` for another part, `DataError` without inputs.
+    run once; "both" learns all. Raises `UsageError` for another part, `DataError` without inputs.
     """
     if part not in PARTS:
         raise UsageError(f"the part to learn is {part!r}; choose one of {', '.join(PARTS)}")
