@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from preforget.audit.executor import Here, Job
 from preforget.audit.report import page
 from preforget.audit.result import AuditResult
 from preforget.audit.run import audit
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, UnknownLabelError, UsageError
 from preforget.data import Dataset
+from preforget.jobs.executor import Here, Job
 
 from .conftest import Make
 from .heads import NAMES, patterned

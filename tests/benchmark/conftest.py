@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preforget.audit.executor import Here
 from preforget.benchmark.context import Context, begin
 from preforget.benchmark.matrix import Matrix
 from preforget.benchmark.matrix_file import matrix_of
 from preforget.benchmark.run import run
+from preforget.jobs.executor import Here
 
 COLOURS = {"blue": (30, 60, 200), "green": (40, 180, 60), "red": (200, 40, 40)}
 EACH = {"train": 12, "val": 7, "test": 9}

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from preforget.audit.executor import Pool
 from preforget.baselines import METHODS
 from preforget.benchmark.context import begin
 from preforget.benchmark.matrix_file import matrix_of
@@ -14,6 +13,7 @@ from preforget.benchmark.own_method import load_method
 from preforget.benchmark.run import run
 from preforget.benchmark.tables import results_of
 from preforget.core.errors import UsageError
+from preforget.jobs.executor import Pool
 
 MINE = '''
 from dataclasses import dataclass

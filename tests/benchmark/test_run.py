@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from preforget.audit.executor import Here
-from preforget.benchmark.claims import claim
 from preforget.benchmark.context import Context, begin, key_of, stages
 from preforget.benchmark.run import BUSY, THERE, claims, do, is_done, name_of, run, weight
+from preforget.jobs.claims import claim
+from preforget.jobs.executor import Here
 
 from .conftest import Make
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from preforget.audit.executor import Here
+from preforget.jobs.executor import Here
 from preforget.benchmark.context import begin
 from preforget.benchmark.matrix_file import read_matrix
 from preforget.benchmark.run import run

@@ -19,12 +19,12 @@ from preforget.audit.suite import ATTACKS
 from preforget.audit.surface import Weights
 from preforget.audit.surfaces import surface_of
 from preforget.audit.target import Parts, Seen, observe
-from preforget.audit.work import Work
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.abstain import ABSTAIN
 from preforget.core.seeds import derive_seed
 from preforget.data import Dataset, Split
 from preforget.data.dataset import label_array
+from preforget.jobs.work import Work
 
 ASKED = 4
 """How many times as many inputs are asked for answers alone as are attacked with open weights."""

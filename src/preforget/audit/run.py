@@ -14,7 +14,6 @@ import torch
 from preforget.audit import jobs, lira
 from preforget.audit.assemble import FEWEST_SHADOWS, Findings, Setting, assemble
 from preforget.audit.attack import SUITES, Effort
-from preforget.audit.executor import Executor, Job, Pool
 from preforget.audit.result import AuditResult
 from preforget.audit.scene import ORIGINAL, RETRAIN, ROLES
 from preforget.audit.suite import ATTACKS
@@ -27,6 +26,7 @@ from preforget.core.version import __version__
 from preforget.data import Dataset
 from preforget.data.dataset import names_of
 from preforget.data.digest import split_digest
+from preforget.jobs.executor import Executor, Job, Pool
 from preforget.training.progress import counting
 
 ROWS = {"quick": 120, "standard": 400, "full": 800}

@@ -12,10 +12,8 @@ from typing import Any
 
 import torch
 
-from preforget.audit.work import Work
 from preforget.backbones.precision import choose_device
 from preforget.baselines import METHODS, LoraHeadConfig
-from preforget.benchmark.claims import STALE_AFTER
 from preforget.benchmark.class_sets import drawn, sizes
 from preforget.benchmark.columns import RECOVERY
 from preforget.benchmark.matrix import FIRST, Matrix
@@ -23,6 +21,8 @@ from preforget.benchmark.matrix_file import LORA
 from preforget.benchmark.sources import Source, is_to_be_had, open_source
 from preforget.benchmark.space import candidates, space_of
 from preforget.engines import ENGINES
+from preforget.jobs.claims import STALE_AFTER
+from preforget.jobs.work import Work
 
 Key = tuple[Any, ...]
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from preforget.audit.executor import Executor, Job
 from preforget.benchmark.cell import cell
-from preforget.benchmark.claims import claim, is_claimed
 from preforget.benchmark.context import Context, Task, key_of, stages
 from preforget.benchmark.learnings import is_learned, learn
 from preforget.benchmark.own_method import load_method
 from preforget.benchmark.search import search
 from preforget.core.hashing import value_digest
+from preforget.jobs.claims import claim, is_claimed
+from preforget.jobs.executor import Executor, Job
 from preforget.training.progress import counting
 
 CALLS: dict[str, Callable[[Context, Task], Any]] = {"learn": learn, "search": search, "cell": cell}

@@ -86,12 +86,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Audit, write the report, enter the result into the ledger."""
     model = load_model(args)
     data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
-    from preforget.audit.executor import Pool
     from preforget.audit.report import page
     from preforget.audit.result import hide_labels
     from preforget.audit.run import audit
     from preforget.core.canonical import canonical_json
     from preforget.core.files import write_atomic
+    from preforget.jobs.executor import Pool
 
     place = _place(args)
     work = place / WORK
@@ -146,7 +146,7 @@ def _place(args: argparse.Namespace) -> Path:
 
 
 def _remove(work: Path) -> None:
-    from preforget.audit.work import Work
+    from preforget.jobs.work import Work
 
     Work(work).remove()
 

@@ -60,10 +60,10 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Do what is left of a matrix and write its tables."""
-    from preforget.audit.executor import Pool
     from preforget.backbones.precision import choose_device
     from preforget.benchmark.context import begin
     from preforget.benchmark.run import run as run_matrix
+    from preforget.jobs.executor import Pool
 
     matrix = _matrix(args)
     place: Path = (args.out or Path(f"bench-{matrix.name}")).expanduser()

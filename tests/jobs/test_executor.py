@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from preforget.audit.executor import Executor, ExecutorError, Here, Job, Pool
 from preforget.core.errors import DataError, UsageError
+from preforget.jobs.executor import Executor, ExecutorError, Here, Job, Pool
 
 SOURCE = """
 import os, signal, time
@@ -49,7 +49,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import hanging
-from preforget.audit.executor import Job, Pool
+from preforget.jobs.executor import Job, Pool
 if __name__ == "__main__":
     list(Pool(1).run([Job("hang", hanging.hang)], Path(__file__).parent))
 """

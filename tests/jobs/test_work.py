@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from preforget.audit.work import Work
 from preforget.core.errors import IntegrityError, StoreError
+from preforget.jobs.work import Work
 
 WRITER = """
 import sys, numpy as np
 from pathlib import Path
-from preforget.audit.work import Work
+from preforget.jobs.work import Work
 work = Work(Path(sys.argv[1]))
 print("ready", flush=True)
 while True:

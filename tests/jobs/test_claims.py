@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from preforget.benchmark.claims import Owner, born, claim, is_claimed, is_gone
 from preforget.core.errors import StoreError
+from preforget.jobs.claims import Owner, born, claim, is_claimed, is_gone
 
 RACE = """
 import sys, time
 from pathlib import Path
-from preforget.benchmark.claims import claim
+from preforget.jobs.claims import claim
 folder, me = Path(sys.argv[1]), sys.argv[2]
 (folder / f"ready.{me}").touch()
 while len(list(folder.glob("ready.*"))) < 2:
@@ -33,7 +33,7 @@ for number in range(200):
 HOLD = """
 import sys, time
 from pathlib import Path
-from preforget.benchmark.claims import claim
+from preforget.jobs.claims import claim
 with claim(Path(sys.argv[1]), "piece") as ours:
     print(ours, flush=True)
     time.sleep(60)

@@ -1,0 +1,1 @@
+"""Work that many processes share: executors, claims, results that outlive a killed run."""
