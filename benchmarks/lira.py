@@ -19,7 +19,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from preforget.audit import lira
+from preforget.audit.attacks import lira
 from preforget.core.seeds import derive_seed
 
 CLASSES = 10

@@ -21,12 +21,12 @@ import numpy.typing as npt
 
 import preforget as pf
 from audit_table import cell
-from preforget.audit.attack import Effort
+from preforget.audit.attacks.attack import Effort
+from preforget.audit.attacks.observe import Parts
 from preforget.audit.examine import examine
 from preforget.audit.result import Measure
-from preforget.audit.surfaces import surface_of
-from preforget.audit.target import Parts
 from preforget.data import Split
+from preforget.white_box.open_model import surface_of
 
 GONE = "3"
 RECIPE = {"first_block": 6, "epochs": 4}

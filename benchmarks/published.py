@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from paper_blood import backbone, common_arguments, subset
-from preforget.audit.probes import linear_probe
+from preforget.audit.attacks.probes import linear_probe
 from preforget.baselines import METHODS, LoraHead, LoraHeadConfig
 from preforget.data import Split, load_data
 from preforget.engines.base import Session

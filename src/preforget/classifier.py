@@ -19,7 +19,7 @@ from preforget.core.errors import DataError, NotFittedError, StoreError, UsageEr
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
-from preforget.engines import CHOICES, ENGINES, for_several
+from preforget.engines import CHOICES, ENGINES, for_multilabel
 from preforget.engines.base import Engine, Scores, Session
 from preforget.engines.shortlist import whole_shortlist
 from preforget.erasure import Erasure, open_folder
@@ -110,8 +110,8 @@ class PreForgettableClassifier:
                 "this model has already learned; make a new one, or use add() for one more class"
             )
         train = as_split(X, y, subjects, conditions)
-        if train.several:
-            self.engine = for_several(self.engine)
+        if train.multilabel:
+            self.engine = for_multilabel(self.engine)
         train = self._with_subjects(train, asked=subjects is not None)
         check_trainable(train)
         train, held_out = hold_out(train, validation, self.engine.config.seed, conditions=conditions)
@@ -159,7 +159,7 @@ class PreForgettableClassifier:
                 f"to add {label!r} the data must also hold images of classes that the model knows, "
                 f"such as {', '.join(map(repr, bank.attached[:3]))}: the new class is learned against them"
             )
-        data = data if self.engine.several else data.only([label, *others])
+        data = data if self.engine.multilabel else data.only([label, *others])
         check_trainable(data, classes=2 if self.engine.needs_others else 1)
         train, held_out = hold_out(data, validation, self.engine.config.seed, {label})
         try:

@@ -11,12 +11,12 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from preforget.audit.target import Parts
-from preforget.audit.within import WithinSurface
+from preforget.audit.attacks.observe import Parts
 from preforget.backbones import Encoder
 from preforget.backbones.lora import Lora
 from preforget.data import Split
 from preforget.data.dataset import label_array
+from preforget.white_box.shared_adapter import SharedAdapter
 
 LORA = Lora(rank=1, alpha=1.0, dropout=0.0)
 
@@ -35,14 +35,14 @@ class HeadModel:
         """Return `[n, C]`."""
         return cls_of(self.encoder, inputs) @ self.row.numpy().T + self.bias.numpy()
 
-    def surface(self) -> WithinSurface:
+    def surface(self) -> SharedAdapter:
         """Open it: adapters that do nothing."""
         dim = self.encoder.dim
         adapters = {name: torch.zeros(shape) for name, shape in LORA.shapes(1, dim).items()}
         own = {"row": self.row, "bias": self.bias, **adapters}
         first = self.encoder.depth - 1
         stored = {**own, **self.buffers}
-        return WithinSurface(
+        return SharedAdapter(
             self.encoder, self.labels, own, LORA, first_block=first, final_norm=True, stored=stored
         )
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from preforget.audit.assemble import Setting, assemble, measure, measures_of, shadow_measures
-from preforget.audit.attack import About
+from preforget.audit.attacks.attack import About
 
 ABOUT = About(
     "test",

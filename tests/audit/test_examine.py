@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from preforget.audit.attack import Effort
+from preforget.audit.attacks.attack import Effort
+from preforget.audit.attacks.observe import Parts
 from preforget.audit.examine import examine
 from preforget.audit.result import Measure
-from preforget.audit.target import Parts
 from preforget.backbones import Encoder
 from preforget.core.errors import UsageError
 from preforget.data import Split

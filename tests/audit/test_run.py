@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from preforget.audit.report import page
+from preforget.audit.report.page import page
 from preforget.audit.result import AuditResult
 from preforget.audit.run import audit
 from preforget.classifier import PreForgettableClassifier

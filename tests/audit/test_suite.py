@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from preforget.audit.attack import SUITES, Effort
-from preforget.audit.scene import ROLES, UNLEARNED, RandomHead, Scene, observe_parts
+from preforget.audit.attacks.attack import SUITES, Effort
+from preforget.audit.attacks.scene import ROLES, UNLEARNED, RandomHead, Scene, observe_parts
 from preforget.audit.suite import ATTACKS, _accepts, _step
 from preforget.classifier import PreForgettableClassifier
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from preforget.audit.surface import Features, Weights
-from preforget.audit.target import Parts
+from preforget.audit.attacks.observe import Parts
 from preforget.data import Split
 from preforget.data.dataset import Images, label_array
+from preforget.white_box.surface import Features, Weights
 
 D, H = 6, 16
 MIDDLE = {

@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 import torch
 
+from ..engines.conftest import make_engine
+
+__all__ = ["make_engine"]
+
 SIZES = {
     "image_size": 32,
     "patch_size": 8,

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from preforget.audit.surfaces import surface_of
 from preforget.backbones import Encoder
 from preforget.baselines.lora_head import LORA, LoraHead, LoraHeadConfig
 from preforget.core.errors import NotFittedError, UsageError
 from preforget.data.dataset import Split, label_array
 from preforget.engines.base import Session
 from preforget.training.checkpoint import Checkpoint
+from preforget.white_box.open_model import surface_of
 
 
 def images(count: int = 24, seed: int = 0) -> Split:

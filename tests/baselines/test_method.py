@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from preforget.baselines import METHODS, LoraHead, Method, MethodConfig, read_once
+from preforget.baselines import METHODS, LoraHead, Method, read_once
 from preforget.baselines.method import DescentConfig, remaining, whole_classes
 from preforget.core.errors import DataError, UsageError
+from preforget.core.options import Options
 from preforget.core.registry import Registry
 from preforget.data.dataset import Split, label_array
 
@@ -162,7 +163,7 @@ def test_options_say_what_is_wrong() -> None:
     with pytest.raises(UsageError, match="unknown option 'beta'"):
         DescentConfig.from_options({"beta": 1})
     with pytest.raises(UsageError, match="has none"):
-        MethodConfig.from_options({"beta": 1})
+        Options.from_options({"beta": 1})
     with pytest.raises(UsageError, match="epochs"):
         DescentConfig(epochs=0)
     with pytest.raises(UsageError, match="learning_rate"):
@@ -177,7 +178,7 @@ def test_a_method_of_ones_own_takes_one_class(original: LoraHead, forget: Split,
     class Nothing(Method):
         name = "nothing"
         source = "nobody"
-        config_type = MethodConfig
+        config_type = Options
 
         def unlearn(
             self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator

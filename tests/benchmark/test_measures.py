@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from preforget.audit.mixed_stream import FORGET, MEMBERSHIP, RETAIN, RETAIN_TRAIN
+from preforget.audit.attacks.mixed_stream import FORGET, MEMBERSHIP, RETAIN, RETAIN_TRAIN
 from preforget.benchmark.context import Context
-from preforget.benchmark.learnings import learning, model_of
 from preforget.benchmark.measures import (
     compared,
     measured,
@@ -15,6 +14,7 @@ from preforget.benchmark.measures import (
     without_columns,
 )
 from preforget.benchmark.sources import open_source
+from preforget.benchmark.trained_models import learning, model_of
 
 
 def test_gaps_and_tug_of_war_by_hand() -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from preforget.benchmark.context import Context, stages
-from preforget.benchmark.learnings import model_of
 from preforget.benchmark.timing import REPEATS, held_tensors, parameters, stored_bytes, timed
+from preforget.benchmark.trained_models import model_of
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preforget.audit.svg import HEIGHT, WIDTH
+from preforget.audit.report.svg import HEIGHT, WIDTH
 from preforget.benchmark.trade_off import APART, FOOT, TOP, numbers_at, said, size_of, trade_off
 
 from .examples import row

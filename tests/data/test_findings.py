@@ -4,7 +4,7 @@ import numpy as np
 
 from preforget.data import load_data
 from preforget.data.findings import FINDINGS, SUBJECTS, load_findings
-from preforget.data.several import marks
+from preforget.data.multilabel import marks
 
 
 def test_findings_are_independent_and_of_all_subjects() -> None:

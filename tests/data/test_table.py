@@ -29,7 +29,7 @@ def test_one_label_per_row(folder: Path) -> None:
     data = load_data(table(folder, ["path,label", *(f"{n}.wav,{'ab'[n % 2]}" for n in range(12))]))
     assert data.classes == ("a", "b")
     assert (len(data.train), len(data.validation), len(data.test)) == (8, 2, 2)
-    assert not data.train.several
+    assert not data.train.multilabel
     assert data.train.inputs[0].parent == folder
 
 

@@ -12,7 +12,7 @@ def test_each_half_is_a_digit_of_the_same_part() -> None:
     for name, count in (("train", 1200), ("validation", 300), ("test", 500)):
         part, source = getattr(data, name), getattr(digits, name)
         assert part.inputs.shape == (count, 16, 16)
-        assert part.several
+        assert part.multilabel
         known = {image.tobytes(): label for image, label in zip(source.inputs, source.labels, strict=True)}
         for picture, labels in list(zip(part.inputs, part.labels, strict=True))[:20]:
             found = set()

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from preforget.backbones import class_path
 from preforget.core.errors import StoreError, UsageError
-from preforget.engines import class_path, isolated
+from preforget.engines import isolated
 from preforget.engines.base import Session
 from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
 from preforget.records import slot_block

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from preforget.backbones import Encoder
-from preforget.engines import class_path, pair_prompts
+from preforget.backbones import Encoder, class_path
+from preforget.engines import pair_prompts
 from preforget.engines.pair_prompts import Recipe
 from preforget.training.state_cache import StateCache
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preforget.audit import lira
-from preforget.audit.attack import About
-from preforget.audit.evidence import Evidence, judge
+from preforget.audit.attacks import lira
+from preforget.audit.attacks.attack import About
+from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED
 from preforget.audit.result import AuditResult, Measure
-from preforget.audit.roc import auc
-from preforget.audit.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED
 from preforget.audit.suite import ATTACKS
 from preforget.core.seeds import derive_seed
 from preforget.core.version import __version__
+from preforget.metrics.evidence import Evidence, judge
+from preforget.metrics.roc import auc
 
 Findings = dict[str, dict[str, list[dict[str, Any]]]]
 """By attack and role: `values`, `figures` and `seconds` of each seed."""

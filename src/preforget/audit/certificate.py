@@ -90,12 +90,12 @@ def certify(
 
 def _known(engine: Engine, split: Split) -> Split:
     """Return the images of classes and subjects that the model knows."""
-    return engine.retained(split if engine.several else split.only(engine.bank.labels))
+    return engine.retained(split if engine.multilabel else split.only(engine.bank.labels))
 
 
 def _thresholds(engine: Engine, labels: list[str], keep: float) -> Any:
     """Return the one threshold of an engine, or that of each condition."""
-    return engine.thresholds(labels) if engine.several else np.array(engine.threshold(keep))
+    return engine.thresholds(labels) if engine.multilabel else np.array(engine.threshold(keep))
 
 
 def _largest(one: Any, other: Any) -> float:

@@ -7,12 +7,12 @@ from functools import partial
 from typing import Any
 
 from preforget.audit.assemble import measures_of
-from preforget.audit.attack import Effort
-from preforget.audit.mixed_stream import guessed_right
+from preforget.audit.attacks.attack import Effort
+from preforget.audit.attacks.mixed_stream import guessed_right
+from preforget.audit.attacks.observe import Classifier, Parts
+from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, UNLEARNED, Scene, observe_parts
 from preforget.audit.result import Measure
-from preforget.audit.scene import ORIGINAL, RETRAIN, UNLEARNED, Scene, observe_parts
 from preforget.audit.suite import ATTACKS
-from preforget.audit.target import Classifier, Parts
 from preforget.core.errors import UsageError
 from preforget.data import Split
 

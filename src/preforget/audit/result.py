@@ -15,9 +15,9 @@ from typing import Any
 
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from preforget.audit.evidence import Interval
 from preforget.core.canonical import canonical_json
 from preforget.core.errors import DataError
+from preforget.metrics.evidence import Interval
 
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("audit-report-v0.1.schema.json")

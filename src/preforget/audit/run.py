@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
-from preforget.audit import jobs, lira
+from preforget.audit import tasks
 from preforget.audit.assemble import FEWEST_SHADOWS, Findings, Setting, assemble
-from preforget.audit.attack import SUITES, Effort
+from preforget.audit.attacks import lira
+from preforget.audit.attacks.attack import SUITES, Effort
+from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES
 from preforget.audit.result import AuditResult
-from preforget.audit.scene import ORIGINAL, RETRAIN, ROLES
 from preforget.audit.suite import ATTACKS
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.clock import now
@@ -84,20 +85,20 @@ def audit(
             and place.get(context.recipe, "learn", role, seed) is None
         ]
         threads = executor.threads_for(len(lacking))
-        learning = [Job(f"learning {one[0]}", jobs.learn, (*one, threads), LEARNING) for one in lacking]
+        learning = [Job(f"learning {one[0]}", tasks.learn, (*one, threads), LEARNING) for one in lacking]
         shadowing = [
-            Job("learning a shadow", jobs.shadow, (number,), SHADOWING)
+            Job("learning a shadow", tasks.shadow, (number,), SHADOWING)
             for number in range(wanted)
             if place.get_arrays(context.recipe, "shadow", number) is None
         ]
         looking = [
-            Job("asking", jobs.look, (role, seed))
+            Job("asking", tasks.look, (role, seed))
             for seed in context.seeds
             for role in (*ROLES, "untrained")
             if place.get_arrays(context.key, "seen", role, seed) is None
         ]
         attacking = [
-            Job(name, jobs.attack, (name, role, seed), ATTACKS[name].weight_in(suite))
+            Job(name, tasks.attack, (name, role, seed), ATTACKS[name].weight_in(suite))
             for seed in context.seeds
             for role in ROLES
             for name in names
@@ -123,10 +124,10 @@ def _context(
     seeds: int | None,
     work: Path,
     cache_dir: Path | None,
-) -> jobs.Context:
+) -> tasks.Context:
     """Check what was asked for and return what all jobs share."""
     engine = model.engine
-    if engine.several:
+    if engine.multilabel:
         raise UsageError("the audit knows models with one label per input; this one has several")
     if suite not in SUITES:
         raise UsageError(f"unknown suite {suite!r}; choose one of: {', '.join(SUITES)}")
@@ -162,7 +163,7 @@ def _context(
         list(forgotten),
     ]
     recipe = value_digest(what)
-    return jobs.Context(
+    return tasks.Context(
         recipe=recipe,
         key=value_digest([recipe, suite, effort.rows]),
         work=work,
@@ -194,7 +195,7 @@ def _chosen(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> t
     return names, shadows
 
 
-def _keep_given(context: jobs.Context, model: PreForgettableClassifier) -> None:
+def _keep_given(context: tasks.Context, model: PreForgettableClassifier) -> None:
     """Write a copy of the model into the work folder, for the workers."""
     work = context.place()
     place = work.model(context.recipe, "given")
@@ -207,7 +208,7 @@ def _keep_given(context: jobs.Context, model: PreForgettableClassifier) -> None:
 
 
 def _result(
-    context: jobs.Context,
+    context: tasks.Context,
     model: PreForgettableClassifier,
     data: Dataset,
     names: Iterable[str],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from preforget.audit import (
+from preforget.audit.attacks import (
     abstention,
     cost,
     divergence,
@@ -25,8 +25,8 @@ from preforget.audit import (
     sequence,
     trained_membership,
 )
-from preforget.audit.attack import About, Finding
-from preforget.audit.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED, Scene
+from preforget.audit.attacks.attack import About, Finding
+from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED, Scene
 from preforget.backbones.spectrogram import AudioEncoder
 from preforget.classifier import PreForgettableClassifier
 from preforget.engines.prompted import PromptEngine

@@ -21,7 +21,7 @@ from preforget.baselines import (
     unsir,
 )
 from preforget.baselines.lora_head import LoraHead, LoraHeadConfig
-from preforget.baselines.method import METHODS, Classifier, Method, MethodConfig
+from preforget.baselines.method import METHODS, Classifier, Method
 from preforget.baselines.read_once import read_once
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "LoraHead",
     "LoraHeadConfig",
     "Method",
-    "MethodConfig",
     "bad_teacher",
     "boundary_shrink",
     "drop_row",

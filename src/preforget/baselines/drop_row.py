@@ -13,12 +13,13 @@ from torch import Tensor
 
 from preforget.baselines.examples import columns
 from preforget.baselines.lora_head import LoraHead
-from preforget.baselines.method import METHODS, Method, MethodConfig, remaining, whole_classes
+from preforget.baselines.method import METHODS, Method, remaining, whole_classes
+from preforget.core.options import Options
 from preforget.data.dataset import Split
 
 
 @dataclass(frozen=True)
-class DropRowConfig(MethodConfig):
+class DropRowConfig(Options):
     """No options."""
 
 

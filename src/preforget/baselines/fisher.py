@@ -17,12 +17,13 @@ from preforget.baselines.descent import all_logits
 from preforget.baselines.examples import reading
 from preforget.baselines.importance import diagonal_fisher, drawn_targets
 from preforget.baselines.lora_head import LoraHead
-from preforget.baselines.method import METHODS, Grid, Method, MethodConfig
+from preforget.baselines.method import METHODS, Grid, Method
+from preforget.core.options import Options
 from preforget.data.dataset import Split, names_of
 
 
 @dataclass(frozen=True)
-class FisherConfig(MethodConfig):
+class FisherConfig(Options):
     """Options: `scale` is `(lambda sigma^2)^(1/4)`, `floor` the least Fisher information, as in the authors' code.
 
     `reset_row`: as their code also does, set the head rows of classes that are forgotten whole to zero first.
@@ -33,6 +34,7 @@ class FisherConfig(MethodConfig):
     reset_row: bool = False
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_numbers(scale=(0, 1e3), floor=(1e-30, 1))
 
 

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from preforget.audit.within import WithinSurface
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.lora import Lora, generator_on, read_with_lora, uniform
 from preforget.baselines.read_once import opened
@@ -22,6 +21,7 @@ from preforget.data.digest import split_digest
 from preforget.engines.base import EngineConfig, Scores, Session
 from preforget.training.checkpoint import Checkpoint
 from preforget.training.loop import Schedule, run
+from preforget.white_box.shared_adapter import SharedAdapter
 
 LORA = Lora(rank=4, alpha=4.0, dropout=0.1)
 SCORE_ROWS = 128
@@ -36,6 +36,7 @@ class LoraHeadConfig(EngineConfig):
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_whole(epochs=1, batch_size=1)
         self.check_rate()
 
@@ -126,12 +127,12 @@ class LoraHead:
         other.parameters = {name: tensor.detach().clone() for name, tensor in parameters.items()}
         return other
 
-    def surface(self) -> WithinSurface:
+    def surface(self) -> SharedAdapter:
         """Return the weights opened for white-box attacks; raises `NotFittedError` before `learn`."""
         self._check_learned()
         weights = {name: tensor for name, tensor in self.parameters.items() if name.startswith("adapter.")}
         weights |= {"row": self.parameters["head.weight"], "bias": self.parameters["head.bias"]}
-        return WithinSurface(self.encoder, tuple(self.labels), weights, LORA, final_norm=True)
+        return SharedAdapter(self.encoder, tuple(self.labels), weights, LORA, final_norm=True)
 
     def untrained(self, classes: int, generator: torch.Generator) -> dict[str, Tensor]:
         """Return untrained parameters that need gradients, the head drawn as an ordinary linear layer."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import torch
 
 from preforget.baselines.lora_head import LoraHead
 from preforget.core.errors import UsageError
+from preforget.core.options import Options
 from preforget.core.registry import Registry
 from preforget.data.dataset import Images, Split, names_of
 from preforget.engines.base import Scores
@@ -29,40 +30,7 @@ class Classifier(Protocol):
 
 
 @dataclass(frozen=True)
-class MethodConfig:
-    """Options of a method; subclasses add fields and check them."""
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> MethodConfig:
-        """Build a configuration from keyword options; raises `UsageError` for one that can't be used."""
-        known = [field.name for field in fields(cls)]
-        for name in options:
-            if name not in known:
-                has = f"this method has: {', '.join(known)}" if known else "this method has none"
-                raise UsageError(f"unknown option {name!r}; {has}")
-        return cls(**options)
-
-    def check_whole(self, **lowest: int) -> None:
-        """Raise `UsageError` unless each named option is a whole number of at least the given value."""
-        for name, low in lowest.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise UsageError(f"{name} must be a whole number of at least {low}, got {value!r}")
-
-    def check_numbers(self, **bounds: tuple[float, float]) -> None:
-        """Raise `UsageError` unless each named option is a number within its bounds, both included."""
-        for name, (low, high) in bounds.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-                raise UsageError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options as plain values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class DescentConfig(MethodConfig):
+class DescentConfig(Options):
     """Options of a method that trains: passes over its data, images per step, and Adam's constant rate."""
 
     epochs: int = 10
@@ -70,6 +38,7 @@ class DescentConfig(MethodConfig):
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_whole(epochs=1, batch_size=1)
         self.check_numbers(learning_rate=(1e-9, 10))
 
@@ -85,10 +54,10 @@ class Method(ABC):
     source: ClassVar[str]
     """Paper, identifier, and what it is called there."""
 
-    config_type: ClassVar[type[MethodConfig]]
+    config_type: ClassVar[type[Options]]
     search: ClassVar[Grid] = {}
 
-    def __init__(self, config: MethodConfig | None = None) -> None:
+    def __init__(self, config: Options | None = None) -> None:
         self.config = config or self.config_type()
 
     def prepare(self, ordinary: LoraHead, train: Split) -> Any:
@@ -110,7 +79,9 @@ class Method(ABC):
         """
 
 
-METHODS: Registry[type[Method]] = Registry("unlearning method")
+METHODS: Registry[type[Method]] = Registry(
+    "unlearning method", package="preforget.baselines", group="preforget.baselines"
+)
 
 
 def whole_classes(forget: Split, retain: Split) -> list[str]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import torch
 
 from preforget.baselines.lora_head import LoraHead
-from preforget.baselines.method import METHODS, Method, MethodConfig
+from preforget.baselines.method import METHODS, Method
+from preforget.core.options import Options
 from preforget.data.dataset import Split
 from preforget.engines.base import Session
 
 
 @dataclass(frozen=True)
-class RetrainConfig(MethodConfig):
+class RetrainConfig(Options):
     """No options: the recipe and the seed are those of the original."""
 
 

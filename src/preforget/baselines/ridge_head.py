@@ -23,11 +23,11 @@ from preforget.baselines.method import (
     Classifier,
     Grid,
     Method,
-    MethodConfig,
     remaining,
     whole_classes,
 )
 from preforget.core.errors import DataError, NotFittedError, UsageError
+from preforget.core.options import Options
 from preforget.data.dataset import Images, Split, label_array, names_of
 from preforget.engines.base import Scores
 from preforget.engines.features import feature_count, unit_features
@@ -35,13 +35,14 @@ from preforget.records.moments import Moments, summed
 
 
 @dataclass(frozen=True)
-class RidgeHeadConfig(MethodConfig):
+class RidgeHeadConfig(Options):
     """Options: `levels` of the encoder that features are read from, and the penalty `gamma`."""
 
     levels: int = 4
     gamma: float = 1e-2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_whole(levels=1)
         self.check_numbers(gamma=(1e-12, 1e6))
 

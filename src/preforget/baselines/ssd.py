@@ -21,18 +21,20 @@ from torch import Tensor
 from preforget.baselines.examples import reading
 from preforget.baselines.importance import diagonal_fisher
 from preforget.baselines.lora_head import LoraHead
-from preforget.baselines.method import METHODS, Grid, Method, MethodConfig
+from preforget.baselines.method import METHODS, Grid, Method
+from preforget.core.options import Options
 from preforget.data.dataset import Split
 
 
 @dataclass(frozen=True)
-class SsdConfig(MethodConfig):
+class SsdConfig(Options):
     """Options: `alpha` selects, `dampening` (lambda in the paper) shrinks."""
 
     alpha: float = 5.0
     dampening: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_numbers(alpha=(0, 1e6), dampening=(0, 1e6))
 
 

@@ -17,12 +17,13 @@ from torch import Tensor
 from preforget.baselines.descent import cross_entropy, descend
 from preforget.baselines.examples import Examples, reading
 from preforget.baselines.lora_head import LoraHead
-from preforget.baselines.method import METHODS, DescentConfig, Grid, Method, MethodConfig
+from preforget.baselines.method import METHODS, DescentConfig, Grid, Method
+from preforget.core.options import Options
 from preforget.data.dataset import Split
 
 
 @dataclass(frozen=True)
-class UnsirConfig(MethodConfig):
+class UnsirConfig(Options):
     """Options: how noise is learned, `noise_images` per class, each seen `repeats` times; rates of the two passes."""
 
     noise_images: int = 32
@@ -36,6 +37,7 @@ class UnsirConfig(MethodConfig):
     batch_size: int = 32
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_whole(noise_images=1, noise_steps=0, repeats=1, batch_size=1)
         rates = (1e-9, 10.0)
         self.check_numbers(noise_rate=rates, impair_rate=rates, repair_rate=rates)

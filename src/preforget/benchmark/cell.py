@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from preforget.audit.sequence import in_memory
+from preforget.audit.attacks.sequence import in_memory
 from preforget.baselines import METHODS
 from preforget.baselines.retrain import Retrain
 from preforget.benchmark.context import Context, Task, key_of, machine, plain, recovers, searched, source_of
-from preforget.benchmark.learnings import evaluation_seed, facts_of, learning, model_of, reference
 from preforget.benchmark.measures import Values, compared, measured, parts_for
 from preforget.benchmark.search import generator, search
 from preforget.benchmark.timing import parameters, stored_bytes, timed, wait
+from preforget.benchmark.trained_models import evaluation_seed, facts_of, learning, model_of, reference
 from preforget.core.clock import now
 from preforget.core.errors import DataError, UsageError
 

@@ -18,8 +18,8 @@ from preforget.benchmark.class_sets import drawn, sizes
 from preforget.benchmark.columns import RECOVERY
 from preforget.benchmark.matrix import FIRST, Matrix
 from preforget.benchmark.matrix_file import LORA
+from preforget.benchmark.search_space import candidates, space_of
 from preforget.benchmark.sources import Source, is_to_be_had, open_source
-from preforget.benchmark.space import candidates, space_of
 from preforget.engines import ENGINES
 from preforget.jobs.claims import STALE_AFTER
 from preforget.jobs.work import Work

@@ -8,15 +8,15 @@ from typing import Any
 
 import torch
 
-from preforget.audit import cost
+from preforget.audit.attacks import cost
 from preforget.baselines import METHODS, LoraHead, LoraHeadConfig
 from preforget.benchmark.context import Context, Task, recovers, source_of, stages
-from preforget.benchmark.learnings import evaluation_seed
 from preforget.benchmark.matrix_file import LORA
 from preforget.benchmark.measures import ASKED, measured, parts_for
 from preforget.benchmark.run import is_done
 from preforget.benchmark.sources import Source, limited
 from preforget.benchmark.timing import wait
+from preforget.benchmark.trained_models import evaluation_seed
 from preforget.engines import ENGINES
 from preforget.engines.base import Session
 

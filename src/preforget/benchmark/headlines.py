@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from preforget.audit.svg import plain, signed
+from preforget.audit.report.svg import plain, signed
 from preforget.benchmark.columns import COLUMNS, Column, is_better
 from preforget.benchmark.tables import Results, Row, Value
 

@@ -13,8 +13,8 @@ from preforget.benchmark.class_sets import ALL_BUT_ONE, EVERY, HALF
 from preforget.benchmark.columns import COLUMNS
 from preforget.benchmark.matrix import EACH, FIRST, DataEntry, EngineEntry, Matrix, MethodEntry
 from preforget.benchmark.own_method import load_method
-from preforget.benchmark.space import check_space
-from preforget.benchmark.strict import Table, is_of
+from preforget.benchmark.search_space import check_space
+from preforget.benchmark.toml_table import Table, is_of
 from preforget.core.errors import UsageError
 from preforget.engines import CHOICES, ENGINES
 
@@ -53,8 +53,8 @@ def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | N
         data=tuple(map(_data, t.tables("data"))),
         engines=tuple(map(_engine, t.tables("engines"))),
         methods=tuple(_method(one, folder or Path()) for one in t.tables("methods")),
-        k=_several(t, "k", [1], _is_size, f"numbers from 1, {HALF!r} or {ALL_BUT_ONE!r}"),
-        seeds=_several(t, "seeds", [0], lambda v: is_of(v, int) and v >= 0, "whole numbers from 0"),
+        k=_values(t, "k", [1], _is_size, f"numbers from 1, {HALF!r} or {ALL_BUT_ONE!r}"),
+        seeds=_values(t, "seeds", [0], lambda v: is_of(v, int) and v >= 0, "whole numbers from 0"),
         sets=t.tested(
             "sets", 3, lambda v: v == EVERY or (is_of(v, int) and v >= 1), f"a number from 1, or {EVERY!r}"
         ),
@@ -63,7 +63,7 @@ def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | N
         search=t.among("search", (EACH, FIRST), EACH),
         rows=t.whole("rows", 10, 200),
         lora=_lora(t),
-        measures=_several(
+        measures=_values(
             t,
             "measures",
             list(COLUMNS),
@@ -151,7 +151,7 @@ def _lora(t: Table) -> dict[str, Any]:
     return options
 
 
-def _several(
+def _values(
     t: Table, key: str, default: list[Any], fits: Callable[[Any], bool], wanted: str
 ) -> tuple[Any, ...]:
     values = t.take(key, list, default)

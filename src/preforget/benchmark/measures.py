@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from preforget.audit import abstention, membership, mixed_stream, trained_membership
-from preforget.audit.few_shot import open_shots, open_test
-from preforget.audit.key_recovery import Setting, fewest, recover
-from preforget.audit.mixed_stream import FORGET, MEMBERSHIP, RETAIN, RETAIN_TRAIN
-from preforget.audit.scene import observe_parts, split_parts
-from preforget.audit.surfaces import surface_of
-from preforget.audit.target import Parts, Seen, observe
+from preforget.audit.attacks import abstention, membership, mixed_stream, trained_membership
+from preforget.audit.attacks.few_shot import open_shots, open_test
+from preforget.audit.attacks.key_recovery import Setting, fewest, recover
+from preforget.audit.attacks.mixed_stream import FORGET, MEMBERSHIP, RETAIN, RETAIN_TRAIN
+from preforget.audit.attacks.observe import Parts, Seen, observe
+from preforget.audit.attacks.scene import observe_parts, split_parts
 from preforget.baselines import LoraHead
 from preforget.baselines.drop_row import without_rows
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.seeds import derive_seed
 from preforget.data import Dataset, Split
+from preforget.white_box.open_model import surface_of
 
 ASKED = 4
 """How many times `rows` inputs of a training part are asked for answers at most; test parts are asked whole."""

@@ -14,7 +14,7 @@ from preforget.benchmark.columns import COLUMNS
 from preforget.benchmark.headlines import Summary
 from preforget.benchmark.tables import Results, Row
 from preforget.benchmark.trade_off import trade_off
-from preforget.benchmark.written import cell, tables_of
+from preforget.benchmark.writers import cell, tables_of
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 

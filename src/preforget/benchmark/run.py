@@ -9,9 +9,9 @@ from typing import Any
 
 from preforget.benchmark.cell import cell
 from preforget.benchmark.context import Context, Task, key_of, stages
-from preforget.benchmark.learnings import is_learned, learn
 from preforget.benchmark.own_method import load_method
 from preforget.benchmark.search import search
+from preforget.benchmark.trained_models import is_learned, learn
 from preforget.core.hashing import value_digest
 from preforget.jobs.claims import claim, is_claimed
 from preforget.jobs.executor import Executor, Job

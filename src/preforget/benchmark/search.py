@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from preforget.audit.mixed_stream import FORGET, RETAIN, RETAIN_TRAIN, tug_of_war
+from preforget.audit.attacks.mixed_stream import FORGET, RETAIN, RETAIN_TRAIN, tug_of_war
 from preforget.baselines import METHODS, read_once
 from preforget.benchmark.context import Context, Task, key_of, machine, plain, source_of, space_as_dict
-from preforget.benchmark.learnings import evaluation_seed, learning, model_of, validation_reference
 from preforget.benchmark.measures import validated
-from preforget.benchmark.space import candidates
+from preforget.benchmark.search_space import candidates
+from preforget.benchmark.trained_models import evaluation_seed, learning, model_of, validation_reference
 from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 

@@ -71,7 +71,7 @@ def open_source(
     given = entry.path is not None
     size = entry.size if not given else 28
     data = load_data(entry.path or entry.name, size=size, data_dir=data_dir, download=download)
-    if any(getattr(data, part).several for part in PARTS):
+    if any(getattr(data, part).multilabel for part in PARTS):
         raise UsageError(f"{entry.name}: inputs have several labels; the benchmark knows one label per input")
     for part in PARTS:
         lacking = sorted(set(data.classes) - set(getattr(data, part).labels))

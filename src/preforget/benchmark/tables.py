@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from preforget.audit.evidence import student_interval
-from preforget.audit.mixed_stream import FORGET, RETAIN
+from preforget.audit.attacks.mixed_stream import FORGET, RETAIN
 from preforget.benchmark.class_sets import sizes, stated
 from preforget.benchmark.columns import COLUMNS
 from preforget.benchmark.context import Context, Task, cases, key_of
 from preforget.core.errors import UsageError
+from preforget.metrics.evidence import student_interval
 
 RETRAIN_VALUES = {"fa": FORGET, "ra": RETAIN, "auroc": "auroc", "mia": "mia", "recovery": "recovery"}
 """What is shown of each contender's own retrain, and its name in a cell."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from preforget.audit import cost
+from preforget.audit.attacks import cost
 from preforget.backbones.encoder import Encoder
 from preforget.classifier import PreForgettableClassifier
 

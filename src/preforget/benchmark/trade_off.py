@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log10
 
-from preforget.audit.svg import (
+from preforget.audit.report.svg import (
     HEIGHT,
     LEFT,
     RIGHT,

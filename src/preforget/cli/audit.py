@@ -86,7 +86,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Audit, write the report, enter the result into the ledger."""
     model = load_model(args)
     data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
-    from preforget.audit.report import page
+    from preforget.audit.report.page import page
     from preforget.audit.result import hide_labels
     from preforget.audit.run import audit
     from preforget.core.canonical import canonical_json

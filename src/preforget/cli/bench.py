@@ -141,7 +141,7 @@ def _write(context: Context, place: Path, command: str, console: Console) -> Non
     from preforget.benchmark.headlines import summary
     from preforget.benchmark.page import page
     from preforget.benchmark.tables import as_dict, results_of
-    from preforget.benchmark.written import to_csv, to_json, to_latex, to_markdown
+    from preforget.benchmark.writers import to_csv, to_json, to_latex, to_markdown
     from preforget.core.files import write_atomic
 
     results = results_of(context)

@@ -175,7 +175,7 @@ def check_counts(data: Dataset) -> None:
     """Raise `DataError` for a class with too few images to learn from, counting also those kept for testing."""
     counts = Counter(data.train.labels.tolist())
     whole = counts + Counter(data.validation.labels.tolist()) + Counter(data.test.labels.tolist())
-    for label in () if data.train.several else data.classes:  # fit() checks conditions
+    for label in () if data.train.multilabel else data.classes:  # fit() checks conditions
         if counts[label] < LEAST:
             raise DataError(
                 f"class {label!r} has {whole[label]} images, {counts[label]} of them to learn from; learning needs "
@@ -190,7 +190,7 @@ def quality(model: PreForgettableClassifier, test: Split, console: Console) -> d
     if not len(test):
         console.line("accuracy   unknown: the data have no test images")
         return {"test_images": 0, "accuracy": None, "abstained": None}
-    if model.engine.several:
+    if model.engine.multilabel:
         return quality_of_conditions(model, test, console)
     seen = look(model, test)
     accuracy, abstained = seen.accuracy(), float(seen.abstained.mean())
@@ -206,11 +206,12 @@ def quality_of_conditions(model: PreForgettableClassifier, test: Split, console:
     """Print and return average precision and AUROC of each condition, and the share of images without an answer."""
     from dataclasses import asdict
 
-    from preforget.audit.conditions import mean_average_precision, per_condition
     from preforget.core.abstain import ABSTAIN
+    from preforget.data.multilabel import marks
+    from preforget.metrics.conditions import mean_average_precision, per_condition
 
     answers, labels, probabilities = model.answer(test.inputs)
-    found = per_condition(labels, probabilities, test.labels)
+    found = per_condition(labels, probabilities, marks(test.labels, labels))
     width = max(map(len, map(printable, labels)), default=0)
     for one in found:
         if one.average_precision is not None and one.auroc is not None:

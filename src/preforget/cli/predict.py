@@ -62,12 +62,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
         answers, labels, probabilities = model.answer(part, without=args.without)
         own = [dict(zip(labels, map(float, row), strict=True)) for row in probabilities]
         found += zip(part, answers, own, strict=True)
-    several = model.engine.several
+    multilabel = model.engine.multilabel
     for path, answer, odds in found:
         shown = ", ".join(map(printable, answered(answer))) or "abstain"
         best = f"{max(odds.values(), default=0.0):.4f}"
         each = "\t".join(f"{printable(label)} {probability:.4f}" for label, probability in odds.items())
-        console.line(f"{printable(str(path))}\t{shown}\t{each if several else best}")
+        console.line(f"{printable(str(path))}\t{shown}\t{each if multilabel else best}")
     console.result(
         {
             "model": str(args.model),

@@ -1,42 +1,123 @@
-"""A table of named constructors, for the few places where users choose by a string."""
+"""Tables of named things: ours, found in a package, and those of installed extensions, found by entry points."""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from preforget.core.errors import UsageError
 
 T = TypeVar("T")
 
+OURS = "preforget"
+
 
 class Registry(Generic[T]):
-    """Maps names to things of one kind; an unknown name lists the known ones, a second entry is an error."""
+    """Maps names to things of one kind; an unknown name lists the known ones, a second entry is an error.
 
-    def __init__(self, kind: str) -> None:
+    `kind` is what an entry is called in messages. `package`: where our own entries lie, each in a module that enters
+    it by `register`; `group`: the entry points of extensions, each named as what it enters. Both are read when a
+    name is looked up that isn't there yet, or when names are listed: in a worker process too. A broken extension
+    stops only who asks for it by name or lists all.
+    """
+
+    def __init__(self, kind: str, *, package: str | None = None, group: str | None = None) -> None:
         self.kind = kind
+        self.package, self.group = package, group
         self._entries: dict[str, T] = {}
+        self._aliases: dict[str, str] = {}
+        self._modules: dict[str, str] = {}
+        self._found_ours = package is None
+        self._loaded: set[str] = set()
 
-    def register(self, name: str) -> Callable[[T], T]:
-        """Return a decorator that enters its argument under `name`; raises `ValueError` if the name is taken."""
+    def register(self, name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[T], T]:
+        """Return a decorator that enters its argument under `name`; raises `ValueError` if the name is taken.
+
+        `aliases`: names of earlier versions, which are found and not listed.
+        """
 
         def enter(entry: T) -> T:
-            if name in self._entries:
-                raise ValueError(f"{self.kind} {name!r} is registered twice")
+            for own in (name, *aliases):
+                if own in self._entries or own in self._aliases:
+                    raise ValueError(f"{self.kind} {own!r} is registered twice")
             self._entries[name] = entry
+            self._aliases.update(dict.fromkeys(aliases, name))
+            self._modules[name] = str(getattr(entry, "__module__", ""))
             return entry
 
         return enter
 
     def __getitem__(self, name: str) -> T:
-        try:
-            return self._entries[name]
-        except KeyError:
-            known = ", ".join(sorted(self._entries))
-            raise UsageError(f"unknown {self.kind} {name!r}; choose one of: {known}") from None
+        if not self._finds(name):
+            self._load_extensions()
+            known = ", ".join(self)
+            raise UsageError(f"unknown {self.kind} {name!r}; choose one of: {known}")
+        return self._entries[self._aliases.get(name, name)]
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries
+        return isinstance(name, str) and self._finds(name)
 
     def __iter__(self) -> Iterator[str]:
+        self._load_extensions()
         return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def items(self) -> list[tuple[str, T]]:
+        """Return names and entries, sorted by name."""
+        return [(name, self._entries[name]) for name in self]
+
+    def extension_modules(self) -> list[str]:
+        """Return the modules outside this package that have entered something: what a worker process must import."""
+        found = {m for m in self._modules.values() if m and m.split(".")[0] != OURS}
+        return sorted(found - {"__main__", "__mp_main__"})
+
+    def _finds(self, name: str) -> bool:
+        if self._has(name):
+            return True
+        self._load_ours()
+        for point in self._entry_points():
+            if point.name == name and not self._has(name):
+                self._load(point)
+        return self._has(name)
+
+    def _has(self, name: str) -> bool:
+        return name in self._entries or name in self._aliases
+
+    def _load_ours(self) -> None:
+        if self._found_ours:
+            return
+        self._found_ours = True  # before the imports: a module may look a name up while it is imported
+        assert self.package is not None
+        for module in pkgutil.iter_modules(import_module(self.package).__path__):
+            import_module(f"{self.package}.{module.name}")
+
+    def _load_extensions(self) -> None:
+        self._load_ours()
+        for point in self._entry_points():
+            self._load(point)
+
+    def _entry_points(self) -> list[EntryPoint]:
+        return [] if self.group is None else sorted(entry_points(group=self.group), key=lambda p: p.name)
+
+    def _load(self, point: EntryPoint) -> None:
+        if point.value in self._loaded:
+            return
+        try:
+            point.load()
+        except Exception as error:
+            package = "an installed package" if point.dist is None else point.dist.name
+            raise UsageError(
+                f"the {self.kind} {point.name!r} of {package} can't be loaded: {type(error).__name__}: {error}; "
+                "mend or uninstall it"
+            ) from error
+        self._loaded.add(point.value)
+        if not self._has(point.name):
+            raise UsageError(
+                f"the entry point {point.name!r} of {self.group} enters no {self.kind} of that name; "
+                f"write @….register({point.name!r}) above what {point.value} names"
+            )

@@ -2,7 +2,8 @@
 
 from preforget.data.dataset import Dataset, Images, Labels, Sounds, Split
 from preforget.data.images import read_batch, read_image
-from preforget.data.inputs import as_inputs, as_labels, as_split, check_trainable
+from preforget.data.inputs import as_inputs, as_split, check_trainable
+from preforget.data.labels import as_labels
 from preforget.data.load import DATASETS, load_data
 from preforget.data.splits import stratified_split, unit_names
 

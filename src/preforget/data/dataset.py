@@ -107,7 +107,7 @@ class Split:
         return self.select([i for i, subject in enumerate(self.subjects) if subject not in gone])
 
     @property
-    def several(self) -> bool:
+    def multilabel(self) -> bool:
         """Whether inputs have several labels, or none, and not one each."""
         return any(isinstance(label, tuple) for label in self.labels)
 

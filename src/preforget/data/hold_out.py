@@ -36,7 +36,7 @@ def hold_out(
         held_out = replace(held_out, subjects=None)
     elif held_out.subjects is None:
         raise UsageError("the images to learn from have subjects, so the validation data need them too")
-    if held_out.several != train.several:
+    if held_out.multilabel != train.multilabel:
         raise UsageError(
             "validation data have several labels per image where the others have one, or the reverse"
         )

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Images, Labels, Sounds, Split, label_array
-from preforget.data.several import as_label_sets, check_conditions, holds_sets
+from preforget.data.dataset import Images, Sounds, Split
+from preforget.data.labels import as_labels
+from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
 
 SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 
@@ -65,35 +66,9 @@ def as_inputs(X: Any) -> Images:
     raise DataError(f"a list of images holds either paths or numpy arrays, not {kinds}")
 
 
-def as_labels(y: Any, what: str = "label") -> Labels:
-    """Return class names as `str`, `[n]`: text is kept as it is, whole numbers become text (3 becomes "3").
-
-    `what` the names are, for errors: `label` or `subject`.
-
-    Raises `DataError` for missing (None, NaN), empty or fractional labels and for several labels per image.
-    """
-    if isinstance(y, str) or not hasattr(y, "__len__"):
-        raise DataError(f"{what}s come as a list or an array, one per image, not as {type(y).__name__} {y!r}")
-    if isinstance(y, np.ndarray) and y.ndim > 1:
-        if y.ndim > 2 or y.shape[1] != 1:
-            raise DataError(
-                f"{what}s of shape {y.shape}: several {what}s per image can't be used here; give one each"
-            )
-        y = y[:, 0]
-    values = y.tolist() if isinstance(y, np.ndarray) else list(y)
-    names: dict[Any, str] = {}
-    for position, value in enumerate(values):
-        # True == 1 == 1.0, so the type belongs to the key
-        key = (type(value), value) if value.__hash__ is not None else (type(value), repr(value))
-        if key not in names:
-            names[key] = _label_name(value, position, what)
-        values[position] = names[key]
-    return label_array(values)
-
-
 def check_trainable(split: Split, minimum: int = 2, classes: int = 2) -> None:
     """Raise `DataError` unless there are at least so many `classes` with at least `minimum` images each."""
-    if split.several:
+    if split.multilabel:
         check_conditions(split.labels, minimum)
         return
     counts = Counter(split.labels.tolist())
@@ -169,20 +144,3 @@ def _stack(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
         sizes = " and ".join(map(str, sorted(shapes, key=str)[:2]))
         raise DataError(f"images of different shapes, {sizes}; resize them to one, or give paths of files")
     return np.stack(items)
-
-
-def _label_name(value: Any, position: int, what: str) -> str:
-    kind = "class" if what == "label" else what
-    if value is None or (isinstance(value, float | np.floating) and value != value):
-        raise DataError(
-            f"the {what} at position {position} is missing ({value}); leave the image out or name its {kind}"
-        )
-    if isinstance(value, str):
-        if not value.strip():
-            raise DataError(
-                f"the {what} at position {position} is empty; leave the image out or name its {kind}"
-            )
-        return str(value)
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        return str(int(value))
-    raise DataError(f"the {what} at position {position} is {value!r}; {what}s are text or whole numbers")

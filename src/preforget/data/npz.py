@@ -15,9 +15,10 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError
 from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of, refuse_unlearnable
-from preforget.data.inputs import as_inputs, as_labels
+from preforget.data.inputs import as_inputs
+from preforget.data.labels import as_labels
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
-from preforget.data.several import as_label_sets
+from preforget.data.multilabel import as_label_sets
 
 PARTS = ("train", "val", "test")
 KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))

@@ -45,7 +45,7 @@ def unit_names(split: Split) -> Labels:
 
     Where images have several labels it is their subject alone: which conditions there are moves no image.
     """
-    if split.several:
+    if split.multilabel:
         return label_array([subject or "" for _, subject in split.units])
     return label_array(
         [label if subject is None else f"{label}\x1f{subject}" for label, subject in split.units]

@@ -4,27 +4,30 @@ from preforget.core.errors import UsageError
 from preforget.engines.base import Engine
 from preforget.engines.exact import ExactEngine
 from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.multilabel_exact import MultilabelExactEngine
+from preforget.engines.multilabel_isolated import MultilabelIsolatedEngine
 from preforget.engines.paper import PaperEngine
-from preforget.engines.several_exact import SeveralExactEngine
-from preforget.engines.several_isolated import SeveralIsolatedEngine
 
 ENGINES: dict[str, type[Engine]] = {
     "isolated": IsolatedEngine,
     "exact": ExactEngine,
     "paper": PaperEngine,
-    "isolated-several": SeveralIsolatedEngine,
-    "exact-several": SeveralExactEngine,
+    "isolated-multilabel": MultilabelIsolatedEngine,
+    "exact-multilabel": MultilabelExactEngine,
+    # as folders of earlier versions call them
+    "isolated-several": MultilabelIsolatedEngine,
+    "exact-several": MultilabelExactEngine,
 }
 
-CHOICES = sorted(name for name in ENGINES if not name.endswith("-several"))
-"""What users choose among; data with several labels per input take the engine of the same name for several."""
+CHOICES = ["exact", "isolated", "paper"]
+"""What users choose among; data with several labels per input take the multilabel engine of the same name."""
 
 
-def for_several(engine: Engine) -> Engine:
+def for_multilabel(engine: Engine) -> Engine:
     """Return an engine that has learned nothing, for several labels per input; raises `UsageError` if there is none."""
-    if engine.several:
+    if engine.multilabel:
         return engine
-    kind = ENGINES.get(f"{engine.name}-several")
+    kind = ENGINES.get(f"{engine.name}-multilabel")
     if kind is None:
         raise UsageError(
             f"the {engine.name} engine learns one label per input; for several choose isolated or exact"
@@ -38,8 +41,8 @@ __all__ = [
     "Engine",
     "ExactEngine",
     "IsolatedEngine",
+    "MultilabelExactEngine",
+    "MultilabelIsolatedEngine",
     "PaperEngine",
-    "SeveralExactEngine",
-    "SeveralIsolatedEngine",
-    "for_several",
+    "for_multilabel",
 ]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,11 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
+from preforget.core.options import Options
 from preforget.data.dataset import Images, Labels, Split
-from preforget.records import ClassRecord, Membership
+from preforget.records import ClassRecord, Roster
 from preforget.training.checkpoint import Checkpoint
+from preforget.white_box.surface import Files
 
 Scores = npt.NDArray[np.float32]
 
@@ -50,28 +52,14 @@ class Session:
 
 
 @dataclass(frozen=True)
-class EngineConfig:
+class EngineConfig(Options):
     """Options of an engine; subclasses add fields and check them."""
 
     seed: int = 0
 
-    @classmethod
-    def from_options(cls, options: dict[str, Any]) -> EngineConfig:
-        """Build a configuration from keyword options; raises `UsageError` for one that can't be used."""
-        known = {field.name for field in fields(cls)}
-        for name in options:
-            if name not in known:
-                raise UsageError(f"unknown option {name!r}; this engine has: {', '.join(sorted(known))}")
-        config = cls(**options)
-        config.check_whole(seed=0)
-        return config
-
-    def check_whole(self, **lowest: int) -> None:
-        """Raise `UsageError` unless each named option is a whole number of at least the given value."""
-        for name, low in lowest.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise UsageError(f"{name} must be a whole number of at least {low}, got {value!r}")
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_whole(seed=0)
 
     def check_rate(self) -> None:
         """Raise `UsageError` unless the learning rate is a number above 0 and below 10."""
@@ -85,16 +73,12 @@ class EngineConfig:
         if first >= encoder.depth:
             raise UsageError(f"first_block is {first}, but the backbone's last block is {encoder.depth - 1}")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the options as plain values, for the manifest."""
-        return asdict(self)
-
 
 class Engine(ABC):
     """Learns records on a frozen encoder and scores inputs with the live ones.
 
     `bank` knows the classes; columns of `scores` follow `bank.attached`. `knows_subjects`: whether what is known
-    of one person can be forgotten by itself; `several`: whether an input can have several labels or none, each with
+    of one person can be forgotten by itself; `multilabel`: whether an input can have several labels or none, each with
     its own probability and threshold.
     """
 
@@ -102,7 +86,7 @@ class Engine(ABC):
     guarantee: ClassVar[Guarantee]
     config_type: ClassVar[type[EngineConfig]]
     knows_subjects: ClassVar[bool] = False
-    several: ClassVar[bool] = False
+    multilabel: ClassVar[bool] = False
     score_rows: ClassVar[int] = 128
 
     def __init__(self, encoder: Encoder, config: EngineConfig) -> None:
@@ -116,7 +100,7 @@ class Engine(ABC):
 
     @property
     @abstractmethod
-    def bank(self) -> Membership:
+    def bank(self) -> Roster:
         """The classes that are known."""
 
     @abstractmethod
@@ -217,6 +201,12 @@ class Engine(ABC):
     @abstractmethod
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
         """Fill an empty engine from records and shared tensors of a model folder; raises `UsageError`."""
+
+    def surface(self) -> Files:
+        """Return the open weights for white-box attacks; raises `UsageError` if the engine has no way to open them."""
+        raise UsageError(
+            f"the {self.name} engine can't be opened for attacks; choose attacks that need scores alone"
+        )
 
     def clear(self) -> None:
         """Destroy in memory all that was learned."""

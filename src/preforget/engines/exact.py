@@ -30,6 +30,8 @@ from preforget.records.unit_bank import Pair
 from preforget.records.units import make_unit
 from preforget.training.progress import counting, track
 from preforget.training.state_cache import StateCache
+from preforget.white_box.frozen_path import FrozenPath
+from preforget.white_box.surface import Files
 
 HELD_OUT_ROWS = 256
 """How many images of a unit calibrate abstention at most."""
@@ -62,6 +64,7 @@ class ExactConfig(EngineConfig):
     learning_rate: float = 1e-2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_whole(levels=1, tokens_per_class=1, lora_rank=0, steps=1, images_per_class=1)
         self.check_rate()
         if self.first_block is not None:
@@ -230,6 +233,27 @@ class ExactEngine(Engine):
     def heads(self, labels: Sequence[str]) -> Heads:
         """Return what scores `labels` in closed form, without prompts of pairs."""
         return self._derived.heads(labels)
+
+    def surface(self) -> Files:
+        """Return the frozen image path with closed-form scores; rounding of features lets gradients pass."""
+        labels, c = tuple(self.bank.attached), self.config
+        wanted = features.depths(self.encoder, c.levels)
+
+        def closed_form(outputs: list[Tensor]) -> Tensor:
+            states = torch.stack([outputs[depth - 1] for depth in wanted], dim=1)
+            found = features.normalised(states, len(self.encoder.embedding.prefix))
+            return self.heads(labels).scores(found + (found.round() - found).detach(), None)
+
+        stored = {f"{i}.{name}": t for i, r in enumerate(self.records()) for name, t in r.tensors.items()}
+        return FrozenPath(
+            self.encoder,
+            labels,
+            first_block=c.first_block or 0,
+            scores=lambda inputs: self.scores(inputs, labels),
+            live={},
+            stored=stored,
+            closed_form=closed_form,
+        )
 
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs, sorted."""

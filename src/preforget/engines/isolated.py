@@ -10,19 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from preforget.backbones import class_path
 from preforget.backbones.encoder import Encoder
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
-from preforget.engines import class_path, shortlist
+from preforget.engines import shortlist
 from preforget.engines.base import EngineConfig, Scores, Session
 from preforget.engines.prompted import PromptEngine
 from preforget.records import ClassRecord
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
+from preforget.white_box.frozen_path import FrozenPath
+from preforget.white_box.surface import Files
 
 STEPS = 800
 ROWS_AT_ONCE = 4096
@@ -46,6 +49,7 @@ class IsolatedConfig(EngineConfig):
     learning_rate: float = 1e-2
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_whole(first_block=0, tokens_per_class=1, lora_rank=0)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) is not None:
@@ -146,6 +150,20 @@ class IsolatedEngine(PromptEngine):
         odds = np.exp(scores - top)
         shares: Scores = odds / (odds.sum(axis=1, keepdims=True) + np.exp(-top))
         return shares
+
+    def surface(self) -> Files:
+        """Return the live classes' weights beside the frozen image path; dead slots are among what is stored."""
+        c, bank = self.config, self.bank
+        names = class_path.shapes(self.levels, self.encoder.dim, c.tokens_per_class, c.lora_rank)
+        labels = tuple(bank.attached)
+        return FrozenPath(
+            self.encoder,
+            labels,
+            first_block=c.first_block,
+            scores=lambda inputs: self.scores(inputs, labels),
+            live={name: bank.packed[name][bank.slots(labels)] for name in names},
+            stored=bank.packed,
+        )
 
     def targets(self, train: Split, columns: Sequence[str]) -> Tensor:
         """Return the column of each image's class, `int64 [n]`."""

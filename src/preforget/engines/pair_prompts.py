@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from preforget.backbones import class_path
+from preforget.backbones.class_path import Weights
 from preforget.backbones.encoder import Encoder
 from preforget.core.seeds import derive_seed
-from preforget.engines import class_path
-from preforget.engines.class_path import Weights
 from preforget.training.loop import Schedule
 from preforget.training.state_cache import StateCache
 

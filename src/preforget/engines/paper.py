@@ -31,6 +31,8 @@ from preforget.training.loop import Schedule, run
 from preforget.training.losses import uniform_loss
 from preforget.training.state_cache import StateCache
 from preforget.training.subsets import own_and_wrong_subset, wrong_subset
+from preforget.white_box.shared_adapter import SharedAdapter
+from preforget.white_box.surface import Files
 
 LORA = Lora(rank=4, alpha=4.0, dropout=0.1)
 
@@ -54,6 +56,7 @@ class PaperConfig(EngineConfig):
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.check_whole(first_block=0, tokens_per_class=1, epochs=1, batch_size=1)
         self.check_rate()
         if not isinstance(self.final_norm, bool):
@@ -166,6 +169,21 @@ class PaperEngine(PromptEngine):
         logits = self.scores(inputs)
         own: Scores = logits[:, self.bank.attached.index(label)] - np.logaddexp.reduce(logits, axis=1)
         return own
+
+    def surface(self) -> Files:
+        """Return the live classes' prompts and rows with the adapter that all classes share."""
+        labels, c = tuple(self.bank.attached), self.config
+        slots = self.bank.slots(labels)
+        own = {name: self.bank.packed[name][slots] for name in self.learned_shapes()}
+        return SharedAdapter(
+            self.encoder,
+            labels,
+            {**own, **self.shared_tensors()},
+            LORA,
+            first_block=c.first_block,
+            final_norm=c.final_norm,
+            stored={**self.bank.packed, **self.shared_tensors()},
+        )
 
     def probabilities(self, scores: Scores) -> Scores:
         """Return softmax over the classes scored: the paper's method knows no abstention of its own."""

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from preforget.backbones import class_path
 from preforget.backbones.encoder import Encoder
 from preforget.core.errors import UsageError
-from preforget.engines import class_path
 from preforget.records import PromptBank
 
 ROWS_PER_GROUP = 8

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines.derive import missing_pairs
 from preforget.engines.exact import ExactEngine
-from preforget.engines.several_exact import SeveralExactEngine
+from preforget.engines.multilabel_exact import MultilabelExactEngine
 from preforget.records import ClassRecord, UnitBank, unknown_label
 from preforget.records.condition_bank import ConditionBank
 from preforget.store import ModelFolder
@@ -31,7 +31,7 @@ def plan(
     found = folder.records() if records is None else records
     if is_exact(folder):
         return unit_bank(found).going(label, subject)
-    if folder.manifest.engine == SeveralExactEngine.name:
+    if folder.manifest.engine == MultilabelExactEngine.name:
         return unit_bank(found, ConditionBank).going(label, subject)
     if subject is not None:
         raise UsageError(
@@ -60,7 +60,7 @@ def derive_in_folder(folder: ModelFolder, records: Sequence[ClassRecord]) -> lis
 
 def has_units(folder: ModelFolder) -> bool:
     """Tell whether a class can have several records in a folder, by subject."""
-    return folder.manifest.engine in (ExactEngine.name, SeveralExactEngine.name)
+    return folder.manifest.engine in (ExactEngine.name, MultilabelExactEngine.name)
 
 
 def is_exact(folder: ModelFolder) -> bool:

@@ -1,8 +1,8 @@
 """What a model holds about its classes: records, and banks of live ones."""
 
 from preforget.records.bank import PromptBank, slot_block
-from preforget.records.membership import Membership, unknown_label
 from preforget.records.record import ClassRecord
+from preforget.records.roster import Roster, unknown_label
 from preforget.records.unit_bank import UnitBank
 
-__all__ = ["ClassRecord", "Membership", "PromptBank", "UnitBank", "slot_block", "unknown_label"]
+__all__ = ["ClassRecord", "PromptBank", "Roster", "UnitBank", "slot_block", "unknown_label"]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from preforget.core.errors import UsageError
-from preforget.records.membership import Membership
 from preforget.records.record import ClassRecord
+from preforget.records.roster import Roster
 
 
 def slot_block(slot: int) -> range:
@@ -21,7 +21,7 @@ def slot_block(slot: int) -> range:
     return range(slot // size * size, slot // size * size + size)
 
 
-class PromptBank(Membership):
+class PromptBank(Roster):
     """Live records in lasting slots; slots come in blocks, see `slot_block`, and dead slots hold zeros.
 
     A record's tensors are views of the packed tensors `[capacity, ...]`, so that erasing a slot leaves no copy.

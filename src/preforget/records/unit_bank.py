@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from preforget.core.errors import UnknownLabelError, UsageError
-from preforget.records.membership import Membership
 from preforget.records.moments import Moments, summed
 from preforget.records.record import ClassRecord
+from preforget.records.roster import Roster
 from preforget.records.units import check_unit, unit_count, unit_moments, unit_total
 
 Pair = tuple[str, str]
 
 
-class UnitBank(Membership):
+class UnitBank(Roster):
     """Units by class and subject, and records of pairs of classes `(a, b)` with `a < b`.
 
     Everything is kept in sorted order: what comes out says nothing about who was here before. A pair whose class or

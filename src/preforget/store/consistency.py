@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 from preforget.core.errors import IntegrityError
 from preforget.store.head import Head
+from preforget.store.key_service import ModelKeys
 from preforget.store.layout import LEDGER, SHARED, check_names, receipt_name
-from preforget.store.ledger import Entry
+from preforget.store.ledger import Entry, Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
-from preforget.store.manifest import NAME
-
-if TYPE_CHECKING:
-    from preforget.store.folder import ModelFolder
+from preforget.store.manifest import NAME, Manifest
 
 
-def check(folder: ModelFolder) -> list[Entry]:
+class ChangingFolder(Protocol):
+    """What is asked of a model folder here, see `ModelFolder`."""
+
+    path: Path
+    manifest: Manifest
+    ledger: Ledger
+
+    @property
+    def keys(self) -> ModelKeys | None:
+        """The keys of the model's records, None where it isn't sealed."""
+
+    def name_of(self, record_id: str) -> str:
+        """Return the name of a record's file, relative to the folder."""
+
+    def has_intent(self) -> bool:
+        """Tell whether an erasure has begun and not ended."""
+
+    def finish_erasing(self, erasure: str = ...) -> None:
+        """Destroy what is being erased."""
+
+    def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
+        """Enter a row into the ledger and make the manifest know it."""
+
+
+def check(folder: ChangingFolder) -> list[Entry]:
     """Check names of files, the whole ledger and the keyring against the manifest; return the ledger's rows.
 
     Raises `IntegrityError`. Contents of records are checked when they are read.
@@ -35,7 +59,7 @@ def check(folder: ModelFolder) -> list[Entry]:
     return entries
 
 
-def check_age(folder: ModelFolder) -> None:
+def check_age(folder: ChangingFolder) -> None:
     """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have."""
     head = None if folder.keys is None else folder.keys.head()
     if head is not None and not folder.ledger.holds(head):
@@ -45,7 +69,7 @@ def check_age(folder: ModelFolder) -> None:
         )
 
 
-def settle(folder: ModelFolder) -> None:
+def settle(folder: ChangingFolder) -> None:
     """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on."""
     folder.finish_erasing()
     head, known = folder.ledger.head(), Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])
@@ -59,12 +83,12 @@ def settle(folder: ModelFolder) -> None:
         undo(folder)
 
 
-def is_ahead(folder: ModelFolder) -> bool:
+def is_ahead(folder: ChangingFolder) -> bool:
     """Tell whether the ledger has rows that the manifest doesn't know: a change was cut off between them."""
     return folder.ledger.head().seq > int(folder.manifest.ledger["seq"])
 
 
-def undo(folder: ModelFolder) -> None:
+def undo(folder: ChangingFolder) -> None:
     """Say in the ledger that rows which the manifest doesn't know didn't come to be."""
     head = folder.ledger.head()
     first = int(folder.manifest.ledger["seq"]) + 1

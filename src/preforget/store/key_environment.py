@@ -14,11 +14,11 @@ from preforget.store.key_service import (
     KEYRINGS,
     Keyring,
     ModelKeys,
-    Passphrase,
     check_has_keys,
     check_model_id,
     check_record_ids,
 )
+from preforget.store.sealing import Passphrase
 
 if TYPE_CHECKING:
     from preforget.store.signing import SigningKeys

@@ -27,7 +27,6 @@ from preforget.store.key_service import (
     MODEL_ID,
     Keyring,
     ModelKeys,
-    Passphrase,
     check_erasure_id,
     check_has_keys,
     check_model_id,
@@ -35,7 +34,7 @@ from preforget.store.key_service import (
     later_head,
 )
 from preforget.store.private_file import cannot_read, changing, read_private
-from preforget.store.sealing import LOCKED, PassphraseSeal, new_key
+from preforget.store.sealing import LOCKED, Passphrase, PassphraseSeal, new_key
 
 if TYPE_CHECKING:
     from preforget.store.signing import SigningKeys

@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.core.registry import Registry
 from preforget.store.head import Head
-
-if TYPE_CHECKING:
-    from preforget.store.signing import SigningKeys
-
-Passphrase = Callable[[], str]
-"""Asks for the passphrase, once, and only when something is to be read or written that needs it."""
+from preforget.store.sealing import Passphrase
+from preforget.store.signing import SigningKeys
 
 MODEL_ID = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?")
 """What can be a file name on any system."""

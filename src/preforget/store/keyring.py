@@ -12,7 +12,8 @@ import platformdirs
 from preforget.core.errors import UsageError
 from preforget.store import key_environment
 from preforget.store.key_file import FileKeyring
-from preforget.store.key_service import KEYRINGS, Keyring, Passphrase
+from preforget.store.key_service import KEYRINGS, Keyring
+from preforget.store.sealing import Passphrase
 
 KEYRING_VARIABLE = "PREFORGET_KEYRING"
 PASSPHRASE_VARIABLE = "PREFORGET_PASSPHRASE"

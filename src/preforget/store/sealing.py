@@ -34,6 +34,10 @@ LOCKED = b'{"ciphertext":'
 """How a file under a passphrase begins: the first entry of its canonical JSON."""
 
 
+Passphrase = Callable[[], str]
+"""Asks for the passphrase, once, and only when something is to be read or written that needs it."""
+
+
 def new_key() -> bytes:
     """Return a random data key of 32 bytes."""
     return secrets.token_bytes(KEY_BYTES)
@@ -103,7 +107,7 @@ def passphrase_bytes(passphrase: Callable[[], str]) -> bytes:
 class PassphraseSeal:
     """Seals one file under a passphrase; keeps the derived key, so that scrypt runs once per process and file."""
 
-    def __init__(self, passphrase: Callable[[], str]) -> None:
+    def __init__(self, passphrase: Passphrase) -> None:
         self._passphrase = passphrase
         self._derived: tuple[dict[str, Any], bytes] | None = None
 

@@ -27,9 +27,8 @@ from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
 from preforget.core.hashing import bytes_digest
-from preforget.store.key_service import Passphrase
 from preforget.store.private_file import changing, read_private
-from preforget.store.sealing import passphrase_bytes
+from preforget.store.sealing import Passphrase, passphrase_bytes
 
 CURRENT = "current.pem"
 ROTATIONS = "rotations.json"

@@ -1,0 +1,1 @@
+"""Attacks and measures, one per file, and what each is given."""

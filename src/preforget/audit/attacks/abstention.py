@@ -1,0 +1,139 @@
+"""Does the model know what it no longer knows? Confidence on forgotten inputs beside that on retained ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.audit.attacks.attack import About, Finding
+from preforget.audit.attacks.mixed_stream import guessed_right
+from preforget.audit.attacks.observe import Array, Parts, Seen
+from preforget.core.errors import DataError
+from preforget.metrics.roc import auc, fpr_at
+
+Mask = npt.NDArray[np.bool_]
+
+KEPT = 0.95
+"""The share of retained inputs that must be accepted where the false-positive rate is read."""
+
+CALIBRATION_BINS = 15
+HISTOGRAM_BINS = 40
+TAIL = 0.005
+"""The share of a part at either end that a histogram may put into its outer bins."""
+
+CURVE_POINTS = 100
+
+ABOUT = About(
+    name="abstention",
+    title="Abstaining from forgotten images",
+    asks="Does the model's confidence tell forgotten images from retained ones, and is it as right as it is sure?",
+    source="FPR at 95 % TPR: Liang et al., arXiv 1706.02690; area under the coverage-risk curve: Geifman et al., "
+    "arXiv 1805.08206; calibration error: Guo et al., arXiv 1706.04599, sec. 2",
+    margin=0.05,
+    titles={
+        "auroc": "AUROC of confidence, retained against forgotten",
+        "fpr at 95 % tpr": "forgotten accepted where 95 % of the retained are",
+        "aurc": "area under the coverage-risk curve",
+        "ece": "expected calibration error on retained images",
+    },
+)
+
+
+def coverage_risk(confidence: Array, wrong: Mask) -> tuple[Array, Array]:
+    """Return coverage and risk `[k]` if only inputs of at least a confidence are answered, `k` distinct ones.
+
+    Coverage is the share of inputs that are answered, risk the share of those that are wrong; the surest come first.
+    """
+    _, place, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
+    answered = np.cumsum(sizes)
+    errors = np.cumsum(np.bincount(place, weights=wrong, minlength=len(sizes)))
+    return answered / len(confidence), errors / answered
+
+
+def area_under_risk(confidence: Array, wrong: Mask) -> float:
+    """Return the mean over `k = 1..n` of the risk of answering the `k` surest inputs (AURC), 0 to 1.
+
+    Inputs of equal confidence come in random order, and the mean over all orders is taken: each of them is as wrong as
+    they are on average.
+    """
+    _, place, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
+    rate = np.bincount(place, weights=wrong, minlength=len(sizes)) / sizes
+    risks = np.cumsum(np.repeat(rate, sizes)) / np.arange(1, len(confidence) + 1)
+    return float(risks.mean())
+
+
+def calibration_error(probability: Array, right: Mask, bins: int = CALIBRATION_BINS) -> float:
+    """Return `sum_b n_b / n |mean right - mean probability|` over bins `(i/bins, (i+1)/bins]`, 0 to 1.
+
+    `probability [n]`: of each best guess; `right [n]`: whether it is the true label.
+    """
+    sure = np.clip(probability.astype(np.float64), 0, 1)
+    edges = np.arange(1, bins) / bins
+    place = np.searchsorted(edges, sure, side="left")
+    # n_b of both means cancels against n_b / n, so sums are enough.
+    apart = np.bincount(place, weights=right - sure, minlength=bins)
+    return float(np.abs(apart).sum() / len(sure))
+
+
+def histograms(parts: dict[str, Array], bins: int = HISTOGRAM_BINS) -> dict[str, list[float]]:
+    """Return `edges [bins + 1]` and the share of each part per bin `[bins]`, by name.
+
+    The outer bins also hold what lies outside: `TAIL` of a part at most at either end, and infinite values.
+    """
+    ends = []
+    for values in parts.values():
+        finite = values[np.isfinite(values)].astype(np.float64)
+        if len(finite):
+            ends.append(np.quantile(finite, [TAIL, 1 - TAIL], method="nearest"))
+    low, high = (min(e[0] for e in ends), max(e[1] for e in ends)) if ends else (0.0, 0.0)
+    if not high > low:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, bins + 1)
+    shares = {
+        name: (np.histogram(np.clip(values, low, high), edges)[0] / len(values)).round(6).tolist()
+        for name, values in parts.items()
+    }
+    # Significant digits: confidences may differ in the eighth place alone.
+    return {"edges": [float(f"{edge:.9g}") for edge in edges], **shares}
+
+
+def measure(seen: Parts[Seen]) -> Finding:
+    """Measure confidence on the test parts; figures: their histograms, and the thinned coverage-risk curve.
+
+    Risk and its curve are those of the mixed stream with best guesses as answers, where every forgotten input counts as
+    wrong. The AUROC counts a retained input as the positive. Raises `DataError` if a test part is empty or a confidence
+    is not a number; it may be infinite.
+    """
+    retained, forgotten = seen.retain_test, seen.forget_test
+    if not len(retained) or not len(forgotten):
+        raise DataError(
+            f"there are {len(forgotten)} forgotten and {len(retained)} retained test inputs; "
+            "give data with at least one of each"
+        )
+    confidence = np.concatenate([retained.confidence, forgotten.confidence]).astype(np.float64)
+    if np.isnan(confidence).any():
+        raise DataError(
+            f"the confidence of {int(np.isnan(confidence).sum())} inputs is not a number; it must be one or infinite"
+        )
+    right = guessed_right(retained)
+    wrong = np.concatenate([~right, np.ones(len(forgotten), dtype=np.bool_)])
+    best = retained.probabilities.argmax(axis=1)
+    values = {
+        "auroc": auc(retained.confidence, forgotten.confidence),
+        "fpr at 95 % tpr": fpr_at(retained.confidence, forgotten.confidence, KEPT),
+        "aurc": area_under_risk(confidence, wrong),
+        "ece": calibration_error(retained.probabilities[np.arange(len(best)), best], right),
+    }
+    figures: dict[str, Any] = {
+        "confidence": histograms({"retained": retained.confidence, "forgotten": forgotten.confidence}),
+        "coverage risk": thinned(*coverage_risk(confidence, wrong)),
+    }
+    return Finding(values, figures)
+
+
+def thinned(coverage: Array, risk: Array, points: int = CURVE_POINTS) -> dict[str, list[float]]:
+    """Return at most `points` points of a curve, evenly chosen, both ends among them, as plain rounded numbers."""
+    kept = np.unique(np.linspace(0, len(coverage) - 1, points).round().astype(np.intp))
+    return {"coverage": coverage[kept].round(6).tolist(), "risk": risk[kept].round(6).tolist()}

@@ -1,0 +1,169 @@
+"""LiRA and U-LiRA: per-example likelihood ratios from shadow models, the strongest membership attack there is.
+
+`S` shadow models, `m` examples; `member [S, m]` says which examples each shadow was trained with. In U-LiRA each shadow
+forgets afterwards, and the signal is read from its answers after forgetting: example by example, shadows that were
+trained with it and forgot it against shadows that never had it. Membership must be drawn for each shadow apart from the
+others (a random half of the pool each): a plan in which every example is in exactly half of the shadows would put the
+AUC of no leak below 0.5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.audit.attacks.attack import About, Finding
+from preforget.audit.attacks.membership import FLOOR, all_but, curve
+from preforget.audit.attacks.observe import NOTHING, Array, Seen
+from preforget.core.errors import DataError
+from preforget.metrics.roc import auc, tpr_at
+
+Mask = npt.NDArray[np.bool_]
+
+FEW = 16
+"""Up to so many shadows the variance is one for all examples, since it can't be estimated for each."""
+
+LEAST_SHARE = 0.01
+"""The least variance of an example, as a share of that over all examples: few equal values don't make it certain."""
+
+ABOUT = About(
+    name="lira",
+    title="Likelihood ratio attack with shadow models",
+    asks="Can an attacker who has trained and forgotten many models of the same kind tell, "
+    "image by image, what the forgotten class was learned from?",
+    source="LiRA: Carlini et al., arXiv 2112.03570, algorithm 1 and sec. IV; U-LiRA: Hayes et al., arXiv 2403.01218",
+    margin=0.05,
+    titles={
+        "auc": "AUC",
+        "distance": "|AUC - 0.5|",
+        "tpr at 1 % fpr": "TPR at 1 % FPR",
+        "global threshold auc": "AUC of one threshold for all examples",
+    },
+    margins={"tpr at 1 % fpr": 0.02},
+)
+
+
+def logit_confidence(p_true: Array, rest: Array | None = None) -> Array:
+    """Return `log(p / (1 - p))`, both at least `FLOOR`; `rest`: `1 - p`, where it is known without rounding.
+
+    >>> float(logit_confidence(np.array(0.5)))
+    0.0
+    """
+    rest = 1 - p_true if rest is None else rest
+    found: Array = np.log(np.maximum(p_true, FLOOR)) - np.log(np.maximum(rest, FLOOR))
+    return found
+
+
+def forgotten_signal(seen: Seen) -> Array:
+    """Return what is read of each forgotten input `[n]`: the logit of abstain's probability.
+
+    A model without abstain is read as the negative logit of the largest probability.
+    """
+    p = seen.with_abstain()
+    rest = all_but(p)
+    if p[:, -1].any():
+        # Below NOTHING abstain's probability is rounded to zero; the floor there keeps it from being an outlier.
+        return logit_confidence(np.maximum(p[:, -1], NOTHING), rest[:, -1])
+    rows, best = np.arange(len(p)), p.argmax(axis=1)
+    return -logit_confidence(p[rows, best], rest[rows, best])
+
+
+def normals(signals: Array, used: Mask) -> tuple[Array, Array]:
+    """Return mean and variance `[m]` over shadows of the used signals `[S, m]`; means are NaN where none is used.
+
+    With `FEW` shadows or fewer, or where an example has one signal alone, the variance is that around the examples'
+    own means, pooled over all examples.
+    """
+    count = used.sum(axis=0)
+    kept = np.where(used, signals, 0)
+    mean = np.where(count > 0, kept.sum(axis=0) / np.maximum(count, 1), np.nan)
+    squares = np.where(used, (signals - mean) ** 2, 0).sum(axis=0)
+    free = np.maximum(count - 1, 0)
+    pooled = max(float(squares.sum() / max(free.sum(), 1)), FLOOR)
+    if len(signals) <= FEW:
+        return mean, np.full(len(mean), pooled)
+    own = np.where(free > 0, squares / np.maximum(free, 1), pooled)
+    return mean, np.maximum(own, LEAST_SHARE * pooled)
+
+
+def log_normal(x: Array, mean: Array, variance: Array) -> Array:
+    """Return the log density of a Gaussian."""
+    found: Array = -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
+    return found
+
+
+def likelihood_ratios(observed: Array, signals_in: Array, signals_out: Array, mask_in: Mask) -> Array:
+    """Return `log N(x; mu_in, var_in) - log N(x; mu_out, var_out)` for each example `[m]`, higher like a member.
+
+    `observed [m]`: the target's signals; `signals_in [S, m]` count where `mask_in`, `signals_out [S, m]` where not, and
+    neither where NaN: they are one array in LiRA, and two where shadows come in pairs. 0 where an example has shadows
+    of one kind alone. Source: arXiv 2112.03570, algorithm 1.
+    """
+    inside, outside = mask_in & ~np.isnan(signals_in), ~mask_in & ~np.isnan(signals_out)
+    ratio = log_normal(observed, *normals(signals_in, inside)) - log_normal(
+        observed, *normals(signals_out, outside)
+    )
+    found: Array = np.where(np.isnan(ratio), 0.0, ratio)
+    return found
+
+
+def leave_one_out(signals: Array, member: Mask) -> Array:
+    """Return likelihood ratios `[S, m]`, each shadow in turn the target and all others its shadows."""
+    found = []
+    for target, observed in enumerate(signals):
+        others = np.delete(signals, target, axis=0)
+        found.append(likelihood_ratios(observed, others, others, np.delete(member, target, axis=0)))
+    return np.stack(found)
+
+
+def global_threshold(signals: Array, member: Mask) -> Array:
+    """Return scores `[S, m]` of the attack with one threshold for all examples: the signals themselves.
+
+    Which side members are on is learned from the shadows other than the target.
+    """
+    found = []
+    for target, observed in enumerate(signals):
+        others, known = np.delete(signals, target, axis=0), np.delete(member, target, axis=0)
+        members_lower = others[known].mean() < others[~known].mean()
+        found.append(-observed if members_lower else observed)
+    return np.stack(found)
+
+
+def attack(signals: Array, member: Mask) -> Finding:
+    """Attack every shadow with all others, by likelihood ratio and with one threshold; all scores in one ROC.
+
+    `signals`, `member [S, m]`. The true-positive rate is left out below 100 non-members. Raises `DataError` for other
+    shapes, fewer than 4 shadows, signals that aren't finite, or a shadow with all or none of the examples.
+    """
+    member = np.asarray(member, dtype=np.bool_)
+    check(signals, member)
+    ratios, plain = leave_one_out(signals, member), global_threshold(signals, member)
+    members, others = ratios[member], ratios[~member]
+    area = float(auc(members, others))
+    values = {"auc": area, "distance": abs(area - 0.5)}
+    if len(others) >= 100:
+        values["tpr at 1 % fpr"] = float(tpr_at(members, others, 0.01))
+    values["global threshold auc"] = float(auc(plain[member], plain[~member]))
+    figures: dict[str, Any] = {
+        "likelihood ratio roc": curve(members, others),
+        "global threshold roc": curve(plain[member], plain[~member]),
+    }
+    return Finding(values, figures)
+
+
+def check(signals: Array, member: Mask) -> None:
+    """Raise `DataError` where the attack can't be made."""
+    if signals.ndim != 2 or signals.shape != member.shape or len(signals) < 4:
+        raise DataError(
+            f"signals of shape {signals.shape} and membership of shape {member.shape} can't be attacked; "
+            "both are [shadows, examples] with 4 shadows or more"
+        )
+    if not np.isfinite(signals).all():
+        raise DataError(f"{int((~np.isfinite(signals)).sum())} signals of shadow models aren't finite")
+    if (lopsided := member.all(axis=1) | ~member.any(axis=1)).any():
+        raise DataError(
+            f"shadow {int(lopsided.argmax())} was trained with all or none of the examples; "
+            "train each with a random half of them"
+        )

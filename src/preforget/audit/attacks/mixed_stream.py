@@ -1,0 +1,144 @@
+"""Forgotten and retained inputs in one stream, all classes live: what is still known, and what is said of the rest.
+
+Scored apart, forgetting all classes but one looks perfect: the last class always wins. So forgotten inputs meet the
+whole bank here, and the accuracy of always naming the commonest class stands beside that of the model.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.audit.attacks.attack import About, Finding
+from preforget.audit.attacks.observe import Parts, Seen
+from preforget.core.abstain import ABSTAIN
+from preforget.core.errors import DataError, UsageError
+from preforget.data.dataset import Labels
+
+FORGET, RETAIN, RETAIN_TRAIN = "forget accuracy", "retain accuracy", "retain accuracy, train"
+MEMBERSHIP = "membership accuracy"
+"""The key that `average_gap` takes the accuracy of membership inference from."""
+
+NONE = "none"
+MOST_CLASSES = 100
+"""Up to how many true classes the confusion matrix is given."""
+
+ABOUT = About(
+    name="mixed_stream",
+    title="Answers on one mixed stream",
+    asks="With all remaining classes live, are forgotten images still recognised or taken for another class, "
+    "and are retained images still answered rightly?",
+    source="field practice; the average gap to a retrained model: LoTUS, arXiv 2503.18314; "
+    "tug of war: RUM, arXiv 2406.01257",
+    margin=0.05,
+    titles={
+        FORGET: "forgotten test images: best guess is right",
+        RETAIN: "retained test images: best guess is right",
+        RETAIN_TRAIN: "retained training images: best guess is right",
+        "retain answered right": "retained test images: answered, and rightly",
+        "false accept": "forgotten test images answered with a retained class",
+        "false abstain": "retained test images not answered",
+        "prior only": "retained test images: accuracy of always naming the commonest class",
+    },
+    unjudged=frozenset({"prior only"}),
+)
+
+
+def best_guesses(seen: Seen) -> Labels:
+    """Return the label with the highest score for each input `[n]`, whether the model would abstain or not."""
+    guesses: Labels = np.array(seen.labels, dtype=object)[seen.scores.argmax(axis=1)]
+    return guesses
+
+
+def guessed_right(seen: Seen) -> npt.NDArray[np.bool_]:
+    """Return for each input `[n]` whether the best guess is the true label; never where its column is gone."""
+    return np.array(best_guesses(seen) == seen.truth, dtype=np.bool_)
+
+
+def abstained(answers: Labels) -> npt.NDArray[np.bool_]:
+    """Return for each input `[n]` whether the answer is "none of the classes"."""
+    return np.array([answer is ABSTAIN for answer in answers], dtype=np.bool_)
+
+
+def confusion(
+    truth: Labels, answers: Labels, rows: Sequence[str], columns: Sequence[str]
+) -> npt.NDArray[np.int64]:
+    """Return counts `[len(rows), len(columns) + 1]` of true labels by answers, the last column for abstaining."""
+    row = {label: place for place, label in enumerate(rows)}
+    column: dict[Any, int] = {label: place for place, label in enumerate(columns)}
+    column[ABSTAIN] = len(columns)
+    counts = np.zeros((len(rows), len(columns) + 1), dtype=np.int64)
+    for label, answer in zip(truth, answers, strict=True):
+        counts[row[label], column[answer]] += 1
+    return counts
+
+
+def measure(seen: Parts[Seen]) -> Finding:
+    """Score the mixed stream; figure: its confusion matrix, where there are at most `MOST_CLASSES` true classes.
+
+    An answer is a false accept if it is neither abstaining nor a class that is to be forgotten, so that the model
+    before forgetting can be asked too. Raises `DataError` if a test part is empty.
+    """
+    forgotten, retained = seen.forget_test, seen.retain_test
+    if not len(forgotten) or not len(retained):
+        raise DataError(
+            f"the mixed stream has {len(forgotten)} forgotten and {len(retained)} retained test inputs; "
+            "give data with at least one of each"
+        )
+    gone = {*forgotten.truth, *seen.forget_train.truth}
+    values = {
+        FORGET: float(guessed_right(forgotten).mean()),
+        RETAIN: float(guessed_right(retained).mean()),
+        "retain answered right": float(np.mean(np.array(retained.answers == retained.truth, dtype=np.bool_))),
+        "false accept": float(
+            np.mean([answer is not ABSTAIN and answer not in gone for answer in forgotten.answers])
+        ),
+        "false abstain": float(abstained(retained.answers).mean()),
+        "prior only": max(Counter(retained.truth).values()) / len(retained),
+    }
+    if len(seen.retain_train):
+        values[RETAIN_TRAIN] = float(guessed_right(seen.retain_train).mean())
+    rows = sorted({*retained.truth} - gone) + sorted(gone)
+    if len(rows) > MOST_CLASSES:
+        return Finding(values)
+    parts = (confusion(part.truth, part.answers, rows, part.labels) for part in (retained, forgotten))
+    matrix = {
+        "rows": rows,
+        "columns": [*retained.labels, NONE],
+        "counts": sum(parts, np.zeros((), dtype=np.int64)).tolist(),
+        "forgotten": sorted(gone),
+    }
+    return Finding(values, {"confusion": matrix})
+
+
+def average_gap(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Return the mean absolute difference of forget, retain and training accuracy, and of `MEMBERSHIP` if given.
+
+    `one`, `other`: values by the keys of `measure`. 0 is the same. Raises `UsageError` where one of the two lacks a
+    value. Source: the "Avg. Gap" of LoTUS, arXiv 2503.18314, here with forgotten and retained accuracy of test inputs.
+    """
+    keys = [FORGET, RETAIN, RETAIN_TRAIN]
+    keys += [MEMBERSHIP] if MEMBERSHIP in one or MEMBERSHIP in other else []
+    return float(np.mean(_differences(one, other, keys)))
+
+
+def tug_of_war(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """Return `prod(1 - |a - a'|)` over forget, retained training and retained test accuracy; 1 is the same.
+
+    `one`, `other`: values by the keys of `measure`. Raises `UsageError` where one of the two lacks a value. Source: ToW
+    of RUM, arXiv 2406.01257, here with the forget accuracy of test inputs.
+    """
+    return float(np.prod([1 - gap for gap in _differences(one, other, [FORGET, RETAIN_TRAIN, RETAIN])]))
+
+
+def _differences(one: Mapping[str, float], other: Mapping[str, float], keys: Iterable[str]) -> list[float]:
+    found = []
+    for key in keys:
+        if key not in one or key not in other:
+            raise UsageError(f"{key!r} was not measured on both models; give it for both")
+        found.append(abs(one[key] - other[key]))
+    return found

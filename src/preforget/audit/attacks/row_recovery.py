@@ -1,0 +1,189 @@
+"""Row recovery: the class row rebuilt in closed form from prototypes of a few inputs, without any training.
+
+`n` inputs, `F` width of the readout `r(x)` under an untrained prompt; `c` is the centroid of the forgotten shots, `m`
+the mean of the retained classes' centroids, `s` the mean norm of live rows, `t` a temperature:
+
+    centroid:    row = t s c / |c|,               bias = -row . (c + m) / 2, or the mean live bias
+    difference:  row = t s (c - m) / |c - m|,     bias = -row . (c + m) / 2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from preforget.audit.attacks.attack import About, Effort, Finding
+from preforget.audit.attacks.few_shot import (
+    CHUNK,
+    LEAST_RETAINED,
+    inputs_to_test,
+    live_bias,
+    ranks,
+    row_norm,
+)
+from preforget.audit.attacks.key_recovery import CLEAR, NOISY, fewest, shots_in_words
+from preforget.audit.attacks.observe import Parts
+from preforget.core.errors import DataError
+from preforget.core.seeds import derive_seed
+from preforget.data import Split
+from preforget.white_box.surface import Surface, Weights
+
+Numbers = npt.NDArray[np.float64]
+
+SHOTS = (1, 5, 10, 50)
+KINDS = ("centroid", "difference")
+DRAWS = {"quick": 5, "standard": 10, "full": 20}
+POOL = 20
+"""The most inputs of a class that shots are drawn from; twice the most shots, if that is more."""
+TEMPERATURES: Numbers = np.geomspace(2.0**-6, 2.0**10, 33)
+
+ABOUT = About(
+    name="row_recovery",
+    title="Row recovery from prototypes",
+    asks="Does a row made of the mean of a few inputs, without any training, bring the forgotten class back? The value "
+    "is that of the better of two rows. Below 50 shots draws differ, so the margin there is 0.10, not 0.05.",
+    source="prototypical relearning: Ha, Park and Yoon, arXiv 2506.01318",
+    margin=CLEAR,
+    titles={shots_in_words(k): f"forgotten inputs taken back: {shots_in_words(k)}" for k in SHOTS},
+    margins={shots_in_words(k): NOISY for k in SHOTS if k < 50},
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """What a rebuilt row acts on, `readout [n, F]`, and what it must beat, the `best [n]` of the live scores."""
+
+    readout: Numbers
+    best: Numbers
+
+    def at(self, rows: npt.NDArray[np.bool_]) -> Sight:
+        """Return some of the inputs."""
+        return Sight(self.readout[rows], self.best[rows])
+
+    def taken(self, row: Numbers, bias: float) -> float:
+        """Return the share of inputs that a class with this row takes from all live classes."""
+        return float((self.readout @ row + bias > self.best).mean())
+
+
+def temperature(
+    own: Numbers, own_best: Numbers, others: Numbers, others_best: Numbers, bias: float
+) -> tuple[float, float]:
+    """Return the temperature `t` for scores `t own + bias`, and the balanced accuracy that it reaches.
+
+    `own [k]`, `others [q]`: scores of forgotten and retained shots at `t = 1`; `*_best`: their best live scores.
+
+        accuracy(t) = (share of own taken + share of others not taken) / 2
+
+    Of several best in the grid it is the middle one: few shots leave many, and the ends take nothing or everything.
+    """
+    t = TEMPERATURES[:, None]
+    accuracy = (
+        (t * own + bias > own_best).mean(axis=1) + (t * others + bias <= others_best).mean(axis=1)
+    ) / 2
+    tied = np.flatnonzero(accuracy >= accuracy.max() - 1e-9)
+    chosen = tied[len(tied) // 2]
+    return float(TEMPERATURES[chosen]), float(accuracy[chosen])
+
+
+def rebuilt(
+    kind: str, own: Sight, others: Sight, classes: npt.NDArray[np.object_], norm: float, bias: float
+) -> tuple[Numbers, float]:
+    """Return row `[F]` and bias made of the shots alone, with the temperature that serves the attacker best.
+
+    `own`: forgotten shots; `others`: retained shots of `classes [q]`; `norm`, `bias`: means of live rows and biases.
+    """
+    c = own.readout.mean(axis=0)
+    m = np.mean([others.readout[classes == name].mean(axis=0) for name in sorted(set(classes))], axis=0)
+    direction = c if kind == "centroid" else c - m
+    row = direction * (norm / max(float(np.linalg.norm(direction)), 1e-12))
+    middle = float(row @ (c + m)) / 2
+    scores, others_scores = own.readout @ row, others.readout @ row
+    found = []
+    for shift, constant in ((middle, 0.0), (0.0, bias))[: 2 if kind == "centroid" else 1]:
+        t, accuracy = temperature(scores - shift, own.best, others_scores - shift, others.best, constant)
+        found.append((accuracy, t, constant - t * shift))
+    _, t, chosen = max(found, key=lambda one: one[0])
+    return t * row, chosen
+
+
+def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> Finding:
+    """Rebuild the row for every number of shots.
+
+    A value is the share of forgotten test inputs that the new class takes, a mean over draws of shots, for the row that
+    takes most less what it steals of retained ones. Figures: shares by number of shots for both rows. A value for more
+    shots than the forgotten class has is left out. Raises `DataError` for parts without inputs.
+    """
+    shots = SHOTS[:-1] if effort.suite == "quick" else SHOTS
+    shares = recovered(surface, parts, shots, DRAWS[effort.suite], seed)
+    figures: dict[str, list[float]] = {"shots": list(shares)}
+    for kind in KINDS:
+        figures[kind] = [round(by_kind[kind][0], 4) for by_kind in shares.values()]
+        figures[f"{kind}, stolen"] = [round(by_kind[kind][1], 4) for by_kind in shares.values()]
+    return Finding({shots_in_words(k): better(by_kind) for k, by_kind in shares.items()}, figures)
+
+
+def better(by_kind: dict[str, tuple[float, float]]) -> float:
+    """Return the share taken back by the row with the largest difference of shares taken back and stolen."""
+    return max(by_kind.values(), key=lambda shares: shares[0] - shares[1])[0]
+
+
+def recovered(
+    surface: Surface, parts: Parts[Split], shots: Sequence[int], draws: int, seed: int
+) -> dict[int, dict[str, tuple[float, float]]]:
+    """Return for each number of shots and each kind of row the shares of forgotten and retained test inputs taken.
+
+    One untrained prompt serves all draws. Retained classes give at least `LEAST_RETAINED` shots each.
+    """
+    for name, part in parts.items():
+        if not len(part):
+            raise DataError(f"{name} holds no input; prototypes need all four parts")
+    new = surface.start(1, torch.Generator().manual_seed(derive_seed(seed, "row recovery", "start")))
+    most = max(POOL, 2 * max(shots))
+    pools = [_pool(part, most, seed) for part in (parts.forget_train, parts.retain_train)]
+    own, others = (sight(surface, pool, new) for pool in pools)
+    test_own, test_others = (sight(surface, part, new) for part in inputs_to_test(parts, seed))
+    read = surface.read(pools[1].select(np.arange(min(CHUNK, len(pools[1])))).inputs)
+    norm = row_norm(surface, read, torch.arange(min(CHUNK, len(pools[1]))), new)
+    bias = live_bias(surface)
+    found: dict[int, dict[str, tuple[float, float]]] = {}
+    for k in shots:
+        if k > fewest(pools[0].labels):
+            continue
+        taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
+        for draw in range(draws):
+            order = derive_seed(seed, "row recovery", draw)
+            mine = ranks(pools[0].labels, order) < k
+            theirs = ranks(pools[1].labels, order) < max(k, LEAST_RETAINED)
+            for kind in KINDS:
+                row, own_bias = rebuilt(
+                    kind, own.at(mine), others.at(theirs), pools[1].labels[theirs], norm, bias
+                )
+                taken[kind].append((test_own.taken(row, own_bias), test_others.taken(row, own_bias)))
+        found[k] = {kind: _mean(shares) for kind, shares in taken.items()}
+    return found
+
+
+@torch.no_grad()
+def sight(surface: Surface, split: Split, new: Weights) -> Sight:
+    """Return readout and best live score of every input, read a few at a time: states are large, these are small."""
+    readouts, bests = [], []
+    for start in range(0, len(split), CHUNK):
+        part = split.select(np.arange(start, min(start + CHUNK, len(split))))
+        read, rows = surface.read(part.inputs), torch.arange(len(part))
+        live = surface.logits(read, rows, new)[:, :-1]
+        bests.append(live.max(dim=1).values.double().cpu().numpy())
+        readouts.append(surface.readout(read, rows, new).double().cpu().numpy())
+    return Sight(np.concatenate(readouts), np.concatenate(bests))
+
+
+def _pool(split: Split, most: int, seed: int) -> Split:
+    return split.select(ranks(split.labels, derive_seed(seed, "row recovery", "pool")) < most)
+
+
+def _mean(shares: list[tuple[float, float]]) -> tuple[float, float]:
+    own, stolen = np.mean(shares, axis=0)
+    return float(own), float(stolen)

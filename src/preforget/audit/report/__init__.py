@@ -1,0 +1,1 @@
+"""The report of an audit: figures, charts, one page."""

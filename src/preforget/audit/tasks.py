@@ -1,0 +1,242 @@
+"""What the workers of an audit do: learn a model, ask it, attack it. Each leaves its result in the work folder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from preforget.audit.attacks.attack import Effort
+from preforget.audit.attacks.lira import forgotten_signal
+from preforget.audit.attacks.mixed_stream import guessed_right
+from preforget.audit.attacks.observe import Parts, Seen, observe
+from preforget.audit.attacks.scene import (
+    ORIGINAL,
+    RETRAIN,
+    UNLEARNED,
+    RandomHead,
+    Scene,
+    observe_parts,
+    split_parts,
+)
+from preforget.audit.suite import ATTACKS
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.abstain import ABSTAIN
+from preforget.core.seeds import derive_seed
+from preforget.data import Dataset, Split
+from preforget.data.dataset import label_array
+from preforget.jobs.work import Work
+from preforget.white_box.open_model import surface_of
+from preforget.white_box.surface import Weights
+
+ASKED = 4
+"""How many times as many inputs are asked for answers alone as are attacked with open weights."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all jobs of an audit share; it can be sent to another process.
+
+    `recipe`: digest of model, data and what is to be forgotten; `key`: of these and of the effort; `data`: inputs of
+    known classes alone; `retained`: classes that stay; `seeds`: the first is that of the model given; `given_knows`:
+    whether that still knows what is to be forgotten.
+    """
+
+    recipe: str
+    key: str
+    work: Path
+    data: Dataset
+    forgotten: tuple[str, ...]
+    retained: tuple[str, ...]
+    effort: Effort
+    seeds: tuple[int, ...]
+    device: str
+    given_knows: bool
+    cache_dir: Path | None = None
+
+    def place(self) -> Work:
+        """Open the work folder."""
+        return Work(self.work)
+
+    def made(self, role: str, seed: int) -> tuple[str, int] | None:
+        """Return role and seed of the learning that a model comes from; None for the one that was given."""
+        if seed == self.seeds[0] and role == (ORIGINAL if self.given_knows else UNLEARNED):
+            return None
+        if role != UNLEARNED:
+            return role, seed
+        return self.made(ORIGINAL, seed)
+
+
+def learn(context: Context, role: str, seed: int, threads: int | None = None) -> float:
+    """Learn a model by the recipe of the one given, without the forgotten classes for `retrain`; return seconds."""
+    work, before = context.place(), torch.get_num_threads()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    gone = context.forgotten if role == RETRAIN else ()
+    parts = [part.without(gone) for part in (context.data.train, context.data.validation)]
+    try:
+        return float(
+            work.once(
+                lambda: _learn(context, work, parts, (role, seed), seed), context.recipe, "learn", role, seed
+            )
+        )
+    finally:
+        torch.set_num_threads(before)
+
+
+def look(context: Context, role: str, seed: int) -> None:
+    """Ask a model for its answers to all four parts and keep them."""
+    work = context.place()
+    if work.get_arrays(context.key, "seen", role, seed) is None:
+        if role == "untrained":
+            model: Any = RandomHead(load(context, RETRAIN, seed).engine.encoder, context.retained, seed)
+        else:
+            model = load(context, role, seed)
+        keep_seen(context, role, seed, observe_parts(model, asked(context, seed)))
+
+
+def attack(context: Context, name: str, role: str, seed: int) -> None:
+    """Run one attack on one model."""
+    context.place().once(lambda: _attack(context, name, role, seed), context.key, "attack", name, role, seed)
+
+
+def shadow(context: Context, number: int) -> None:
+    """Learn a shadow from half of what is to be forgotten, make it forget that, and keep what it then says of it.
+
+    Which half is drawn anew for each shadow; U-LiRA asks whether answers after forgetting tell one half from the other.
+    """
+    work = context.place()
+    if work.get_arrays(context.recipe, "shadow", number) is not None:
+        return
+    seed = derive_seed(context.seeds[0], "shadow", number) % 2**31
+    train, whole = context.data.train, context.data.train.only(context.forgotten)
+    forgotten = np.flatnonzero(np.isin(train.labels.astype(str), context.forgotten))
+    member = np.zeros(len(forgotten), dtype=bool)
+    member[np.random.default_rng(seed).permutation(len(forgotten))[: len(forgotten) // 2]] = True
+    kept = np.ones(len(train), dtype=bool)
+    kept[forgotten[~member]] = False
+    parts = [train.select(kept), context.data.validation]
+    _learn(context, work, parts, ("shadow", number), seed)
+    model = _open(context, work.model(context.recipe, "shadow", number))
+    for label in context.forgotten:
+        model.forget(label)
+    signal = forgotten_signal(observe(model, whole))
+    work.put_arrays({"signal": signal, "member": member}, context.recipe, "shadow", number)
+
+
+@lru_cache(maxsize=2)
+def load(context: Context, role: str, seed: int) -> PreForgettableClassifier:
+    """Return a model in its role, in memory alone; whoever changes it must copy it first."""
+    made = context.made(role, seed)
+    work = context.place()
+    model = _open(context, work.model(context.recipe, *(made or ["given"])))
+    if role == UNLEARNED:
+        for label in context.forgotten:
+            if label in model.engine.bank:
+                model.forget(label)
+    return model
+
+
+def scene(context: Context, role: str, seed: int) -> Scene:
+    """Return everything that an attack on a model is given."""
+    work, seeds = context.place(), context.seeds
+    other = seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else None
+    target = seen_of(context, ORIGINAL, seed)
+    made = context.made(role, seed)
+    return Scene(
+        role=role,
+        load=lambda: load(context, role, seed),
+        splits=_splits(context, seed, context.effort.rows),
+        seen=seen_of(context, role, seed),
+        forgotten=context.forgotten,
+        effort=context.effort,
+        seed=seed,
+        another=None if other is None else seen_of(context, RETRAIN, other),
+        untrained=seen_of(context, "untrained", seed),
+        target=float(guessed_right(target.forget_test).mean()),
+        stolen=lambda: None if other is None else _stolen(context, other),
+        learn_seconds=None if made is None else work.get(context.recipe, "learn", *made),
+    )
+
+
+def asked(context: Context, seed: int) -> Parts[Split]:
+    """Return the inputs that are asked for answers."""
+    return _splits(context, seed, ASKED * context.effort.rows)
+
+
+def keep_seen(context: Context, role: str, seed: int, seen: Parts[Seen]) -> None:
+    """Write what a model said."""
+    arrays: dict[str, Any] = {}
+    for name, part in seen.items():
+        place = {label: column for column, label in enumerate(part.labels)}
+        codes = [-1 if answer is ABSTAIN else place[answer] for answer in part.answers]
+        own = {
+            "scores": part.scores,
+            "probabilities": part.probabilities,
+            "confidence": part.confidence,
+            "answers": np.array(codes, dtype=np.int64),
+        }
+        arrays |= {f"{name}.{what}": values for what, values in own.items()}
+    work = context.place()
+    work.put(list(seen.forget_test.labels), context.key, "labels", role, seed)
+    work.put_arrays(arrays, context.key, "seen", role, seed)
+
+
+def seen_of(context: Context, role: str, seed: int) -> Parts[Seen]:
+    """Return what a model said, from its file."""
+    work = context.place()
+    labels = tuple(work.get(context.key, "labels", role, seed))
+    arrays = work.get_arrays(context.key, "seen", role, seed) or {}
+    names = np.array([*labels, ABSTAIN], dtype=object)
+    parts = []
+    for name, split in asked(context, seed).items():
+        own = {what: arrays[f"{name}.{what}"] for what in ("scores", "probabilities", "confidence")}
+        parts.append(Seen(labels, split.labels, **own, answers=label_array(names[arrays[f"{name}.answers"]])))
+    return Parts(*parts)
+
+
+def _splits(context: Context, seed: int, rows: int) -> Parts[Split]:
+    data = context.data
+    return split_parts(data.train, data.test, context.forgotten, context.retained, rows, seed)
+
+
+def _attack(context: Context, name: str, role: str, seed: int) -> dict[str, Any]:
+    start = time.perf_counter()
+    found = ATTACKS[name].call(scene(context, role, seed))
+    seconds = time.perf_counter() - start
+    if found is None:
+        return {"values": {}, "figures": {}, "seconds": seconds}
+    return {"values": found.values, "figures": found.figures, "seconds": seconds}
+
+
+def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, int], seed: int) -> float:
+    """Learn, save and return seconds; goes on from a checkpoint."""
+    place = work.model(context.recipe, *what)
+    model = _open(context, work.model(context.recipe, "given")).untrained(seed)
+    start = time.perf_counter()
+    checkpoint = work.checkpoint(context.recipe, *what)
+    model.fit(parts[0], validation=parts[1], checkpoint=checkpoint, cache_dir=context.cache_dir)
+    seconds = time.perf_counter() - start
+    if not place.exists():  # else the folder was saved and its result was not
+        model.save_pretrained(place, keyring=work.keyring)
+    return seconds
+
+
+def _open(context: Context, place: Path) -> PreForgettableClassifier:
+    model = PreForgettableClassifier.from_pretrained(
+        place, device=context.device, keyring=context.place().keyring
+    )
+    model.folder = None  # what happens to it here happens in memory alone
+    return model
+
+
+def _stolen(context: Context, seed: int) -> Weights | None:
+    """Return the first forgotten class's learned weights from an Original of another seed."""
+    opened = surface_of(load(context, ORIGINAL, seed))
+    live, column = opened.live(), opened.labels.index(context.forgotten[0])
+    return {name: own[column] for name, own in live.items() if not name.startswith("adapter.")} or None

@@ -1,0 +1,88 @@
+"""Several labels per input: check what a user hands in and bring it to sorted tuples of names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.core.errors import DataError
+from preforget.data.dataset import Labels, label_array, names_of
+from preforget.data.labels import as_labels
+
+
+def holds_sets(y: Any) -> bool:
+    """Tell whether `y` is a matrix `[n, conditions]` of at least two columns, or a list of lists of labels."""
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.dtype.kind != "O":
+        return bool(y.shape[1] > 1)
+    return (
+        not isinstance(y, str)
+        and hasattr(y, "__len__")
+        and any(isinstance(item, list | tuple | set | frozenset) for item in y)
+    )
+
+
+def as_label_sets(y: Any, conditions: Sequence[str] | None = None) -> Labels:
+    """Return `[n]` sorted tuples of condition names, from a 0/1 matrix `[n, conditions]` or a list of label lists.
+
+    `conditions` names the columns of a matrix; without it they are "0", "1" and so on. Raises `DataError` for
+    anything but 0 and 1, for names that are missing, doubled or of the wrong number, and for labels that aren't text
+    or whole numbers.
+    """
+    if isinstance(y, np.ndarray) and y.ndim == 2:
+        return _from_matrix(y, conditions)
+    if conditions is not None:
+        raise DataError(
+            "conditions name the columns of a 0/1 matrix; a list of label lists brings its own names"
+        )
+    found = []
+    for position, own in enumerate(y):
+        if not isinstance(own, list | tuple | set | frozenset):
+            raise DataError(
+                f"the labels at position {position} are {own!r}; give a list of labels, empty for none"
+            )
+        found.append(tuple(sorted(set(as_labels(list(own)).tolist()))))
+    return label_array(found)
+
+
+def marks(labels: Sequence[Any] | Labels, conditions: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Return `[n, conditions]`: which input has which condition.
+
+    >>> marks([("a", "b"), ()], ["b"]).tolist()
+    [[True], [False]]
+    """
+    place = {name: column for column, name in enumerate(conditions)}
+    found = np.zeros((len(labels), len(place)), dtype=bool)
+    for row, own in enumerate(labels):
+        for name in (own,) if isinstance(own, str) else own:
+            if name in place:
+                found[row, place[name]] = True
+    return found
+
+
+def check_conditions(labels: Labels, minimum: int = 2) -> None:
+    """Raise `DataError` unless each condition has at least `minimum` inputs with it and as many without it."""
+    names = names_of(labels)
+    if not names:
+        raise DataError("no input has any label: there is nothing to learn")
+    for name, count in zip(names, marks(labels, names).sum(axis=0), strict=True):
+        if count < minimum or len(labels) - count < minimum:
+            raise DataError(
+                f"condition {name!r} is marked on {count} of {len(labels)} inputs; learning needs at least "
+                f"{minimum} with it and {minimum} without; leave it out or add inputs"
+            )
+
+
+def _from_matrix(y: npt.NDArray[Any], conditions: Sequence[str] | None) -> Labels:
+    names = (
+        [str(column) for column in range(y.shape[1])] if conditions is None else list(map(str, conditions))
+    )
+    if len(names) != y.shape[1] or len(set(names)) < len(names) or not all(name.strip() for name in names):
+        raise DataError(
+            f"{len(set(names))} different names of conditions for a matrix of {y.shape[1]} columns; give one for each"
+        )
+    if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
+        raise DataError("a matrix of labels holds 0 and 1 alone: 1 where the input has the condition")
+    return label_array([tuple(sorted(names[column] for column in np.flatnonzero(row))) for row in y])

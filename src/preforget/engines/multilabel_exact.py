@@ -1,0 +1,237 @@
+"""The exact engine for several labels per input: one discriminant per condition, from images with and without it.
+
+What is kept is sums of whole numbers: of every image, and of the images with each condition. The sums without a
+condition are the difference, which is exact. So a condition's score is a function of its own sums and those of every
+image: forgetting another condition leaves it bit-identical, and is as if that column of labels had never existed.
+Forgetting a subject takes its images out of every sum: the bits of a model that never saw them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import log
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from preforget.backbones.encoder import Encoder
+from preforget.core.errors import DataError, UsageError
+from preforget.core.guarantee import Guarantee
+from preforget.data.dataset import Images, Labels, Split, label_array, names_of
+from preforget.data.multilabel import marks
+from preforget.engines import discriminant, features
+from preforget.engines.base import Engine, EngineConfig, Scores, Session
+from preforget.engines.exact import ExactConfig
+from preforget.engines.multilabel_isolated import sigmoid
+from preforget.engines.thresholds import best_threshold, names_above
+from preforget.records import ClassRecord
+from preforget.records.condition_bank import EVERYONE, ConditionBank
+from preforget.records.units import make_unit
+from preforget.training.progress import counting
+
+HELD_OUT_ROWS = 1024
+"""How many images of a subject, or of all where subjects aren't known, set thresholds at most."""
+
+
+@dataclass(frozen=True)
+class _Head:
+    """Row `[F]`, bias and threshold of one condition, in float64."""
+
+    row: Tensor
+    bias: float
+    threshold: float
+
+
+class MultilabelExactEngine(Engine):
+    """Answers each condition by itself, from sums over images with it and over all images."""
+
+    name: ClassVar[str] = "exact-multilabel"
+    guarantee: ClassVar[Guarantee] = Guarantee.EXACT
+    config_type: ClassVar[type[EngineConfig]] = ExactConfig
+    knows_subjects: ClassVar[bool] = True
+    multilabel: ClassVar[bool] = True
+    config: ExactConfig
+
+    def __init__(self, encoder: Encoder, config: ExactConfig) -> None:
+        super().__init__(encoder, config)
+        if config.pair_prompts:
+            raise UsageError(
+                "pair_prompts tell two classes apart; with several labels per input there are no pairs"
+            )
+        if config.levels > encoder.depth:
+            raise UsageError(f"levels is {config.levels}, but the backbone has {encoder.depth} blocks")
+        self._bank = ConditionBank(features.feature_count(encoder, config.levels))
+        self._heads: dict[str, _Head] = {}
+
+    @property
+    def bank(self) -> ConditionBank:
+        """Units of conditions and of every image."""
+        return self._bank
+
+    @property
+    def needs_others(self) -> bool:
+        """A condition is told from the images without it, whatever they show."""
+        return False
+
+    def learn(self, train: Split, validation: Split, session: Session) -> None:
+        """Sum up every image, and those with each condition, in one pass."""
+        conditions = names_of(train.labels)
+        rows = marks(train.labels, conditions)
+        lacking = [c for column, c in enumerate(conditions) if not rows[:, column].any()]
+        if lacking:
+            raise DataError(
+                f"no image to learn from has condition {lacking[0]!r}; leave it out or give more images"
+            )
+        self._take_in(train, validation, conditions, session)
+
+    def _take_in(self, train: Split, validation: Split, conditions: Sequence[str], session: Session) -> None:
+        """Insert the sums of every subject's images, in all and with each condition."""
+        rows, apart = marks(train.labels, conditions), marks(validation.labels, conditions)
+        subjects = [(s.subjects if s.subjects is not None else [None] * len(s)) for s in (train, validation)]
+        places = [np.array(["" if name is None else name for name in own], dtype=object) for own in subjects]
+        names = sorted({*subjects[0], *subjects[1]}, key=lambda name: (name is not None, name or ""))
+        made: list[ClassRecord] = []
+        total = len(train) + len(validation)
+        with counting(total=total, what="reading", unit="image", show=session.show) as count:
+            for name in names:
+                own = np.flatnonzero(places[0] == (name or ""))
+                out = np.flatnonzero(places[1] == (name or ""))[:HELD_OUT_ROWS]
+                summed = self._features(train.select(own))
+                held = self._features(validation.select(out))
+                count(len(own) + len(out))
+                made.append(make_unit(EVERYONE, name, [summed], held))
+                for column, condition in enumerate(conditions):
+                    has = torch.from_numpy(rows[own, column])
+                    has_out = torch.from_numpy(apart[out, column])
+                    if has.any() or has_out.any():
+                        made.append(make_unit(condition, name, [summed[has]], held[has_out]))
+        for record in made:
+            self.bank.insert(record)
+        self._heads.clear()
+
+    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
+        """Refuse: the sums of every image are those of the data that the model was learned from."""
+        raise UsageError(
+            "with several labels per input the exact engine sums up every image once; to add a condition learn again "
+            "with its column, which gives the other conditions the same bits"
+        )
+
+    def add_subject(self, train: Split, validation: Split, session: Session) -> None:
+        """Take in the images of more subjects; raises `UsageError` for one that the model knows already."""
+        known = {unit.subject for unit in self.bank.everyone()}
+        taken = known & {subject for _, subject in (*train.units, *validation.units)}
+        if taken:
+            raise UsageError(
+                f"the model already has images of {len(taken)} of these subjects; "
+                "forget the subject first, then add all of its images"
+            )
+        self._take_in(train, validation, self.bank.labels, session)
+
+    def take_back(self, before: Sequence[ClassRecord]) -> None:
+        """Destroy in memory what is not among the records `before`."""
+        kept = {record.id for record in before}
+        self.bank.erase_records([record for record in self.bank.records() if record.id not in kept])
+        self._drop(list(self._heads))
+
+    def evaluate(
+        self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
+    ) -> tuple[Scores, Scores]:
+        """Return log-odds `float32 [n, conditions]`, each by its own product, and the highest of each input."""
+        names = self.bank.attached if labels is None else list(labels)
+        if 0 < shortlist < len(names):
+            raise UsageError(f"the {self.name} engine scores all conditions at once; it has no shortlist")
+        heads = [self._head(name) for name in names]
+        scores = np.zeros((len(inputs), len(names)), dtype=np.float32)
+        for start, pixels in self.pixel_batches(inputs):
+            found = features.features(self.encoder, pixels, self.config.levels).double()
+            for column, head in enumerate(heads):
+                scores[start : start + len(found), column] = (found @ head.row + head.bias).float().numpy()
+        return scores, scores.max(axis=1, initial=-np.inf)
+
+    def probabilities(self, scores: Scores) -> Scores:
+        """Return an independent sigmoid of each score."""
+        return sigmoid(scores)
+
+    def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
+        """Return minus infinity: nothing is abstained as a whole, each condition has its own threshold."""
+        return float("-inf")
+
+    def answers(self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float) -> Labels:
+        """Return a tuple of those of `labels` that reach their own threshold for each input, `ABSTAIN` for none."""
+        return names_above(scores, self.thresholds(labels), labels)
+
+    def thresholds(self, labels: Sequence[str]) -> Scores:
+        """Return the score from which on each condition is answered, `[conditions]`."""
+        return np.array([self._head(label).threshold for label in labels], dtype=np.float32)
+
+    def records(self) -> list[ClassRecord]:
+        """Return all units, sorted."""
+        return self.bank.records()
+
+    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the units of a condition or of a subject."""
+        return self.bank.going(label, subject)
+
+    def forget(self, label: str) -> None:
+        """Destroy the sums of a condition in memory; every image stays for the others."""
+        self.bank.erase(label)
+        self._drop([label])
+
+    def forget_subject(self, subject: str) -> None:
+        """Take a subject's images out of every sum in memory."""
+        self.bank.erase_subject(subject)
+        self._drop(list(self._heads))
+
+    def retained(self, split: Split) -> Split:
+        """Return the images of subjects that the model knows, with the conditions that it knows as their labels."""
+        known = {unit.subject for unit in self.bank.everyone()}
+        kept = split.select([place for place, (_, subject) in enumerate(split.units) if subject in known])
+        conditions = set(self.bank.labels)
+        return replace(
+            kept, labels=label_array([tuple(n for n in own if n in conditions) for own in kept.labels])
+        )
+
+    def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
+        """Fill an empty engine from records."""
+        if shared:
+            raise UsageError(
+                f"shared tensors {sorted(shared)} don't fit the {self.name} engine, which has none"
+            )
+        for record in records:
+            if record.partner is not None:
+                raise UsageError(f"record {record.id} is none of the {self.name} engine")
+            self.bank.insert(record)
+
+    def clear(self) -> None:
+        """Destroy in memory all that was learned."""
+        self.bank.erase_records(self.bank.records())
+        self._drop(list(self._heads))
+
+    def _features(self, images: Split) -> Tensor:
+        none = torch.empty(0, self.bank.features, dtype=torch.int16)
+        return torch.cat([none, *features.unit_features(self.encoder, images, self.config.levels)])
+
+    def _head(self, label: str) -> _Head:
+        """Return what answers one condition, derived from its sums and those of every image."""
+        if label not in self._heads:
+            have, every = self.bank.moments(label), self.bank.all_moments()
+            rest = every - have
+            row, bias = torch.zeros(self.bank.features, dtype=torch.float64), 0.0
+            if have.count and rest.count:
+                row, offset = discriminant.pair(have, rest, self.config.shrinkage)
+                bias = float(offset)
+            bias += log((have.count + 0.5) / (rest.count + 0.5))
+            own, all_ = (
+                (held.double() @ row + bias).float().numpy()
+                for held in (self.bank.held_out(label), self.bank.all_held_out())
+            )
+            self._heads[label] = _Head(row, bias, best_threshold(own, all_))
+        return self._heads[label]
+
+    def _drop(self, labels: Sequence[str]) -> None:
+        for label in labels:
+            if label in self._heads:
+                self._heads.pop(label).row.zero_()

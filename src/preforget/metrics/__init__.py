@@ -1,0 +1,1 @@
+"""Measures as pure functions: one idea, one file; nothing here knows a model."""

@@ -1,0 +1,69 @@
+"""Which classes a model knows, and which of them are left out of scoring for now."""
+
+from __future__ import annotations
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from preforget.core.errors import UnknownLabelError
+
+
+class Roster(ABC):
+    """What all banks share: labels, and detaching."""
+
+    def __init__(self) -> None:
+        self._detached: set[str] = set()
+
+    @property
+    @abstractmethod
+    def labels(self) -> list[str]:
+        """All labels that the bank holds, detached ones too, sorted."""
+
+    @abstractmethod
+    def ids(self, label: str) -> list[str]:
+        """Return the ids of the records that a class has to itself; raises `UnknownLabelError`."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __contains__(self, label: object) -> bool:
+        return label in self.labels
+
+    @property
+    def attached(self) -> list[str]:
+        """The labels that take part in scoring, sorted."""
+        return [label for label in self.labels if label not in self._detached]
+
+    def detach(self, label: str) -> None:
+        """Leave a class out of scoring until `attach`; raises `UnknownLabelError`."""
+        self._detached.add(self._known(label))
+
+    def attach(self, label: str) -> None:
+        """Take a detached class back into scoring; raises `UnknownLabelError`."""
+        self._detached.discard(self._known(label))
+
+    def is_detached(self, label: str) -> bool:
+        """Tell whether a class is left out of scoring; raises `UnknownLabelError`."""
+        return self._known(label) in self._detached
+
+    def unknown(self, label: object) -> UnknownLabelError:
+        """Return the error for a label that the bank doesn't hold."""
+        return unknown_label(label, self.labels)
+
+    def _known(self, label: str) -> str:
+        if label not in self:
+            raise self.unknown(label)
+        return label
+
+
+def unknown_label(label: object, known: Sequence[str]) -> UnknownLabelError:
+    """Return the error for a label that the model does not hold, with the nearest names that it does hold."""
+    if not isinstance(label, str):
+        return UnknownLabelError(f"labels are strings, got {label!r} of type {type(label).__name__}")
+    near = difflib.get_close_matches(label, known, n=3)
+    shown = ", ".join(near or known[:10]) + (" …" if not near and len(known) > 10 else "")
+    hint = f"did you mean: {shown}" if near else f"it knows: {shown}" if known else "it knows no class"
+    return UnknownLabelError(
+        f"the model has no class {label!r} (never learned, or already forgotten); {hint}"
+    )

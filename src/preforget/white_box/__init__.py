@@ -1,0 +1,1 @@
+"""What an attacker who holds a model's files can open, compute and train."""
