@@ -181,7 +181,7 @@ def test_data_that_can_not_be_learned_from(
     ("options", "message"),
     [
         ({"engine": "magic"}, "unknown engine 'magic'; choose one of: exact, isolated"),
-        ({"epoch": 3}, "unknown option 'epoch'; this engine has: .*epochs"),
+        ({"epoch": 3}, "unknown option 'epoch'; there are: .*epochs"),
         ({"keep": 0}, "keep must be a share between 0 and 1, got 0"),
         ({"keep": 1}, "keep must be"),
         ({"keep": float("nan")}, "keep must be"),

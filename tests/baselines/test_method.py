@@ -162,7 +162,7 @@ def test_by_hand_which_classes_go_as_a_whole(train: Split) -> None:
 def test_options_say_what_is_wrong() -> None:
     with pytest.raises(UsageError, match="unknown option 'beta'"):
         DescentConfig.from_options({"beta": 1})
-    with pytest.raises(UsageError, match="has none"):
+    with pytest.raises(UsageError, match="there are none"):
         Options.from_options({"beta": 1})
     with pytest.raises(UsageError, match="epochs"):
         DescentConfig(epochs=0)

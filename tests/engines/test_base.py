@@ -14,7 +14,7 @@ from preforget.engines.isolated import IsolatedConfig
 
 
 def test_an_unknown_option_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"unknown option 'epoch'; this engine has: .*epochs"):
+    with pytest.raises(UsageError, match=r"unknown option 'epoch'; there are: .*epochs"):
         IsolatedConfig.from_options({"epoch": 3})
 
 

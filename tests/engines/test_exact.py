@@ -366,7 +366,7 @@ def test_prompts_need_images_of_both_classes(
         ({"first_block": 3}, "first_block is 3, but the backbone's last block is 2"),
         ({"first_block": -1}, "first_block must be"),
         ({"learning_rate": 0}, "learning_rate must be"),
-        ({"epochs": 3}, "unknown option 'epochs'; this engine has: .*levels"),
+        ({"epochs": 3}, "unknown option 'epochs'; there are: .*levels"),
     ],
 )
 def test_bad_options(tiny_encoder: Encoder, options: dict[str, Any], message: str) -> None:
