@@ -28,10 +28,14 @@ def test_whole_numbers_from_the_lowest_on(value: int) -> None:
     IsolatedConfig(epochs=value)
 
 
-@pytest.mark.parametrize("seed", [-1, 1.0, "0", None, True, np.int64(3)])
+@pytest.mark.parametrize("seed", [-1, 1.0, "0", None, True, np.bool_(True), np.int64(-3)])
 def test_a_seed_is_a_whole_number(seed: Any) -> None:
     with pytest.raises(UsageError, match="seed must be a whole number of at least 0"):
         EngineConfig.from_options({"seed": seed})
+
+
+def test_a_seed_of_numpy_becomes_a_number_of_python() -> None:
+    assert type(EngineConfig.from_options({"seed": np.int64(3)}).seed) is int
 
 
 def test_a_session_from_what_a_user_gives(tmp_path: Path) -> None:
