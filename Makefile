@@ -4,7 +4,7 @@ PYTHON ?= python3.11
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: .venv/installed
 	$(BIN)/preforget demo --out demo-output
@@ -17,6 +17,11 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Builds without network; every warning, such as a link that leads nowhere, is an error. Links that leave the
+# site are not fetched but listed in docs/_build/outer-links.txt.
+docs: .venv/installed-docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -28,5 +33,9 @@ lint: .venv/installed-test
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[plot,test]'
 	touch $@ .venv/installed
 
+.venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv demo-output .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv docs/_build demo-output .pytest_cache .mypy_cache .ruff_cache
