@@ -108,3 +108,15 @@ def test_modules_of_extensions_are_told(site: Path) -> None:
     code = "from things import THINGS\n@THINGS.register('f')\ndef f(): pass"
     installed(site, "module_of_f", code, {"f": "module_of_f"})
     assert run(site, "THINGS['f']; print(THINGS.extension_modules())") == "['module_of_f']"
+
+
+def test_only_modules_that_can_be_imported_elsewhere_are_told(site: Path) -> None:
+    code = """
+    from preforget.core.registry import extension_modules
+    import mine
+    exec("@THINGS.register('g')\\ndef g(): pass", {"__name__": "run_by_hand", "THINGS": THINGS})
+    THINGS.register("h", module="mine")(1)
+    print(extension_modules())
+    """
+    (site / "mine.py").write_text("")
+    assert run(site, textwrap.dedent(code)) == "['mine']"

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from preforget.audit.attacks import lira
 from preforget.audit.attacks.attack import About
+from preforget.audit.attacks.registry import ATTACKS
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED
 from preforget.audit.result import AuditResult, Measure
-from preforget.audit.suite import ATTACKS
 from preforget.core.seeds import derive_seed
 from preforget.core.version import __version__
 from preforget.metrics.evidence import Evidence, judge

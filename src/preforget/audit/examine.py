@@ -10,9 +10,9 @@ from preforget.audit.assemble import measures_of
 from preforget.audit.attacks.attack import Effort
 from preforget.audit.attacks.mixed_stream import guessed_right
 from preforget.audit.attacks.observe import Classifier, Parts
+from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, UNLEARNED, Scene, observe_parts
 from preforget.audit.result import Measure
-from preforget.audit.suite import ATTACKS
 from preforget.core.errors import UsageError
 from preforget.data import Split
 
@@ -41,7 +41,10 @@ def examine(
     models = {ORIGINAL: original, UNLEARNED: unlearned, RETRAIN: retrain}
     seen = {role: [observe_parts(m, splits, labels) for m in own] for role, own in models.items()}
     opened = all(_opens(model) for own in models.values() for model in own)
-    names = [n for n, own in ATTACKS.items() if (n in attacks if attacks else opened or not own.open)]
+    if attacks:
+        names = in_order({ATTACKS[name].about.name for name in attacks})
+    else:
+        names = [name for name in attack_names() if opened or not ATTACKS[name].open_weights]
     values: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in names}
     for role, own in models.items():
         for seed, model in enumerate(own):

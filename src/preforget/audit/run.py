@@ -15,9 +15,9 @@ from preforget.audit import tasks
 from preforget.audit.assemble import FEWEST_SHADOWS, Findings, Setting, assemble
 from preforget.audit.attacks import lira
 from preforget.audit.attacks.attack import SUITES, Effort
+from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES
 from preforget.audit.result import AuditResult
-from preforget.audit.suite import ATTACKS
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.clock import now
 from preforget.core.errors import DataError, UsageError
@@ -181,10 +181,13 @@ def _context(
 def _chosen(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> tuple[list[str], int]:
     """Return the names of the attacks to run on each model, in the report's order, and how many shadows to learn."""
     for name in attacks or ():
-        if name not in (*ATTACKS, LIRA):
-            raise UsageError(f"unknown attack {name!r}; choose among: {', '.join((*ATTACKS, LIRA))}")
+        if name != LIRA and name not in ATTACKS:
+            raise UsageError(f"unknown attack {name!r}; choose among: {', '.join((*attack_names(), LIRA))}")
     effort = Effort(suite)
-    names = [n for n, own in ATTACKS.items() if (n in attacks if attacks else effort.at_least(own.suite))]
+    if attacks:
+        names = in_order(name for name in set(attacks) if name != LIRA)
+    else:
+        names = [name for name in attack_names() if effort.at_least(ATTACKS[name].suite)]
     if shadows is None:
         shadows = SHADOWS if (LIRA in attacks if attacks else effort.at_least("full")) else 0
     none = shadows == 0 and LIRA not in (attacks or ())

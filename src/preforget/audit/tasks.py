@@ -15,6 +15,7 @@ from preforget.audit.attacks.attack import Effort
 from preforget.audit.attacks.lira import forgotten_signal
 from preforget.audit.attacks.mixed_stream import guessed_right
 from preforget.audit.attacks.observe import Parts, Seen, observe
+from preforget.audit.attacks.registry import ATTACKS
 from preforget.audit.attacks.scene import (
     ORIGINAL,
     RETRAIN,
@@ -24,7 +25,6 @@ from preforget.audit.attacks.scene import (
     observe_parts,
     split_parts,
 )
-from preforget.audit.suite import ATTACKS
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.abstain import ABSTAIN
 from preforget.core.seeds import derive_seed

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from preforget.core.errors import UsageError
 
 T = TypeVar("T")
 
-OURS = "preforget"
+NOT_SENT = ("preforget", "__main__", "__mp_main__")
+"""Modules that every process has: this package, and the program that was started."""
+
+_registries: WeakSet[Registry[Any]] = WeakSet()
+
+
+def extension_modules() -> list[str]:
+    """Return the modules by which extensions of all kinds came in: what another process must import first."""
+    return sorted({module for registry in _registries for module in registry.extension_modules()})
 
 
 class Registry(Generic[T]):
@@ -32,11 +42,15 @@ class Registry(Generic[T]):
         self._modules: dict[str, str] = {}
         self._found_ours = package is None
         self._loaded: set[str] = set()
+        _registries.add(self)
 
-    def register(self, name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[T], T]:
+    def register(
+        self, name: str, *, aliases: tuple[str, ...] = (), module: str | None = None
+    ) -> Callable[[T], T]:
         """Return a decorator that enters its argument under `name`; raises `ValueError` if the name is taken.
 
-        `aliases`: names of earlier versions, which are found and not listed.
+        `aliases`: names of earlier versions, which are found and not listed; `module`: where the entry is made, for
+        one that can't tell by `__module__`.
         """
 
         def enter(entry: T) -> T:
@@ -45,7 +59,7 @@ class Registry(Generic[T]):
                     raise ValueError(f"{self.kind} {own!r} is registered twice")
             self._entries[name] = entry
             self._aliases.update(dict.fromkeys(aliases, name))
-            self._modules[name] = str(getattr(entry, "__module__", ""))
+            self._modules[name] = module or str(getattr(entry, "__module__", ""))
             return entry
 
         return enter
@@ -72,9 +86,10 @@ class Registry(Generic[T]):
         return [(name, self._entries[name]) for name in self]
 
     def extension_modules(self) -> list[str]:
-        """Return the modules outside this package that have entered something: what a worker process must import."""
-        found = {m for m in self._modules.values() if m and m.split(".")[0] != OURS}
-        return sorted(found - {"__main__", "__mp_main__"})
+        """Return the modules outside this package that have entered something and that can be imported by name."""
+        modules = {m for m in self._modules.values() if m and m.split(".")[0] not in NOT_SENT}
+        # Code that was run from a file has no spec, nor has a script: whoever ran it must run it again elsewhere.
+        return sorted(m for m in modules if getattr(sys.modules.get(m), "__spec__", None) is not None)
 
     def _finds(self, name: str) -> bool:
         if self._has(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import threading
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from preforget.core.errors import PreforgetError, UsageError
+from preforget.core.registry import extension_modules
 
 
 class ExecutorError(PreforgetError, RuntimeError):
@@ -32,7 +34,10 @@ class Job:
 
 
 class Executor(Protocol):
-    """Whatever runs jobs; results that matter are in files, so a job that is run twice does no harm."""
+    """Whatever runs jobs; results that matter are in files, so a job that is run twice does no harm.
+
+    A process elsewhere must import `core.registry.extension_modules()` of this one before it does a job.
+    """
 
     def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
         """Yield each job with its result, in any order; `context` is sent to each place of work once.
@@ -84,7 +89,8 @@ class Pool:
         pool = self._opened(context)
         done = False
         try:
-            futures = {pool.submit(_do, job): job for job in jobs}
+            modules = extension_modules()
+            futures = {pool.submit(_do, job, modules): job for job in jobs}
             for future in as_completed(futures):
                 yield futures[future], future.result()
             done = True
@@ -141,5 +147,14 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do(job: Job) -> Any:
+def _do(job: Job, modules: Sequence[str]) -> Any:
+    """Do a job once the extensions that the sender knows are known here too."""
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ExecutorError(
+                f"a worker process can't import {name}, which enters an extension: {error}; install it, "
+                "or put its folder into PYTHONPATH"
+            ) from error
     return job.call(_context[0], *job.arguments)

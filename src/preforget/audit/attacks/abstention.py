@@ -10,6 +10,8 @@ import numpy.typing as npt
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.mixed_stream import guessed_right
 from preforget.audit.attacks.observe import Array, Parts, Seen
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import ROLES, Scene
 from preforget.core.errors import DataError
 from preforget.metrics.roc import auc, fpr_at
 
@@ -131,6 +133,12 @@ def measure(seen: Parts[Seen]) -> Finding:
         "coverage risk": thinned(*coverage_risk(confidence, wrong)),
     }
     return Finding(values, figures)
+
+
+@register_attack(ABOUT, roles=ROLES)
+def attack_scene(scene: Scene) -> Finding:
+    """Measure the confidence of any model."""
+    return measure(scene.seen)
 
 
 def thinned(coverage: Array, risk: Array, points: int = CURVE_POINTS) -> dict[str, list[float]]:

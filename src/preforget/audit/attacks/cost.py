@@ -10,6 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from preforget.audit.attacks.attack import About, Finding
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, Scene
 from preforget.audit.attacks.sequence import in_memory
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import UsageError
@@ -66,6 +68,15 @@ def measure(
     if peak is not None:
         values["peak_bytes"] = float(peak)
     return Finding(values)
+
+
+@register_attack(ABOUT, roles=(ORIGINAL, RETRAIN))
+def attack_scene(scene: Scene) -> Finding | None:
+    """Forget the class in Original, the first one in Retrain; None for models that aren't of this package."""
+    if not isinstance(scene.model, PreForgettableClassifier):
+        return None
+    label = scene.forgotten[0] if scene.role == ORIGINAL else scene.model.classes_[0]
+    return measure(scene.model, label, scene.learn_seconds)
 
 
 def forget_seconds(model: PreForgettableClassifier, label: str) -> float:

@@ -12,6 +12,8 @@ from scipy.special import rel_entr
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.neighbours import columns_of
 from preforget.audit.attacks.observe import Array, Parts, Seen
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import Scene
 from preforget.core.errors import DataError
 
 ABOUT_JSD = About(
@@ -73,3 +75,15 @@ def zrf(seen: Parts[Seen], untrained: Parts[Seen]) -> Finding:
     A retrained model isn't untrained, so its own value is the aim, and not 1.
     """
     return Finding({"zrf": 1 - jsd(seen.forget_test, untrained.forget_test)})
+
+
+@register_attack(ABOUT_JSD)
+def attack_scene(scene: Scene) -> Finding | None:
+    """Compare with the next retrained model; None where there is one seed alone."""
+    return None if scene.another is None else compare(scene.seen, scene.another)
+
+
+@register_attack(ABOUT_ZRF)
+def attack_scene_untrained(scene: Scene) -> Finding | None:
+    """Compare with a model that learned nothing; None where there is none."""
+    return None if scene.untrained is None else zrf(scene.seen, scene.untrained)

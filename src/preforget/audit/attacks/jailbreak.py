@@ -13,9 +13,14 @@ from torch import Tensor
 from preforget.audit.attacks.attack import About, Effort, Finding
 from preforget.audit.attacks.observe import Array, Parts
 from preforget.audit.attacks.pgd import BATCH, Accepts, attack_pixels, drawn, share_of
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import Scene
+from preforget.backbones.spectrogram import AudioEncoder
+from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
+from preforget.engines.prompted import PromptEngine
 from preforget.white_box.surface import Surface, Weights
 
 ATTEMPTS = {
@@ -56,6 +61,13 @@ SIZES = {"quick": (4, 20, 40), "standard": (8, 50, 120), "full": (16, 100, 200)}
 
 PGD_SIZES = {"quick": (20, 10), "standard": (60, 20), "full": (60, 20)}
 """By suite: inputs of each part, steps."""
+
+PIXEL_STEP = 8 / 255
+"""How far PGD may move a pixel, of 1."""
+SOUND_STEP = 0.1
+"""How far PGD may move a spectrogram, in its own normalised units."""
+KEPT = 0.95
+"""Share of retained inputs that a model without a threshold of its own is taken to answer."""
 
 FACTORS = (0.5, 2.0, 5.0)
 MOST_COPIES = 16
@@ -125,6 +137,41 @@ def attack(
         for name, end in shown.items()
     }
     return Finding(values, {"attempt": tried, **bars})
+
+
+@register_attack(ABOUT, weight=4, open_weights=True)
+def attack_scene(scene: Scene) -> Finding:
+    """Forge records for a model with open weights, and move its inputs."""
+    return attack(
+        scene.surface,
+        scene.splits,
+        scene.effort,
+        scene.seed,
+        stolen=scene.stolen(),
+        accepts=rule_of(scene),
+        eps=step_of(scene),
+    )
+
+
+def rule_of(scene: Scene) -> Accepts:
+    """Return the model's own rule for answering, from scores `[n, C]`; a quantile of softmax where it has none."""
+    model = scene.model
+    if isinstance(model, PreForgettableClassifier) and isinstance(model.engine, PromptEngine):
+        engine, limit = model.engine, model.engine.threshold(model.keep)
+        return lambda scores: torch.from_numpy(engine.log_confidence(scores.detach().cpu().numpy()) >= limit)
+    known = scene.surface.logits(
+        scene.surface.read(scene.splits.retain_test.inputs), torch.arange(len(scene.splits.retain_test))
+    )
+    limit = float(torch.quantile(torch.softmax(known.double(), dim=1).max(dim=1).values, 1 - KEPT))
+    return lambda scores: torch.softmax(scores.detach().double(), dim=1).max(dim=1).values >= limit
+
+
+def step_of(scene: Scene) -> float | Tensor:
+    """Return how far an input may be moved, in the units of the encoder's input."""
+    encoder = getattr(getattr(scene.model, "engine", scene.model), "encoder", None)
+    if encoder is None or isinstance(encoder, AudioEncoder):
+        return SOUND_STEP
+    return PIXEL_STEP / torch.tensor(encoder.preprocessing.std).view(3, 1, 1)
 
 
 def forged(

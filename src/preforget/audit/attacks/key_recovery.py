@@ -20,6 +20,8 @@ from preforget.audit.attacks.few_shot import (
     train_class,
 )
 from preforget.audit.attacks.observe import Parts
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import Scene
 from preforget.core.errors import UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
@@ -124,6 +126,12 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
         "stolen": [round(float(means[setting][1]), 4) for setting in curve],
     }
     return Finding({setting.key: float(mean[0]) for setting, mean in means.items()}, figures)
+
+
+@register_attack(ABOUT, weight=6, in_full=300, open_weights=True)
+def attack_scene(scene: Scene) -> Finding:
+    """Learn the class anew in a model with open weights."""
+    return attack(scene.surface, scene.splits, scene.effort, scene.seed)
 
 
 def fewest(labels: Labels) -> int:

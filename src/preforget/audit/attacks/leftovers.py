@@ -14,7 +14,9 @@ from torch import Tensor
 from preforget.audit.attacks.attack import About, Effort, Finding
 from preforget.audit.attacks.few_shot import inputs_to_test, live_bias, ranks, row_norm
 from preforget.audit.attacks.observe import Parts
+from preforget.audit.attacks.registry import register_attack
 from preforget.audit.attacks.row_recovery import Numbers, Sight, rebuilt, sight
+from preforget.audit.attacks.scene import Scene
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.white_box.surface import Files
@@ -80,6 +82,12 @@ def attack(surface: Files, parts: Parts[Split], effort: Effort, seed: int) -> Fi
     }
     values = {"live": _answered(surface, splits[2]), **{key: share for key, (share, _) in found.items()}}
     return Finding(values, {f"{key}s tried": tried for key, (_, tried) in found.items()})
+
+
+@register_attack(ABOUT, weight=2, open_weights=True)
+def attack_scene(scene: Scene) -> Finding:
+    """Search what a model with open weights stores."""
+    return attack(scene.surface, scene.splits, scene.effort, scene.seed)
 
 
 def _answered(surface: Files, hidden: Split) -> float:

@@ -13,6 +13,8 @@ from scipy.special import entr
 
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.observe import Array, Parts, Seen
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import ROLES, Scene
 from preforget.core.errors import DataError
 from preforget.metrics.roc import auc, log_curve, roc, tpr_at
 
@@ -172,6 +174,12 @@ def measure(seen: Parts[Seen]) -> Finding:
         for name, (members, others) in evidence(seen.retain_train, seen.retain_test).items():
             values[f"retained: {name} distance"] = abs(float(auc(members, others)) - 0.5)
     return Finding(values, figures)
+
+
+@register_attack(ABOUT, roles=ROLES)
+def attack_scene(scene: Scene) -> Finding:
+    """Attack the answers of any model."""
+    return measure(scene.seen)
 
 
 def curve(members: Array, others: Array) -> dict[str, list[float]]:

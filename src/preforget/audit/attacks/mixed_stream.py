@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.observe import Parts, Seen
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import ROLES, Scene
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Labels
@@ -113,6 +115,12 @@ def measure(seen: Parts[Seen]) -> Finding:
         "forgotten": sorted(gone),
     }
     return Finding(values, {"confusion": matrix})
+
+
+@register_attack(ABOUT, roles=ROLES)
+def attack_scene(scene: Scene) -> Finding:
+    """Score the answers of any model."""
+    return measure(scene.seen)
 
 
 def average_gap(one: Mapping[str, float], other: Mapping[str, float]) -> float:

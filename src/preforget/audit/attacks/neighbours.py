@@ -12,6 +12,8 @@ import numpy.typing as npt
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.membership import FLOOR
 from preforget.audit.attacks.observe import Array, Parts, Seen
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import Scene
 from preforget.core.errors import DataError
 from preforget.core.seeds import derive_seed
 from preforget.metrics.roc import auc
@@ -125,6 +127,12 @@ def compare(seen: Parts[Seen], other: Parts[Seen], seed: int) -> Finding:
         rows = log_features(p[chosen]), log_features(q[chosen])
         values["neighbour detection auc"] = detection_auc(*rows, rng)
     return Finding(values, {"mean answers": mean_answers(labels, p.mean(axis=0), q.mean(axis=0))})
+
+
+@register_attack(ABOUT)
+def attack_scene(scene: Scene) -> Finding | None:
+    """Compare with the next retrained model; None where there is one seed alone."""
+    return None if scene.another is None else compare(scene.seen, scene.another, scene.seed)
 
 
 def mean_answers(labels: list[str], p: Array, q: Array) -> dict[str, list[str] | list[float]]:

@@ -12,6 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from preforget.audit.attacks.attack import About, Effort, Finding
 from preforget.audit.attacks.observe import Array, Parts
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import ROLES, Scene
 from preforget.core.errors import DataError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
@@ -78,6 +80,12 @@ def attack(
         values["untouched_last"] = bare[-1]
         figures |= {"untouched_linear": _rounded(bare), "untouched_nearest_mean": _rounded(bare_nearest)}
     return Finding(values, figures)
+
+
+@register_attack(ABOUT, roles=ROLES, weight=2, open_weights=True)
+def attack_scene(scene: Scene) -> Finding:
+    """Probe the features of any model."""
+    return attack(scene.surface, scene.splits, scene.effort, scene.seed)
 
 
 def linear_probe(train: Array, labels: Labels, test: Array, *, strength: float = 1.0) -> Labels:

@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from preforget.audit.attacks.attack import About, Effort, Finding
 from preforget.audit.attacks.few_shot import Opened, descend, drawn, open_inputs, open_test, regained
 from preforget.audit.attacks.observe import Parts
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import Scene
 from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
@@ -74,6 +76,14 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int, tar
     figures: dict[str, Any] = {"goal": round(goal, 4), "cap": cap, "capped": capped, "curves": curves}
     mean = float(np.mean(logs))
     return Finding({"steps, log2": mean, "steps": 2.0**mean}, figures)
+
+
+@register_attack(ABOUT, weight=3, open_weights=True)
+def attack_scene(scene: Scene) -> Finding | None:
+    """Learn the class anew until Original's accuracy is reached; None where that isn't known."""
+    if scene.target is None:
+        return None
+    return attack(scene.surface, scene.splits, scene.effort, scene.seed, scene.target)
 
 
 def crossing(steps: Sequence[int], accuracy: Sequence[float], goal: float, cap: int) -> float:

@@ -24,7 +24,9 @@ from preforget.audit.attacks.few_shot import (
     row_norm,
 )
 from preforget.audit.attacks.observe import Parts
+from preforget.audit.attacks.registry import register_attack
 from preforget.audit.attacks.row_recovery import Numbers, Sight
+from preforget.audit.attacks.scene import Scene
 from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
@@ -135,6 +137,12 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
             "loss": [round(x, 5) for x in losses[::every]],
         }
     return Finding(values, figures)
+
+
+@register_attack(ABOUT, weight=4, open_weights=True)
+def attack_scene(scene: Scene) -> Finding:
+    """Tune a model with open weights on retained data."""
+    return attack(scene.surface, scene.splits, scene.effort, scene.seed)
 
 
 def fine_tuned(

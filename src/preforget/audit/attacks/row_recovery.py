@@ -27,6 +27,8 @@ from preforget.audit.attacks.few_shot import (
 )
 from preforget.audit.attacks.key_recovery import CLEAR, NOISY, fewest, shots_in_words
 from preforget.audit.attacks.observe import Parts
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import Scene
 from preforget.core.errors import DataError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
@@ -124,6 +126,12 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
         figures[kind] = [round(by_kind[kind][0], 4) for by_kind in shares.values()]
         figures[f"{kind}, stolen"] = [round(by_kind[kind][1], 4) for by_kind in shares.values()]
     return Finding({shots_in_words(k): better(by_kind) for k, by_kind in shares.items()}, figures)
+
+
+@register_attack(ABOUT, weight=2, open_weights=True)
+def attack_scene(scene: Scene) -> Finding:
+    """Rebuild the row of a model with open weights."""
+    return attack(scene.surface, scene.splits, scene.effort, scene.seed)
 
 
 def better(by_kind: dict[str, tuple[float, float]]) -> float:

@@ -9,6 +9,8 @@ import numpy as np
 
 from preforget.audit.attacks.attack import About, Effort, Finding
 from preforget.audit.attacks.observe import Parts
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import Scene
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
@@ -87,6 +89,14 @@ def run(model: PreForgettableClassifier, parts: Parts[Split], effort: Effort, se
         for name, own in curves.items()
     }
     return Finding(values, {"live": list(range(len(labels), 0, -1)), **figures})
+
+
+@register_attack(ABOUT, weight=3)
+def attack_scene(scene: Scene) -> Finding | None:
+    """Forget one class after the other of a model of this package that has two or more; None of others."""
+    if not isinstance(scene.model, PreForgettableClassifier) or len(scene.model.engine.bank) < 2:
+        return None
+    return run(scene.model, scene.splits, scene.effort, scene.seed)
 
 
 def forgetting_order(labels: Sequence[str], seed: int, number: int) -> list[str]:

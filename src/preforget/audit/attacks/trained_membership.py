@@ -14,6 +14,8 @@ import numpy.typing as npt
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.membership import at, entropy, modified_entropy
 from preforget.audit.attacks.observe import Array, Parts, Seen
+from preforget.audit.attacks.registry import register_attack
+from preforget.audit.attacks.scene import ROLES, Scene
 from preforget.core.errors import DataError
 from preforget.core.seeds import derive_seed
 
@@ -100,3 +102,9 @@ def measure(seen: Parts[Seen], seed: int) -> Finding:
         attacker = SVC() if name.startswith("svc") else LogisticRegression(max_iter=1000)
         values[name] = called_members(attacker, learned[name][chosen], kept[name][others], asked[name])
     return Finding(values)
+
+
+@register_attack(ABOUT, roles=ROLES)
+def attack_scene(scene: Scene) -> Finding:
+    """Attack the answers of any model."""
+    return measure(scene.seen, scene.seed)

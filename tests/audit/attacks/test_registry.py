@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from preforget.audit.attacks.attack import SUITES, Effort
+from preforget.audit.attacks.jailbreak import rule_of, step_of
+from preforget.audit.attacks.registry import ATTACKS, ORDER, attack_names, in_order, register_attack
 from preforget.audit.attacks.scene import ROLES, UNLEARNED, RandomHead, Scene, observe_parts
-from preforget.audit.suite import ATTACKS, _accepts, _step
 from preforget.classifier import PreForgettableClassifier
 
-from .conftest import Make, coloured
-from .heads import parts_of
+from ..conftest import Make, coloured
+from ..heads import parts_of
 
 
 def scene(model: PreForgettableClassifier) -> Scene:
@@ -35,7 +36,7 @@ def scene(model: PreForgettableClassifier) -> Scene:
 
 
 def test_names_and_words() -> None:
-    assert list(ATTACKS) == [attack.about.name for attack in ATTACKS.values()]
+    assert list(ATTACKS) == [attack.about.name for _, attack in ATTACKS.items()]
     for name, attack in ATTACKS.items():
         about = attack.about
         assert name.isidentifier()
@@ -45,6 +46,13 @@ def test_names_and_words() -> None:
         assert attack.suite in SUITES
         assert set(attack.roles) <= set(ROLES)
         assert attack.weight > 0
+
+
+def test_the_order_of_reports_is_fixed_and_extensions_follow() -> None:
+    assert attack_names() == list(ORDER)
+    assert in_order(["zz", "cost", "own", "jsd"]) == ["jsd", "cost", "own", "zz"]
+    with pytest.raises(ValueError, match="'cost' is registered twice"):
+        register_attack(ATTACKS["cost"].about)(lambda scene: None)
 
 
 @pytest.mark.parametrize("engine", ["isolated", "exact", "paper"])
@@ -66,7 +74,7 @@ def test_all_run_and_name_what_they_find(make: Make, engine: str) -> None:
 @pytest.mark.parametrize("engine", ["isolated", "exact", "paper"])
 def test_what_is_accepted_is_what_the_model_answers(make: Make, engine: str) -> None:
     model = make(engine, coloured(12))
-    accepts: Any = _accepts(scene(model))
+    accepts: Any = rule_of(scene(model))
     inputs = coloured(6, 2).inputs
     found = accepts(torch.from_numpy(model.scores(inputs)))
     if engine == "exact":
@@ -77,7 +85,7 @@ def test_what_is_accepted_is_what_the_model_answers(make: Make, engine: str) -> 
 
 
 def test_a_step_of_a_pixel_is_in_the_units_of_the_input(make: Make) -> None:
-    step = _step(scene(make("exact", coloured(6))))
+    step = step_of(scene(make("exact", coloured(6))))
     assert torch.is_tensor(step)
     assert step.flatten().tolist() == pytest.approx([8 / 255 / 0.5] * 3)
 
