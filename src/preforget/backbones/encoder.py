@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -59,6 +59,9 @@ class Encoder:
     eps: float
     preprocessing: Preprocessing
     identity: Identity
+
+    kind: ClassVar[str] = "images"
+    """What it reads, see `data.as_inputs`."""
 
     @property
     def dim(self) -> int:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from preforget.backbones.checkpoint import read_config
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.init_ast import builtin_audio
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.backbones.spectrogram import ARCHITECTURE, load_spectrogram
+from preforget.backbones.vectors import NAME as FEATURES
+from preforget.backbones.vectors import vector_encoder
 from preforget.backbones.vit import load_vit
 
 BUILTIN_AUDIO = "builtin-audio"
@@ -24,13 +28,16 @@ def load_backbone(
     dtype: str = "auto",
     revision: str | None = None,
 ) -> Encoder:
-    """Return a frozen encoder; `name` is `builtin`, `builtin-audio`, a checkpoint folder, or an id on the hub.
+    """Return a frozen encoder; `name` is `builtin`, `builtin-audio`, `features`, a checkpoint folder or a hub id.
 
-    `image_size`: pixels of an image's side, or frames of a spectrogram; None for the checkpoint's own. Raises
-    `BackboneError` or `UsageError`, see `load_vit` and `load_spectrogram`.
+    `image_size`: pixels of an image's side, or frames of a spectrogram, None for the checkpoint's own; for `features`
+    the width of the vectors. Raises `BackboneError` or `UsageError`, see `load_vit`, `load_spectrogram` and
+    `vector_encoder`.
     """
     place = choose_device(device)
     number_format = choose_dtype(dtype, place)
+    if name == FEATURES:
+        return vector_encoder(image_size, place, torch.float32 if dtype == "auto" else number_format)
     if name == BUILTIN_AUDIO:
         return builtin_audio(str(BUILTIN), image_size, place, number_format)
     folder = BUILTIN if name == "builtin" else Path(name).expanduser()

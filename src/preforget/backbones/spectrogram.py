@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -51,6 +51,8 @@ class AudioEncoder(Encoder):
     """A frozen Audio Spectrogram Transformer; `preprocessing.image_size` counts the frames `F` that it hears."""
 
     hearing: Hearing
+
+    kind: ClassVar[str] = "sounds"
 
     @property
     def seconds(self) -> float:

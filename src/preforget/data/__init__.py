@@ -1,4 +1,4 @@
-"""Data sets: names, folders and files become images or sounds, class names and splits; nothing here imports torch."""
+"""Data sets: names, folders and files become inputs, class names and splits; nothing here imports torch."""
 
 from preforget.data.dataset import Dataset, Images, Labels, Sounds, Split
 from preforget.data.images import read_batch, read_image
@@ -6,6 +6,7 @@ from preforget.data.inputs import as_inputs, as_split, check_trainable
 from preforget.data.labels import as_labels
 from preforget.data.load import DATASETS, load_data
 from preforget.data.splits import stratified_split, unit_names
+from preforget.data.vectors import Vectors, as_vectors
 
 __all__ = [
     "DATASETS",
@@ -14,9 +15,11 @@ __all__ = [
     "Labels",
     "Sounds",
     "Split",
+    "Vectors",
     "as_inputs",
     "as_labels",
     "as_split",
+    "as_vectors",
     "check_trainable",
     "load_data",
     "read_batch",

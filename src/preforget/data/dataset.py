@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError
+from preforget.data.vectors import Vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +48,9 @@ class Sounds:
         return Sounds(self.waves[chosen], self.rate)
 
 
-Images: TypeAlias = npt.NDArray[np.uint8] | list[Path] | Sounds
-"""Inputs: pixels `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), sounds, or paths of files that are decoded when read."""
+Images: TypeAlias = npt.NDArray[np.uint8] | list[Path] | Sounds | Vectors
+"""Inputs: pixels `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), sounds, vectors, or paths of files that are decoded when
+read."""
 
 Labels: TypeAlias = npt.NDArray[np.object_]
 """`[n]` class names, each a `str`; where an input has several labels or none, sorted tuples of them."""
@@ -116,6 +118,13 @@ class Split:
         """The smallest thing that can be forgotten, for each image `[n]`: its class, or its class and subject."""
         subjects = [None] * len(self) if self.subjects is None else self.subjects.tolist()
         return list(zip(self.labels.tolist(), subjects, strict=True))
+
+    def places(self) -> dict[tuple[str, str | None], list[int]]:
+        """Return the positions of the images of each unit, ascending."""
+        positions: dict[tuple[str, str | None], list[int]] = {}
+        for position, unit in enumerate(self.units):
+            positions.setdefault(unit, []).append(position)
+        return positions
 
     def _among(self, labels: str | Iterable[str]) -> npt.NDArray[np.bool_]:
         wanted = {labels} if isinstance(labels, str) else set(labels)

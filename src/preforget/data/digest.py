@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from preforget.core.errors import DataError
 from preforget.data.dataset import Sounds, Split
+from preforget.data.vectors import Vectors
 
 
 def split_digest(split: Split) -> str:
@@ -21,11 +24,19 @@ def split_digest(split: Split) -> str:
                 raise DataError(f"{path} can't be read any more: {error.strerror or error}") from error
             total.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     else:
-        given = split.inputs
-        values, rate = (given.waves, str(given.rate)) if isinstance(given, Sounds) else (given, "")
-        total.update(f"{values.shape}{rate}".encode())
+        values, meaning = _array(split.inputs)
+        total.update(f"{values.shape}{meaning}".encode())
         total.update(np.ascontiguousarray(values).data)
     for names in (split.labels, split.subjects):
         for name in () if names is None else names:
             total.update((name if isinstance(name, str) else "\x1f".join(name)).encode() + b"\0")
     return f"sha256:{total.hexdigest()}"
+
+
+def _array(inputs: npt.NDArray[np.uint8] | Sounds | Vectors) -> tuple[npt.NDArray[Any], str]:
+    """Return the numbers of inputs in memory, and what says how they are meant."""
+    if isinstance(inputs, Sounds):
+        return inputs.waves, str(inputs.rate)
+    if isinstance(inputs, Vectors):
+        return inputs.values, str(inputs.values.dtype)
+    return inputs, ""

@@ -8,8 +8,9 @@ from typing import Any
 
 from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Split, names_of
-from preforget.data.inputs import as_split
+from preforget.data.inputs import IMAGES, VECTORS, as_split
 from preforget.data.splits import stratified_split, unit_names
+from preforget.data.vectors import Vectors
 
 HELD_OUT = 0.15
 
@@ -30,7 +31,8 @@ def hold_out(
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise UsageError("validation is a Split or a pair: (images, labels)")
         images, labels = validation
-        validation = as_split(images, labels, conditions=conditions)
+        kind = VECTORS if isinstance(train.inputs, Vectors) else IMAGES
+        validation = as_split(images, labels, conditions=conditions, kind=kind)
     held_out: Split = validation
     if train.subjects is None:
         held_out = replace(held_out, subjects=None)

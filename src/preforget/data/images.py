@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from preforget.core.errors import DataError, UsageError
 from preforget.core.files import read_regular
 from preforget.data.dataset import Images, Sounds
+from preforget.data.vectors import Vectors
 
 EXTENSIONS = frozenset(
     (
@@ -61,6 +62,8 @@ def read_batch(
         raise UsageError(f"image size {size} must be at least 1 pixel")
     if isinstance(inputs, Sounds):
         raise DataError("the backbone sees images, and these are sounds; give --backbone an audio checkpoint")
+    if isinstance(inputs, Vectors):
+        raise DataError("the backbone sees images, and these are vectors; use backbone 'features'")
     positions = range(len(inputs))[indices] if isinstance(indices, slice) else indices
     batch = np.empty((len(positions), size, size, 3), dtype=np.uint8)
     for row, position in enumerate(positions):

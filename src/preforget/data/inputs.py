@@ -15,16 +15,23 @@ from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Images, Sounds, Split
 from preforget.data.labels import as_labels
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
+from preforget.data.vectors import Vectors, as_vectors
+
+IMAGES = "images"
+VECTORS = "vectors"
+"""The kinds of encoders whose inputs are rows of numbers; every other kind reads images, sounds or files."""
 
 SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 
 
-def as_split(X: Any, y: Any = None, subjects: Any = None, conditions: Any = None) -> Split:
+def as_split(
+    X: Any, y: Any = None, subjects: Any = None, conditions: Any = None, *, kind: str = IMAGES
+) -> Split:
     """Return checked images, labels and subjects as a `Split`; a `Split` without `y` comes back as it is.
 
     `y`: one label per image; or several: a 0/1 matrix, whose columns `conditions` names, or a list of label lists.
-    `subjects`: None where they aren't known, else one name per image. Raises `DataError` as `as_inputs` and
-    `as_labels` do, or if the lengths differ.
+    `subjects`: None where they aren't known, else one name per image; `kind`: see `as_inputs`. Raises `DataError` as
+    `as_inputs` and `as_labels` do, or if the lengths differ.
     """
     if isinstance(X, Split):
         if y is not None:
@@ -32,23 +39,26 @@ def as_split(X: Any, y: Any = None, subjects: Any = None, conditions: Any = None
         return X if subjects is None else replace(X, subjects=as_labels(subjects, "subject"))
     if y is None:
         raise UsageError("labels are missing: give y, one class name per image")
-    inputs = as_inputs(X)
+    inputs = as_inputs(X, kind)
     labels = as_label_sets(y, conditions) if conditions is not None or holds_sets(y) else as_labels(y)
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} images but {len(labels)} labels; each image needs one label")
     return Split(inputs, labels, None if subjects is None else as_labels(subjects, "subject"))
 
 
-def as_inputs(X: Any) -> Images:
-    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, or a list of paths that exist.
+def as_inputs(X: Any, kind: str = IMAGES) -> Images:
+    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, `Vectors`, or a list of paths that exist.
 
     Takes `Sounds`, such an array (a last axis of 1 is dropped, other integers are taken if all lie in 0..255), a list
-    of paths, a list of arrays of one size, or a `Split`. Raises `DataError` that says what to change.
+    of paths, a list of arrays of one size, or a `Split`. `kind`: what the encoder reads; only for `vectors` are
+    numbers `[n, d]` taken, see `as_vectors`. Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
         return X.inputs
-    if isinstance(X, Sounds):
+    if isinstance(X, Sounds | Vectors):
         return X
+    if kind == VECTORS:
+        return as_vectors(X)
     if isinstance(X, str | Path):
         raise DataError(f"{str(X)!r} is one path; put it into a list, or read a folder with load_data")
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":

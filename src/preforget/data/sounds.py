@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Images, Sounds
+from preforget.data.vectors import Vectors
 
 EXTENSIONS = frozenset((".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
 LEAST_SECONDS = 0.025
@@ -52,6 +53,8 @@ def read_sounds(
         raise DataError(
             "the backbone hears sounds, and these are images; give --backbone a checkpoint for images"
         )
+    if isinstance(inputs, Vectors):
+        raise DataError("the backbone hears sounds, and these are vectors; use backbone 'features'")
     if isinstance(inputs, Sounds):
         return [_from_memory(inputs, int(position), rate, seconds) for position in indices]
     return [read_sound(inputs[int(position)], rate, seconds) for position in indices]

@@ -68,9 +68,11 @@ class EngineConfig(Options):
             raise UsageError(f"learning_rate must be a number above 0 and below 10, got {rate!r}")
 
     def check_first_block(self, encoder: Encoder) -> None:
-        """Raise `UsageError` unless the encoder has a block of number `first_block`."""
+        """Raise `UsageError` unless the encoder has a block of number `first_block`, or has no blocks and it is 0."""
         first = getattr(self, "first_block", 0)
-        if first >= encoder.depth:
+        if first and not encoder.depth:
+            raise UsageError(f"first_block is {first}, but vectors go through no blocks; leave it out")
+        if encoder.depth and first >= encoder.depth:
             raise UsageError(f"first_block is {first}, but the backbone's last block is {encoder.depth - 1}")
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
+from preforget.backbones.vectors import VectorEncoder
 from preforget.core.errors import DataError, UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Images, Split
@@ -47,10 +48,10 @@ ENCODE_ROWS = 2048
 class ExactConfig(EngineConfig):
     """Options of the exact engine.
 
-    `levels`: at how many depths features are read; `shrinkage`: how much more than the estimate for it the covariance
-    is shrunk; `pair_prompts`: learn prompts for pairs that the closed form confuses, with `first_block` (a third of
-    the depth by default), `tokens_per_class`, `lora_rank`, `steps`, `images_per_class` (each step), `learning_rate`
-    and `seed`.
+    `levels`: at how many depths features are read, without a meaning on vectors; `shrinkage`: how much more than the
+    estimate for it the covariance is shrunk; `pair_prompts`: learn prompts for pairs that the closed form confuses (not
+    on vectors), with `first_block` (a third of the depth by default), `tokens_per_class`, `lora_rank`, `steps`,
+    `images_per_class` (each step), `learning_rate` and `seed`.
     """
 
     levels: int = 4
@@ -91,10 +92,11 @@ class ExactEngine(Engine):
             config = replace(config, first_block=encoder.depth // 3)
             self.config = config
         config.check_first_block(encoder)
-        if config.levels > encoder.depth:
-            raise UsageError(f"levels is {config.levels}, but the backbone has {encoder.depth} blocks")
+        if config.pair_prompts and not encoder.blocks:
+            raise UsageError("pair_prompts need the blocks of a transformer; vectors have none")
+        features.check_levels(encoder, config.levels)
         self._bank = UnitBank(features.feature_count(encoder, config.levels))
-        self._derived = Derived(self._bank, config.shrinkage, near=features.PARTS * encoder.dim)
+        self._derived = Derived(self._bank, config.shrinkage, near=features.near_count(encoder))
         self._thresholds: dict[tuple[float, tuple[str, ...]], float] = {}
 
     @property
@@ -191,13 +193,8 @@ class ExactEngine(Engine):
             return scores, confidence
         heads = self.heads(names)
         prompted = self._prompts(names)
-        wanted = features.depths(self.encoder, self.config.levels)
-        prefix = len(self.encoder.embedding.prefix)
         for start, pixels in self.pixel_batches(inputs):
-            walked = list(self.encoder.walk(pixels))
-            states = torch.stack([walked[place][0] for place in wanted], dim=1)
-            found = features.quantised(states, prefix).double()
-            boost = self._boost(walked, prompted, len(names))
+            found, boost = self._read(pixels, prompted, len(names))
             part = slice(start, start + len(pixels))
             scores[part] = heads.scores(found, boost).numpy()
             confidence[part] = heads.confidence(found, self._derived.near).numpy()
@@ -236,6 +233,8 @@ class ExactEngine(Engine):
 
     def surface(self) -> Files:
         """Return the frozen image path with closed-form scores; rounding of features lets gradients pass."""
+        if isinstance(self.encoder, VectorEncoder):
+            return super().surface()
         labels, c = tuple(self.bank.attached), self.config
         wanted = features.depths(self.encoder, c.levels)
 
@@ -288,7 +287,7 @@ class ExactEngine(Engine):
 
     def _take_in(self, train: Split, validation: Split, session: Session) -> None:
         validation = validation.only(set(train.labels))
-        own, apart = places(train.units), places(validation.units)
+        own, apart = train.places(), validation.places()
         apart = {unit: chosen[:HELD_OUT_ROWS] for unit, chosen in apart.items()}
         total = len(train) + sum(map(len, apart.values()))
         made = []
@@ -366,6 +365,16 @@ class ExactEngine(Engine):
                     found.append((place, own))
         return found
 
+    def _read(
+        self, pixels: Tensor, prompted: list[tuple[int, dict[str, Tensor]]], classes: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return features `float64 [batch, F]` and what prompts add to the logits of pairs, from one walk."""
+        if isinstance(self.encoder, VectorEncoder):
+            return features.fixed_point(pixels).double(), None
+        walked = list(self.encoder.walk(pixels))
+        found = features.of_states(self.encoder, [h for h, _, _ in walked], self.config.levels)
+        return found.double(), self._boost(walked, prompted, classes)
+
     def _boost(
         self,
         walked: list[tuple[Tensor, Tensor, Tensor]],
@@ -394,11 +403,3 @@ class ExactEngine(Engine):
     def _changed(self, labels: Iterable[str]) -> None:
         self._thresholds.clear()
         self._derived.changed(labels)
-
-
-def places(units: Sequence[tuple[str, str | None]]) -> dict[tuple[str, str | None], list[int]]:
-    """Return the places of the images of each unit, ascending."""
-    found: dict[tuple[str, str | None], list[int]] = {}
-    for place, unit in enumerate(units):
-        found.setdefault(unit, []).append(place)
-    return found

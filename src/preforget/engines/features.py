@@ -1,18 +1,23 @@
 """Features of the exact engine: whole numbers from frozen states, a function of the image and the backbone alone.
 
 At evenly spread depths of the encoder, CLS and the mean patch state are each layer-normalised (their own mean and
-deviation, no statistic of the data) and rounded to whole numbers of 16 bits. `D` is the width, `F` their number.
+deviation, no statistic of the data) and rounded to whole numbers of 16 bits. Vectors that come as inputs are taken as
+they are, number by number: `asinh`, which is linear near zero and keeps large numbers in range, then rounded. `D` is
+the width, `F` the number of features.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import floor, log2
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
+from preforget.backbones.vectors import VectorEncoder
+from preforget.core.errors import UsageError
 from preforget.data.dataset import Split
 from preforget.records.moments import LARGEST
 
@@ -21,6 +26,9 @@ AT_ONCE = 128
 PARTS = 2
 """CLS and mean patch."""
 
+STEPS = 2048
+"""Into how many steps one unit of `asinh(x)` of a vector's number is divided."""
+
 
 def depths(encoder: Encoder, levels: int) -> list[int]:
     """Return the states that are read, evenly spread: the last is the output, before the final norm."""
@@ -28,8 +36,30 @@ def depths(encoder: Encoder, levels: int) -> list[int]:
 
 
 def feature_count(encoder: Encoder, levels: int) -> int:
-    """Return `F`."""
-    return levels * PARTS * encoder.dim
+    """Return `F`; vectors have no levels."""
+    return encoder.dim if isinstance(encoder, VectorEncoder) else levels * PARTS * encoder.dim
+
+
+def near_count(encoder: Encoder) -> int:
+    """Return how many of the first features energies look at: those of the lowest depth; all of a vector's."""
+    return encoder.dim if isinstance(encoder, VectorEncoder) else PARTS * encoder.dim
+
+
+def check_levels(encoder: Encoder, levels: int) -> None:
+    """Raise `UsageError` if the backbone has fewer blocks than `levels`; vectors have no blocks and need none."""
+    if levels > encoder.depth and not isinstance(encoder, VectorEncoder):
+        raise UsageError(f"levels is {levels}, but the backbone has {encoder.depth} blocks")
+
+
+def fixed_point(vectors: Tensor) -> Tensor:
+    """Turn vectors `float64 [batch, d]` into `int16 [batch, d]`; a function of each number alone.
+
+    >>> fixed_point(torch.tensor([[0.0, 1.0, -1e9]], dtype=torch.float64))
+    tensor([[     0,   1805, -32767]], dtype=torch.int16)
+    """
+    # numpy, since torch rounds the last numbers of a batch by another routine than the rest
+    steps = np.rint(np.arcsinh(vectors.numpy()) * STEPS)
+    return torch.from_numpy(np.clip(steps, -LARGEST, LARGEST).astype(np.int16))
 
 
 def scale(dim: int) -> float:
@@ -58,10 +88,16 @@ def normalised(states: Tensor, prefix: int = 1) -> Tensor:
 
 
 def features(encoder: Encoder, pixels: Tensor, levels: int) -> Tensor:
-    """Return `int16 [batch, F]` of normalised pixels, on the CPU."""
-    wanted = depths(encoder, levels)
-    found = [h for place, (h, _, _) in enumerate(encoder.walk(pixels)) if place in wanted]
-    return quantised(torch.stack(found, dim=1), len(encoder.embedding.prefix))
+    """Return `int16 [batch, F]` of normalised pixels, or of vectors, on the CPU."""
+    if isinstance(encoder, VectorEncoder):
+        return fixed_point(pixels)
+    return of_states(encoder, [h for h, _, _ in encoder.walk(pixels)], levels)
+
+
+def of_states(encoder: Encoder, states: Sequence[Tensor], levels: int) -> Tensor:
+    """Return `int16 [batch, F]` of the states `[batch, N, D]` that enter every block, and the output, on the CPU."""
+    chosen = [states[depth] for depth in depths(encoder, levels)]
+    return quantised(torch.stack(chosen, dim=1), len(encoder.embedding.prefix))
 
 
 def batch_sizes(count: int) -> Iterator[int]:

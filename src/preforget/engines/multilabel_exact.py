@@ -61,8 +61,7 @@ class MultilabelExactEngine(Engine):
             raise UsageError(
                 "pair_prompts tell two classes apart; with several labels per input there are no pairs"
             )
-        if config.levels > encoder.depth:
-            raise UsageError(f"levels is {config.levels}, but the backbone has {encoder.depth} blocks")
+        features.check_levels(encoder, config.levels)
         self._bank = ConditionBank(features.feature_count(encoder, config.levels))
         self._heads: dict[str, _Head] = {}
 

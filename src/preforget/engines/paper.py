@@ -75,6 +75,11 @@ class PaperEngine(PromptEngine):
     config: PaperConfig
 
     def __init__(self, encoder: Encoder, config: PaperConfig) -> None:
+        if not encoder.blocks:
+            raise UsageError(
+                "the paper engine puts prompts before the CLS token of a transformer, and vectors have none; "
+                "choose engine isolated or exact"
+            )
         config.check_first_block(encoder)
         super().__init__(encoder, config)
         shapes = LORA.shapes(self.levels, encoder.dim)
