@@ -1,27 +1,24 @@
 from __future__ import annotations
 
-import http.server
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data import DATASETS, load_data
-from preforget.data.load import load_published
-from preforget.data.medmnist import PUBLISHED, known_md5, md5_of
+from preforget.data import load_data
+from preforget.data.medmnist import PUBLISHED
+from preforget.data.registry import names_of_sets
 
 Arrays = dict[str, np.ndarray]
 
 
 def test_the_names() -> None:
     published = ["bloodmnist", "chestmnist", "dermamnist", "octmnist", "organcmnist", "organsmnist"]
-    assert list(DATASETS) == sorted([*published, "digits", "findings", "sounds", "two-digits"])
+    assert names_of_sets() == sorted([*published, "digits", "findings", "sounds", "two-digits"])
 
 
 def test_digits_by_name() -> None:
@@ -63,8 +60,18 @@ def test_an_unknown_source_lists_the_names(
 
 @pytest.mark.parametrize("source", ["a" * 300, "nul\0byte"])
 def test_a_path_that_cannot_be_one(source: str) -> None:
-    with pytest.raises((DataError, UsageError), match=r"can't be opened|no such file"):
+    with pytest.raises((DataError, UsageError), match=r"can't be opened|no such file") as caught:
         load_data(source)
+    assert len(str(caught.value)) < 250
+
+
+def test_a_name_with_a_tilde_is_a_name(
+    make_folder: Callable[[dict[str, int]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(make_folder({"~data/cat": 3, "~data/dog": 3}))
+    assert load_data("~data").classes == ("cat", "dog")
+    with pytest.raises(UsageError, match="'~gone': no such file"):
+        load_data("~gone")
 
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
@@ -80,45 +87,6 @@ def test_sizes_that_do_not_exist(tmp_path: Path) -> None:
         load_data("digits", size=64)
     with pytest.raises(UsageError, match="has one size only"):
         load_data(tmp_path, size=64)
-
-
-def test_a_published_set_that_is_missing_is_described(tmp_path: Path) -> None:
-    with pytest.raises(DataError) as caught:
-        load_data("organsmnist", size=64, data_dir=tmp_path, download=False)
-    for part in ("organsmnist_64.npz", known_md5("organsmnist", 64), "10519652", str(tmp_path)):
-        assert part in str(caught.value)
-
-
-def test_a_rebuilt_file_in_the_cache_is_not_taken_for_the_published_one(
-    tmp_path: Path, medmnist_arrays: Arrays
-) -> None:
-    np.savez(tmp_path / "bloodmnist.npz", **medmnist_arrays)
-    with pytest.raises(DataError, match="to use yours give its path"):
-        load_data("bloodmnist", data_dir=tmp_path)
-
-
-def test_a_published_set_comes_over_http(
-    tmp_path: Path, medmnist_arrays: Arrays, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    (tmp_path / "served").mkdir()
-    served = tmp_path / "served" / "octmnist_64.npz"
-    np.savez(served, **medmnist_arrays)
-    handler = partial(QuietHandler, directory=str(served.parent))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url = f"http://127.0.0.1:{httpd.server_address[1]}"
-        data = load_published("octmnist", 64, data_dir=tmp_path / "cache", base_url=url, md5=md5_of(served))
-        httpd.shutdown()
-        thread.join()
-    np.testing.assert_array_equal(data.test.inputs, medmnist_arrays["test_images"])
-    assert data.classes == PUBLISHED["octmnist"].classes[:3]
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
 
 
 def test_importing_the_room_stays_light() -> None:

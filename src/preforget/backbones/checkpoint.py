@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from preforget.core.errors import BackboneError
+from preforget.core.paths import exists, shortened
 
 DAMAGE = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
@@ -22,21 +23,43 @@ DAMAGE = (
 
 
 def read_config(source: str, revision: str | None) -> Any:
-    """Return transformers' configuration of any architecture; raises `BackboneError` that says what to do."""
+    """Return transformers' configuration of an architecture that it knows; raises `BackboneError` with a remedy."""
     from transformers import AutoConfig
 
-    path = Path(source)
-    if path.is_dir() and not (path / "config.json").is_file():
-        raise BackboneError(f"no config.json in {source}: a checkpoint folder of transformers has one")
-    if source.startswith((".", "/", "~")) and not path.is_dir():
-        raise BackboneError(f"backbone folder not found: {source}")
+    _check_folder(source)
     try:
         return AutoConfig.from_pretrained(source, revision=revision)
     except (OSError, ValueError, KeyError) as error:
-        raise BackboneError(
-            f"backbone {source!r} can't be read as a folder or fetched from the hub: {first_line(error)}; "
-            "give the path of a downloaded checkpoint, or use --backbone builtin"
-        ) from None
+        raise _unreadable(source, error) from None
+
+
+def read_model_type(source: str, revision: str | None) -> str:
+    """Return the `model_type` of a checkpoint's `config.json`, known to transformers or not; raises `BackboneError`."""
+    from transformers import PretrainedConfig
+
+    _check_folder(source)
+    try:
+        values, _ = PretrainedConfig.get_config_dict(source, revision=revision)
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(source, error) from None
+    named = values.get("model_type") if isinstance(values, dict) else None
+    return str(read_config(source, revision).model_type if named is None else named)
+
+
+def _check_folder(source: str) -> None:
+    path = Path(source)
+    is_folder = exists(path) and path.is_dir()
+    if is_folder and not (path / "config.json").is_file():
+        raise BackboneError(f"no config.json in {source}: a checkpoint folder of transformers has one")
+    if source.startswith((".", "/", "~")) and not is_folder:
+        raise BackboneError(f"backbone folder not found: {shortened(source)}")
+
+
+def _unreadable(source: str, error: BaseException) -> BackboneError:
+    return BackboneError(
+        f"backbone {shortened(source)!r} can't be read as a folder or fetched from the hub: "
+        f"{shortened(first_line(error), 200)}; give the path of a downloaded checkpoint, or use --backbone builtin"
+    )
 
 
 def read_weights(kind: Any, source: str, revision: str | None, **options: Any) -> nn.Module:

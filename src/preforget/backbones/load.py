@@ -1,4 +1,4 @@
-"""Backbones by the name that a user gives: `builtin`, a folder, or an id on the hub."""
+"""Backbones by the name that a user gives: `builtin`, `features`, a folder, or an id on the hub."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from preforget.backbones.checkpoint import read_config
+from preforget.backbones.checkpoint import read_model_type
 from preforget.backbones.encoder import Encoder
+from preforget.backbones.families import loader_for
 from preforget.backbones.init_ast import builtin_audio
 from preforget.backbones.precision import choose_device, choose_dtype
-from preforget.backbones.spectrogram import ARCHITECTURE, load_spectrogram
 from preforget.backbones.vectors import NAME as FEATURES
 from preforget.backbones.vectors import vector_encoder
-from preforget.backbones.vit import load_vit
+from preforget.core.paths import exists, given_path
 
 BUILTIN_AUDIO = "builtin-audio"
 BUILTIN = Path(__file__).with_name("builtin_weights")
@@ -28,11 +28,23 @@ def load_backbone(
     dtype: str = "auto",
     revision: str | None = None,
 ) -> Encoder:
-    """Return a frozen encoder; `name` is `builtin`, `builtin-audio`, `features`, a checkpoint folder or a hub id.
+    """Load a frozen encoder.
 
-    `image_size`: pixels of an image's side, or frames of a spectrogram, None for the checkpoint's own; for `features`
-    the width of the vectors. Raises `BackboneError` or `UsageError`, see `load_vit`, `load_spectrogram` and
-    `vector_encoder`.
+    Args:
+        name: `builtin` (a small ViT that comes with the package), `builtin-audio`, `features` (inputs are vectors
+            already), the folder of a checkpoint of transformers, or its id on the hub.
+        image_size: Pixels of an image's side, or frames of a spectrogram, None for the checkpoint's own; for
+            `features` the width of the vectors.
+        device: `auto`, `cpu`, `cuda`, `cuda:<n>` or `mps`.
+        dtype: `auto`, `float32` or `bfloat16`.
+        revision: Of a checkpoint on the hub: a branch, a tag or a commit.
+
+    Returns:
+        The encoder; its weights never change.
+
+    Raises:
+        BackboneError: The checkpoint is missing, incomplete or of no family in `preforget.backbones.families`.
+        UsageError: An option doesn't fit the checkpoint or this machine.
     """
     place = choose_device(device)
     number_format = choose_dtype(dtype, place)
@@ -40,12 +52,10 @@ def load_backbone(
         return vector_encoder(image_size, place, torch.float32 if dtype == "auto" else number_format)
     if name == BUILTIN_AUDIO:
         return builtin_audio(str(BUILTIN), image_size, place, number_format)
-    folder = BUILTIN if name == "builtin" else Path(name).expanduser()
-    source = (
-        str(folder.absolute()) if folder.is_dir() else name
-    )  # a relative path would lead astray elsewhere
-    heard = read_config(source, revision).model_type == ARCHITECTURE
-    load = load_spectrogram if heard else load_vit
+    folder = BUILTIN if name == "builtin" else given_path(name)
+    is_folder = exists(folder) and folder.is_dir()
+    source = str(folder.absolute()) if is_folder else name  # a relative path would lead astray elsewhere
+    load = loader_for(read_model_type(source, revision), source)
     encoder = load(source, image_size=image_size, device=place, dtype=number_format, revision=revision)
     if name != "builtin":
         return encoder

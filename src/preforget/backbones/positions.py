@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -23,3 +24,14 @@ def regrid(grid: Tensor, size: tuple[int, int], *, cut: bool) -> Tensor:
     if tuple(image.shape[2:]) != size:
         image = F.interpolate(image, size=size, mode="bilinear" if cut else "bicubic", align_corners=False)
     return image[0].permute(1, 2, 0)
+
+
+def resize_positions(table: Tensor, prefix: int, side: int) -> Tensor:
+    """Interpolate `[prefix + s s, D]` to a grid of `side` x `side` as transformers does for ViT (bicubic).
+
+    The first `prefix` rows, of CLS and the like, stay.
+    """
+    head, grid = table[:prefix], table[prefix:]
+    old = round(len(grid) ** 0.5)
+    square = regrid(grid.view(old, old, -1), (side, side), cut=False)
+    return torch.cat([head, square.reshape(side * side, -1)])

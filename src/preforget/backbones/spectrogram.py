@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from preforget.backbones.checkpoint import read_config, read_preprocessor, read_weights, weights_digest
 from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
+from preforget.backbones.families import BACKBONES
 from preforget.backbones.filterbank import HOP, IMPLEMENTATION, log_mel, samples_for, triangles
 from preforget.backbones.positions import regrid
 from preforget.backbones.vit import block_of
@@ -100,6 +101,7 @@ class AudioEncoder(Encoder):
         return {**values, "mean": [self.hearing.mean], "std": [self.hearing.std]}
 
 
+@BACKBONES.register(ARCHITECTURE)
 def load_spectrogram(
     source: str,
     *,

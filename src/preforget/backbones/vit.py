@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from preforget.backbones.block import Block
-from preforget.backbones.checkpoint import read_config, read_preprocessor, read_weights, weights_digest
+from preforget.backbones.checkpoint import read_config, read_weights, weights_digest
 from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
-from preforget.core.errors import BackboneError, UsageError
+from preforget.backbones.families import BACKBONES
+from preforget.backbones.positions import resize_positions
+from preforget.backbones.preprocessing import image_side, mean_and_std
+from preforget.core.errors import BackboneError
 
-Triple = tuple[float, float, float]
 ARCHITECTURES = ("vit", "deit")
 
 
+@BACKBONES.register("vit")
+@BACKBONES.register("deit")
 def load_vit(
     source: str,
     *,
@@ -31,9 +33,9 @@ def load_vit(
     Raises `BackboneError` for a missing, incomplete or foreign checkpoint, `UsageError` for a bad size.
     """
     config = vit_config(source, revision)
-    size = _checked_size(image_size, config)
+    size = image_side(image_size, config)
     model = vit_model(source, revision, config)
-    mean, std = _mean_std(source, revision)
+    mean, std = mean_and_std(source, revision)
     preprocessing = Preprocessing(size, mean, std)
     found = getattr(config, "_commit_hash", None)
     identity = Identity(source, found or revision, config.model_type, weights_digest(model))
@@ -61,7 +63,9 @@ def encoder_from_model(
         patch_weight=put(projection.weight.flatten(1)),
         patch_bias=put(projection.bias),
         prefix=put(torch.cat(prefix, dim=1)[0]),
-        positions=put(_positions(e.position_embeddings.detach()[0], len(prefix), size // config.patch_size)),
+        positions=put(
+            resize_positions(e.position_embeddings.detach()[0], len(prefix), size // config.patch_size)
+        ),
         patch_size=config.patch_size,
     )
     layers: Any = model.layers
@@ -96,27 +100,6 @@ def block_of(layer: Any, config: Any) -> Block:
     )
 
 
-def _positions(table: Tensor, prefix: int, side: int) -> Tensor:
-    """Interpolate positions `[prefix + s s, D]` to a grid of `side` x `side` as transformers does (bicubic)."""
-    head, grid = table[:prefix], table[prefix:]
-    old = round(len(grid) ** 0.5)
-    if old == side:
-        return table
-    square = grid.reshape(1, old, old, -1).permute(0, 3, 1, 2)
-    square = F.interpolate(square, size=(side, side), mode="bicubic", align_corners=False)
-    return torch.cat([head, square.permute(0, 2, 3, 1).reshape(side * side, -1)])
-
-
-def _checked_size(image_size: int | None, config: Any) -> int:
-    size, patch = (config.image_size if image_size is None else image_size), config.patch_size
-    if isinstance(size, bool) or not isinstance(size, int):
-        raise UsageError(f"image size {size!r} is no whole number of pixels")
-    if size < patch or size % patch:
-        below = max(patch, size // patch * patch)
-        raise UsageError(f"image size {size} is not a multiple of the patch size {patch}; try {below}")
-    return size
-
-
 def vit_config(source: str, revision: str | None) -> Any:
     """Read and check the configuration of a ViT or DeiT checkpoint; raises `BackboneError`."""
     config = read_config(source, revision)
@@ -138,20 +121,3 @@ def vit_model(source: str, revision: str | None, config: Any) -> nn.Module:
 
     kind: Any = DeiTModel if config.model_type == "deit" else ViTModel
     return read_weights(kind, source, revision, add_pooling_layer=False)
-
-
-def _mean_std(source: str, revision: str | None) -> tuple[Triple, Triple]:
-    """Read the checkpoint's own normalisation; a checkpoint without a preprocessor file is an error."""
-    values = read_preprocessor(source, revision)
-    try:
-        (r, g, b), (sr, sg, sb) = values["image_mean"], values["image_std"]
-        mean, std = (float(r), float(g), float(b)), (float(sr), float(sg), float(sb))
-    except (KeyError, TypeError, ValueError):
-        raise BackboneError(
-            f"preprocessor_config.json of {source!r} lacks image_mean or image_std of three numbers"
-        ) from None
-    if not all(map(math.isfinite, mean + std)) or min(std) <= 0:
-        raise BackboneError(
-            f"{source!r}: image_mean must be finite and image_std above zero, got {mean}, {std}"
-        )
-    return mean, std

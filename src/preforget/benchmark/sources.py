@@ -17,7 +17,7 @@ from preforget.core.hashing import value_digest
 from preforget.core.version import __version__
 from preforget.data import Dataset, Split, load_data
 from preforget.data.digest import split_digest
-from preforget.data.load import DATASETS
+from preforget.data.registry import named_set
 from preforget.data.splits import stratified_split
 from preforget.engines import ENGINES
 
@@ -48,7 +48,7 @@ class Source:
 
 def is_to_be_had(entry: DataEntry) -> bool:
     """Tell whether a data set can be loaded: one that needs a path has it; raises `UsageError` for an unknown name."""
-    if entry.path is None and not entry.needs_path and entry.name not in DATASETS:
+    if entry.path is None and not entry.needs_path and named_set(entry.name) is None:
         raise UsageError(
             f"{entry.name!r} is no data set that is known by name; say where it lies with --data {entry.name}=PATH"
         )
@@ -91,7 +91,7 @@ def open_source(
     recipe = value_digest([__version__, *seen, [content_digest(own) for own in parts.values()]])
     said = [
         data.note,
-        f"given by path, not fetched by name as {entry.name}" * (given and entry.name in DATASETS),
+        f"given by path, not fetched by name as {entry.name}" * (given and named_set(entry.name) is not None),
     ]
     said += [f"a seeded, stratified part: {', '.join(cut)}" * bool(cut), entry.note]
     data = replace(data, train=parts["train"], validation=parts["validation"], test=parts["test"])

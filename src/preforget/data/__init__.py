@@ -4,15 +4,19 @@ from preforget.data.dataset import Dataset, Images, Labels, Sounds, Split
 from preforget.data.images import read_batch, read_image
 from preforget.data.inputs import as_inputs, as_split, check_trainable
 from preforget.data.labels import as_labels
-from preforget.data.load import DATASETS, load_data
+from preforget.data.load import load_data
+from preforget.data.registry import DATASETS, DataFormat, DataOptions, NamedSet
 from preforget.data.splits import stratified_split, unit_names
 from preforget.data.vectors import Vectors, as_vectors
 
 __all__ = [
     "DATASETS",
+    "DataFormat",
+    "DataOptions",
     "Dataset",
     "Images",
     "Labels",
+    "NamedSet",
     "Sounds",
     "Split",
     "Vectors",

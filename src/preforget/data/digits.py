@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from preforget.data.dataset import Dataset, Split, label_array
+from preforget.data.registry import DATASETS, DataOptions, NamedSet
 from preforget.data.splits import stratified_split
 
 FRACTIONS = (0.60, 0.15, 0.25)
@@ -26,3 +27,12 @@ def load_digits(seed: int = 0) -> Dataset:
         f"scikit-learn, 8 x 8 grey; own stratified split 60/15/25, seed {seed}"
     )
     return Dataset("digits", train, validation, test, tuple("0123456789"), note)
+
+
+@DATASETS.register("digits")
+class Digits(NamedSet):
+    """The digits by their name."""
+
+    def load(self, options: DataOptions) -> Dataset:
+        """Return them, split by the seed."""
+        return load_digits(options.seed)

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Dataset, Split, label_array
+from preforget.data.registry import DATASETS, DataOptions, NamedSet
 from preforget.data.splits import stratified_split, unit_names
 
 SIDE = 32
@@ -47,6 +48,15 @@ def load_findings(seed: int = 0, *, subjects: bool = False) -> Dataset:
     note = f"{len(whole):,} drawn pictures of {SUBJECTS} subjects with up to {len(FINDINGS)} findings; seed {seed}"
     train, validation, test = parts
     return Dataset("findings", train, validation, test, FINDINGS, note)
+
+
+@DATASETS.register("findings")
+class Findings(NamedSet):
+    """The findings by their name."""
+
+    def load(self, options: DataOptions) -> Dataset:
+        """Return them, drawn and split by the seed."""
+        return load_findings(options.seed)
 
 
 def _background(rng: np.random.Generator) -> Picture:

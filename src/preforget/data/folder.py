@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from preforget.core.errors import DataError
+from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
 from preforget.data.images import EXTENSIONS as IMAGES
+from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.sounds import EXTENSIONS as SOUNDS
 from preforget.data.sounds import refuse_unusable, unusable
 from preforget.data.splits import stratified_split, unit_names
@@ -47,6 +48,32 @@ def load_folder(
     return refuse_unlearnable(
         Dataset(name, splits["train"], splits["val"], splits["test"], classes, note, skipped)
     )
+
+
+@DATASETS.register("folder")
+class ClassFolders(DataFormat):
+    """A folder with a sub-folder for each class; asked last, since any folder may be one."""
+
+    what = "a folder of images or sounds"
+    uses = frozenset({"subjects"})
+    order = 100
+
+    def reads(self, path: Path) -> bool:
+        """Tell whether it is a folder."""
+        return path.is_dir()
+
+    def load(self, path: Path, options: DataOptions) -> Dataset:
+        """Return it with the parts that it has, the others taken from train."""
+        level = None if options.subjects is None else _level(options.subjects)
+        return load_folder(path, options.seed, level, options.skip_broken)
+
+
+def _level(subjects: str | int) -> int:
+    if isinstance(subjects, bool) or not str(subjects).isdecimal() or int(subjects) < 1:
+        raise UsageError(
+            f"subjects={subjects!r}: in a folder, give how many levels below its class a subject's folder lies: 1"
+        )
+    return int(subjects)
 
 
 def usable(

@@ -17,6 +17,7 @@ import numpy as np
 from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
+from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.sounds import EXTENSIONS, refuse_unusable, unusable
 
 URBAN = Path("metadata/UrbanSound8K.csv")
@@ -84,6 +85,23 @@ def load_folded(
             tuple(broken),
         )
     )
+
+
+@DATASETS.register("folds")
+class OfficialFolds(DataFormat):
+    """A folder of UrbanSound8K or ESC as published."""
+
+    what = "a sound set with official folds"
+    uses = frozenset({"folds"})
+    order = 10
+
+    def reads(self, path: Path) -> bool:
+        """Tell whether it is a folder with the official tables or names."""
+        return path.is_dir() and is_folded(path)
+
+    def load(self, path: Path, options: DataOptions) -> Dataset:
+        """Return it by its official folds."""
+        return load_folded(path, options.seed, options.fold, options.folds, options.skip_broken)
 
 
 def _held_out(clips: Sequence[Clip], seed: int) -> set[int]:

@@ -19,6 +19,7 @@ from preforget.data.inputs import as_inputs
 from preforget.data.labels import as_labels
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 from preforget.data.multilabel import as_label_sets
+from preforget.data.registry import DATASETS, DataFormat, DataOptions
 
 PARTS = ("train", "val", "test")
 KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))
@@ -49,6 +50,23 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
     order = PUBLISHED[known[0]].classes if known else sorted(present, key=_number_first)
     classes = tuple(label for label in order if label in present)
     return refuse_unlearnable(Dataset(path.stem, train, validation, test, classes, _note(path, known)))
+
+
+@DATASETS.register("npz")
+class NumpyArchive(DataFormat):
+    """An archive of arrays in MedMNIST's layout."""
+
+    what = "an .npz"
+    uses = frozenset({"subjects"})
+    order = 20
+
+    def reads(self, path: Path) -> bool:
+        """Tell whether it is a file called `.npz`."""
+        return path.is_file() and path.suffix == ".npz"
+
+    def load(self, path: Path, options: DataOptions) -> Dataset:
+        """Return it; `subjects` names arrays, as in `train_<subjects>`."""
+        return load_npz(path, None if options.subjects is None else str(options.subjects))
 
 
 def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:

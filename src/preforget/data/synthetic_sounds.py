@@ -15,6 +15,7 @@ import numpy.typing as npt
 from preforget.core.registry import Registry
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Dataset, Sounds, Split, label_array
+from preforget.data.registry import DATASETS, DataOptions, NamedSet
 from preforget.data.splits import stratified_split, unit_names
 
 RATE = 16_000
@@ -96,6 +97,15 @@ def load_sounds(seed: int = 0, *, subjects: bool = False) -> Dataset:
         f"own stratified split 60/15/25, seed {seed}"
     )
     return Dataset("sounds", train, validation, test, tuple(KINDS), note)
+
+
+@DATASETS.register("sounds")
+class SynthesisedSounds(NamedSet):
+    """The sounds by their name."""
+
+    def load(self, options: DataOptions) -> Dataset:
+        """Return them, drawn and split by the seed."""
+        return load_sounds(options.seed)
 
 
 def _harmonic(phase: Wave, speaker: Voice) -> Wave:

@@ -8,6 +8,7 @@ from pathlib import Path
 from preforget.core.errors import DataError
 from preforget.data.dataset import Dataset, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.folder import PARTS, SHARES, split_note, take_from_train, usable
+from preforget.data.registry import DATASETS, DataFormat, DataOptions
 
 PATH = ("path", "file", "filename")
 LABEL = ("label", "class", "category")
@@ -59,6 +60,24 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
     return refuse_unlearnable(
         Dataset(path.stem, splits["train"], splits["val"], splits["test"], classes, note, skipped)
     )
+
+
+@DATASETS.register("table")
+class Table(DataFormat):
+    """A CSV of paths and labels."""
+
+    what = "a .csv"
+    uses = frozenset({"subjects"})
+    order = 20
+
+    def reads(self, path: Path) -> bool:
+        """Tell whether it is a file called `.csv`."""
+        return path.is_file() and path.suffix == ".csv"
+
+    def load(self, path: Path, options: DataOptions) -> Dataset:
+        """Return it; `subjects` names a column."""
+        subjects = None if options.subjects is None else str(options.subjects)
+        return load_table(path, options.seed, subjects, options.skip_broken)
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:

@@ -7,6 +7,7 @@ import numpy as np
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.digits import load_digits
+from preforget.data.registry import DATASETS, DataOptions, NamedSet
 
 SIDE = 16
 PICTURES = {"train": 1200, "validation": 300, "test": 500}
@@ -38,3 +39,12 @@ def load_two_digits(seed: int = 0) -> Dataset:
     )
     train, validation, test = parts
     return Dataset("two-digits", train, validation, test, digits.classes, note)
+
+
+@DATASETS.register("two-digits")
+class TwoDigits(NamedSet):
+    """The pictures by their name."""
+
+    def load(self, options: DataOptions) -> Dataset:
+        """Return them, paired and split by the seed."""
+        return load_two_digits(options.seed)

@@ -1,0 +1,47 @@
+"""Paths as users give them: a leading `~` is the home folder only where no file has that name; bad ones get a word."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+LONGEST = 60
+"""Characters of a path that an error message shows."""
+
+
+def given_path(given: str | os.PathLike[str]) -> Path:
+    """Return a path with `~` or `~name` expanded, unless a file or folder is really called so.
+
+    A name that no home folder belongs to is left as it is, so the caller finds that there is no such file.
+
+    >>> given_path("model").as_posix(), given_path("~1.png").as_posix()
+    ('model', '~1.png')
+    """
+    path = Path(given)
+    if not path.parts or not path.parts[0].startswith("~") or exists(path):
+        return path
+    try:
+        return path.expanduser()
+    except (RuntimeError, ValueError):  # no user of that name, or no name at all
+        return path
+
+
+def exists(path: Path) -> bool:
+    """Tell whether something lies at a path; text that can't be a path (too long, a null byte) is never there."""
+    try:
+        return os.path.lexists(path)
+    except (OSError, ValueError):
+        return False
+
+
+def shortened(given: object, longest: int = LONGEST) -> str:
+    """Return text that may be anything a user pasted, cut in the middle, on one line.
+
+    >>> shortened("a" * 100, 9)
+    'aaaa…aaaa'
+    """
+    text = str(given).replace("\n", " ").replace("\r", " ").replace("\0", " ")
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"

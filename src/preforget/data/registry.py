@@ -1,0 +1,108 @@
+"""The registry of data: sets that are known by name, and formats of files and folders that are known by their look.
+
+An extension enters one of either with the decorator `DATASETS.register(name)` in a module of its own, and names that
+module as an entry point of the group `preforget.datasets`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from preforget.core.errors import UsageError
+from preforget.core.options import Options
+from preforget.core.registry import OURS, Registry
+from preforget.data.dataset import Dataset
+
+ONE_SIZE = 28
+"""The size that stands for "not given"; sets of several sizes have it too."""
+
+
+@dataclass(frozen=True)
+class DataOptions(Options):
+    """What a caller asks of a data set beside its name or path; see `preforget.load_data` for the meaning."""
+
+    size: int = ONE_SIZE
+    seed: int = 0
+    data_dir: Path | None = None
+    download: bool = True
+    subjects: str | int | None = None
+    fold: int | None = None
+    folds: Sequence[int] | None = None
+    skip_broken: bool = False
+
+
+class NamedSet(ABC):
+    """A data set that is loaded by its name; `load` returns it.
+
+    `uses`: which of the options "size", "subjects" and "folds" the set has; `load_data` refuses the others. The
+    remaining options (seed, data_dir, download, skip_broken) are passed on, and a set may leave them unread.
+    """
+
+    uses: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def load(self, options: DataOptions) -> Dataset:
+        """Return the data set; raises `DataError` where it can't be had and `UsageError` for a bad option."""
+
+
+class DataFormat(ABC):
+    """A layout of a file or a folder: `reads` tells it by its look, `load` reads it.
+
+    `what` completes the sentence "give ...". `uses`: as for `NamedSet`. `order`: formats are asked from the lowest to
+    the highest, and at the same number extensions come first; ours begin at 10, so that an extension that sets none
+    may claim any path before them.
+    """
+
+    what: ClassVar[str]
+    uses: ClassVar[frozenset[str]] = frozenset()
+    order: ClassVar[int] = 0
+
+    @abstractmethod
+    def reads(self, path: Path) -> bool:
+        """Tell whether a file or folder, which exists, has this format; looks at as little of it as possible."""
+
+    @abstractmethod
+    def load(self, path: Path, options: DataOptions) -> Dataset:
+        """Return the data set; raises `DataError` that names the file, and `UsageError` for a bad option."""
+
+
+DATASETS: Registry[type[NamedSet] | type[DataFormat]] = Registry(
+    "data set", package="preforget.data", group="preforget.datasets"
+)
+
+
+def named_set(name: object) -> NamedSet | None:
+    """Return the set of that name, None if there is none; the name of a format is none."""
+    entry = DATASETS[name] if isinstance(name, str) and name in DATASETS else None
+    return entry() if entry is not None and issubclass(entry, NamedSet) else None
+
+
+def names_of_sets() -> list[str]:
+    """Return the names of all sets that are known by name, sorted."""
+    return [name for name, entry in DATASETS.items() if issubclass(entry, NamedSet)]
+
+
+def formats() -> list[DataFormat]:
+    """Return all formats in the order in which they are asked."""
+    known = [(name, entry) for name, entry in DATASETS.items() if issubclass(entry, DataFormat)]
+    known.sort(key=lambda item: (item[1].order, item[1].__module__.split(".")[0] == OURS, item[0]))
+    return [entry() for _, entry in known]
+
+
+def refuse_unused(source: str, known: NamedSet | DataFormat, options: DataOptions) -> None:
+    """Raise `UsageError` for an option that was given and that a set or a format doesn't have."""
+    shown = repr(source) if isinstance(known, NamedSet) else source
+    if "folds" not in known.uses and (options.fold is not None or options.folds is not None):
+        raise UsageError(f"{shown} has no official folds; leave fold and folds out")
+    if "subjects" not in known.uses and options.subjects is not None:
+        raise UsageError(
+            f"{shown} doesn't say whom its images are of; leave subjects={options.subjects!r} out"
+        )
+    if "size" not in known.uses and options.size != ONE_SIZE:
+        raise UsageError(
+            f"{source!r} has one size only, so leave size={options.size} out; models resize what they read"
+        )

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from preforget.backbones import load_backbone
+from preforget.backbones.families import BACKBONES, loader_for
+from preforget.backbones.spectrogram import load_spectrogram
+from preforget.backbones.vit import load_vit
+from preforget.core.errors import BackboneError
+
+
+def test_our_families() -> None:
+    assert {"vit", "deit", "audio-spectrogram-transformer"} <= set(BACKBONES)
+    assert loader_for("deit", "x") is loader_for("vit", "x") is load_vit
+    assert BACKBONES["audio-spectrogram-transformer"] is load_spectrogram
+    assert BACKBONES.extension_modules() == []
+
+
+@pytest.mark.parametrize("kind", ["bert", "nobody-knows-this"])
+def test_an_unknown_type_lists_the_families_and_names_the_registry(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
+    with pytest.raises(BackboneError) as caught:
+        load_backbone(str(tmp_path), device="cpu")
+    for part in (f"architecture {kind!r}", ", vit", "preforget.backbones.families.BACKBONES"):
+        assert part in str(caught.value)

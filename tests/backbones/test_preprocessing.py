@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from preforget.backbones.preprocessing import image_side, mean_and_std
+from preforget.core.errors import BackboneError, UsageError
+
+CONFIG = SimpleNamespace(image_size=32, patch_size=8)
+
+
+def test_the_side_is_the_asked_one_else_the_checkpoints() -> None:
+    assert (image_side(None, CONFIG), image_side(48, CONFIG)) == (32, 48)
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [(33, "multiple of the patch size 8; try 32"), (4, "try 8"), (True, "no whole number")],
+)
+def test_a_side_must_fit_the_patch(size: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        image_side(size, CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [({"image_mean": [0.5] * 3}, "lacks"), ({"image_mean": [0.5] * 3, "image_std": [0, 1, 1]}, "above zero")],
+)
+def test_normalisation_is_read_or_refused(tmp_path: Path, values: dict[str, Any], message: str) -> None:
+    file = tmp_path / "preprocessor_config.json"
+    file.write_text(json.dumps({"image_mean": [0.1, 0.2, 0.3], "image_std": [1, 2, 3]}))
+    assert mean_and_std(str(tmp_path), None) == ((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
+    file.write_text(json.dumps(values))
+    with pytest.raises(BackboneError, match=message):
+        mean_and_std(str(tmp_path), None)
