@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from preforget.core.errors import UsageError
 from preforget.core.options import Options
-from preforget.core.registry import OURS, Registry
+from preforget.core.registry import Registry
 from preforget.data.dataset import Dataset
 
 ONE_SIZE = 28
@@ -89,7 +89,7 @@ def names_of_sets() -> list[str]:
 def formats() -> list[DataFormat]:
     """Return all formats in the order in which they are asked."""
     known = [(name, entry) for name, entry in DATASETS.items() if issubclass(entry, DataFormat)]
-    known.sort(key=lambda item: (item[1].order, item[1].__module__.split(".")[0] == OURS, item[0]))
+    known.sort(key=lambda item: (item[1].order, item[1].__module__.startswith("preforget."), item[0]))
     return [entry() for _, entry in known]
 
 
