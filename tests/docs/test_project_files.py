@@ -1,0 +1,50 @@
+"""What CONTRIBUTING, CHANGELOG and CITATION.cff say is so."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+import preforget
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_contributing_names_all_rooms_in_order() -> None:
+    spec = importlib.util.spec_from_file_location("test_rooms", ROOT / "tests" / "test_rooms.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert ", ".join(module.ROOMS) in " ".join(read("CONTRIBUTING.md").split())
+
+
+def test_the_changelog_keeps_its_form() -> None:
+    text = read("CHANGELOG.md")
+    assert re.findall(r"^## \[(.+?)\]", text, re.M)[0] == "Unreleased"
+    assert re.search(rf"^## \[{re.escape(preforget.__version__)}\]", text, re.M)
+    for release in re.split(r"^## ", text, flags=re.M)[1:]:
+        kinds = re.findall(r"^### (\w+)$", release, re.M)
+        order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+        assert kinds == [kind for kind in order if kind in kinds]
+
+
+def test_the_citation_names_this_version() -> None:
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert citation["version"] == preforget.__version__
+    assert citation["license"] == tomllib.loads(read("pyproject.toml"))["project"]["license"]
+    assert citation["references"][0]["url"].endswith("2509.15230")
+
+
+def test_no_page_cites_what_is_not_in_the_repository() -> None:
+    wrong = re.compile(r"EVALUATION\.md|DESIGN\.md|1805\.08306")
+    assert [page for page in PAGES if wrong.search(page.read_text(encoding="utf-8"))] == []
