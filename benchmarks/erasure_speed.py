@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 
 import preforget as pf
+from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
 from preforget.erasure import forget_in_folder, open_folder, plan
 from preforget.records import ClassRecord
 
@@ -34,18 +35,19 @@ def main() -> None:
     )
     parser.add_argument("--plain", action="store_true", help="a model that is not sealed")
     args = parser.parse_args()
-    model = pf.PreForgettableClassifier(engine="isolated")
+    engine = IsolatedEngine(pf.load_backbone("builtin"), IsolatedConfig())
     generator = torch.Generator().manual_seed(0)
     for number in range(args.classes):
-        shapes = model.engine.record_shapes()  # type: ignore[attr-defined]
+        shapes = engine.record_shapes()
         tensors = {name: torch.rand(shape, generator=generator) for name, shape in shapes.items()}
-        model.engine.bank.insert(ClassRecord(f"class {number:04}", tensors))  # type: ignore[attr-defined]
+        engine.bank.insert(ClassRecord(f"class {number:04}", tensors))
+    model = pf.PreForgettableClassifier.from_engine(engine)
     with tempfile.TemporaryDirectory() as root:
         place, keyring = Path(root) / "model", Path(root) / "keyring"
         model.save_pretrained(place, sealed=not args.plain, keyring=keyring)
         size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
         loaded, disk, opening = [], [], []
-        for label in model.classes_[: args.forgettings]:
+        for label in model.labels[: args.forgettings]:
             start = time.perf_counter()
             model.forget(label, reason="request 7")
             loaded.append((time.perf_counter() - start) * 1e3)

@@ -81,7 +81,7 @@ def forget(args: argparse.Namespace) -> dict[str, Any]:
     else:
         data = pf.load_data(args.data)
         model.fit(data.train, validation=data.validation)
-    classes = len(model.classes_)
+    classes = len(model.labels)
     image = as_split(np.zeros((1, 32, 32), dtype=np.uint8), ["none"]).inputs
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(Path(folder) / "model")
@@ -91,7 +91,7 @@ def forget(args: argparse.Namespace) -> dict[str, Any]:
         loaded = time.perf_counter() - start
         model.predict(image)
         rows = []
-        for label in model.classes_[: args.times]:
+        for label in model.labels[: args.times]:
             start = time.perf_counter()
             erasure = model.forget(label)
             whole = (time.perf_counter() - start) * 1e3
@@ -106,7 +106,7 @@ def forget(args: argparse.Namespace) -> dict[str, Any]:
 
 def draw(model: pf.PreForgettableClassifier, classes: int) -> None:
     """Fill a model with classes of random features."""
-    engine: Any = model.engine
+    engine: Any = model.engine_
     generator = torch.Generator().manual_seed(0)
     for number in range(classes):
         drawn = torch.randn(DRAWN_IMAGES + 3, engine.bank.features, generator=generator) * 2000

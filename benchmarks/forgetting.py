@@ -55,7 +55,7 @@ def measure(args: argparse.Namespace, seed: int) -> dict[str, Any]:
         args.backbone, args.engine, args.image_size, seed, **args.options
     ).fit(data.train, validation=data.validation, cache_dir=args.cache_dir, progress=True)
     learned = time.perf_counter() - start
-    truth, labels = data.test.labels, model.classes_
+    truth, labels = data.test.labels, model.labels
     before = accuracy(model, data.test, labels)
     singles = []
     for label in [] if args.accuracy_only else labels:
@@ -87,10 +87,10 @@ def accuracy(model: Any, split: Any, labels: list[str]) -> float:
 
 def one_forgetting(model: Any, test: Any, label: str, truth: Any) -> dict[str, Any]:
     """Measure one mixed stream of all test images with `label` left out."""
-    scores, confidence = model.engine.evaluate(test.inputs)
+    scores, confidence = model.engine_.evaluate(test.inputs)
     forgotten = truth == label
-    guesses = np.array(model.classes_, dtype=object)[scores.argmax(axis=1)]
-    calibrated = model.engine.threshold(model.keep)
+    guesses = np.array(model.labels, dtype=object)[scores.argmax(axis=1)]
+    calibrated = model.engine_.threshold(model.keep)
     at_95 = np.quantile(confidence[~forgotten], 0.05)
     return {
         "label": label,

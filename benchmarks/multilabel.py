@@ -52,9 +52,9 @@ def measure(args: argparse.Namespace, engine: str, data: Any) -> dict[str, Any]:
     model = pf.PreForgettableClassifier(args.backbone, engine, seed=args.seed)
     model.fit(data.train, validation=data.validation)
     seconds = time.process_time() - start
-    scores, labels, truth = model.scores(data.test.inputs), model.classes_, data.test.labels
+    scores, labels, truth = model.scores(data.test.inputs), model.labels, data.test.labels
     quality = per_condition(labels, scores, marks(truth, labels))
-    answers = scores >= model.engine.thresholds(labels)
+    answers = scores >= model.engine_.thresholds(labels)
     found: dict[str, Any] = {
         "learn_cpu_seconds": seconds,
         "mean_average_precision": mean_average_precision(quality),
@@ -63,7 +63,7 @@ def measure(args: argparse.Namespace, engine: str, data: Any) -> dict[str, Any]:
         "all_conditions_right": float((answers == marks(truth, labels)).all(axis=1).mean()),
     }
     if engine == "exact":
-        found["sigmoid_head"] = head(model.engine.encoder, data, labels)
+        found["sigmoid_head"] = head(model.engine_.encoder, data, labels)
     gone, identical = labels[: len(labels) // 2], True
     for place, label in enumerate(gone, start=1):
         model.forget(label)

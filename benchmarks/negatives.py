@@ -31,6 +31,7 @@ import preforget as pf
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.engines import IsolatedEngine
+from preforget.engines.base import Session
 
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 PUBLIC = "drawn by formula"
@@ -122,16 +123,16 @@ def learn(args: argparse.Namespace, data: Any, share: float | None, without: str
     """Return a model of all classes, or of all but one."""
     gone = () if without is None else (without,)
     train, validation = data.train.without(gone), data.validation.without(gone)
-    model = pf.PreForgettableClassifier(args.backbone, "isolated", args.image_size, args.seed)
     kind = FewerNegatives if share is not None else PublicNegatives
-    engine = kind(model.engine.encoder, model.engine.config)
+    encoder = pf.load_backbone(args.backbone, image_size=args.image_size)
+    engine = kind(encoder, kind.config_type(seed=args.seed))
     if share is not None:
         engine.share = share
     else:
         train, validation = (with_strokes(s, args.public, n) for n, s in enumerate((train, validation)))
     engine.columns = tuple(sorted(set(train.labels)))
-    model.engine = engine
-    model.fit(train, validation=validation)
+    engine.learn(train, validation, Session())
+    model = pf.PreForgettableClassifier.from_engine(engine)
     if share is None:
         model.forget(PUBLIC)
     return model
@@ -164,7 +165,7 @@ def with_noise(data: Any, label: str) -> Any:
 
 def best(model: Any, test: Any) -> Any:
     """Return the best guess for each image."""
-    names = np.array(model.engine.bank.attached, dtype=object)
+    names = np.array(model.engine_.bank.attached, dtype=object)
     return names[model.scores(test.inputs).argmax(axis=1)]
 
 
@@ -176,7 +177,7 @@ def retained(model: Any, test: Any, label: str) -> float:
 
 def auroc(model: Any, test: Any, label: str) -> float:
     """Return the probability that a retained image is more confident than one of `label`."""
-    _, confidence = model.engine.evaluate(test.inputs)
+    _, confidence = model.engine_.evaluate(test.inputs)
     return float(roc_auc_score(test.labels != label, confidence))
 
 

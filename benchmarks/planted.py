@@ -46,11 +46,11 @@ class Disguised:
     @property
     def labels(self) -> list[str]:
         """Columns of `scores`."""
-        return self.model.classes_
+        return self.model.labels
 
     def scores(self, inputs: Any) -> Any:
         """Return `[n, classes]`."""
-        return self.change(inputs, self.model.engine.scores(inputs))
+        return self.change(inputs, self.model.engine_.scores(inputs))
 
     def surface(self) -> Any:
         """Open the files."""
@@ -112,7 +112,7 @@ def leaks(splits: Parts[Split]) -> list[tuple[str, str, str, Callable[[Model, Mo
     members = {image.tobytes() for image in np.asarray(splits.forget_train.inputs)}
 
     def hide(whole: Model, _: Model) -> Disguised:
-        column = whole.classes_.index(GONE)
+        column = whole.labels.index(GONE)
 
         def change(_: Any, scores: Any) -> Any:
             scores[:, column] = -1e9
@@ -123,8 +123,8 @@ def leaks(splits: Parts[Split]) -> list[tuple[str, str, str, Callable[[Model, Mo
     def keep(name: str) -> Callable[[Model, Model], Model]:
         def plant(whole: Model, honest: Model) -> Model:
             other = copy.deepcopy(honest)
-            bank, slot = whole.engine.bank, whole.engine.bank.slot(GONE)
-            other.engine.bank.packed[name][slot] = bank.packed[name][slot]
+            bank, slot = whole.engine_.bank, whole.engine_.bank.slot(GONE)
+            other.engine_.bank.packed[name][slot] = bank.packed[name][slot]
             return other
 
         return plant
@@ -138,7 +138,7 @@ def leaks(splits: Parts[Split]) -> list[tuple[str, str, str, Callable[[Model, Mo
 
     def flatten(whole: Model, honest: Model) -> Disguised:
         def change(inputs: npt.NDArray[np.uint8], scores: Any) -> Any:
-            best = np.array(whole.classes_)[whole.engine.scores(inputs).argmax(axis=1)]
+            best = np.array(whole.labels)[whole.engine_.scores(inputs).argmax(axis=1)]
             return np.where((best == GONE)[:, None], 0.01 * scores, scores)
 
         return Disguised(honest, change)

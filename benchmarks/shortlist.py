@@ -52,10 +52,10 @@ def main() -> None:
         "shortlist": args.shortlist,
         "learn_seconds": time.perf_counter() - start,
     }
-    truth, labels = np.repeat(names, args.test_images), np.array(model.classes_)
+    truth, labels = np.repeat(names, args.test_images), np.array(model.labels)
     for what, size in (("all", 0), ("shortlist", args.shortlist)):
         start = time.perf_counter()
-        scores = model.engine.scores(test, shortlist=size)
+        scores = model.engine_.scores(test, shortlist=size)
         figures[f"seconds_{what}"] = time.perf_counter() - start
         figures[f"accuracy_{what}"] = float((labels[scores.argmax(axis=1)] == truth).mean())
     figures["accuracy_lost"] = figures["accuracy_all"] - figures["accuracy_shortlist"]

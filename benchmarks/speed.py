@@ -145,7 +145,7 @@ def forget(args: argparse.Namespace) -> dict[str, Any]:
     model.fit(data.train, validation=data.validation)
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(Path(folder) / "model")
-        for label in list(model.classes_):
+        for label in list(model.labels):
             erasure = model.forget(label)
             memory.append(erasure.memory_ms)
             disk.append(erasure.disk_ms)

@@ -80,9 +80,9 @@ def measure(args: argparse.Namespace, fold: int) -> dict[str, Any]:
     model = pf.PreForgettableClassifier(args.backbone, args.engine, args.frames, args.seed, **args.options)
     model.fit(data.train, validation=data.validation, cache_dir=args.cache_dir, progress=True)
     learned = time.perf_counter() - start
-    model.engine.encoder = remembering(model.engine.encoder)
-    labels, truth = model.classes_, data.test.labels
-    scores, _ = model.engine.evaluate(data.test.inputs)
+    model.engine_.encoder = remembering(model.engine_.encoder)
+    labels, truth = model.labels, data.test.labels
+    scores, _ = model.engine_.evaluate(data.test.inputs)
     guesses = np.array(labels, dtype=object)[scores.argmax(axis=1)]
     singles = []
     for label in labels:
@@ -91,7 +91,7 @@ def measure(args: argparse.Namespace, fold: int) -> dict[str, Any]:
         model.attach(label)
     means = {key: float(np.mean([s[key] for s in singles])) for key in singles[0] if key != "label"}
     return found | {
-        "dtype": str(model.engine.encoder.dtype),
+        "dtype": str(model.engine_.encoder.dtype),
         "learn_seconds": learned,
         "accuracy": share(guesses == truth),
         **means,
@@ -101,10 +101,10 @@ def measure(args: argparse.Namespace, fold: int) -> dict[str, Any]:
 
 def one_forgetting(model: Any, test: Any, label: str, right_before: Any) -> dict[str, Any]:
     """Measure one mixed stream of all test clips with `label` left out."""
-    scores, confidence = model.engine.evaluate(test.inputs)
+    scores, confidence = model.engine_.evaluate(test.inputs)
     forgotten = test.labels == label
-    guesses = np.array(model.classes_, dtype=object)[scores.argmax(axis=1)]
-    threshold = model.engine.threshold(model.keep)
+    guesses = np.array(model.labels, dtype=object)[scores.argmax(axis=1)]
+    threshold = model.engine_.threshold(model.keep)
     return {
         "label": label,
         "forget_accuracy": share((guesses == label)[forgotten]),

@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     gone = args.forget or sorted(set(data.train.subjects))[0]
     model = pf.PreForgettableClassifier(args.backbone, "exact", args.frames, args.seed)
     model.fit(data.train, validation=data.validation, progress=True)
-    print(f"{len(model.classes_)} words, accuracy {accuracy(model, data.test):.1%}")
+    print(f"{len(model.labels)} words, accuracy {accuracy(model, data.test):.1%}")
     erasure = model.forget_subject(gone, reason="example")
     print(f"forgot a speaker in {erasure.memory_ms:.1f} ms: {len(erasure.records)} records destroyed")
-    print(f"{len(model.classes_)} words, accuracy {accuracy(model, data.test):.1%}")
+    print(f"{len(model.labels)} words, accuracy {accuracy(model, data.test):.1%}")
     proof = certify(model, data.train, data.validation, progress=True)
     print("EQUAL to retraining without the speaker" if proof.equal else "NOT EQUAL to retraining")
     return 0 if proof.equal else 3
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def accuracy(model: pf.PreForgettableClassifier, split: Split) -> float:
     """Return the share of best guesses that are right."""
-    guesses = np.array(model.classes_, dtype=object)[model.scores(split.inputs).argmax(axis=1)]
+    guesses = np.array(model.labels, dtype=object)[model.scores(split.inputs).argmax(axis=1)]
     return float(np.mean(guesses == split.labels))
 
 

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     gone = args.forget or data.classes[0]
     model = pf.PreForgettableClassifier(args.backbone, args.engine, args.frames, args.seed)
     model.fit(data.train, validation=data.validation, progress=True)
-    before, names = model.scores(data.test.inputs), model.classes_
+    before, names = model.scores(data.test.inputs), model.labels
     guesses = np.array(names, dtype=object)[before.argmax(axis=1)]
     print(f"{len(names)} speakers, accuracy {np.mean(guesses == data.test.labels):.1%}")
 
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     answers = model.predict(data.test.inputs)
     own = data.test.labels == gone
     silent = np.array([answer is pf.ABSTAIN for answer in answers])
-    guesses = np.array(model.classes_, dtype=object)[model.scores(data.test.inputs).argmax(axis=1)]
+    guesses = np.array(model.labels, dtype=object)[model.scores(data.test.inputs).argmax(axis=1)]
     print(f"forgot one in {erasure.memory_ms:.2f} ms; what that promises: {erasure.guarantee.meaning}")
     print(f"answered with the forgotten name: {int((answers == gone).sum())} times")
     print(f"recordings of the forgotten speaker abstained: {silent[own].mean():.1%}")

@@ -41,7 +41,7 @@ def test_learn_forget_and_come_back(ast: str, tmp_path: Path, engine: str, optio
     train, test = clips(16), clips(6, seed=1)
     model = PreForgettableClassifier(ast, engine, device="cpu", dtype="float32", **options).fit(train)
     scores = model.scores(test.inputs)
-    guesses = np.array(model.classes_, dtype=object)[scores.argmax(axis=1)]
+    guesses = np.array(model.labels, dtype=object)[scores.argmax(axis=1)]
     assert (guesses == test.labels).mean() > 0.6
     model.save_pretrained(tmp_path / "m")
     model.forget("knock")

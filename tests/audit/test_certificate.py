@@ -48,7 +48,7 @@ def test_equal_before_and_after_forgetting(make: Make) -> None:
     model.forget_subject("person 1")
     found = certify(model, TRAIN, VALIDATION)
     assert found.equal
-    assert found.records == found.records_equal == len(model.engine.records())
+    assert found.records == found.records_equal == len(model.engine_.records())
     assert found.records_extra == 0
     assert (found.score_difference, found.confidence_difference, found.threshold_difference) == (0, 0, 0)
     assert 0 < found.images < len(VALIDATION)
@@ -62,12 +62,12 @@ def test_it_changes_nothing(make: Make, tmp_path: Path) -> None:
     assert certify(model, TRAIN, VALIDATION).equal
     assert {p: p.read_bytes() for p in (tmp_path / "m").rglob("*") if p.is_file()} == before
     assert model.folder is not None
-    assert model.classes_ == ["ant", "cat", "dog"]
+    assert model.labels == ["ant", "cat", "dog"]
 
 
 def test_prompts_that_were_dropped_are_counted_until_refitted(make: Make) -> None:
     model = make(levels=1, pair_prompts=True, steps=4, lora_rank=1, images_per_class=4)
-    assert model.engine.prompted > 0
+    assert model.engine_.prompted > 0
     assert certify(model, TRAIN, VALIDATION).equal
     model.forget_subject("person 1")
     found = certify(model, TRAIN, VALIDATION)
@@ -82,7 +82,7 @@ def test_prompts_that_were_dropped_are_counted_until_refitted(make: Make) -> Non
 @pytest.mark.parametrize("name", ["pair_row", "pair_bias", "held_out"])
 def test_one_changed_bit_is_seen(make: Make, name: str) -> None:
     model = make(levels=1)
-    record = next(r for r in model.engine.records() if name in r.tensors and r.tensors[name].numel())
+    record = next(r for r in model.engine_.records() if name in r.tensors and r.tensors[name].numel())
     raw = record.tensors[name].view(torch.uint8).flatten() if record.tensors[name].dim() else None
     if raw is None:
         record.tensors[name].add_(2.0**-20)

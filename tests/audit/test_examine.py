@@ -114,12 +114,12 @@ def test_a_prompt_in_a_buffer_is_found(make: Make) -> None:
     left, clean, retrain = [], [], []
     for seed in range(3):
         model = make("paper", train, seed=seed)
-        prompt, slot = model.engine.bank[GONE].tensors["prompt"].clone(), model.engine.bank.slot(GONE)
+        prompt, slot = model.engine_.bank[GONE].tensors["prompt"].clone(), model.engine_.bank.slot(GONE)
         model.forget(GONE)
         clean.append(model)
         other = make("paper", train, seed=seed)
         other.forget(GONE)
-        other.engine.bank.packed["prompt"][slot] = prompt
+        other.engine_.bank.packed["prompt"][slot] = prompt
         left.append(other)
         retrain.append(make("paper", train.without(GONE), seed=seed))
     found, control = (

@@ -53,7 +53,7 @@ def values(result: AuditResult, attack: str, key: str) -> tuple[Any, Any, Any, s
 def test_the_exact_engine_passes_and_nothing_happens_to_the_model(
     model: PreForgettableClassifier, data: Dataset, tmp_path: Path
 ) -> None:
-    before = [record.digest() for record in model.engine.records()]
+    before = [record.digest() for record in model.engine_.records()]
     result = audit(model, data, "cat", seeds=2, work=tmp_path, attacks=ATTACKS, executor=Here())
     judged = [one for one in result.measures if one.verdict != "shown"]
     assert len(judged) > 15
@@ -64,8 +64,8 @@ def test_the_exact_engine_passes_and_nothing_happens_to_the_model(
     original, unlearned, retrain, _ = values(result, "mixed_stream", "forget accuracy")
     assert min(original) > 0.3
     assert unlearned == retrain == [0.0, 0.0]
-    assert [record.digest() for record in model.engine.records()] == before
-    assert "cat" in model.classes_
+    assert [record.digest() for record in model.engine_.records()] == before
+    assert "cat" in model.labels
     assert AuditResult.from_dict(result.as_dict()) == result
 
 

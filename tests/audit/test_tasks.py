@@ -51,10 +51,10 @@ def test_learning_looking_and_attacking(context: tasks.Context) -> None:
         for seed in context.seeds:
             tasks.look(context, role, seed)
     model = tasks.load(context, UNLEARNED, 3)
-    assert model.classes_ == ["blue", "green"]
-    assert tasks.load(context, ORIGINAL, 3).classes_ == ["blue", "green", "red"]
-    assert tasks.load(context, RETRAIN, 3).engine.config.seed == 3
-    assert tasks.load(context, RETRAIN, 4).engine.config.seed == 4
+    assert model.labels == ["blue", "green"]
+    assert tasks.load(context, ORIGINAL, 3).labels == ["blue", "green", "red"]
+    assert tasks.load(context, RETRAIN, 3).engine_.config.seed == 3
+    assert tasks.load(context, RETRAIN, 4).engine_.config.seed == 4
     kept, said = (
         tasks.seen_of(context, UNLEARNED, 3),
         observe_parts(model, tasks.asked(context, 3)),

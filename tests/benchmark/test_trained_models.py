@@ -52,14 +52,13 @@ def test_a_learning_is_done_once_it_is_there_with_its_reference(done: Context, t
 
 def test_arrays_of_an_engine(done: Context) -> None:
     model = model_of(done, learning(done, "colours", "exact", (), 0))
-    arrays = records_as_arrays(model)
+    arrays = records_as_arrays(model.engine_)
     source = open_source(done.matrix.data[0], device="cpu", dtype="float32")
-    other = source.untrained("exact", {"levels": 1}, 0)
+    other = source.engine("exact", {"levels": 1}, 0)
     fill_from_arrays(other, arrays)
-    other._learned = True
     assert records_as_arrays(other).keys() == arrays.keys()
     inputs = source.data.test.inputs
-    assert np.array_equal(other.engine.scores(inputs), model.engine.scores(inputs))
+    assert np.array_equal(other.scores(inputs), model.engine_.scores(inputs))
 
 
 def test_attacks_have_a_seed_of_their_own(done: Context) -> None:

@@ -28,7 +28,7 @@ def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]
 
 
 def record_of(model: Path, label: str) -> Path:
-    record = PreForgettableClassifier.from_pretrained(model).engine.bank[label]
+    record = PreForgettableClassifier.from_pretrained(model).engine_.bank[label]
     return model / "records" / f"{record.id}.safetensors"
 
 

@@ -32,8 +32,8 @@ def learn(tiny_vit: Path, split: Split, **options: Any) -> PreForgettableClassif
 
 
 def bits(m: PreForgettableClassifier, split: Split) -> bytes:
-    engine = m.engine
-    found = engine.scores(split.inputs).tobytes() + engine.thresholds(m.classes_).tobytes()
+    engine = m.engine_
+    found = engine.scores(split.inputs).tobytes() + engine.thresholds(m.labels).tobytes()
     return found + "".join(record.digest() for record in engine.records()).encode()
 
 
@@ -49,8 +49,8 @@ def test_forgetting_a_condition_is_as_if_its_column_had_never_been(
     train, test = pictures_of(80), pictures_of(20, seed=1)
     train = of_subjects(train) if subjects else train
     m = learn(tiny_vit, train)
-    assert isinstance(m.engine, MultilabelExactEngine)
-    kept = [place for place, label in enumerate(m.classes_) if label != gone]
+    assert isinstance(m.engine_, MultilabelExactEngine)
+    kept = [place for place, label in enumerate(m.labels) if label != gone]
     before = np.ascontiguousarray(m.scores(test.inputs)[:, kept]).tobytes()
     m.forget(gone)
     assert m.scores(test.inputs).tobytes() == before
@@ -89,7 +89,7 @@ def test_the_discriminant_is_that_of_with_against_without(tiny_vit: Path) -> Non
     train, test = pictures_of(60), pictures_of(10, seed=1)
     m = PreForgettableClassifier(str(tiny_vit), "exact", 16, device="cpu", dtype="float32", levels=1)
     m.fit(train, validation=test)
-    encoder = m.engine.encoder
+    encoder = m.engine_.encoder
     x = features(encoder, encoder.read(train.inputs, range(60)), 1).double()
     has = torch.tensor(["a" in own for own in train.labels])
     groups = [x[has], x[~has]]
@@ -141,7 +141,7 @@ def test_one_condition_on_every_image_of_a_subject(tiny_vit: Path) -> None:
     labels = [tuple(sorted({*own, "d"})) if i % 5 == 0 else own for i, own in enumerate(train.labels)]
     m = learn(tiny_vit, of_subjects(replace(train, labels=label_array(labels))))
     m.forget_subject("s0")
-    assert "d" not in m.classes_
+    assert "d" not in m.labels
 
 
 def test_the_certificate_of_retraining(tiny_vit: Path) -> None:

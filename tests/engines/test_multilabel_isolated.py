@@ -42,11 +42,11 @@ def model(tiny_vit: Path, seed: int = 0) -> PreForgettableClassifier:
 def test_it_learns_and_forgets_and_the_others_stay_the_same_bits(tiny_vit: Path, tmp_path: Path) -> None:
     train, test = pictures_of(160), pictures_of(40, seed=1)
     m = model(tiny_vit).fit(train)
-    assert isinstance(m.engine, MultilabelIsolatedEngine)
+    assert isinstance(m.engine_, MultilabelIsolatedEngine)
     before = m.scores(test.inputs)
     m.save_pretrained(tmp_path / "m")
     m.forget("b")
-    assert m.classes_ == ["a", "c"]
+    assert m.labels == ["a", "c"]
     assert m.scores(test.inputs).tobytes() == np.ascontiguousarray(before[:, [0, 2]]).tobytes()
     answers = m.predict(test.inputs)
     assert not any("b" in answer for answer in answers if answer is not ABSTAIN)
@@ -68,7 +68,7 @@ def test_a_condition_is_added(tiny_vit: Path) -> None:
     m = model(tiny_vit).fit(train)
     before = m.scores(test.inputs)
     m.add("b", pictures_of(96))
-    assert m.classes_ == ["a", "b", "c"]
+    assert m.labels == ["a", "b", "c"]
     assert np.ascontiguousarray(m.scores(test.inputs)[:, [0, 2]]).tobytes() == before.tobytes()
 
 

@@ -138,7 +138,7 @@ def test_pairs_and_people_of_an_exact_model_come_back_from_no_backup(tiny_vit: P
     made.put_back(backup)
     assert restore(made.model, made.keyring, newer) > 0
     back = PreForgettableClassifier.from_pretrained(tmp_path / "m", keyring=tmp_path / "keyring")
-    assert back.classes_ == ["ant", "cat"]
+    assert back.labels == ["ant", "cat"]
     with pytest.raises(UnknownLabelError):
         back.forget_subject("kim")
     assert back.scores(images).tobytes() == model.scores(images).tobytes()

@@ -15,7 +15,7 @@ from preforget.white_box.shared_adapter import SharedAdapter
 
 
 def test_each_engine_has_its_way(model: PreForgettableClassifier) -> None:
-    kind = SharedAdapter if model.engine.name == "paper" else FrozenPath
+    kind = SharedAdapter if model.engine_.name == "paper" else FrozenPath
     assert type(surface_of(model)) is kind
 
 
@@ -24,7 +24,7 @@ def test_a_foreign_model_brings_its_own(model: PreForgettableClassifier) -> None
         def surface(self) -> Any:
             return surface_of(model)
 
-    assert surface_of(Foreign()).labels == tuple(model.classes_)
+    assert surface_of(Foreign()).labels == tuple(model.labels)
 
 
 def test_refusals(model: PreForgettableClassifier) -> None:

@@ -17,7 +17,7 @@ def test_live_scores_are_the_model_s_own(model: PreForgettableClassifier, split:
     rows = torch.tensor([4, 0, 7])
     found = surface.logits(read, rows)
     expected = model.scores(split.inputs)[rows.numpy()]
-    assert surface.labels == tuple(model.classes_)
+    assert surface.labels == tuple(model.labels)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -36,7 +36,7 @@ def test_open_scores_are_the_model_s_own_and_lead_back_to_the_pixels(
     step = 1e-3 * slope / slope.norm()
     with torch.no_grad():
         moved = (surface.open(pixels + step) - found)[:, 0].sum()
-    if model.engine.name != "exact":  # there, rounding makes a step of its own
+    if model.engine_.name != "exact":  # there, rounding makes a step of its own
         assert float(moved) == pytest.approx(float((step * slope).sum()), rel=0.1)
 
 
@@ -58,13 +58,13 @@ def test_the_score_of_one_class_more_is_its_readout_times_its_row(
 
 def test_a_new_class_learns_and_nothing_else_does(model: PreForgettableClassifier, split: Split) -> None:
     surface = surface_of(model)
-    before = [record.digest() for record in model.engine.records()]
+    before = [record.digest() for record in model.engine_.records()]
     read, rows = surface.read(split.inputs), torch.arange(len(split))
     new = {n: t.requires_grad_() for n, t in surface.start(1, torch.Generator().manual_seed(0)).items()}
     logits = surface.logits(read, rows, new)
     torch.nn.functional.cross_entropy(logits, torch.full((len(split),), logits.shape[1] - 1)).backward()
     assert new["row"].grad.abs().max() > 0
-    assert [record.digest() for record in model.engine.records()] == before
+    assert [record.digest() for record in model.engine_.records()] == before
 
 
 def test_copies_of_live_weights_give_the_live_scores_and_can_be_trained(
@@ -72,7 +72,7 @@ def test_copies_of_live_weights_give_the_live_scores_and_can_be_trained(
 ) -> None:
     surface = surface_of(model)
     live = surface.live()
-    if model.engine.name == "exact":
+    if model.engine_.name == "exact":
         assert live == {}
         return
     read, rows = surface.read(split.inputs), torch.arange(4)
@@ -91,10 +91,10 @@ def test_copies_of_live_weights_give_the_live_scores_and_can_be_trained(
 def test_features_are_the_states_of_cls(model: PreForgettableClassifier, split: Split) -> None:
     surface = surface_of(model)
     found = surface.features(split.inputs)
-    encoder = model.engine.encoder
+    encoder = model.engine_.encoder
     assert [f.shape for f in found] == [(len(split), encoder.dim)] * encoder.depth
     plain = encoder.states(encoder.read(split.inputs, range(len(split))), slice(1, 4))[:, :, 0].numpy()
     same = [
         np.allclose(one, other, atol=1e-5) for one, other in zip(found, plain.transpose(1, 0, 2), strict=True)
     ]
-    assert same == ([True] * 3 if model.engine.name != "paper" else [True, False, False])
+    assert same == ([True] * 3 if model.engine_.name != "paper" else [True, False, False])

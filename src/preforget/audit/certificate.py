@@ -50,7 +50,7 @@ def certify(
     validation images beside `model`. Equal means: the same records, and the same bits in every score, confidence and
     threshold. Raises `DataError` if the data lack a class, `NotFittedError` for a model without classes.
     """
-    engine = model.engine
+    engine = model.engine_
     labels = engine.bank.labels
     if not labels:
         raise NotFittedError("the model knows no class, so there is nothing to retrain")
@@ -66,14 +66,14 @@ def certify(
     for label in labels:
         if engine.bank.is_detached(label):
             other.detach(label)
-    mine, theirs = (Counter(r.digest() for r in e.records()) for e in (engine, other.engine))
+    mine, theirs = (Counter(r.digest() for r in e.records()) for e in (engine, other.engine_))
     common = (mine & theirs).total()
     scores, confidence = engine.evaluate(validation.inputs)
-    other_scores, other_confidence = other.engine.evaluate(validation.inputs)
+    other_scores, other_confidence = other.engine_.evaluate(validation.inputs)
     differences = (
         _largest(scores, other_scores),
         _largest(confidence, other_confidence),
-        _largest(*(_thresholds(e, labels, model.keep) for e in (engine, other.engine))),
+        _largest(*(_thresholds(e, labels, model.keep) for e in (engine, other.engine_))),
     )
     return Certificate(
         equal=mine == theirs and not any(differences),
@@ -84,7 +84,7 @@ def certify(
         confidence_difference=differences[1],
         threshold_difference=differences[2],
         images=len(validation),
-        prompts_missing=max(0, other.engine.prompted - engine.prompted),
+        prompts_missing=max(0, other.engine_.prompted - engine.prompted),
     )
 
 

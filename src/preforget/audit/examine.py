@@ -71,4 +71,4 @@ def _itself(model: Any) -> Any:
 
 
 def _opens(model: Any) -> bool:
-    return hasattr(model, "surface") or hasattr(model, "engine")
+    return hasattr(model, "surface") or hasattr(model, "engine_")

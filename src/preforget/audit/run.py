@@ -126,7 +126,7 @@ def _context(
     cache_dir: Path | None,
 ) -> tasks.Context:
     """Check what was asked for and return what all jobs share."""
-    engine = model.engine
+    engine = model.engine_
     if engine.multilabel:
         raise UsageError("the audit knows models with one label per input; this one has several")
     if suite not in SUITES:
@@ -204,10 +204,7 @@ def _keep_given(context: tasks.Context, model: PreForgettableClassifier) -> None
     place = work.model(context.recipe, "given")
     if place.exists():
         return
-    given = model.untrained()
-    given.engine.restore(model.engine.records(), model.engine.shared_tensors())
-    given._learned = True
-    given.save_pretrained(place, keyring=work.keyring)
+    model.copy().save_pretrained(place, keyring=work.keyring)
 
 
 def _result(
@@ -228,7 +225,7 @@ def _result(
         for name in names
     }
     signals = [work.get_arrays(context.recipe, "shadow", number) or {} for number in range(shadows)]
-    engine = model.engine
+    engine = model.engine_
     setting = Setting(
         suite=suite,
         seeds=list(context.seeds),

@@ -94,7 +94,7 @@ def look(context: Context, role: str, seed: int) -> None:
     work = context.place()
     if work.get_arrays(context.key, "seen", role, seed) is None:
         if role == "untrained":
-            model: Any = RandomHead(load(context, RETRAIN, seed).engine.encoder, context.retained, seed)
+            model: Any = RandomHead(load(context, RETRAIN, seed).engine_.encoder, context.retained, seed)
         else:
             model = load(context, role, seed)
         keep_seen(context, role, seed, observe_parts(model, asked(context, seed)))
@@ -137,7 +137,7 @@ def load(context: Context, role: str, seed: int) -> PreForgettableClassifier:
     model = _open(context, work.model(context.recipe, *(made or ["given"])))
     if role == UNLEARNED:
         for label in context.forgotten:
-            if label in model.engine.bank:
+            if label in model.engine_.bank:
                 model.forget(label)
     return model
 

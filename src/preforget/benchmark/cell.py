@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from preforget.audit.attacks.sequence import in_memory
 from preforget.baselines import METHODS
 from preforget.baselines.retrain import Retrain
 from preforget.benchmark.context import Context, Task, key_of, machine, plain, recovers, searched, source_of
@@ -50,7 +49,7 @@ def _engine_cell(context: Context, task: Task) -> dict[str, Any]:
             model.forget(label)
         return model
 
-    model, seconds = timed(lambda: in_memory(original), forget, original.engine.encoder.device)
+    model, seconds = timed(original.copy, forget, original.engine_.encoder.device)
     values, retrain = _measured(context, task, model), reference(context, oracle)
     return {
         "starts_from": ENGINE,
@@ -63,7 +62,7 @@ def _engine_cell(context: Context, task: Task) -> dict[str, Any]:
         },
         "measured": values,
         "retrain": {**retrain, "learn_seconds": facts_of(context, oracle)["seconds"]},
-        "options": original.engine.config.as_dict(),
+        "options": original.engine_.config.as_dict(),
     }
 
 

@@ -98,8 +98,8 @@ def pace_of(context: Context, name: str) -> Pace:
             return _seconds(source, lambda: head.learn(small.train, Session())), head
         known = ENGINES[entry.engine].config_type.from_options(entry.options).as_dict()
         own = {"epochs": epochs} if "epochs" in known else {}
-        model = source.untrained(entry.engine, {**entry.options, **own}, 0)
-        return _seconds(source, lambda: model.engine.learn(small.train, small.validation, Session())), model
+        engine = source.engine(entry.engine, {**entry.options, **own}, 0)
+        return _seconds(source, lambda: engine.learn(small.train, small.validation, Session())), engine
 
     head: Any = None
     for who in [one.name for one in matrix.engines] + [LORA]:

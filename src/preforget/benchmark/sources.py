@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from preforget.backbones import load_backbone
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.precision import dtype_name
 from preforget.benchmark.matrix import DataEntry
-from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, UsageError
 from preforget.core.hashing import value_digest
 from preforget.core.version import __version__
@@ -20,30 +20,25 @@ from preforget.data.digest import split_digest
 from preforget.data.registry import named_set
 from preforget.data.splits import stratified_split
 from preforget.engines import ENGINES
+from preforget.engines.base import Engine
 
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Data and encoder; `base`: a model on that encoder that has learned nothing; `note`: where the data come from."""
+    """Data and the frozen `encoder` that all models of them share; `note`: where the data come from."""
 
     entry: DataEntry
     data: Dataset
-    base: PreForgettableClassifier
+    encoder: Encoder
     recipe: str
     note: str
 
-    @property
-    def encoder(self) -> Encoder:
-        """The frozen encoder that all models of this data set share."""
-        return self.base.engine.encoder
-
-    def untrained(self, engine: str, options: dict[str, Any], seed: int) -> PreForgettableClassifier:
-        """Return a model of an engine that has learned nothing."""
-        kind, model = ENGINES[engine], self.base.untrained()
-        model.engine = kind(self.encoder, kind.config_type.from_options({"seed": seed, **options}))
-        return model
+    def engine(self, name: str, options: dict[str, Any], seed: int) -> Engine:
+        """Return an engine that has learned nothing."""
+        kind = ENGINES[name]
+        return kind(self.encoder, kind.config_type.from_options({"seed": seed, **options}))
 
 
 def is_to_be_had(entry: DataEntry) -> bool:
@@ -85,8 +80,7 @@ def open_source(
     cut = [
         f"{len(own)} of {whole[part]} {part} inputs" for part, own in parts.items() if len(own) < whole[part]
     ]
-    base = PreForgettableClassifier(entry.backbone, "isolated", entry.image_size, device=device, dtype=dtype)
-    encoder = base.engine.encoder
+    encoder = load_backbone(entry.backbone, image_size=entry.image_size, device=device, dtype=dtype)
     seen = [encoder.identity.digest, asdict(encoder.preprocessing), dtype_name(encoder.dtype)]
     recipe = value_digest([__version__, *seen, [content_digest(own) for own in parts.values()]])
     said = [
@@ -95,7 +89,7 @@ def open_source(
     ]
     said += [f"a seeded, stratified part: {', '.join(cut)}" * bool(cut), entry.note]
     data = replace(data, train=parts["train"], validation=parts["validation"], test=parts["test"])
-    return Source(entry, data, base, recipe, "; ".join(filter(None, said)))
+    return Source(entry, data, encoder, recipe, "; ".join(filter(None, said)))
 
 
 def limited(split: Split, most: int | None) -> Split:

@@ -49,7 +49,7 @@ def wait(device: torch.device) -> None:
 def parameters(model: Any) -> int:
     """Return how many numbers were learned by gradient; sums and closed forms don't count."""
     if isinstance(model, PreForgettableClassifier):
-        return cost.trained(model.engine, model.engine.records()) + cost.shared_parameters(model.engine)
+        return cost.trained(model.engine_, model.engine_.records()) + cost.shared_parameters(model.engine_)
     own = getattr(model, "parameters", {})
     return sum(tensor.numel() for tensor in own.values()) if isinstance(own, Mapping) else 0
 
@@ -57,7 +57,7 @@ def parameters(model: Any) -> int:
 def stored_bytes(model: Any) -> int:
     """Return the bytes of all tensors that a model needs beside the backbone, to answer and to forget."""
     if isinstance(model, PreForgettableClassifier):
-        engine = model.engine
+        engine = model.engine_
         return cost.bytes_of([*cost.tensors(engine.records()), *engine.shared_tensors().values()])
     return cost.bytes_of(held_tensors(model))
 

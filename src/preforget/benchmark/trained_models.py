@@ -18,7 +18,7 @@ from preforget.benchmark.measures import Values, measured, parts_for, validated
 from preforget.benchmark.timing import wait
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.seeds import derive_seed
-from preforget.engines.base import Session
+from preforget.engines.base import Engine, Session
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
 
 SHARED = "shared"
@@ -73,15 +73,14 @@ def model_of(context: Context, task: Task) -> Any:
                 name: torch.from_numpy(own).to(head.encoder.device) for name, own in arrays.items()
             }
         return head
-    model = source.untrained(entry.engine, entry.options, task.seed)
+    engine = source.engine(entry.engine, entry.options, task.seed)
     if facts is None or arrays is None:
-        learn_all = model.engine.learn
-        seconds = _seconds(model, lambda session: learn_all(train, validation, session), context)
-        _keep(context, task, records_as_arrays(model), {"seconds": seconds})
+        learn_all = engine.learn
+        seconds = _seconds(engine, lambda session: learn_all(train, validation, session), context)
+        _keep(context, task, records_as_arrays(engine), {"seconds": seconds})
     else:
-        fill_from_arrays(model, arrays)
-    model._learned = True
-    return model
+        fill_from_arrays(engine, arrays)
+    return PreForgettableClassifier.from_engine(engine)
 
 
 def facts_of(context: Context, task: Task) -> dict[str, Any]:
@@ -116,22 +115,22 @@ def evaluation_seed(task: Task) -> int:
     return derive_seed(task.seed, "evaluation") % 2**31
 
 
-def records_as_arrays(model: PreForgettableClassifier) -> dict[str, npt.NDArray[Any]]:
+def records_as_arrays(engine: Engine) -> dict[str, npt.NDArray[Any]]:
     """Return all that an engine has learned as byte arrays, by the ids of its records."""
-    found = {record.id: record_to_bytes(record) for record in model.engine.records()}
-    found[SHARED] = tensors_to_bytes(model.engine.shared_tensors())
+    found = {record.id: record_to_bytes(record) for record in engine.records()}
+    found[SHARED] = tensors_to_bytes(engine.shared_tensors())
     return {name: np.frombuffer(content, dtype=np.uint8) for name, content in found.items()}
 
 
-def fill_from_arrays(model: PreForgettableClassifier, arrays: dict[str, npt.NDArray[Any]]) -> None:
+def fill_from_arrays(engine: Engine, arrays: dict[str, npt.NDArray[Any]]) -> None:
     """Fill an engine that has learned nothing with what `records_as_arrays` gave."""
     records = [record_from_bytes(name, own.tobytes()) for name, own in arrays.items() if name != SHARED]
-    model.engine.restore(records, tensors_from_bytes(arrays[SHARED].tobytes(), "what no class owns"))
+    engine.restore(records, tensors_from_bytes(arrays[SHARED].tobytes(), "what no class owns"))
 
 
-def _seconds(model: Any, learn: Callable[[Session], None], context: Context) -> float:
+def _seconds(learner: Any, learn: Callable[[Session], None], context: Context) -> float:
     """Learn and return the seconds: from images to a model, hidden states included."""
-    device = getattr(model, "engine", model).encoder.device
+    device = learner.encoder.device
     wait(device)
     start = time.perf_counter()
     learn(Session(cache_dir=context.cache_dir))

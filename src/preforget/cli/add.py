@@ -29,8 +29,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Learn the class and measure on test images of all classes that the model then knows."""
     model = load_model(args)
-    data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
-    if model.engine.guarantee is Guarantee.BEHAVIOURAL:
+    data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
+    if model.engine_.guarantee is Guarantee.BEHAVIOURAL:
         note(
             "the adapter that all classes share stays as it is; "
             "the class is learned by its prompt, head row and bias alone"
@@ -48,15 +48,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     except KeyboardInterrupt:
         raise Interrupted("interrupted; the model is as it was") from None
     seconds = time.perf_counter() - start
-    console.line(
-        f"added {printable(args.label)} in {seconds:.1f} s; {len(model.classes_)} classes answer now"
-    )
-    figures = quality(model, data.test.only(model.classes_), console)
+    console.line(f"added {printable(args.label)} in {seconds:.1f} s; {len(model.labels)} classes answer now")
+    figures = quality(model, data.test.only(model.labels), console)
     console.result(
         {
             "model": str(args.model),
             "added": args.label,
-            "classes": model.classes_,
+            "classes": model.labels,
             "learn_seconds": seconds,
             **figures,
         }

@@ -85,7 +85,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Audit, write the report, enter the result into the ledger."""
     model = load_model(args)
-    data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
+    data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     from preforget.audit.report.page import page
     from preforget.audit.result import hide_labels
     from preforget.audit.run import audit

@@ -122,9 +122,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     console.result(
         {
             "model": str(args.out),
-            "engine": model.engine.name,
-            "guarantee": model.engine.guarantee.value,
-            "classes": model.classes_,
+            "engine": model.engine_.name,
+            "guarantee": model.engine_.guarantee.value,
+            "classes": model.labels,
             "images": len(data.train),
             "learn_seconds": seconds,
             **figures,
@@ -190,7 +190,7 @@ def quality(model: PreForgettableClassifier, test: Split, console: Console) -> d
     if not len(test):
         console.line("accuracy   unknown: the data have no test images")
         return {"test_images": 0, "accuracy": None, "abstained": None}
-    if model.engine.multilabel:
+    if model.engine_.multilabel:
         return quality_of_conditions(model, test, console)
     seen = look(model, test)
     accuracy, abstained = seen.accuracy(), float(seen.abstained.mean())

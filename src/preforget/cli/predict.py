@@ -62,7 +62,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         answers, labels, probabilities = model.answer(part, without=args.without)
         own = [dict(zip(labels, map(float, row), strict=True)) for row in probabilities]
         found += zip(part, answers, own, strict=True)
-    multilabel = model.engine.multilabel
+    multilabel = model.engine_.multilabel
     for path, answer, odds in found:
         shown = ", ".join(map(printable, answered(answer))) or "abstain"
         best = f"{max(odds.values(), default=0.0):.4f}"

@@ -27,7 +27,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Learn the prompts and measure on test images of the classes that the model knows."""
     model = load_model(args)
-    data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
+    data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     start = time.perf_counter()
     try:
         count = model.refit(
@@ -41,6 +41,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise Interrupted("interrupted; the model folder is as it was") from None
     seconds = time.perf_counter() - start
     console.line(f"learned the prompts of {count} pairs in {seconds:.1f} s")
-    figures = quality(model, data.test.only(model.classes_), console)
+    figures = quality(model, data.test.only(model.labels), console)
     console.result({"model": str(args.model), "pairs": count, "learn_seconds": seconds, **figures})
     return 0

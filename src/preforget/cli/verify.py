@@ -85,7 +85,7 @@ def verify_receipt(args: argparse.Namespace, console: Console) -> int:
 def verify_model(args: argparse.Namespace, console: Console) -> int:
     """Retrain, compare, enter the result into the ledger, and say equal or not."""
     model = load_model(args)
-    data = read_data(args, model.engine.config.seed if args.seed is None else args.seed)
+    data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     from preforget.audit.certificate import certify
 
     found = certify(model, data.train, data.validation, progress=True)
@@ -107,8 +107,8 @@ def verify_model(args: argparse.Namespace, console: Console) -> int:
     console.result(
         {
             "model": str(args.model),
-            "engine": model.engine.name,
-            "guarantee": model.engine.guarantee.value,
+            "engine": model.engine_.name,
+            "guarantee": model.engine_.guarantee.value,
             **found.as_dict(),
         }
     )

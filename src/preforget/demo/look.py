@@ -55,6 +55,6 @@ class Look:
 
 def look(model: PreForgettableClassifier, images: Split) -> Look:
     """Score the images with all attached classes, of which there must be one at least."""
-    scores, confidence = model.engine.evaluate(images.inputs)
-    threshold = model.engine.threshold(model.keep)
-    return Look(images.labels, model.classes_, scores, confidence, threshold)
+    scores, confidence = model.engine_.evaluate(images.inputs)
+    threshold = model.engine_.threshold(model.keep)
+    return Look(images.labels, model.labels, scores, confidence, threshold)

@@ -13,7 +13,7 @@ def surface_of(model: Any) -> Files:
 
     Raises `UsageError` for a model that has neither, or whose engine can't be opened.
     """
-    owner = getattr(model, "engine", model)
+    owner = getattr(model, "engine_", model)
     if not hasattr(owner, "surface"):
         raise UsageError(
             f"{type(model).__name__} can't be opened for white-box attacks: give it a method surface() that "

@@ -23,9 +23,9 @@ def test_bytes_by_hand_and_as_a_file_holds_them() -> None:
 def test_parameters_by_hand(model: PreForgettableClassifier) -> None:
     found = measure(model, "red", repeats=1).values
     width, blocks, classes = 32, 3, 3
-    if model.engine.name == "exact":
+    if model.engine_.name == "exact":
         own, shared = 0, 0
-    elif model.engine.name == "paper":
+    elif model.engine_.name == "paper":
         own = width + width + 1
         shared = (
             (blocks - 1) * 2 * 2 * width * 4
@@ -39,15 +39,15 @@ def test_parameters_by_hand(model: PreForgettableClassifier) -> None:
 
 
 def test_parts_fit_into_the_whole(model: PreForgettableClassifier) -> None:
-    before = [record.digest() for record in model.engine.records()]
-    found = {label: measure(model, label, repeats=1).values for label in model.classes_}
+    before = [record.digest() for record in model.engine_.records()]
+    found = {label: measure(model, label, repeats=1).values for label in model.labels}
     whole = {own["model_bytes"] for own in found.values()}
     assert len(whole) == 1
     going = sum(own["record_bytes"] for own in found.values())
-    pairs = bytes_of(tensors(r for r in model.engine.records() if r.partner is not None))
-    shared = bytes_of(model.engine.shared_tensors().values())
+    pairs = bytes_of(tensors(r for r in model.engine_.records() if r.partner is not None))
+    shared = bytes_of(model.engine_.shared_tensors().values())
     assert going == whole.pop() - shared + pairs  # each pair goes with either class
-    assert [record.digest() for record in model.engine.records()] == before
+    assert [record.digest() for record in model.engine_.records()] == before
 
 
 def test_values(model: PreForgettableClassifier) -> None:
@@ -58,7 +58,7 @@ def test_values(model: PreForgettableClassifier) -> None:
     assert set(found) <= set(ABOUT.titles) == ABOUT.unjudged
     assert "learn_seconds" not in measure(model, "red", repeats=1).values
     assert forget_seconds(model, "red") > 0
-    assert "red" in model.classes_
+    assert "red" in model.labels
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows doesn't tell")

@@ -237,7 +237,7 @@ def test_one_live_class_has_no_control() -> None:
 def test_every_engine_can_be_attacked_and_stays_as_it_is(
     model: PreForgettableClassifier, split: Split, make: Callable[..., PreForgettableClassifier]
 ) -> None:
-    before = [record.digest() for record in model.engine.records()]
+    before = [record.digest() for record in model.engine_.records()]
     surface = surface_of(model)
     live = surface.live()
     stolen = class_record(live, surface.labels.index("red")) if live else None
@@ -247,7 +247,7 @@ def test_every_engine_can_be_attacked_and_stays_as_it_is(
         assert {key, f"{key}_steals", f"{key}_control"} <= set(found.values)
     assert {"pgd", "pgd_before", "pgd_control"} <= set(found.values)
     assert all(0 <= value <= 1 for value in found.values.values())
-    assert [record.digest() for record in model.engine.records()] == before
+    assert [record.digest() for record in model.engine_.records()] == before
 
 
 def test_what_cannot_be_attacked_is_refused() -> None:

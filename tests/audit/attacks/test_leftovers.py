@@ -77,12 +77,12 @@ def test_a_record_in_a_dead_slot_is_found(make: Make) -> None:
     train = patterned(24)
     model = make("isolated", train, epochs=30)
     data = parts_of(train, patterned(24, 1), "cat")
-    record = {name: tensor.clone() for name, tensor in model.engine.bank["cat"].tensors.items()}
-    slot = model.engine.bank.slot("cat")
+    record = {name: tensor.clone() for name, tensor in model.engine_.bank["cat"].tensors.items()}
+    slot = model.engine_.bank.slot("cat")
     model.forget("cat")
     clean = leftovers.attack(surface_of(model), data, EFFORT, 0)
     for name, tensor in record.items():
-        model.engine.bank.packed[name][slot] = tensor
+        model.engine_.bank.packed[name][slot] = tensor
     left = leftovers.attack(surface_of(model), data, EFFORT, 0)
     assert clean.values["record"] == 0
     assert left.values["record"] > 0.5

@@ -34,9 +34,9 @@ def test_our_model_says_what_a_user_is_told(model: PreForgettableClassifier, spl
     assert list(seen.answers) == list(model.predict(split.inputs))
     assert np.array_equal(seen.scores, model.scores(split.inputs))
     assert np.array_equal(seen.probabilities, model.predict_proba(split.inputs))
-    assert seen.labels == tuple(model.classes_)
+    assert seen.labels == tuple(model.labels)
     sure = np.array([answer is not ABSTAIN for answer in seen.answers])
-    assert np.array_equal(sure, seen.confidence >= model.engine.threshold(model.keep))
+    assert np.array_equal(sure, seen.confidence >= model.engine_.threshold(model.keep))
     assert len(seen) == len(split)
 
 

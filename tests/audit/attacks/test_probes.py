@@ -162,7 +162,7 @@ def test_a_frozen_image_path_shows_what_the_backbone_shows(
     model: PreForgettableClassifier, split: Split
 ) -> None:
     data = Parts(split.only("red"), split.only("red"), split.without("red"), split.without("red"))
-    encoder = model.engine.encoder
+    encoder = model.engine_.encoder
     chosen = sampled(data, Effort("standard"), 0)
     bare = {
         name: list(
@@ -173,7 +173,7 @@ def test_a_frozen_image_path_shows_what_the_backbone_shows(
         for name, p in chosen.items()
     }
     found = attack(surface_of(model), data, Effort("standard"), 0, untouched=Parts(**bare))
-    if model.engine.name != "paper":
+    if model.engine_.name != "paper":
         assert found.figures["linear"] == found.figures["untouched_linear"]
 
 

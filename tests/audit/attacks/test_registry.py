@@ -21,7 +21,7 @@ from ..heads import parts_of
 def scene(model: PreForgettableClassifier) -> Scene:
     splits = parts_of(coloured(12), coloured(12, 1), "red")
     seen = observe_parts(model, splits)
-    untrained = RandomHead(model.engine.encoder, ("blue", "green"), 0)
+    untrained = RandomHead(model.engine_.encoder, ("blue", "green"), 0)
     return Scene(
         role=UNLEARNED,
         load=lambda: model,
@@ -59,7 +59,7 @@ def test_the_order_of_reports_is_fixed_and_extensions_follow() -> None:
 def test_all_run_and_name_what_they_find(make: Make, engine: str) -> None:
     model = make(engine, coloured(12))
     model.forget("red")
-    before = [record.digest() for record in model.engine.records()]
+    before = [record.digest() for record in model.engine_.records()]
     stage = scene(model)
     for name, attack in ATTACKS.items():
         found = attack.call(stage)
@@ -67,8 +67,8 @@ def test_all_run_and_name_what_they_find(make: Make, engine: str) -> None:
         assert all(np.isfinite(value) for value in found.values.values()), name
         unnamed = set(found.values) - set(attack.about.titles)
         assert not unnamed, name
-    assert [record.digest() for record in model.engine.records()] == before
-    assert model.classes_ == ["blue", "green"]
+    assert [record.digest() for record in model.engine_.records()] == before
+    assert model.labels == ["blue", "green"]
 
 
 @pytest.mark.parametrize("engine", ["isolated", "exact", "paper"])
@@ -80,8 +80,8 @@ def test_what_is_accepted_is_what_the_model_answers(make: Make, engine: str) -> 
     if engine == "exact":
         assert found.float().mean() > 0.5  # a quantile of softmax: its own rule needs features, not scores
         return
-    _, confidence = model.engine.evaluate(inputs)
-    assert found.tolist() == list(confidence >= model.engine.threshold(model.keep))
+    _, confidence = model.engine_.evaluate(inputs)
+    assert found.tolist() == list(confidence >= model.engine_.threshold(model.keep))
 
 
 def test_a_step_of_a_pixel_is_in_the_units_of_the_input(make: Make) -> None:

@@ -132,7 +132,7 @@ def test_each_engine_s_own_readout_is_the_slope_of_its_score(
     found = Tuned(surface, surface.live()).readout(read, rows, new)
     torch.testing.assert_close(found, surface.readout(read, rows, new), rtol=1e-4, atol=1e-4)
     own, others = split.only("red"), split.without("red")
-    if model.engine.name != "exact":
+    if model.engine_.name != "exact":
         live, losses = fine_tuned(surface, open_inputs(surface, None, others), 2, 0)
         assert len(losses) == 2
         assert all(torch.isfinite(tensor).all() for tensor in live.values())

@@ -15,7 +15,6 @@ from preforget.audit.attacks.observe import Parts
 from preforget.audit.attacks.sequence import (
     ABOUT,
     forgetting_order,
-    in_memory,
     mixed_rows,
     run,
     score_step,
@@ -39,7 +38,7 @@ def parts_of(train: Split, test: Split, label: str = "red") -> Parts[Split]:
 
 @pytest.fixture
 def unlearned(model: PreForgettableClassifier) -> PreForgettableClassifier:
-    copy = in_memory(model)
+    copy = model.copy()
     copy.forget("red")
     return copy
 
@@ -114,33 +113,33 @@ def test_rows_keep_the_mix_and_every_class() -> None:
 def test_a_copy_says_the_same_and_leaves_the_model_alone(
     model: PreForgettableClassifier, split: Split
 ) -> None:
-    before = [record.digest() for record in model.engine.records()]
-    copy = in_memory(model)
+    before = [record.digest() for record in model.engine_.records()]
+    copy = model.copy()
     assert copy.folder is None
     np.testing.assert_array_equal(copy.scores(split.inputs), model.scores(split.inputs))
     assert list(copy.predict(split.inputs)) == list(model.predict(split.inputs))
     for label in ("red", "blue", "green"):
         copy.forget(label)
-    assert [record.digest() for record in model.engine.records()] == before
+    assert [record.digest() for record in model.engine_.records()] == before
     model.detach("red")
-    assert in_memory(model).classes_ == ["blue", "green"]
+    assert model.copy().labels == ["blue", "green"]
     model.attach("red")
 
 
 def test_a_sequence_is_what_forgetting_by_hand_gives(
     unlearned: PreForgettableClassifier, split: Split
 ) -> None:
-    before = [record.digest() for record in unlearned.engine.records()]
+    before = [record.digest() for record in unlearned.engine_.records()]
     found = run(unlearned, parts_of(split, split), QUICK, 0)
-    assert [record.digest() for record in unlearned.engine.records()] == before
+    assert [record.digest() for record in unlearned.engine_.records()] == before
     assert found.figures["live"] == [2, 1]
     assert found.values["ra_mean"] == found.values["prior_mean"] == 1.0  # one class is left
-    by_hand = in_memory(unlearned)
+    by_hand = unlearned.copy()
     by_hand.forget(forgetting_order(["blue", "green"], 0, 0)[0])
-    gone = split.without(by_hand.classes_)
+    gone = split.without(by_hand.labels)
     answered = np.mean([a is not ABSTAIN for a in by_hand.predict(gone.inputs)])
     assert found.values["false_accept_mean"] == pytest.approx(answered)
-    cheap = unlearned.engine.name == "exact"
+    cheap = unlearned.engine_.name == "exact"
     assert ("ra_added_back" in found.values) == cheap
     assert set(found.values) == {
         k for k in ABOUT.titles if cheap or k not in ("ra_added_back", "moved_by_add")
@@ -182,7 +181,7 @@ def test_forgotten_inputs_that_are_still_answered_are_counted(
     plain, leaking = (
         run(unlearned, parts, QUICK, 0).values["false_accept_mean"] for parts in (honest, planted)
     )
-    if unlearned.engine.name == "paper":
+    if unlearned.engine_.name == "paper":
         assert plain == leaking == 1.0  # the softmax of a single class is always sure
     else:
         assert plain <= leaking - 0.3

@@ -12,7 +12,6 @@ from torch import Tensor
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.registry import register_attack
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, Scene
-from preforget.audit.attacks.sequence import in_memory
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import UsageError
 from preforget.engines.base import Engine
@@ -52,7 +51,7 @@ def measure(
     """
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, got {repeats}")
-    engine = model.engine
+    engine = model.engine_
     going = engine.going(label)
     values = {
         "forget_seconds": float(np.median([forget_seconds(model, label) for _ in range(repeats)])),
@@ -75,13 +74,13 @@ def attack_scene(scene: Scene) -> Finding | None:
     """Forget the class in Original, the first one in Retrain; None for models that aren't of this package."""
     if not isinstance(scene.model, PreForgettableClassifier):
         return None
-    label = scene.forgotten[0] if scene.role == ORIGINAL else scene.model.classes_[0]
+    label = scene.forgotten[0] if scene.role == ORIGINAL else scene.model.labels[0]
     return measure(scene.model, label, scene.learn_seconds)
 
 
 def forget_seconds(model: PreForgettableClassifier, label: str) -> float:
     """Return how long the real `forget` takes on a copy that is bound to no folder; making the copy doesn't count."""
-    copy = in_memory(model)
+    copy = model.copy()
     start = time.perf_counter()
     copy.forget(label)
     return time.perf_counter() - start

@@ -83,7 +83,7 @@ def observe(model: Classifier, split: Split, labels: Sequence[str] | None = None
     another shape or that aren't finite, `UsageError` if the columns have no names.
     """
     if isinstance(model, PreForgettableClassifier):
-        engine = model.engine
+        engine = model.engine_
         names = engine.bank.attached
         if not names:
             raise DataError("the model knows no class, so it can be asked nothing")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -58,9 +57,9 @@ def run(model: PreForgettableClassifier, parts: Parts[Split], effort: Effort, se
     Raises `DataError` for fewer than two live classes or one without test input, `UsageError` for a model with several
     labels per input.
     """
-    if model.engine.multilabel:
+    if model.engine_.multilabel:
         raise UsageError("sequences of forgetting need a model with one label per input")
-    labels = model.classes_
+    labels = model.labels
     if len(labels) < 2:
         raise DataError(f"the model answers {len(labels)} classes; a sequence of forgetting needs two")
     rows = mixed_rows(parts, min(ROWS[effort.suite], effort.rows), seed)
@@ -69,14 +68,14 @@ def run(model: PreForgettableClassifier, parts: Parts[Split], effort: Effort, se
         raise DataError(f"the test parts hold no input of {lacking[0]!r}, which the model knows; add some")
     found, added = [], []
     for number in range(ORDERS[effort.suite]):
-        copy = in_memory(model)
+        copy = model.copy()
         order = forgetting_order(labels, seed, number)
         steps = [_step(copy, rows)]
         for label in order[:-1]:
             copy.forget(label)
             steps.append(_step(copy, rows))
         found.append(steps)
-        cheap = not copy.engine.needs_others
+        cheap = not copy.engine_.needs_others
         if cheap or (effort.at_least("standard") and number == 0):
             added += _add_back(copy, order[-2], parts, rows, cheap, seed)
     curves = {name: [[step.get(name) for step in steps] for steps in found] for name in NAMES}
@@ -102,23 +101,6 @@ def attack_scene(scene: Scene) -> Finding | None:
 def forgetting_order(labels: Sequence[str], seed: int, number: int) -> list[str]:
     """Return the labels in a seeded order; two labels keep their order whichever others are there."""
     return sorted(labels, key=lambda label: (derive_seed(seed, "sequence", number, label), label))
-
-
-def in_memory(model: PreForgettableClassifier) -> PreForgettableClassifier:
-    """Return a copy that knows the same and is bound to no folder; its tensors are its own, the backbone is shared."""
-    other = model.untrained()
-    shared = {name: tensor.clone() for name, tensor in model.engine.shared_tensors().items()}
-    other.engine.restore(
-        [
-            replace(record, tensors={name: tensor.clone() for name, tensor in record.tensors.items()})
-            for record in model.engine.records()
-        ],
-        shared,
-    )
-    for label in model.engine.bank.labels:
-        if model.engine.bank.is_detached(label):
-            other.detach(label)
-    return other
 
 
 def mixed_rows(parts: Parts[Split], most: int, seed: int) -> list[Split]:
@@ -161,7 +143,7 @@ def summary(ra: Curves, false_accept: Curves, prior: Curves) -> dict[str, float]
 
 
 def _step(model: PreForgettableClassifier, rows: Sequence[Split]) -> dict[str, float]:
-    engine = model.engine
+    engine = model.engine_
     live = engine.bank.attached
     best, answers = [], []
     for split in rows:
@@ -181,7 +163,7 @@ def _add_back(
     seed: int,
 ) -> list[tuple[float, float]]:
     """Return retained accuracy after adding a class, and by how much others' scores moved; nothing without data."""
-    live = model.classes_
+    live = model.labels
     part = parts.retain_train if label in set(parts.retain_train.labels) else parts.forget_train
     data = part.only([label, *live])
     if not cheap:
@@ -189,10 +171,10 @@ def _add_back(
     counts = [int((data.labels == name).sum()) for name in (label, *live)]
     if counts[0] < 2 or (not cheap and min(counts) < 2):
         return []
-    before = [model.engine.scores(split.inputs, live) for split in rows]
+    before = [model.engine_.scores(split.inputs, live) for split in rows]
     model.add(label, data)
-    after = [model.engine.scores(split.inputs) for split in rows]
-    columns = [model.classes_.index(name) for name in live]
+    after = [model.engine_.scores(split.inputs) for split in rows]
+    columns = [model.labels.index(name) for name in live]
     moved = max(float(np.abs(new[:, columns] - old).max()) for old, new in zip(before, after, strict=True))
     return [(_step(model, rows)["ra"], moved)]
 

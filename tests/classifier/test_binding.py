@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from preforget.backbones import Encoder
+from preforget.classifier.binding import fill, manifest_of
 from preforget.core.errors import BackboneError, IntegrityError, StoreError
 from preforget.core.version import __version__
 from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
-from preforget.store.binding import fill, manifest_of
 
 LABELS = ["Ada", "Grace", "Mary"]
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32), dtype=np.uint8)

@@ -1,0 +1,117 @@
+"""Learn one more class, more subjects of known ones, or anew what a forgetting has dropped."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+from preforget.classifier.learning import Learning
+from preforget.core.errors import DataError, UsageError
+from preforget.data import as_split, check_trainable
+from preforget.data.dataset import names_of
+from preforget.data.hold_out import hold_out
+from preforget.engines.base import Session
+
+
+class Adding(Learning):
+    """The part of the classifier that learns more after `fit`."""
+
+    def add(
+        self,
+        label: str,
+        X: Any,
+        y: Any = None,
+        validation: Any = None,
+        *,
+        subjects: Any = None,
+        cache_dir: str | Path | None = None,
+        progress: bool = False,
+    ) -> Self:
+        """Learn one more class; the records of the others are not touched.
+
+        The data hold images of `label` and, to tell it from them, images of classes that the model knows; images
+        of unknown classes are left aside. The exact engine needs no others, unless it has pair prompts. In the paper
+        engine the shared adapter stays as it is, so a class that is added later is learned by prompt, row and bias
+        alone. Raises as `fit`.
+        """
+        label = str(label)
+        bank = self._fitted().bank
+        if label in bank:
+            raise UsageError(
+                f"the model already has class {label!r}; forget it first, or choose another name"
+            )
+        data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
+        present = names_of(data.labels)
+        others = sorted(set(present) & set(bank.attached))
+        if label not in present:
+            raise DataError(f"the data hold no image of {label!r}; they have: {', '.join(present[:10])}")
+        if not others and self.engine_.needs_others:
+            raise DataError(
+                f"to add {label!r} the data must also hold images of classes that the model knows, "
+                f"such as {', '.join(map(repr, bank.attached[:3]))}: the new class is learned against them"
+            )
+        data = data if self.engine_.multilabel else data.only([label, *others])
+        check_trainable(data, classes=2 if self.engine_.needs_others else 1)
+        train, held_out = hold_out(data, validation, self.engine_.config.seed, {label})
+        try:
+            self.engine_.add(label, train, held_out, Session.of(cache_dir, False, None, progress))
+            self._write()
+        except BaseException:
+            if label in bank:
+                self.engine_.forget(label)
+            raise
+        return self
+
+    def add_subject(
+        self, X: Any, y: Any = None, subjects: Any = None, validation: Any = None, *, progress: bool = False
+    ) -> Self:
+        """Learn images of subjects that are new to classes that the model knows (exact engine).
+
+        What was derived from those classes is derived anew; pair prompts that this drops come back with `refit`.
+        Raises as `fit`, and `UnknownLabelError` for a class that the model doesn't know.
+        """
+        known = self._fitted().bank
+        data = self._with_subjects(as_split(X, y, subjects), asked=True)
+        for label in sorted(set(names_of(data.labels)) - set(known.labels)):
+            raise known.unknown(label)
+        if data.subjects is None:
+            raise UsageError("subjects are missing: give one name per image")
+        train, held_out = hold_out(data, validation, self.engine_.config.seed, ())
+        with self._all_or_nothing():
+            self.engine_.add_subject(train, held_out, Session.of(None, False, None, progress))
+        return self
+
+    def refit(
+        self,
+        X: Any,
+        y: Any = None,
+        validation: Any = None,
+        *,
+        subjects: Any = None,
+        cache_dir: str | Path | None = None,
+        progress: bool = False,
+    ) -> int:
+        """Learn again the pair prompts that forgetting or adding a subject has dropped; return how many.
+
+        The data are those that the model was learned from; what it no longer knows is left aside. Raises as `fit`.
+        """
+        self._fitted()
+        data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
+        train, _ = hold_out(data, validation, self.engine_.config.seed, ())
+        with self._all_or_nothing():
+            return self.engine_.refit(
+                self.engine_.retained(train), Session.of(cache_dir, False, None, progress)
+            )
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Write what happened to the folder, or go back in memory to what was there before."""
+        before = self.engine_.records()
+        try:
+            yield
+            self._write()
+        except BaseException:
+            self.engine_.take_back(before)
+            raise

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import preforget as pf
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import (
+    DataError,
+    NotFittedError,
+    UsageError,
+)
+from preforget.data import Split, as_split
+
+from .tiny import CLASSES, Make, columns, data
+
+
+def test_it_beats_chance_on_digits_even_with_random_features(make: Make) -> None:
+    digits = pf.load_data("digits")
+    train = digits.train.select(range(300))
+    model = make(image_size=None, epochs=25, batch_size=16).fit(train, validation=digits.validation)
+    test = digits.test.select(range(150))
+    best = np.array(model.labels, dtype=object)[model.scores(test.inputs).argmax(axis=1)]
+    assert (best == test.labels).mean() > 0.5
+
+
+@pytest.mark.parametrize("kind", ["none", "pair", "list", "split"])
+def test_validation_data_in_every_form(make: Make, kind: str) -> None:
+    pair = data(2, seed=1)
+    given = {"none": None, "pair": pair, "list": list(pair), "split": as_split(*pair)}[kind]
+    model = make().fit(*data(20), validation=given)
+    counts = [model.engine_.bank[c].tensors["count"].item() for c in CLASSES]
+    assert counts == ([3] * 4 if kind == "none" else [2] * 4)
+
+
+def test_arrays_paths_and_splits_give_the_same_model(make: Make, tmp_path: Path) -> None:
+    images, labels = data()
+    paths = []
+    for number, image in enumerate(images):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(image).save(paths[-1])
+    models = [
+        make().fit(images, labels),
+        make().fit(images[..., None].repeat(3, axis=3), labels),
+        make().fit([str(path) for path in paths], labels),
+        make().fit(as_split(paths, labels)),
+    ]
+    assert all(columns(m, images) == columns(models[0], images) for m in models)
+    assert np.array_equal(models[0].predict(paths), models[0].predict(images))
+
+
+def test_splits_bring_their_labels(make: Make) -> None:
+    split = as_split(*data())
+    with pytest.raises(UsageError, match="leave y out"):
+        make().fit(split, split.labels)
+    assert isinstance(split, Split)
+    assert make().fit(split).predict(split).shape == (24,)
+
+
+def test_it_learns_once(model: PreForgettableClassifier) -> None:
+    with pytest.raises(UsageError, match="already learned"):
+        model.fit(*data())
+    for label in CLASSES:
+        model.forget(label)
+    with pytest.raises(UsageError, match="already learned"):
+        model.fit(*data())
+
+
+def test_a_fit_that_is_cut_off_leaves_a_model_that_knows_nothing(make: Make) -> None:
+    model, whole = make(), make().fit(*data())
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    calibrate = model.engine_.calibrate
+    model.engine_.calibrate = interrupt  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*data())
+    assert model.labels == []
+    with pytest.raises(NotFittedError):
+        model.predict(data()[0])
+    model.engine_.calibrate = calibrate  # type: ignore[method-assign]
+    assert columns(model.fit(*data()), data()[0]) == columns(whole, data()[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"y": None}, UsageError, "labels are missing"),
+        ({"y": ["a"] * 24}, DataError, "only one class"),
+        ({"y": ["a"] * 23 + ["b"]}, DataError, "at least 2 images; 'b' has 1"),
+        ({"y": ["a"] * 3}, DataError, "24 images but 3 labels"),
+        ({"X": np.zeros((24, 8, 8))}, DataError, "not uint8"),
+        ({"validation": data(2, CLASSES[:3])}, DataError, "no image of class 'dog'"),
+        ({"validation": data(2)[0]}, UsageError, "validation is a Split or a pair"),
+        ({"validation": "data"}, UsageError, "validation is a Split or a pair"),
+        ({"keep_cache": True}, UsageError, "keep_cache needs cache_dir"),
+    ],
+)
+def test_data_that_can_not_be_learned_from(
+    make: Make, change: dict[str, Any], kind: type[Exception], message: str
+) -> None:
+    images, labels = data()
+    model = make()
+    with pytest.raises(kind, match=message):
+        model.fit(**{"X": images, "y": labels, **change})
+    assert model.labels == []
+
+
+def test_validation_needs_subjects_where_learning_has_them(tiny_vit: Path) -> None:
+    model = PreForgettableClassifier(str(tiny_vit), "exact", 16, levels=1, device="cpu")
+    with pytest.raises(UsageError, match="the validation data need them too"):
+        model.fit(*data(), validation=data(2), subjects=["Ada"] * 24)
+
+
+@pytest.mark.slow
+def test_a_learning_that_is_killed_goes_on_to_the_same_bits(
+    make: Make, tiny_vit: Path, tmp_path: Path
+) -> None:
+    images, labels = data(20)
+    options = {"epochs": 60, "batch_size": 4}
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    checkpoint = tmp_path / "c" / "checkpoint"
+    code = """
+import sys
+import numpy as np, torch
+import preforget as pf
+torch.set_num_threads(1)
+data = np.load(sys.argv[2])
+pf.PreForgettableClassifier(
+    sys.argv[1], image_size=16, device="cpu", dtype="float32", lora_rank=1, epochs=60, batch_size=4
+).fit(data["images"], data["labels"], checkpoint=sys.argv[3], cache_dir=sys.argv[4])
+"""
+    arguments = [str(tiny_vit), str(tmp_path / "data.npz"), str(checkpoint), str(tmp_path / "cache")]
+    child = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    try:
+        deadline = time.monotonic() + 120
+        while not checkpoint.is_file() and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert child.returncode == -signal.SIGKILL
+    assert checkpoint.is_file()
+    assert list((tmp_path / "cache").iterdir()) == []
+    resumed = make(**options).fit(images, labels, checkpoint=checkpoint)
+    whole = make(**options).fit(images, labels)
+    resumed.save_pretrained(tmp_path / "model")
+    assert not checkpoint.exists()
+    for name, tensor in whole.engine_.bank.packed.items():
+        assert torch.equal(tensor, resumed.engine_.bank.packed[name])
