@@ -156,8 +156,8 @@ def attack_scene(scene: Scene) -> Finding:
 def rule_of(scene: Scene) -> Accepts:
     """Return the model's own rule for answering, from scores `[n, C]`; a quantile of softmax where it has none."""
     model = scene.model
-    if isinstance(model, PreForgettableClassifier) and isinstance(model.engine, PromptEngine):
-        engine, limit = model.engine, model.engine.threshold(model.keep)
+    if isinstance(model, PreForgettableClassifier) and isinstance(model.engine_, PromptEngine):
+        engine, limit = model.engine_, model.engine_.threshold(model.keep)
         return lambda scores: torch.from_numpy(engine.log_confidence(scores.detach().cpu().numpy()) >= limit)
     known = scene.surface.logits(
         scene.surface.read(scene.splits.retain_test.inputs), torch.arange(len(scene.splits.retain_test))
@@ -168,7 +168,7 @@ def rule_of(scene: Scene) -> Accepts:
 
 def step_of(scene: Scene) -> float | Tensor:
     """Return how far an input may be moved, in the units of the encoder's input."""
-    encoder = getattr(getattr(scene.model, "engine", scene.model), "encoder", None)
+    encoder = getattr(getattr(scene.model, "engine_", scene.model), "encoder", None)
     if encoder is None or isinstance(encoder, AudioEncoder):
         return SOUND_STEP
     return PIXEL_STEP / torch.tensor(encoder.preprocessing.std).view(3, 1, 1)

@@ -93,7 +93,7 @@ def run(model: PreForgettableClassifier, parts: Parts[Split], effort: Effort, se
 @register_attack(ABOUT, weight=3)
 def attack_scene(scene: Scene) -> Finding | None:
     """Forget one class after the other of a model of this package that has two or more; None of others."""
-    if not isinstance(scene.model, PreForgettableClassifier) or len(scene.model.engine.bank) < 2:
+    if not isinstance(scene.model, PreForgettableClassifier) or len(scene.model.engine_.bank) < 2:
         return None
     return run(scene.model, scene.splits, scene.effort, scene.seed)
 
