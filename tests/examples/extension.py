@@ -1,0 +1,43 @@
+"""Install a file of examples/extensions the way a package is installed, and run programs and commands beside it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+EXTENSIONS = Path(__file__).parents[2] / "examples" / "extensions"
+
+
+def install(site: Path, name: str, *, group: str | None) -> Path:
+    """Copy `name.py` as it stands into a folder for PYTHONPATH, with an entry point of `group` unless it is None."""
+    site.mkdir(parents=True, exist_ok=True)
+    shutil.copy(EXTENSIONS / f"{name}.py", site)
+    if group is not None:
+        info = site / f"{name}_package-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-package\nVersion: 1\n")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {name}\n")
+    return site
+
+
+def in_new_process(site: Path, code: str) -> str:
+    """Run Python code in a new process that can import what lies in `site`, and return what it prints."""
+    return _run(site, [sys.executable, "-c", textwrap.dedent(code)])
+
+
+def preforget(site: Path, *arguments: str | Path) -> str:
+    """Run a command of `preforget` in a new process and return its standard output."""
+    code = "import sys; from preforget.cli.main import main; sys.exit(main())"
+    return _run(site, [sys.executable, "-c", code, *map(str, arguments)])
+
+
+def _run(site: Path, command: list[str]) -> str:
+    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
