@@ -151,7 +151,7 @@ def learned(name: str, encoder: Encoder, train: Split, epochs: int, batch: int) 
         return model
     kind = ENGINES[name]
     options = {} if name == "exact" else {"epochs": epochs, "batch_size": batch}
-    engine = kind(encoder, kind.config_type.from_options(options))
+    engine = kind(encoder, kind.options_type.from_options(options))
     engine.learn(train, train.select(np.arange(2 * len(set(train.labels)))), Session())
     return engine
 

@@ -30,8 +30,8 @@ from torch import Tensor
 import preforget as pf
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
-from preforget.engines import IsolatedEngine
 from preforget.engines.base import Session
+from preforget.engines.isolated import IsolatedEngine
 
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 PUBLIC = "drawn by formula"

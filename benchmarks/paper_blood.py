@@ -30,7 +30,7 @@ from preforget.backbones import Encoder, load_backbone
 from preforget.core.hashing import file_digest
 from preforget.data import Split, load_data
 from preforget.engines.base import Session
-from preforget.engines.paper import PaperConfig, PaperEngine
+from preforget.engines.paper import Paper, PaperEngine
 from preforget.records import ClassRecord
 from preforget.training.progress import track
 from preforget.training.state_cache import StateCache
@@ -45,7 +45,7 @@ def main() -> None:
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
     data, encoder = load_data(args.data), backbone(args)
-    config = PaperConfig(
+    config = Paper(
         seed=args.seed, epochs=args.epochs, first_block=args.first_block, final_norm=args.final_norm
     )
     engine = PaperEngine(encoder, config)

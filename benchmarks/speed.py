@@ -25,7 +25,7 @@ import torch
 
 import preforget as pf
 from preforget.backbones import load_backbone
-from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
+from preforget.engines.isolated import Isolated, IsolatedEngine
 from preforget.records import ClassRecord
 
 ROUNDS = 5
@@ -100,7 +100,7 @@ def bank_row(
     encoder: Any, pixels: torch.Tensor, classes: int, rank: int, generator: torch.Generator
 ) -> dict[str, Any]:
     """Return the figures of one bank of random records."""
-    engine = IsolatedEngine(encoder, IsolatedConfig(lora_rank=rank))
+    engine = IsolatedEngine(encoder, Isolated(lora_rank=rank))
     for number in range(classes):
         tensors = {n: torch.randn(s, generator=generator) * 0.02 for n, s in engine.record_shapes().items()}
         engine.bank.insert(ClassRecord(f"{number:04d}", tensors))

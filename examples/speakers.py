@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     own = data.test.labels == gone
     silent = np.array([answer is pf.ABSTAIN for answer in answers])
     guesses = np.array(model.labels, dtype=object)[model.scores(data.test.inputs).argmax(axis=1)]
-    print(f"forgot one in {erasure.memory_ms:.2f} ms; what that promises: {erasure.guarantee.meaning}")
+    print(f"forgot one in {erasure.memory_ms:.2f} ms; what that promises: {erasure.meaning}")
     print(f"answered with the forgotten name: {int((answers == gone).sum())} times")
     print(f"recordings of the forgotten speaker abstained: {silent[own].mean():.1%}")
     print(f"accuracy on the others: {np.mean((guesses == data.test.labels)[~own]):.1%}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from preforget.benchmark.context import Context, begin, stages
 from preforget.benchmark.estimate import epochs_of, estimate
-from preforget.engines import IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
 
 
 def test_what_is_left(done: Context, tmp_path: Path) -> None:
@@ -26,6 +26,6 @@ def test_nothing_is_left(done: Context) -> None:
 
 
 def test_epochs() -> None:
-    config = IsolatedEngine.config_type.from_options({"epochs": 7})
+    config = IsolatedEngine.options_type.from_options({"epochs": 7})
     assert epochs_of(config, 100) == 7
     assert epochs_of(object(), 100) == 1

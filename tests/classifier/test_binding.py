@@ -12,7 +12,7 @@ from preforget.backbones import Encoder
 from preforget.classifier.binding import fill, manifest_of
 from preforget.core.errors import BackboneError, IntegrityError, StoreError
 from preforget.core.version import __version__
-from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
+from preforget.engines.isolated import Isolated, IsolatedEngine
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 
@@ -21,7 +21,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, 32, 32), dtype=np.uint8)
 
 
 def empty(encoder: Encoder, **options: Any) -> IsolatedEngine:
-    return IsolatedEngine(encoder, IsolatedConfig(**options))
+    return IsolatedEngine(encoder, Isolated(**options))
 
 
 def record(engine: IsolatedEngine, label: str, number: int) -> ClassRecord:

@@ -66,9 +66,9 @@ def test_nothing_of_a_forgotten_subject_stays_in_any_byte(
     exact: PreForgettableClassifier, tmp_path: Path
 ) -> None:
     exact.save_pretrained(tmp_path / "m")
-    going = exact.engine_.going(subject="person 2")
+    affected = exact.engine_.affected_records(subject="person 2")
     needles = [b"person 2"]
-    for record in going:
+    for record in affected:
         for tensor in record.tensors.values():
             content = tensor.contiguous().numpy().tobytes()
             needles += [
@@ -76,7 +76,7 @@ def test_nothing_of_a_forgotten_subject_stays_in_any_byte(
             ]
     assert len(needles) > 30
     erasure = exact.forget_subject("person 2")
-    assert (erasure.what, len(erasure.records)) == ("subject", len(going))
+    assert (erasure.what, len(erasure.records)) == ("subject", len(affected))
     for path in place(exact).rglob("*"):
         if path.is_file():
             content = path.name.encode() + path.read_bytes()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from preforget.core.guarantee import Guarantee
+from preforget.engines.isolated import IsolatedEngine
 from preforget.store import ModelFolder
 
 from .conftest import Terminal, with_manifest
@@ -22,7 +22,7 @@ def test_detached_classes_and_json(model: Path, terminal: Terminal) -> None:
         "model": str(model),
         "engine": "isolated",
         "guarantee": "parametric",
-        "meaning": Guarantee.PARAMETRIC.meaning,
+        "meaning": IsolatedEngine.meaning,
         "classes": [
             {"label": "cat", "state": "live"},
             {"label": "dog", "state": "detached"},

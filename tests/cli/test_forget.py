@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from preforget.classifier import PreForgettableClassifier
-from preforget.core.guarantee import Guarantee
+from preforget.engines.isolated import IsolatedEngine
 from preforget.store import ModelFolder
 
 from .conftest import Terminal, with_manifest
@@ -45,7 +45,7 @@ def test_the_record_goes_and_nothing_else_changes(
     assert erasure["records"] == [file.stem]
     assert erasure["reason"] == "request 7"
     assert erasure["guarantee"] == "parametric"
-    assert erasure["meaning"] == Guarantee.PARAMETRIC.meaning
+    assert erasure["meaning"] == IsolatedEngine.meaning
     assert erasure["bytes_removed"] == len(before[f"records/{file.name}"])
     assert erasure["classes_left"] == 2
     assert erasure["memory_ms"] is None  # the folder alone was opened, no model was loaded
@@ -68,7 +68,7 @@ def test_it_says_first_what_it_will_do(model: Path, terminal: Terminal) -> None:
         "of the 3 classes in",
         "class      dog",
         f"records/{file.name}, {size:,} bytes",
-        f"parametric: {Guarantee.PARAMETRIC.meaning}",
+        f"parametric: {IsolatedEngine.meaning}",
         "left       2 classes",
         "This can't be undone.",
     ):

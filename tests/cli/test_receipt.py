@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from preforget.core.guarantee import Guarantee
+from preforget.engines.isolated import IsolatedEngine
 from preforget.erasure.receipt import PREDICATE_TYPE, Receipt, payload_of, sign_receipt
 from preforget.store.keyring import open_keyring
 
@@ -78,7 +78,7 @@ def test_text_for_people(receipt: Path, at: tuple[str, Path], terminal: Terminal
     lines = done.out.splitlines()
     predicate = payload_of(receipt.read_bytes())["predicate"]
     assert lines[0] == f"erased     a class: 1 records, {predicate['finished']}"
-    assert lines[1] == f"guarantee  parametric: {Guarantee.PARAMETRIC.meaning}"
+    assert lines[1] == f"guarantee  parametric: {IsolatedEngine.meaning}"
     assert "check      files: passed, 1 of 1 files are gone" in lines
     assert any(
         re.match(r"check      scan: passed, [\d,]+ bytes of the folder searched", line) for line in lines

@@ -1,17 +1,18 @@
-from __future__ import annotations
+"""The kinds of promise are words that folders and receipts hold."""
+
+import json
+
+import pytest
 
 from preforget.core.guarantee import Guarantee
 
 
-def test_each_guarantee_has_its_own_sentence() -> None:
-    meanings = [guarantee.meaning for guarantee in Guarantee]
-    assert len(set(meanings)) == len(Guarantee)
-    assert all(meaning.endswith(".") for meaning in meanings)
+def test_a_guarantee_is_its_word() -> None:
+    assert [str(guarantee) for guarantee in Guarantee] == ["behavioural", "parametric", "exact"]
+    assert Guarantee("exact") is Guarantee.EXACT
+    assert json.dumps(Guarantee.EXACT) == '"exact"'
 
 
-def test_the_behavioural_one_says_that_the_adapter_stays() -> None:
-    assert "adapter that all classes share" in Guarantee.BEHAVIOURAL.meaning
-
-
-def test_values_are_what_manifests_hold() -> None:
-    assert [guarantee.value for guarantee in Guarantee] == ["behavioural", "parametric", "exact"]
+def test_there_are_no_others() -> None:
+    with pytest.raises(ValueError, match="complete"):
+        Guarantee("complete")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
 
 from preforget.core.errors import UsageError
-from preforget.core.options import Options, is_whole
+from preforget.core.options import Options, is_whole, option
 
 
 @dataclass(frozen=True)
@@ -51,3 +51,12 @@ def test_no_options_at_all() -> None:
 
 def test_what_is_whole() -> None:
     assert [is_whole(v) for v in (1, np.uint8(1), True, np.bool_(1), 1.0, "1")] == [True, True, *[False] * 4]
+
+
+def test_a_field_that_says_what_it_does() -> None:
+    @dataclass(frozen=True)
+    class Mine(Options):
+        depth: int = option(3, "how deep", "DEPTH")
+
+    assert Mine().depth == 3
+    assert dict(fields(Mine)[0].metadata) == {"help": "how deep", "value": "DEPTH"}

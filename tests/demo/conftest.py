@@ -43,6 +43,7 @@ def step(make_look: MakeLook) -> Forgetting:
         what="class",
         records=["0" * 32],
         guarantee=Guarantee.PARAMETRIC,
+        meaning="What was learned for the class is deleted.",
         time="2026-01-01T00:00:00.000Z",
         reason="demo",
         memory_ms=0.05,

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from preforget.backbones import load_backbone
 from preforget.data import Split
 from preforget.data.dataset import label_array
-from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
+from preforget.engines.isolated import Isolated, IsolatedEngine
 from preforget.records import ClassRecord
 
 SIZE = 16
@@ -48,7 +48,7 @@ def make_engine(rich_vit: Path) -> MakeEngine:
         **options: Any,
     ) -> IsolatedEngine:
         encoder = load_backbone(str(rich_vit), image_size=image_size, device=device, dtype=dtype)
-        engine = IsolatedEngine(encoder, IsolatedConfig(**options))
+        engine = IsolatedEngine(encoder, Isolated(**options))
         for number, label in enumerate(labels):
             engine.bank.insert(random_record(engine, label, number))
         return engine

@@ -1,41 +1,15 @@
+"""What all engines share: sessions, and the sentence without which nothing is signed."""
+
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from preforget.core.errors import UsageError
-from preforget.engines.base import EngineConfig, Session
-from preforget.engines.isolated import IsolatedConfig
-
-# options
-
-
-def test_an_unknown_option_lists_the_known_ones() -> None:
-    with pytest.raises(UsageError, match=r"unknown option 'epoch'; there are: .*epochs"):
-        IsolatedConfig.from_options({"epoch": 3})
-
-
-def test_options_there_and_back() -> None:
-    config = IsolatedConfig.from_options({"epochs": 3, "seed": 7})
-    assert IsolatedConfig.from_options(config.as_dict()) == config
-
-
-@pytest.mark.parametrize("value", [1, 10**6])
-def test_whole_numbers_from_the_lowest_on(value: int) -> None:
-    IsolatedConfig(epochs=value)
-
-
-@pytest.mark.parametrize("seed", [-1, 1.0, "0", None, True, np.bool_(True), np.int64(-3)])
-def test_a_seed_is_a_whole_number(seed: Any) -> None:
-    with pytest.raises(UsageError, match="seed must be a whole number of at least 0"):
-        EngineConfig.from_options({"seed": seed})
-
-
-def test_a_seed_of_numpy_becomes_a_number_of_python() -> None:
-    assert type(EngineConfig.from_options({"seed": np.int64(3)}).seed) is int
+from preforget.engines import ENGINES, Engine
+from preforget.engines.base import Session
+from preforget.engines.exact import ExactEngine
 
 
 def test_a_session_from_what_a_user_gives(tmp_path: Path) -> None:
@@ -43,3 +17,33 @@ def test_a_session_from_what_a_user_gives(tmp_path: Path) -> None:
     assert (session.cache_dir, session.checkpoint) == (tmp_path, None)
     with pytest.raises(UsageError, match="keep_cache needs cache_dir"):
         Session.of(None, True, None, False)
+
+
+@pytest.mark.parametrize("name", list(ENGINES))
+def test_every_engine_signs_sentences_of_its_own(name: str) -> None:
+    kind = ENGINES[name]
+    meanings = [other.signed_meaning() for _, other in ENGINES.items()]
+    assert meanings.count(kind.signed_meaning()) == 1
+    sentences = (kind.meaning, *kind.not_claimed)
+    assert len(sentences) > 1
+    assert all(one.endswith(".") and "\n" not in one and len(one) < 250 for one in sentences)
+
+
+def test_an_engine_of_conditions_says_that_inputs_stay_for_the_others() -> None:
+    for _, kind in ENGINES.items():
+        if kind.multilabel_of is not None:
+            assert "condition" in kind.meaning
+            assert any("condition" in one and "stay" in one for one in kind.not_claimed)
+
+
+def test_an_engine_without_a_sentence_signs_nothing() -> None:
+    class Silent(ExactEngine):
+        meaning = " "
+
+    with pytest.raises(UsageError, match="Silent a class variable 'meaning'"):
+        Silent.signed_meaning()
+
+
+def test_a_bank_of_records_and_nothing_derived_by_default() -> None:
+    bank = Engine.bank_of([])
+    assert (len(bank), Engine.derive_from(bank, {})) == (0, [])

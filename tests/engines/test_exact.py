@@ -20,7 +20,7 @@ from preforget.data import Split, load_data
 from preforget.data.dataset import label_array
 from preforget.engines import features
 from preforget.engines.base import Session
-from preforget.engines.exact import ExactConfig, ExactEngine
+from preforget.engines.exact import Exact, ExactEngine
 
 from .conftest import learnable, pictures
 
@@ -41,7 +41,7 @@ def data(each: int = 9, seed: int = 0, subjects: bool = False, classes: Iterable
 def learned(
     encoder: Encoder, train: Split, validation: Split, kind: type[ExactEngine] = ExactEngine, **options: Any
 ) -> ExactEngine:
-    engine = kind(encoder, ExactConfig(**{"levels": 1, **options}))
+    engine = kind(encoder, Exact(**{"levels": 1, **options}))
     engine.learn(train, validation, Session())
     return engine
 
@@ -64,7 +64,7 @@ def taught(tiny_encoder: Encoder) -> Callable[..., ExactEngine]:
         if key not in made:
             engine = learned(tiny_encoder, data(subjects=subjects), data(3, 1, subjects=subjects), **options)
             made[key] = engine.records()
-        copy = ExactEngine(tiny_encoder, ExactConfig(**{"levels": 1, **options}))
+        copy = ExactEngine(tiny_encoder, Exact(**{"levels": 1, **options}))
         clones = [
             type(r)(r.label, {n: t.clone() for n, t in r.tensors.items()}, None, r.id, r.subject, r.partner)
             for r in made[key]
@@ -88,7 +88,7 @@ def test_any_classes_in_any_order(
     engine = taught()
     for label in gone:
         engine.forget(label)
-    retrained = ExactEngine(tiny_encoder, ExactConfig(levels=1))
+    retrained = ExactEngine(tiny_encoder, Exact(levels=1))
     if len(gone) < len(CLASSES):
         retrained.learn(data().without(gone), data(3, 1).without(gone), Session())
     assert same(engine, retrained)
@@ -313,7 +313,7 @@ def test_records_there_and_back_derive_what_is_missing(
     tiny_encoder: Encoder, taught: Callable[..., ExactEngine]
 ) -> None:
     engine = taught()
-    copy = ExactEngine(tiny_encoder, ExactConfig(levels=1))
+    copy = ExactEngine(tiny_encoder, Exact(levels=1))
     copy.restore([r for r in engine.records() if r.partner is None], {})
     assert same(copy, engine)
 
@@ -337,11 +337,11 @@ def test_what_can_not_be_restored(tiny_encoder: Encoder, taught: Callable[..., E
         ],
     ):
         with pytest.raises(UsageError):
-            ExactEngine(tiny_encoder, ExactConfig(levels=1)).restore(bad, {})
+            ExactEngine(tiny_encoder, Exact(levels=1)).restore(bad, {})
     with pytest.raises(UsageError, match="which has none"):
-        ExactEngine(tiny_encoder, ExactConfig(levels=1)).restore([], {"adapter": torch.zeros(1)})
+        ExactEngine(tiny_encoder, Exact(levels=1)).restore([], {"adapter": torch.zeros(1)})
     with pytest.raises(UsageError, match="is no statistics"):
-        ExactEngine(tiny_encoder, ExactConfig(levels=2)).restore(records, {})
+        ExactEngine(tiny_encoder, Exact(levels=2)).restore(records, {})
 
 
 def test_prompts_need_images_of_both_classes(
@@ -371,15 +371,15 @@ def test_prompts_need_images_of_both_classes(
 )
 def test_bad_options(tiny_encoder: Encoder, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        ExactEngine(tiny_encoder, ExactConfig.from_options(options))  # type: ignore[arg-type]
+        ExactEngine(tiny_encoder, Exact.from_options(options))  # type: ignore[arg-type]
 
 
 def test_forgetting_leaves_zeros_in_memory(taught: Callable[..., ExactEngine]) -> None:
     engine = taught(**PROMPTED)
-    going: list[Tensor] = [t for r in engine.going(label="cat") for t in r.tensors.values()]
-    assert any(t.any() for t in going)
+    affected: list[Tensor] = [t for r in engine.affected_records(label="cat") for t in r.tensors.values()]
+    assert any(t.any() for t in affected)
     engine.forget("cat")
-    assert not any(t.any() for t in going)
+    assert not any(t.any() for t in affected)
 
 
 @pytest.mark.real_data

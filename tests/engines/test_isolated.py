@@ -16,7 +16,7 @@ from preforget.backbones import class_path
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines import isolated
 from preforget.engines.base import Session
-from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
+from preforget.engines.isolated import Isolated, IsolatedEngine
 from preforget.records import slot_block
 from preforget.training.losses import abstain_loss, with_abstain
 
@@ -320,7 +320,7 @@ def test_what_is_added_does_not_depend_on_who_was_forgotten_before(make_engine: 
 def test_a_value_that_can_not_be_used(wrong: dict[str, Any]) -> None:
     (name,) = wrong
     with pytest.raises(UsageError, match=f"{name} must be"):
-        IsolatedConfig(**wrong)
+        Isolated(**wrong)
 
 
 def test_a_block_that_the_backbone_lacks(make_engine: MakeEngine) -> None:
@@ -329,10 +329,10 @@ def test_a_block_that_the_backbone_lacks(make_engine: MakeEngine) -> None:
 
 
 def test_the_schedule_follows_from_the_number_of_images() -> None:
-    config = IsolatedConfig()
+    config = Isolated()
     assert config.schedule(64).batch_size == 16
     assert config.schedule(10**6).batch_size == 128
-    chosen = IsolatedConfig(epochs=3, batch_size=7).schedule(100)
+    chosen = Isolated(epochs=3, batch_size=7).schedule(100)
     assert (chosen.epochs, chosen.batch_size) == (3, 7)
 
 

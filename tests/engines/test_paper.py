@@ -16,7 +16,7 @@ from preforget.core.errors import UnknownLabelError, UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Split, label_array
 from preforget.engines.base import Session
-from preforget.engines.paper import LORA, PaperConfig, PaperEngine, key_mask, with_prompts
+from preforget.engines.paper import LORA, Paper, PaperEngine, key_mask, with_prompts
 from preforget.records import ClassRecord
 from preforget.training.checkpoint import Checkpoint
 from preforget.training.losses import uniform_loss
@@ -41,7 +41,7 @@ def random_engine(
     encoder: Encoder, labels: list[str] = CLASSES, slots: list[int] | None = None, **options: Any
 ) -> PaperEngine:
     """An engine whose tensors are drawn, each class from its own stream, so that banks can be compared."""
-    engine = PaperEngine(encoder, PaperConfig(**options))
+    engine = PaperEngine(encoder, Paper(**options))
     for label, slot in zip(labels, slots or [None] * len(labels), strict=True):
         generator = torch.Generator().manual_seed(ord(label[0]))
         tensors = {n: torch.randn(s, generator=generator) for n, s in engine.record_shapes().items()}
@@ -54,7 +54,7 @@ def random_engine(
 
 
 def learned(encoder: Encoder, session: Session | None = None, **options: Any) -> PaperEngine:
-    engine = PaperEngine(encoder, PaperConfig(**{**QUICK, **options}))
+    engine = PaperEngine(encoder, Paper(**{**QUICK, **options}))
     engine.learn(images(), images(8, seed=1), session or Session())
     return engine
 
@@ -116,7 +116,7 @@ def test_by_hand_prompts_go_before_cls_and_absent_ones_are_masked() -> None:
 
 
 def test_log_confidence_and_probabilities_by_hand(tiny_encoder: Encoder) -> None:
-    engine = PaperEngine(tiny_encoder, PaperConfig())
+    engine = PaperEngine(tiny_encoder, Paper())
     scores = np.log(np.array([[6, 3, 1], [1, 1, 2]], dtype=np.float32))
     np.testing.assert_allclose(engine.probabilities(scores), [[0.6, 0.3, 0.1], [0.25, 0.25, 0.5]], rtol=1e-6)
     np.testing.assert_allclose(engine.log_confidence(scores), [math.log(0.6), math.log(0.5)], rtol=1e-6)
@@ -229,7 +229,7 @@ def test_learning_writes_records_and_adapter_and_nothing_else(tiny_encoder: Enco
 
 
 def test_prompts_are_normal_and_each_class_draws_from_its_own_stream(tiny_encoder: Encoder) -> None:
-    engine = PaperEngine(tiny_encoder, PaperConfig(tokens_per_class=300))
+    engine = PaperEngine(tiny_encoder, Paper(tokens_per_class=300))
     drawn = engine._start(CLASSES)
     assert drawn["prompt"].std().item() == pytest.approx(1, abs=0.02)
     assert drawn["prompt"].mean().item() == pytest.approx(0, abs=0.02)
@@ -298,7 +298,7 @@ def test_resumed_learning_equals_one_that_was_never_cut_off(
 
 
 def test_add_trains_the_new_record_alone(tiny_encoder: Encoder) -> None:
-    engine = PaperEngine(tiny_encoder, PaperConfig(epochs=40, batch_size=8, learning_rate=1e-2))
+    engine = PaperEngine(tiny_encoder, Paper(epochs=40, batch_size=8, learning_rate=1e-2))
     first = CLASSES[:3]
     engine.learn(images(24, first), images(6, first, seed=1), Session())
     before = {n: t.clone() for n, t in all_tensors(engine).items()}
@@ -314,11 +314,11 @@ def test_add_trains_the_new_record_alone(tiny_encoder: Encoder) -> None:
 
 def test_restore_gives_the_same_scores(tiny_encoder: Encoder) -> None:
     engine = learned(tiny_encoder)
-    copy = PaperEngine(tiny_encoder, PaperConfig(**QUICK))
+    copy = PaperEngine(tiny_encoder, Paper(**QUICK))
     copy.restore([engine.bank[label] for label in engine.bank.labels], engine.shared_tensors())
     x = images(5).inputs
     np.testing.assert_array_equal(copy.scores(x), engine.scores(x))
-    other = PaperEngine(tiny_encoder, PaperConfig(first_block=1))
+    other = PaperEngine(tiny_encoder, Paper(first_block=1))
     with pytest.raises(UsageError, match="don't fit"):
         other.restore([], engine.shared_tensors())
 
@@ -328,7 +328,7 @@ def test_no_class_live(tiny_encoder: Encoder) -> None:
     x = images(3).inputs
     for label in CLASSES:
         engine.forget(label)
-    for empty in (engine, PaperEngine(tiny_encoder, PaperConfig())):
+    for empty in (engine, PaperEngine(tiny_encoder, Paper())):
         scores = empty.scores(x)
         assert scores.shape == (3, 0)
         assert empty.probabilities(scores).shape == (3, 0)
@@ -342,7 +342,7 @@ def test_one_class_live(tiny_encoder: Encoder) -> None:
     assert scores.shape == (3, 1)
     np.testing.assert_array_equal(engine.probabilities(scores), np.ones((3, 1)))
     np.testing.assert_array_equal(engine.log_confidence(scores), np.zeros(3))
-    single = PaperEngine(tiny_encoder, PaperConfig(**QUICK))
+    single = PaperEngine(tiny_encoder, Paper(**QUICK))
     single.learn(images(8, ["ant"]), images(4, ["ant"]), Session())
     assert np.isfinite(single.scores(images(3).inputs)).all()
 
@@ -355,7 +355,7 @@ def test_bfloat16_encoder_keeps_parameters_and_logits_in_float32(
     assert {t.dtype for t in all_tensors(engine).values()} == {torch.float32}
     scores = engine.scores(images(6).inputs)
     assert scores.dtype == np.float32
-    exact = PaperEngine(tiny_encoder, PaperConfig(**QUICK))
+    exact = PaperEngine(tiny_encoder, Paper(**QUICK))
     exact.restore([engine.bank[label] for label in engine.bank.labels], engine.shared_tensors())
     np.testing.assert_allclose(scores, exact.scores(images(6).inputs), atol=0.1)
 
@@ -373,9 +373,9 @@ def test_bfloat16_encoder_keeps_parameters_and_logits_in_float32(
 )
 def test_bad_options_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        PaperConfig(**options)
+        Paper(**options)
 
 
 def test_first_block_must_exist(tiny_encoder: Encoder) -> None:
     with pytest.raises(UsageError, match="last block is 2"):
-        PaperEngine(tiny_encoder, PaperConfig(first_block=3))
+        PaperEngine(tiny_encoder, Paper(first_block=3))

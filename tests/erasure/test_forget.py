@@ -11,7 +11,7 @@ import torch
 from preforget.backbones import Encoder
 from preforget.core.errors import IntegrityError, StoreError, UnknownLabelError, UsageError
 from preforget.core.guarantee import Guarantee
-from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
+from preforget.engines.isolated import Isolated, IsolatedEngine
 from preforget.erasure import forget, open_folder
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
@@ -26,7 +26,7 @@ BACKBONE = {
 
 @pytest.fixture
 def engine(tiny_encoder: Encoder) -> IsolatedEngine:
-    engine = IsolatedEngine(tiny_encoder, IsolatedConfig())
+    engine = IsolatedEngine(tiny_encoder, Isolated())
     for number, label in enumerate(LABELS):
         generator = torch.Generator().manual_seed(number)
         tensors = {n: torch.rand(s, generator=generator) + 0.1 for n, s in engine.record_shapes().items()}
@@ -71,7 +71,7 @@ def test_what_is_reported_is_plain_and_names_nobody(engine: IsolatedEngine) -> N
     text = json.dumps(plain)
     assert "Grace" not in text
     assert plain["guarantee"] == "parametric"
-    assert plain["meaning"] == Guarantee.PARAMETRIC.meaning
+    assert plain["meaning"] == IsolatedEngine.meaning
     when = datetime.fromisoformat(plain["time"])
     assert plain["time"].endswith("Z")
     assert abs(datetime.now(UTC) - when) < timedelta(minutes=5)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,8 @@ import torch
 
 from preforget.core.errors import StoreError, UnknownLabelError, UsageError
 from preforget.engines.derive import missing_pairs
-from preforget.erasure import forget_in_folder, plan, unit_bank
-from preforget.erasure.plan import derive_in_folder
+from preforget.erasure import forget_in_folder, plan
+from preforget.erasure.plan import bank_of, derive_in_folder
 from preforget.records import ClassRecord, UnitBank
 from preforget.records.units import make_unit
 from preforget.store import Manifest, ModelFolder
@@ -72,7 +73,7 @@ def test_a_subject_goes_from_the_folder_and_pairs_are_derived_from_what_is_left(
         rest.insert(record)
     for record in missing_pairs(rest, rest.labels, 3.0):
         rest.insert(record)
-    left = unit_bank(ModelFolder.open(folder.path).records())
+    left = UnitBank.of(ModelFolder.open(folder.path).records())
     assert [r.digest() for r in left.records()] == [r.digest() for r in rest.records()]
     assert not any(b"Ada" in p.read_bytes() for p in folder.path.rglob("*") if p.is_file())
 
@@ -99,8 +100,15 @@ def test_other_engines_know_no_subjects(tmp_path: Path) -> None:
 
 def test_damage_is_named(bank: UnitBank, tmp_path: Path) -> None:
     records = bank.records()
-    with pytest.raises(StoreError, match="don't belong together"):
-        unit_bank([*records, unit("cat", "Ada")])
     folder = folder_of(tmp_path, bank, shrinkage="much")
+    with pytest.raises(StoreError, match="don't belong together"):
+        bank_of(folder, [*records, unit("cat", "Ada")])
     with pytest.raises(StoreError, match="shrinkage is no number"):
         derive_in_folder(folder, records)
+
+
+def test_an_engine_that_is_not_installed_is_named(bank: UnitBank, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, bank)
+    folder.manifest = replace(folder.manifest, engine="nearest-star")
+    with pytest.raises(StoreError, match=r"unknown engine 'nearest-star'.*install its package"):
+        plan(folder, label="cat")

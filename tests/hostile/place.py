@@ -13,6 +13,7 @@ import torch
 
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.erasure import forget_in_folder, open_folder
+from preforget.erasure.plan import engine_of
 from preforget.erasure.transaction import Request, erase
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
@@ -65,7 +66,7 @@ class Place:
             forget_in_folder(folder, records[:1])
         if what in ("announced", "erasing"):
             with suppress(Stopped):
-                erase(folder, records[:1], self._stop, what="class", request=Request())
+                erase(folder, records[:1], engine_of(folder), self._stop, what="class", request=Request())
         if what == "announced":
             return {**before[0], INTENT: (self.path / INTENT).read_bytes()}, before[1]
         return files_of(self.path), files_of(self.keyring)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from preforget.engines.derive import missing_pairs
-from preforget.erasure.plan import unit_bank
-from preforget.records import ClassRecord
+from preforget.records import ClassRecord, UnitBank
 from preforget.records.bank import PromptBank
 from preforget.store.tensors import record_from_bytes, record_to_bytes
 
@@ -73,9 +72,9 @@ def test_units_and_pairs(firing_range: Range) -> None:
             yield f"strength {str(strength)[:9]}", [ClassRecord(i, good(i)) for i in "ab"], strength
 
     def use(records: list[ClassRecord], strength: Any) -> None:
-        bank = unit_bank(records)
+        bank = UnitBank.of(records)
         missing_pairs(bank, bank.labels, strength)
-        bank.going(label="a")
+        bank.affected_records(label="a")
 
     def cases() -> Iterator[Case]:
         for name, records, strength in hostile():

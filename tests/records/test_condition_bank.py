@@ -36,12 +36,12 @@ def test_everyone_is_no_condition() -> None:
     assert found.moments("a").total.tolist() == [4] * F
     assert len(found.records()) == 5
     with pytest.raises(UnknownLabelError):
-        found.going(EVERYONE)
+        found.affected_records(EVERYONE)
 
 
 def test_a_condition_goes_and_its_images_stay() -> None:
     found = bank()
-    assert {(unit.label, unit.subject) for unit in found.going("a")} == {("a", "x"), ("a", "y")}
+    assert {(unit.label, unit.subject) for unit in found.affected_records("a")} == {("a", "x"), ("a", "y")}
     found.erase("a")
     assert found.labels == ["b"]
     assert found.all_moments().count == 3
@@ -54,4 +54,4 @@ def test_a_subject_goes_out_of_every_sum_and_takes_what_is_empty() -> None:
     assert found.labels == ["a"]  # no image with b is left
     assert found.all_moments().total.tolist() == [3] * F
     with pytest.raises(UnknownLabelError, match="nothing of subject 'x'"):
-        found.going(subject="x")
+        found.affected_records(subject="x")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from preforget.core.errors import UnknownLabelError
-from preforget.records import Roster, unknown_label
+from preforget.records import ClassRecord, Roster, unknown_label
 
 
 class Three(Roster):
@@ -13,6 +13,9 @@ class Three(Roster):
 
     def ids(self, label: str) -> list[str]:
         return [self._known(label)]
+
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        return [ClassRecord(self._known(str(label)), {})]
 
 
 def test_detaching_and_attaching() -> None:

@@ -18,7 +18,8 @@ from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
-from preforget.engines.base import EngineConfig, Scores, Session
+from preforget.engines.base import Scores, Session
+from preforget.engines.options import EngineOptions
 from preforget.training.checkpoint import Checkpoint
 from preforget.training.loop import Schedule, run
 from preforget.white_box.shared_adapter import SharedAdapter
@@ -28,7 +29,7 @@ SCORE_ROWS = 128
 
 
 @dataclass(frozen=True)
-class LoraHeadConfig(EngineConfig):
+class LoraHeadConfig(EngineOptions):
     """Options: the schedule, at a constant rate, and `seed` of adapter, head, dropout and order."""
 
     epochs: int = 10

@@ -163,7 +163,7 @@ def key_of(context: Context, task: Task) -> Key:
     if task.kind == "learn" and entry is None:
         return ("learn", LORA, LoraHeadConfig.from_options(m.lora).as_dict(), *case)
     if entry is not None:
-        options = ENGINES[entry.engine].config_type.from_options(entry.options).as_dict()
+        options = ENGINES[entry.engine].options_type.from_options(entry.options).as_dict()
         own: Key = (task.kind, entry.engine, options, *case)
         return own if task.kind == "learn" else (*own, m.rows, recovers(m))
     method = m.method(task.who)

@@ -96,7 +96,7 @@ def pace_of(context: Context, name: str) -> Pace:
         if entry is None:
             head = LoraHead(source.encoder, LoraHeadConfig(**{**matrix.lora, "epochs": epochs}))
             return _seconds(source, lambda: head.learn(small.train, Session())), head
-        known = ENGINES[entry.engine].config_type.from_options(entry.options).as_dict()
+        known = ENGINES[entry.engine].options_type.from_options(entry.options).as_dict()
         own = {"epochs": epochs} if "epochs" in known else {}
         engine = source.engine(entry.engine, {**entry.options, **own}, 0)
         return _seconds(source, lambda: engine.learn(small.train, small.validation, Session())), engine
@@ -122,7 +122,7 @@ def seconds_of(context: Context, task: Task, pace: Pace) -> float:
     asked = pace.answer * (counts["test"] + min(2 * ASKED * matrix.rows, images))
     measure = asked + pace.attack
     if task.kind == "learn":
-        kind = LoraHeadConfig if entry is None else ENGINES[entry.engine].config_type
+        kind = LoraHeadConfig if entry is None else ENGINES[entry.engine].options_type
         config = kind.from_options(matrix.lora if entry is None else entry.options)
         learn = images * (pace.fixed[task.who] + pace.steps[task.who] * epochs_of(config, images))
         return learn + measure * bool(task.forgotten)

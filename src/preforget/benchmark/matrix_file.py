@@ -16,7 +16,7 @@ from preforget.benchmark.own_method import load_method
 from preforget.benchmark.search_space import check_space
 from preforget.benchmark.toml_table import Table, is_of
 from preforget.core.errors import UsageError
-from preforget.engines import CHOICES, ENGINES
+from preforget.engines import ENGINES, choices
 
 T = TypeVar("T")
 
@@ -116,12 +116,12 @@ def _data(t: Table) -> DataEntry:
 
 def _engine(t: Table) -> EngineEntry:
     name = t.take("name", str, needed=True)
-    engine = t.among("engine", CHOICES, name)
+    engine = t.among("engine", choices(), name)
     options = t.take("options", dict, {})
     t.finish()
     if "seed" in options:
         raise UsageError(f"{t.place}: the options have a seed of {options['seed']!r}; {OWN_SEEDS}")
-    _checked(t, lambda: ENGINES[engine].config_type.from_options({"seed": 0, **options}))
+    _checked(t, lambda: ENGINES[engine].options_type.from_options({"seed": 0, **options}))
     return EngineEntry(name, engine, options)
 
 

@@ -38,7 +38,7 @@ class Source:
     def engine(self, name: str, options: dict[str, Any], seed: int) -> Engine:
         """Return an engine that has learned nothing."""
         kind = ENGINES[name]
-        return kind(self.encoder, kind.config_type.from_options({"seed": seed, **options}))
+        return kind(self.encoder, kind.options_type.from_options({"seed": seed, **options}))
 
 
 def is_to_be_had(entry: DataEntry) -> bool:

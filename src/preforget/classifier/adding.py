@@ -113,5 +113,5 @@ class Adding(Learning):
             yield
             self._write()
         except BaseException:
-            self.engine_.take_back(before)
+            self.engine_.rollback(before)
             raise

@@ -6,7 +6,7 @@ from typing import Any
 
 from preforget.backbones import load_backbone
 from preforget.core.errors import NotFittedError, UsageError
-from preforget.engines import CHOICES, ENGINES
+from preforget.engines import ENGINES, choices
 from preforget.engines.base import Engine, Session
 from preforget.engines.shortlist import whole_shortlist
 from preforget.store import ModelFolder
@@ -41,7 +41,7 @@ class State:
         **options: Any,
     ) -> None:
         if engine not in ENGINES:
-            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(CHOICES)}")
+            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(choices())}")
         if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
             raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
         self.keep = float(keep)

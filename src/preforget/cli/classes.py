@@ -22,7 +22,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Print one line per class: label, live or detached, guarantee."""
-    from preforget.core.guarantee import Guarantee
+    from preforget.erasure import engine_of
 
     folder = open_model_folder(args)
     guarantee, detached = folder.manifest.guarantee, set(folder.manifest.detached)
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "model": str(args.model),
             "engine": folder.manifest.engine,
             "guarantee": guarantee,
-            "meaning": Guarantee(guarantee).meaning,
+            "meaning": engine_of(folder).meaning,
             "classes": [{"label": label, "state": word} for label, word in state.items()],
         }
     )

@@ -129,9 +129,9 @@ def show_plan(
     delete_copies: bool,
 ) -> None:
     """Say on stderr what goes, which files, what that promises, and how many classes are left."""
-    from preforget.core.guarantee import Guarantee
+    from preforget.erasure import engine_of
 
-    guarantee = Guarantee(folder.manifest.guarantee)
+    engine = engine_of(folder)
     gone = {record.id for own in plans.values() for record in own}
     named = [record for record in records if record.label]  # without the sums of every image
     left = {record.label for record in named if record.id not in gone}
@@ -144,7 +144,7 @@ def show_plan(
             note(f"  file       {name}, {(folder.path / name).stat().st_size:,} bytes")
         if len(own) > 5:
             note(f"             and {len(own) - 5} files more")
-    note(f"  guarantee  {guarantee.value}: {guarantee.meaning}")
+    note(f"  guarantee  {engine.guarantee}: {engine.meaning}")
     note(f"  left       {len(left)} classes")
     for copy in folder.manifest.copies.values():
         end = ", to be deleted as a whole" if copy["delete"] and delete_copies else ""
@@ -180,7 +180,7 @@ def show_erasure(name: str, erasure: Erasure, console: Console) -> None:
         console.line(f"  reason     {printable(erasure.reason)}")
     for copy in erasure.copies:
         console.line(f"  copy       {copy['kind']} {copy['id'][:8]}: {copy['status']}, {copy['detail']}")
-    console.line(f"  guarantee  {erasure.guarantee.value}: {erasure.guarantee.meaning}")
+    console.line(f"  guarantee  {erasure.guarantee}: {erasure.meaning}")
     console.line(f"  left       {erasure.classes_left} classes")
     console.line(f"  receipt    {printable(str(erasure.receipt))}")
 

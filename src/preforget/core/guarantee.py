@@ -1,31 +1,17 @@
-"""What forgetting promises, one member per kind of promise, each with its sentence."""
+"""The kinds of promise that forgetting can keep; an engine names its kind and owns the sentence that is signed."""
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Guarantee(Enum):
-    """The promise of an engine; `meaning` says it in one sentence that can be signed."""
+class Guarantee(StrEnum):
+    """What kind of promise an engine makes, from the weakest to the strongest.
+
+    `BEHAVIOURAL`: the class is never answered again; `PARAMETRIC`: all parameters that were learned for it are
+    gone; `EXACT`: what is left equals a model that was never given the data.
+    """
 
     BEHAVIOURAL = "behavioural"
     PARAMETRIC = "parametric"
     EXACT = "exact"
-
-    @property
-    def meaning(self) -> str:
-        """The promise in one plain sentence."""
-        return _MEANINGS[self]
-
-
-_MEANINGS = {
-    Guarantee.BEHAVIOURAL: (
-        "The prompt, head row and bias of the class are deleted and it is never answered again; "
-        "an adapter that all classes share has seen its data and stays."
-    ),
-    Guarantee.PARAMETRIC: (
-        "Every parameter that was learned for the class is deleted, nothing shared was trained, and the scores "
-        "of all other classes stay bit-identical; other records were learned with the class as a negative."
-    ),
-    Guarantee.EXACT: "What is left equals, bit for bit, a model that was never given the forgotten data.",
-}

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from preforget.core.errors import UsageError
+
+T = TypeVar("T")
+
+
+def option(default: T, help: str, value: str = "N") -> T:
+    """Return a dataclass field with its default, and in its `metadata` what the command line says of it.
+
+    `help`: one phrase on what the option does; `value`: what stands for its value in a list of options.
+    """
+    described: T = field(default=default, metadata={"help": help, "value": value})
+    return described
 
 
 @dataclass(frozen=True)
@@ -20,15 +31,15 @@ class Options:
     """
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if isinstance(value, np.generic):
-                object.__setattr__(self, field.name, value.item())
+                object.__setattr__(self, each.name, value.item())
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> Self:
         """Build options from keywords; raises `UsageError` for one that is unknown or can't be used."""
-        known = sorted(field.name for field in fields(cls))
+        known = sorted(each.name for each in fields(cls))
         for name in options:
             if name not in known:
                 has = f"there are: {', '.join(known)}" if known else "there are none"

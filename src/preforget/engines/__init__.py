@@ -1,48 +1,59 @@
-"""How records are learned and scored: one file per engine, the same interface."""
+"""How records are learned and scored: one file per engine, the same interface.
 
-from preforget.core.errors import UsageError
-from preforget.engines.base import Engine
-from preforget.engines.exact import ExactEngine
-from preforget.engines.isolated import IsolatedEngine
-from preforget.engines.multilabel_exact import MultilabelExactEngine
-from preforget.engines.multilabel_isolated import MultilabelIsolatedEngine
-from preforget.engines.paper import PaperEngine
+`Isolated`, `Exact` and `Paper` are the options of the three engines; `ENGINES` holds all engines by name, those of
+installed extensions too. An engine of your own is a class entered by `@ENGINES.register("name")`.
+"""
 
-ENGINES: dict[str, type[Engine]] = {
-    "isolated": IsolatedEngine,
-    "exact": ExactEngine,
-    "paper": PaperEngine,
-    "isolated-multilabel": MultilabelIsolatedEngine,
-    "exact-multilabel": MultilabelExactEngine,
-    # as folders of earlier versions call them
-    "isolated-several": MultilabelIsolatedEngine,
-    "exact-several": MultilabelExactEngine,
-}
+from __future__ import annotations
 
-CHOICES = ["exact", "isolated", "paper"]
-"""What users choose among; data with several labels per input take the multilabel engine of the same name."""
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-
-def for_multilabel(engine: Engine) -> Engine:
-    """Return an engine that has learned nothing, for several labels per input; raises `UsageError` if there is none."""
-    if engine.multilabel:
-        return engine
-    kind = ENGINES.get(f"{engine.name}-multilabel")
-    if kind is None:
-        raise UsageError(
-            f"the {engine.name} engine learns one label per input; for several choose isolated or exact"
-        )
-    return kind(engine.encoder, engine.config)
-
+if TYPE_CHECKING:
+    from preforget.engines.base import Engine, Scores, Session
+    from preforget.engines.exact import Exact
+    from preforget.engines.isolated import Isolated
+    from preforget.engines.options import EngineOptions
+    from preforget.engines.paper import Paper
+    from preforget.engines.prompted import PromptEngine
+    from preforget.engines.registry import ENGINES, choices, for_multilabel
 
 __all__ = [
-    "CHOICES",
     "ENGINES",
     "Engine",
-    "ExactEngine",
-    "IsolatedEngine",
-    "MultilabelExactEngine",
-    "MultilabelIsolatedEngine",
-    "PaperEngine",
+    "EngineOptions",
+    "Exact",
+    "Isolated",
+    "Paper",
+    "PromptEngine",
+    "Scores",
+    "Session",
+    "choices",
     "for_multilabel",
 ]
+
+_MODULES = {
+    "ENGINES": "registry",
+    "Engine": "base",
+    "EngineOptions": "options",
+    "Exact": "exact",
+    "Isolated": "isolated",
+    "Paper": "paper",
+    "PromptEngine": "prompted",
+    "Scores": "base",
+    "Session": "base",
+    "choices": "registry",
+    "for_multilabel": "registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names alone."""
+    return list(__all__)

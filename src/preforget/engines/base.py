@@ -1,12 +1,12 @@
-"""The interface of all engines, and what they share: options, batches, checkpoints."""
+"""The interface of all engines, and what they share: sentences, batches, checkpoints."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,9 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
-from preforget.core.options import Options
 from preforget.data.dataset import Images, Labels, Split
-from preforget.records import ClassRecord, Roster
+from preforget.engines.options import EngineOptions
+from preforget.records import ClassRecord, RecordList, Roster
 from preforget.training.checkpoint import Checkpoint
 from preforget.white_box.surface import Files
 
@@ -51,49 +51,63 @@ class Session:
         return cls(paths[0], keep_cache, paths[1], show)
 
 
-@dataclass(frozen=True)
-class EngineConfig(Options):
-    """Options of an engine; subclasses add fields and check them."""
-
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_whole(seed=0)
-
-    def check_rate(self) -> None:
-        """Raise `UsageError` unless the learning rate is a number above 0 and below 10."""
-        rate = getattr(self, "learning_rate", None)
-        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 10:
-            raise UsageError(f"learning_rate must be a number above 0 and below 10, got {rate!r}")
-
-    def check_first_block(self, encoder: Encoder) -> None:
-        """Raise `UsageError` unless the encoder has a block of number `first_block`, or has no blocks and it is 0."""
-        first = getattr(self, "first_block", 0)
-        if first and not encoder.depth:
-            raise UsageError(f"first_block is {first}, but vectors go through no blocks; leave it out")
-        if encoder.depth and first >= encoder.depth:
-            raise UsageError(f"first_block is {first}, but the backbone's last block is {encoder.depth - 1}")
-
-
 class Engine(ABC):
     """Learns records on a frozen encoder and scores inputs with the live ones.
 
-    `bank` knows the classes; columns of `scores` follow `bank.attached`. `knows_subjects`: whether what is known
-    of one person can be forgotten by itself; `multilabel`: whether an input can have several labels or none, each with
-    its own probability and threshold.
+    An engine is entered with `@ENGINES.register(name)`, which gives it its `name`. `bank` knows the classes; columns
+    of `scores` follow `bank.attached`.
+
+    What it promises: `guarantee`, the kind of promise; `meaning`, the promise in one plain sentence; `not_claimed`,
+    sentences on what stays. All three are signed in every receipt.
+
+    What it can do: `options_type`, the class of its options; `knows_subjects`, whether what is known of one person
+    can be forgotten by itself; `multilabel_of`, the name of the engine that this one stands in for where an input
+    can have several labels or none, each with its own probability and threshold; `one_record_per_class`, so that
+    folders with many classes needn't be read to count them; `score_rows`, inputs per batch.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
     guarantee: ClassVar[Guarantee]
-    config_type: ClassVar[type[EngineConfig]]
+    meaning: ClassVar[str] = ""
+    not_claimed: ClassVar[tuple[str, ...]] = ()
+    options_type: ClassVar[type[EngineOptions]] = EngineOptions
     knows_subjects: ClassVar[bool] = False
-    multilabel: ClassVar[bool] = False
+    multilabel_of: ClassVar[str | None] = None
+    one_record_per_class: ClassVar[bool] = False
     score_rows: ClassVar[int] = 128
 
-    def __init__(self, encoder: Encoder, config: EngineConfig) -> None:
+    def __init__(self, encoder: Encoder, config: EngineOptions) -> None:
         self.encoder = encoder
         self.config = config
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether an input can have several labels, or none."""
+        return self.multilabel_of is not None
+
+    @classmethod
+    def signed_meaning(cls) -> str:
+        """Return the sentence that receipts sign; raises `UsageError` for an engine that has none."""
+        if not cls.meaning.strip():
+            raise UsageError(
+                f"the {cls.name} engine can't sign a receipt: it doesn't say what its forgetting promises; "
+                f"give {cls.__name__} a class variable 'meaning' with one sentence"
+            )
+        return cls.meaning
+
+    @classmethod
+    def bank_of(cls, records: Sequence[ClassRecord]) -> Roster:
+        """Return the bank of a folder's records, without a backbone; raises `UsageError` if they don't fit together."""
+        return RecordList(records)
+
+    @classmethod
+    def derive_from(cls, bank: Roster, options: Mapping[str, Any]) -> list[ClassRecord]:
+        """Return records that follow from those of a bank that `bank_of` made and are missing in it; none here.
+
+        `options` are the engine's, as a model folder holds them. Raises `UsageError` for records or options that
+        can't have been learned.
+        """
+        return []
 
     @property
     def needs_others(self) -> bool:
@@ -153,9 +167,15 @@ class Engine(ABC):
     def records(self) -> list[ClassRecord]:
         """Return all that the model holds about its classes, in an order that tells nothing of earlier ones."""
 
-    @abstractmethod
-    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return the records that go when a class or a subject is forgotten; raises `UnknownLabelError`."""
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the records that go when a class or a subject is forgotten.
+
+        Raises `UnknownLabelError` for a name that the model doesn't hold, `UsageError` for a subject in an engine
+        that knows none.
+        """
+        if subject is not None and not self.knows_subjects:
+            raise self.no_subjects()
+        return self.bank.affected_records(label, subject)
 
     @abstractmethod
     def forget(self, label: str) -> None:
@@ -178,7 +198,7 @@ class Engine(ABC):
         """Return the images of `split` whose subject the model still knows; all where it knows none."""
         return split
 
-    def take_back(self, before: Sequence[ClassRecord]) -> None:
+    def rollback(self, before: Sequence[ClassRecord]) -> None:
         """Go back in memory to the records `before` an `add_subject` or a `refit` that failed; nothing to do here."""
         del before
 
@@ -190,10 +210,11 @@ class Engine(ABC):
         """Derive, insert and return records that follow from the live ones and are missing after a change."""
         return []
 
-    def no_subjects(self) -> UsageError:
+    @classmethod
+    def no_subjects(cls) -> UsageError:
         """Return the error for an engine that can't tell one person's images from another's."""
         return UsageError(
-            f"the {self.name} engine can forget classes, not subjects; learn with engine 'exact' and subjects"
+            f"the {cls.name} engine can forget classes, not subjects; learn with engine 'exact' and subjects"
         )
 
     def shared_tensors(self) -> dict[str, Tensor]:

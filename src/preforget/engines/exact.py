@@ -6,11 +6,11 @@ the units of the classes that are scored; nothing is scaled, centred, ordered or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,19 +20,28 @@ from preforget.backbones.encoder import Encoder
 from preforget.backbones.vectors import VectorEncoder
 from preforget.core.errors import DataError, UsageError
 from preforget.core.guarantee import Guarantee
+from preforget.core.options import option
 from preforget.data.dataset import Images, Split
 from preforget.engines import features, pair_prompts
-from preforget.engines.base import Engine, EngineConfig, Scores, Session
+from preforget.engines.base import Engine, Scores, Session
 from preforget.engines.derive import MOST_PAIRED, PAIR_BIAS, PAIR_ROW, Derived, missing_pairs
 from preforget.engines.heads import Heads
+from preforget.engines.options import EngineOptions
 from preforget.engines.pair_prompts import PREFIX, Recipe
-from preforget.records import ClassRecord, UnitBank
+from preforget.engines.registry import ENGINES
+from preforget.records import ClassRecord, Roster, UnitBank
 from preforget.records.unit_bank import Pair
 from preforget.records.units import make_unit
 from preforget.training.progress import counting, track
 from preforget.training.state_cache import StateCache
 from preforget.white_box.frozen_path import FrozenPath
 from preforget.white_box.surface import Files
+
+SAME_MACHINE = (
+    "That what is left equals retraining holds for the same data in the same order on the same kind of machine "
+    "with the same libraries."
+)
+"""What every receipt of a closed form doesn't claim."""
 
 HELD_OUT_ROWS = 256
 """How many images of a unit calibrate abstention at most."""
@@ -45,24 +54,20 @@ ENCODE_ROWS = 2048
 
 
 @dataclass(frozen=True)
-class ExactConfig(EngineConfig):
-    """Options of the exact engine.
+class Exact(EngineOptions):
+    """Options of the exact engine; all but the first two are about prompts of pairs, and so is `seed`."""
 
-    `levels`: at how many depths features are read, without a meaning on vectors; `shrinkage`: how much more than the
-    estimate for it the covariance is shrunk; `pair_prompts`: learn prompts for pairs that the closed form confuses (not
-    on vectors), with `first_block` (a third of the depth by default), `tokens_per_class`, `lora_rank`, `steps`,
-    `images_per_class` (each step), `learning_rate` and `seed`.
-    """
-
-    levels: int = 4
-    shrinkage: float = 3.0
-    pair_prompts: bool = False
-    first_block: int | None = None
-    tokens_per_class: int = 1
-    lora_rank: int = 4
-    steps: int = 400
-    images_per_class: int = 16
-    learning_rate: float = 1e-2
+    levels: int = option(4, "at how many depths of the backbone features are read; without a meaning on vectors")
+    shrinkage: float = option(3.0, "how much more than estimated the covariance is shrunk", "X")
+    pair_prompts: bool = option(False, "learn prompts for pairs of classes that the closed form confuses; not on vectors", "")
+    first_block: int | None = option(
+        None, "block of the backbone where the path of a pair begins; by default at a third of the depth"
+    )
+    tokens_per_class: int = option(1, "length of the prompt of a pair")
+    lora_rank: int = option(4, "rank of the adapters that each pair has on its own path, 0 for none")
+    steps: int = option(400, "steps of learning the prompt of a pair")
+    images_per_class: int = option(16, "images of each class of a pair in a step")
+    learning_rate: float = option(1e-2, "step size of Adam", "RATE")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,16 +82,20 @@ class ExactConfig(EngineConfig):
             raise UsageError(f"pair_prompts must be True or False, got {self.pair_prompts!r}")
 
 
+@ENGINES.register("exact")
 class ExactEngine(Engine):
     """Answers from statistics of the live classes, and from prompts of pairs of them."""
 
-    name: ClassVar[str] = "exact"
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
-    config_type: ClassVar[type[EngineConfig]] = ExactConfig
+    meaning: ClassVar[str] = (
+        "What is left equals, bit for bit, a model that was never given the forgotten data."
+    )
+    not_claimed: ClassVar[tuple[str, ...]] = (SAME_MACHINE,)
+    options_type: ClassVar[type[EngineOptions]] = Exact
     knows_subjects: ClassVar[bool] = True
-    config: ExactConfig
+    config: Exact
 
-    def __init__(self, encoder: Encoder, config: ExactConfig) -> None:
+    def __init__(self, encoder: Encoder, config: Exact) -> None:
         super().__init__(encoder, config)
         if config.first_block is None:
             config = replace(config, first_block=encoder.depth // 3)
@@ -103,6 +112,19 @@ class ExactEngine(Engine):
     def bank(self) -> UnitBank:
         """Units and pairs."""
         return self._bank
+
+    @classmethod
+    def bank_of(cls, records: Sequence[ClassRecord]) -> UnitBank:
+        """Return units and pairs as a bank; raises `UsageError` if they don't belong together."""
+        return UnitBank.of(records)
+
+    @classmethod
+    def derive_from(cls, bank: Roster, options: Mapping[str, Any]) -> list[ClassRecord]:
+        """Return the discriminants of pairs of classes that the bank lacks."""
+        strength = options.get("shrinkage")
+        if not isinstance(bank, UnitBank) or not isinstance(strength, (int, float)):
+            raise UsageError("shrinkage is no number")
+        return missing_pairs(bank, bank.labels, strength)
 
     @property
     def needs_others(self) -> bool:
@@ -158,7 +180,7 @@ class ExactEngine(Engine):
         known = {(unit.label, unit.subject) for unit in self.bank.records() if unit.partner is None}
         return split.select([place for place, unit in enumerate(split.units) if unit in known])
 
-    def take_back(self, before: Sequence[ClassRecord]) -> None:
+    def rollback(self, before: Sequence[ClassRecord]) -> None:
         """Destroy what is not among the records `before`, and take back pairs that are missing."""
         kept = {record.id for record in before}
         new = [record for record in self.bank.records() if record.id not in kept]
@@ -258,10 +280,6 @@ class ExactEngine(Engine):
         """Return all units and pairs, sorted."""
         return self.bank.records()
 
-    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return the units of a class or of a subject, and every pair that has seen them."""
-        return self.bank.going(label, subject)
-
     def forget(self, label: str) -> None:
         """Destroy the units and pairs of a class in memory; raises `UnknownLabelError`."""
         self._derived.leaving(self.bank.units(label))
@@ -270,7 +288,7 @@ class ExactEngine(Engine):
 
     def forget_subject(self, subject: str) -> None:
         """Destroy a subject's units in all classes, and the pairs that saw them; raises `UnknownLabelError`."""
-        units = [record for record in self.bank.going(subject=subject) if record.partner is None]
+        units = [record for record in self.bank.affected_records(subject=subject) if record.partner is None]
         self._derived.leaving(units)
         self.bank.erase_subject(subject)
         self._changed([unit.label for unit in units])

@@ -14,13 +14,15 @@ from preforget.backbones import class_path
 from preforget.backbones.encoder import Encoder
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
+from preforget.core.options import option
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
 from preforget.engines import shortlist
-from preforget.engines.base import EngineConfig, Scores, Session
+from preforget.engines.base import Scores, Session
+from preforget.engines.options import EngineOptions
 from preforget.engines.prompted import PromptEngine
-from preforget.records import ClassRecord
+from preforget.engines.registry import ENGINES
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
@@ -33,20 +35,15 @@ ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
-class IsolatedConfig(EngineConfig):
-    """Options of the isolated engine.
+class Isolated(EngineOptions):
+    """Options of the isolated engine; each field says in its metadata what it does."""
 
-    `first_block`: where the class path begins; `tokens_per_class`: length of a prompt; `lora_rank`: rank of each
-    class's own adapters on its own path, 0 for none; `epochs`, `batch_size`, `learning_rate` (of rows and biases
-    a third of it): the schedule, see `schedule`; `seed`: of prompts and order.
-    """
-
-    first_block: int = 0
-    tokens_per_class: int = 1
-    lora_rank: int = 4
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float = 1e-2
+    first_block: int = option(0, "block of the backbone where the path of a class begins")
+    tokens_per_class: int = option(1, "length of the prompt of a class")
+    lora_rank: int = option(4, "rank of the adapters that each class has on its own path, 0 for none")
+    epochs: int | None = option(None, "passes over the data; by default as many as make 800 steps")
+    batch_size: int | None = option(None, "images per step; by default a 32nd of them, from 16 to 128")
+    learning_rate: float = option(1e-2, "step size of Adam; rows and biases take a third of it", "RATE")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -66,15 +63,23 @@ class IsolatedConfig(EngineConfig):
         return Schedule(epochs, batch, self.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True)
 
 
+@ENGINES.register("isolated")
 class IsolatedEngine(PromptEngine):
     """Scores that don't depend on each other, from parameters that belong to one class each."""
 
-    name: ClassVar[str] = "isolated"
     guarantee: ClassVar[Guarantee] = Guarantee.PARAMETRIC
-    config_type: ClassVar[type[EngineConfig]] = IsolatedConfig
-    config: IsolatedConfig
+    meaning: ClassVar[str] = (
+        "Every parameter that was learned for the class is deleted, nothing shared was trained, and the scores "
+        "of all other classes stay bit-identical; other records were learned with the class as a negative."
+    )
+    not_claimed: ClassVar[tuple[str, ...]] = (
+        "The records of other classes were learned with the erased class as a negative; what they learned from "
+        "that stays.",
+    )
+    options_type: ClassVar[type[EngineOptions]] = Isolated
+    config: Isolated
 
-    def __init__(self, encoder: Encoder, config: IsolatedConfig) -> None:
+    def __init__(self, encoder: Encoder, config: Isolated) -> None:
         config.check_first_block(encoder)
         super().__init__(encoder, config)
 
@@ -229,9 +234,8 @@ class IsolatedEngine(PromptEngine):
                 checkpoint=checkpoint,
                 show=session.show,
             )
-        unset = {n: torch.zeros(s) for n, s in self.record_shapes().items() if n not in weights}
         for i, label in enumerate(new):
-            self.bank.insert(ClassRecord(label, {n: w.detach()[i] for n, w in weights.items()} | unset))
+            self.insert(label, {name: weight[i] for name, weight in weights.items()})
 
     def _start(self, labels: Sequence[str]) -> dict[str, Tensor]:
         """Return untrained weights `[classes, ...]`; each class draws from its own stream."""

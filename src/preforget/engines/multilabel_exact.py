@@ -23,9 +23,11 @@ from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Images, Labels, Split, label_array, names_of
 from preforget.data.multilabel import marks
 from preforget.engines import discriminant, features
-from preforget.engines.base import Engine, EngineConfig, Scores, Session
-from preforget.engines.exact import ExactConfig
+from preforget.engines.base import Engine, Scores, Session
+from preforget.engines.exact import SAME_MACHINE, Exact
 from preforget.engines.multilabel_isolated import sigmoid
+from preforget.engines.options import EngineOptions
+from preforget.engines.registry import ENGINES
 from preforget.engines.thresholds import best_threshold, names_above
 from preforget.records import ClassRecord
 from preforget.records.condition_bank import EVERYONE, ConditionBank
@@ -45,17 +47,26 @@ class _Head:
     threshold: float
 
 
+@ENGINES.register("exact-multilabel", aliases=("exact-several",))
 class MultilabelExactEngine(Engine):
     """Answers each condition by itself, from sums over images with it and over all images."""
 
-    name: ClassVar[str] = "exact-multilabel"
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
-    config_type: ClassVar[type[EngineConfig]] = ExactConfig
+    meaning: ClassVar[str] = (
+        "What is left equals, bit for bit, a model that was never given the forgotten condition as a label, or the "
+        "forgotten subject's inputs; inputs with a forgotten condition stay for the other conditions."
+    )
+    not_claimed: ClassVar[tuple[str, ...]] = (
+        SAME_MACHINE,
+        "Where a condition was erased, the inputs that showed it stay in the sums over all inputs and in those of "
+        "their other conditions.",
+    )
+    options_type: ClassVar[type[EngineOptions]] = Exact
     knows_subjects: ClassVar[bool] = True
-    multilabel: ClassVar[bool] = True
-    config: ExactConfig
+    multilabel_of: ClassVar[str | None] = "exact"
+    config: Exact
 
-    def __init__(self, encoder: Encoder, config: ExactConfig) -> None:
+    def __init__(self, encoder: Encoder, config: Exact) -> None:
         super().__init__(encoder, config)
         if config.pair_prompts:
             raise UsageError(
@@ -69,6 +80,11 @@ class MultilabelExactEngine(Engine):
     def bank(self) -> ConditionBank:
         """Units of conditions and of every image."""
         return self._bank
+
+    @classmethod
+    def bank_of(cls, records: Sequence[ClassRecord]) -> ConditionBank:
+        """Return units as a bank; raises `UsageError` if they don't belong together."""
+        return ConditionBank.of(records)
 
     @property
     def needs_others(self) -> bool:
@@ -129,7 +145,7 @@ class MultilabelExactEngine(Engine):
             )
         self._take_in(train, validation, self.bank.labels, session)
 
-    def take_back(self, before: Sequence[ClassRecord]) -> None:
+    def rollback(self, before: Sequence[ClassRecord]) -> None:
         """Destroy in memory what is not among the records `before`."""
         kept = {record.id for record in before}
         self.bank.erase_records([record for record in self.bank.records() if record.id not in kept])
@@ -169,10 +185,6 @@ class MultilabelExactEngine(Engine):
     def records(self) -> list[ClassRecord]:
         """Return all units, sorted."""
         return self.bank.records()
-
-    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return the units of a condition or of a subject."""
-        return self.bank.going(label, subject)
 
     def forget(self, label: str) -> None:
         """Destroy the sums of a condition in memory; every image stays for the others."""

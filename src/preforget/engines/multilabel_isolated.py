@@ -19,15 +19,24 @@ from preforget.data.dataset import Labels, Split, names_of
 from preforget.data.multilabel import marks
 from preforget.engines.base import Engine, Scores, Session
 from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.registry import ENGINES
 from preforget.engines.thresholds import best_threshold, names_above
 from preforget.white_box.surface import Files
 
 
+@ENGINES.register("isolated-multilabel", aliases=("isolated-several",))
 class MultilabelIsolatedEngine(IsolatedEngine):
     """Independent scores, the log-odds of each condition; nothing shared is trained."""
 
-    name: ClassVar[str] = "isolated-multilabel"
-    multilabel: ClassVar[bool] = True
+    meaning: ClassVar[str] = (
+        "Every parameter that was learned for the condition is deleted, nothing shared was trained, and the scores "
+        "of all other conditions stay bit-identical; inputs with the condition were learned for the others too."
+    )
+    not_claimed: ClassVar[tuple[str, ...]] = (
+        "The records of other conditions were learned from the same inputs, with the erased condition or without; "
+        "what they learned from them stays.",
+    )
+    multilabel_of: ClassVar[str | None] = "isolated"
 
     @property
     def needs_others(self) -> bool:

@@ -21,12 +21,14 @@ from preforget.backbones.lora import Lora, generator_on, read_with_lora, uniform
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
+from preforget.core.options import option
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
-from preforget.engines.base import EngineConfig, Scores, Session
+from preforget.engines.base import Scores, Session
+from preforget.engines.options import EngineOptions
 from preforget.engines.prompted import PromptEngine
-from preforget.records import ClassRecord
+from preforget.engines.registry import ENGINES
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import uniform_loss
 from preforget.training.state_cache import StateCache
@@ -40,20 +42,17 @@ Weights = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class PaperConfig(EngineConfig):
-    """Options of the paper engine; the defaults are the paper's recipe.
+class Paper(EngineOptions):
+    """Options of the paper engine; the defaults are the paper's recipe."""
 
-    `first_block`: where prompts and LoRA start; `tokens_per_class`: length of a prompt; `final_norm`: put the
-    encoder's last LayerNorm before the head, which the authors' code leaves out; `epochs`, `batch_size`,
-    `learning_rate`: the schedule, at a constant rate; `seed`: of prompts, head, adapter, subsets, dropout and order.
-    """
-
-    first_block: int = 0
-    tokens_per_class: int = 1
-    final_norm: bool = False
-    epochs: int = 10
-    batch_size: int = 32
-    learning_rate: float = 1e-3
+    first_block: int = option(0, "block of the backbone where prompts and adapters begin")
+    tokens_per_class: int = option(1, "length of the prompt of a class")
+    final_norm: bool = option(
+        False, "put the backbone's last LayerNorm before the head, which the authors' code leaves out", ""
+    )
+    epochs: int = option(10, "passes over the data")
+    batch_size: int = option(32, "images per step")
+    learning_rate: float = option(1e-3, "step size of Adam, the same in every step", "RATE")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,18 +62,26 @@ class PaperConfig(EngineConfig):
             raise UsageError(f"final_norm must be True or False, got {self.final_norm!r}")
 
 
+@ENGINES.register("paper")
 class PaperEngine(PromptEngine):
     """The published method. Forgetting deletes prompt, head row and bias; the adapter has seen the class and stays.
 
     The scores of a class depend on which prompts are present: those of the classes that are scored, no others.
     """
 
-    name: ClassVar[str] = "paper"
     guarantee: ClassVar[Guarantee] = Guarantee.BEHAVIOURAL
-    config_type: ClassVar[type[EngineConfig]] = PaperConfig
-    config: PaperConfig
+    meaning: ClassVar[str] = (
+        "The prompt, head row and bias of the class are deleted and it is never answered again; "
+        "an adapter that all classes share has seen its data and stays."
+    )
+    not_claimed: ClassVar[tuple[str, ...]] = (
+        "The adapter that all classes share has seen the erased data and stays; what it learned from them may be "
+        "recovered with new examples.",
+    )
+    options_type: ClassVar[type[EngineOptions]] = Paper
+    config: Paper
 
-    def __init__(self, encoder: Encoder, config: PaperConfig) -> None:
+    def __init__(self, encoder: Encoder, config: Paper) -> None:
         if not encoder.blocks:
             raise UsageError(
                 "the paper engine puts prompts before the CLS token of a transformer, and vectors have none; "
@@ -288,9 +295,8 @@ class PaperEngine(PromptEngine):
         return {n: torch.stack(parts).to(self.encoder.device).requires_grad_() for n, parts in drawn.items()}
 
     def _insert(self, labels: Sequence[str], records: Weights) -> None:
-        unset = {n: torch.zeros(s) for n, s in self.record_shapes().items() if n not in records}
         for i, label in enumerate(labels):
-            self.bank.insert(ClassRecord(label, {n: t.detach()[i] for n, t in records.items()} | unset))
+            self.insert(label, {name: tensors[i] for name, tensors in records.items()})
 
 
 def with_prompts(states: Tensor, prompts: Tensor) -> Tensor:

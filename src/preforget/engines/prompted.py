@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor
 from preforget.backbones.encoder import Encoder
 from preforget.core.errors import UsageError
 from preforget.data.dataset import Images, Split
-from preforget.engines.base import Engine, EngineConfig, Scores
+from preforget.engines.base import Engine, Scores
+from preforget.engines.options import EngineOptions
 from preforget.records import ClassRecord, PromptBank
 
 QUANTILES = 101
@@ -21,7 +23,9 @@ QUANTILES = 101
 class PromptEngine(Engine):
     """An engine whose classes have one record each, of fixed shapes, in a packed bank."""
 
-    def __init__(self, encoder: Encoder, config: EngineConfig) -> None:
+    one_record_per_class: ClassVar[bool] = True
+
+    def __init__(self, encoder: Encoder, config: EngineOptions) -> None:
         super().__init__(encoder, config)
         self._bank = PromptBank(self.record_shapes(), encoder.device)
 
@@ -56,15 +60,14 @@ class PromptEngine(Engine):
         It calibrates abstention, so it is to depend on other classes as little as the engine can make it.
         """
 
+    def insert(self, label: str, learned: Mapping[str, Tensor]) -> None:
+        """Put what was learned of a class into the bank; `calibrate` fills the rest of its record."""
+        unset = {n: torch.zeros(s) for n, s in self.record_shapes().items() if n not in learned}
+        self.bank.insert(ClassRecord(label, {n: t.detach() for n, t in learned.items()} | unset))
+
     def records(self) -> list[ClassRecord]:
         """Return the live records, sorted by label."""
         return [self.bank[label] for label in self.bank.labels]
-
-    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return the record of a class; these engines know no subjects."""
-        if subject is not None:
-            raise self.no_subjects()
-        return [self.bank[str(label)]]
 
     def forget(self, label: str) -> None:
         """Destroy a record in memory; raises `UnknownLabelError`."""

@@ -2,6 +2,6 @@
 
 from preforget.erasure.forget import Erasure, forget, forget_in_folder
 from preforget.erasure.opening import open_folder, restore
-from preforget.erasure.plan import plan, unit_bank
+from preforget.erasure.plan import engine_of, plan
 
-__all__ = ["Erasure", "forget", "forget_in_folder", "open_folder", "plan", "restore", "unit_bank"]
+__all__ = ["Erasure", "engine_of", "forget", "forget_in_folder", "open_folder", "plan", "restore"]

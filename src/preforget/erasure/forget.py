@@ -13,10 +13,9 @@ from preforget.core.clock import now
 from preforget.core.errors import StoreError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
-from preforget.erasure.plan import derive_in_folder, has_units
+from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import Ended, Request, erase, refuse_failed
 from preforget.records import ClassRecord
-from preforget.records.condition_bank import EVERYONE
 from preforget.store import ModelFolder
 from preforget.store.layout import receipt_name
 
@@ -26,7 +25,8 @@ class Erasure:
     """What was erased, when, and what that promises; without the name, which may be personal.
 
     `erasure`: its id; `what`: `class` or `subject`; `records`: ids of all that was destroyed; `time` is UTC in RFC
-    3339; `reason` and `grounds` as they were given; `memory_ms`, `disk_ms` and `derive_ms` are milliseconds, None
+    3339; `guarantee` and `meaning`: kind of promise and the promise in one
+    sentence; `reason` and `grounds` as they were given; `memory_ms`, `disk_ms` and `derive_ms` are milliseconds, None
     where the model was not loaded or not saved; `bytes_removed` counts the files, 0 where the model was never saved;
     `derived` is how many records were derived anew from what is left; `copies`: known copies elsewhere, and what
     became of each; `generation` is the folder's number after it all; `receipt`: where the signed receipt lies.
@@ -36,6 +36,7 @@ class Erasure:
     what: str
     records: list[str]
     guarantee: Guarantee
+    meaning: str
     time: str
     reason: str | None
     grounds: str | None
@@ -50,10 +51,9 @@ class Erasure:
     receipt: Path | None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain values, with the guarantee's meaning beside its name."""
+        """Return plain values."""
         receipt = None if self.receipt is None else str(self.receipt)
-        plain = {**asdict(self), "guarantee": self.guarantee.value, "receipt": receipt}
-        return {**plain, "meaning": self.guarantee.meaning}
+        return {**asdict(self), "guarantee": self.guarantee.value, "receipt": receipt}
 
 
 def forget(
@@ -72,10 +72,11 @@ def forget(
     that case it is gone from memory too, and opening the folder ends what has begun. Raises `IntegrityError` if
     something was found in the folder afterwards.
     """
-    going = engine.going(label, subject)
+    going = engine.affected_records(label, subject)
     what = "subject" if label is None else "class"
     request = Request(reason, grounds)
     request.check(going)
+    type(engine).signed_meaning()
     memory = _Timed(
         lambda: engine.forget(label) if label is not None else engine.forget_subject(str(subject))
     )
@@ -91,7 +92,7 @@ def forget(
         take()  # what was derived on loading was never written
     else:
         try:
-            ended = erase(folder, going, take, what=what, request=request)
+            ended = erase(folder, going, type(engine), take, what=what, request=request)
         except StoreError:
             if folder.has_intent():
                 memory.once()
@@ -102,7 +103,7 @@ def forget(
         ended,
         records=[record.id for record in going],
         what=what,
-        guarantee=engine.guarantee,
+        kind=type(engine),
         request=request,
         memory_ms=memory.ms,
         disk_ms=None if ended is None else spent - memory.ms - derive.ms,
@@ -125,25 +126,26 @@ def forget_in_folder(
 
     `going` comes from `plan`; `delete_copies`: delete the copies that are listed as to be deleted. Raises as `forget`.
     """
+    kind = engine_of(folder)
     left: set[str] = set()
 
     def take() -> list[ClassRecord]:
-        if not has_units(folder):
+        if kind.one_record_per_class:
             left.update(folder.manifest.records)  # one a class; reading a large bank takes longer than all
             return []
         records = folder.records()
-        left.update({record.label for record in records} - {EVERYONE})
+        left.update(bank_of(folder, records).labels)
         return derive_in_folder(folder, records)
 
     derive, request, start = _Timed(take), Request(reason, grounds), time.perf_counter()
-    ended = erase(folder, going, derive.once, what=what, request=request, delete_copies=delete_copies)
+    ended = erase(folder, going, kind, derive.once, what=what, request=request, delete_copies=delete_copies)
     spent = (time.perf_counter() - start) * 1e3
     return _report(
         folder,
         ended,
         records=[record.id for record in going],
         what=what,
-        guarantee=Guarantee(folder.manifest.guarantee),
+        kind=kind,
         request=request,
         memory_ms=None,
         disk_ms=spent - derive.ms,
@@ -153,8 +155,11 @@ def forget_in_folder(
     )
 
 
-def _report(folder: ModelFolder | None, ended: Ended | None, *, request: Request, **facts: Any) -> Erasure:
-    facts = {**facts, "reason": request.reference, "grounds": request.grounds}
+def _report(
+    folder: ModelFolder | None, ended: Ended | None, *, kind: type[Engine], request: Request, **facts: Any
+) -> Erasure:
+    facts |= {"guarantee": kind.guarantee, "meaning": kind.signed_meaning()}
+    facts |= {"reason": request.reference, "grounds": request.grounds}
     if folder is None or ended is None:
         none: dict[str, Any] = {"bytes_removed": 0, "copies": [], "generation": None, "receipt": None}
         return Erasure(erasure=secrets.token_hex(16), time=now(), **facts, **none)

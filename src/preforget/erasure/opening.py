@@ -8,7 +8,7 @@ from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure.intent import Intent
-from preforget.erasure.plan import derive_in_folder, is_exact
+from preforget.erasure.plan import derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
 from preforget.store import ModelFolder
 from preforget.store.consistency import undo
@@ -104,12 +104,14 @@ def _end(folder: ModelFolder) -> None:
     if last and not (last[-1].event in ours and last[-1].data.get("erasure") == intent.erasure):
         undo(folder)
     folder.note_audits(folder.ledger.entries())
-    finish(folder, intent, lambda: derive_in_folder(folder, folder.records()), recovered=True)
+    kind = engine_of(folder)
+    derive = (lambda: []) if kind.one_record_per_class else lambda: derive_in_folder(folder, folder.records())
+    finish(folder, intent, kind, derive, recovered=True)
 
 
 def _orphans(folder: ModelFolder, gone: set[str]) -> set[str]:
-    """Return pairs of the exact engine that lose a class when `gone` goes."""
-    if not gone or not is_exact(folder):
+    """Return records of pairs that lose a class when `gone` goes."""
+    if not gone or engine_of(folder).one_record_per_class:
         return set()
     lost = {} if folder.keys is None else folder.keys.destroyed()
     readable = [i for i in folder.manifest.records if i not in lost]

@@ -18,7 +18,6 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, UsageError
-from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import bytes_digest
 from preforget.erasure.dsse import (
     PAYLOAD_TYPE,
@@ -134,10 +133,13 @@ def receipt_digest(content: bytes) -> str:
     return bytes_digest(parse_envelope(content).payload)
 
 
-def not_claimed(guarantee: Guarantee, sealed: bool) -> list[str]:
-    """Return what a receipt doesn't claim, in plain sentences for the person who reads it."""
+def not_claimed(of_engine: Sequence[str], sealed: bool) -> list[str]:
+    """Return what a receipt doesn't claim, in plain sentences for the person who reads it.
+
+    `of_engine`: what stays by the nature of the engine, in its own sentences, which come first.
+    """
     return [
-        _LEFT[guarantee],
+        *of_engine,
         "What the backbone learned in its pretraining is untouched; inputs of the erased kind can still be told apart "
         "by it.",
         _SEALED if sealed else _UNSEALED,
@@ -153,20 +155,6 @@ def not_claimed(guarantee: Guarantee, sealed: bool) -> list[str]:
     ]
 
 
-_LEFT = {
-    Guarantee.BEHAVIOURAL: (
-        "The adapter that all classes share has seen the erased data and stays; what it learned from them may be "
-        "recovered with new examples."
-    ),
-    Guarantee.PARAMETRIC: (
-        "The records of other classes were learned with the erased class as a negative; what they learned from that "
-        "stays."
-    ),
-    Guarantee.EXACT: (
-        "That what is left equals retraining holds for the same data in the same order on the same kind of machine "
-        "with the same libraries."
-    ),
-}
 _SEALED = (
     "Copies of the sealed records are unreadable without their keys; copies, backups and snapshots of the keyring "
     "that were made before may still hold them."

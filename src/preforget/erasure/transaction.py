@@ -12,8 +12,8 @@ from typing import Any
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
-from preforget.core.guarantee import Guarantee
 from preforget.core.version import __version__
+from preforget.engines.base import Engine
 from preforget.erasure.copies import settle_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
@@ -67,6 +67,7 @@ class Ended:
 def erase(
     folder: ModelFolder,
     going: Sequence[ClassRecord],
+    kind: type[Engine],
     derive: Derive,
     *,
     what: str,
@@ -80,12 +81,13 @@ def erase(
     `StoreError`, and `UsageError` for a request that names what is to go.
     """
     request.check(going)
+    kind.signed_meaning()  # who can't sign a receipt must not begin
     with folder.changing():
         folder.check_current()
         ids = [record.id for record in going if record.id in folder.manifest.records]
         if len(ids) > MOST_RECORDS:
             raise UsageError(f"{len(ids)} records are too many for one receipt; forget in several steps")
-        folder.keyring.signing.current()  # who can't sign a receipt must not begin
+        folder.keyring.signing.current()
         contents = {i: folder.read_file(i) for i in ids}
         size = size_of(folder.path)
         intent = Intent(
@@ -100,15 +102,21 @@ def erase(
             seq=folder.ledger.head().seq,
         )
         intent.write(folder.path)
-        return finish(folder, intent, derive, recovered=False, delete_copies=delete_copies)
+        return finish(folder, intent, kind, derive, recovered=False, delete_copies=delete_copies)
 
 
 def finish(
-    folder: ModelFolder, intent: Intent, derive: Derive, *, recovered: bool, delete_copies: bool = False
+    folder: ModelFolder,
+    intent: Intent,
+    kind: type[Engine],
+    derive: Derive,
+    *,
+    recovered: bool,
+    delete_copies: bool = False,
 ) -> Ended:
     """End an erasure that was announced, wherever it was cut off; raises `StoreError` if it can't be ended."""
     try:
-        return _finish(folder, intent, derive, recovered, delete_copies)
+        return _finish(folder, intent, kind, derive, recovered, delete_copies)
     except OSError as error:
         if isinstance(error, StoreError):
             raise
@@ -119,7 +127,12 @@ def finish(
 
 
 def _finish(
-    folder: ModelFolder, intent: Intent, derive: Derive, recovered: bool, delete_copies: bool
+    folder: ModelFolder,
+    intent: Intent,
+    kind: type[Engine],
+    derive: Derive,
+    recovered: bool,
+    delete_copies: bool,
 ) -> Ended:
     row = next((e for e in folder.ledger.entries(intent.seq) if _is(e.event, e.data, "forget", intent)), None)
     without = _without(folder, intent.ids)
@@ -149,7 +162,7 @@ def _finish(
             folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
         copies = settle_copies(folder, intent.ids, delete=delete_copies)
-        receipt = _receipt(folder, intent, row, copies, recovered)
+        receipt = _receipt(folder, intent, kind, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, content)
@@ -181,9 +194,14 @@ def _without(folder: ModelFolder, gone: set[str]) -> dict[str, Any]:
 
 
 def _receipt(
-    folder: ModelFolder, intent: Intent, row: Entry, copies: list[dict[str, Any]], recovered: bool
+    folder: ModelFolder,
+    intent: Intent,
+    kind: type[Engine],
+    row: Entry,
+    copies: list[dict[str, Any]],
+    recovered: bool,
 ) -> Receipt:
-    guarantee, manifest = Guarantee(folder.manifest.guarantee), folder.manifest
+    manifest = folder.manifest
     return Receipt(
         erasure=intent.erasure,
         what=intent.what,
@@ -193,7 +211,7 @@ def _receipt(
             "before": intent.before,
             "after": {"manifest": manifest.state(), "generation": manifest.generation},
         },
-        guarantee={"name": guarantee.value, "meaning": guarantee.meaning},
+        guarantee={"name": kind.guarantee.value, "meaning": kind.signed_meaning()},
         records=intent.records,
         method=["key destroyed", "file deleted"] if manifest.sealed else ["file deleted"],
         derived=_count_derived(folder, row.seq),
@@ -206,7 +224,7 @@ def _receipt(
         copies=copies,
         audits=folder.audits,
         ledger=row.head.as_dict(),
-        not_claimed=not_claimed(guarantee, manifest.sealed),
+        not_claimed=not_claimed(kind.not_claimed, manifest.sealed),
     )
 
 

@@ -54,6 +54,10 @@ class PromptBank(Roster):
         """Return the id of a class's record; raises `UnknownLabelError`."""
         return [self[label].id]
 
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the record of a class; raises `UnknownLabelError`."""
+        return super().affected_records(label, subject) if subject is not None else [self[str(label)]]
+
     def live_blocks(self) -> list[range]:
         """Return the numbers of the slot blocks that hold at least one record, in order."""
         blocks = {slot_block(self.slot(label)) for label in self._records}

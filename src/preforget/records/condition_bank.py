@@ -54,7 +54,7 @@ class ConditionBank(UnitBank):
             raise unknown_subject(subject, len(self.subjects))
         return found
 
-    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
         """Return the units that go: of a condition, or of a subject, with conditions of which no image is left."""
         if label is not None:
             return self.units(label)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from preforget.core.errors import UnknownLabelError
+from preforget.records.record import ClassRecord
 
 
 class Roster(ABC):
@@ -23,6 +24,14 @@ class Roster(ABC):
     @abstractmethod
     def ids(self, label: str) -> list[str]:
         """Return the ids of the records that a class has to itself; raises `UnknownLabelError`."""
+
+    @abstractmethod
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return every record in which a class, or a subject, has a part: what goes when it is forgotten.
+
+        Raises `UnknownLabelError` for a name that the bank doesn't hold.
+        """
+        raise UnknownLabelError(f"these records tell no subject from another, so none of {subject!r}")
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -14,6 +15,9 @@ from preforget.records.roster import Roster
 from preforget.records.units import check_unit, unit_count, unit_moments, unit_total
 
 Pair = tuple[str, str]
+
+MOST_FEATURES = 2**15
+"""Features of the widest backbone; covariances are the square of it."""
 
 
 class UnitBank(Roster):
@@ -28,6 +32,17 @@ class UnitBank(Roster):
         self.features = features
         self.pairs: dict[Pair, ClassRecord] = {}
         self._units: dict[str, dict[str | None, ClassRecord]] = {}
+
+    @classmethod
+    def of(cls, records: Sequence[ClassRecord]) -> Self:
+        """Return units and pairs as a bank; raises `UsageError` if they don't belong together."""
+        held_out = next((r.tensors["held_out"] for r in records if "held_out" in r.tensors), None)
+        if held_out is not None and (held_out.ndim != 2 or not 1 <= held_out.shape[1] <= MOST_FEATURES):
+            raise UsageError("held-out features have an impossible shape")
+        bank = cls(0 if held_out is None else held_out.shape[1])
+        for record in sorted(records, key=lambda record: record.partner is not None):
+            bank.insert(record)
+        return bank
 
     def __contains__(self, label: object) -> bool:
         return label in self._units
@@ -90,7 +105,7 @@ class UnitBank(Roster):
             raise unknown_subject(subject, len(self.subjects))
         return own
 
-    def going(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
         """Return every record in which a class or a subject has a part: units, and pairs that saw them."""
         if label is not None:
             return [*self.units(label), *(pair for pair in self.pairs.values() if pair.concerns(label))]
@@ -108,7 +123,7 @@ class UnitBank(Roster):
 
     def erase(self, label: str) -> list[ClassRecord]:
         """Overwrite a class's units and pairs with zeros and drop them; raises `UnknownLabelError`."""
-        gone = self._erase(self.going(label=label))
+        gone = self._erase(self.affected_records(label=label))
         self._detached.discard(label)
         return gone
 
@@ -117,7 +132,7 @@ class UnitBank(Roster):
 
         A class of which no image is left to sum up goes with them. Raises `UnknownLabelError`.
         """
-        gone = self._erase(self.going(subject=subject))
+        gone = self._erase(self.affected_records(subject=subject))
         self._detached &= set(self.labels)
         return gone
 

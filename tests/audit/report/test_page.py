@@ -16,7 +16,7 @@ import pytest
 from preforget.audit.report.page import NOT_CLAIMED, groups, headline, mean, page, spread
 from preforget.audit.report.svg import plain, signed
 from preforget.audit.result import AuditResult, Measure, hide_labels
-from preforget.core.guarantee import Guarantee
+from preforget.engines import ENGINES, choices
 
 VALUES: dict[str, Any] = json.loads(Path(__file__).parents[1].joinpath("made-up-report.json").read_bytes())
 """Made up: no number in it is from a model."""
@@ -174,10 +174,11 @@ def test_several_classes() -> None:
     assert "a, b, of 8" in found.text
 
 
-@pytest.mark.parametrize("guarantee", list(Guarantee))
-def test_the_guarantee_is_one_sentence(guarantee: Guarantee) -> None:
-    result = replace(RESULT, model={**RESULT.model, "guarantee": guarantee.value})
-    assert f"{guarantee.value}. {guarantee.meaning}" in Page(page(result)).text
+@pytest.mark.parametrize("engine", choices())
+def test_the_guarantee_is_a_sentence_of_the_engine(engine: str) -> None:
+    kind = ENGINES[engine]
+    result = replace(RESULT, model={**RESULT.model, "engine": engine, "guarantee": kind.guarantee.value})
+    assert f"{kind.guarantee}. {kind.meaning}" in Page(page(result)).text
 
 
 def test_all_measures_appear_with_all_they_have() -> None:

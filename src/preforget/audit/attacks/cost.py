@@ -52,10 +52,10 @@ def measure(
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, got {repeats}")
     engine = model.engine_
-    going = engine.going(label)
+    affected = engine.affected_records(label)
     values = {
         "forget_seconds": float(np.median([forget_seconds(model, label) for _ in range(repeats)])),
-        "record_bytes": float(bytes_of(tensors(going))),
+        "record_bytes": float(bytes_of(tensors(affected))),
         "model_bytes": float(bytes_of([*tensors(engine.records()), *engine.shared_tensors().values()])),
         "parameters": float(trained(engine, engine.records()) + shared_parameters(engine)),
         "class_parameters": float(trained(engine, going)),

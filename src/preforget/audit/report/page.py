@@ -17,7 +17,7 @@ from preforget.audit.report.curves import NAMES
 from preforget.audit.report.figures import MARKS, Gap, gap_plot
 from preforget.audit.report.svg import plain, signed
 from preforget.audit.result import SHOWN, AuditResult, Measure
-from preforget.core.guarantee import Guarantee
+from preforget.engines import ENGINES
 from preforget.metrics.evidence import student_interval
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -67,7 +67,7 @@ def page(result: AuditResult) -> str:
         result=result,
         headline=headline(result),
         state="bad" if result.missed else "open" if result.undecided or not judged else "good",
-        meaning=Guarantee(result.model["guarantee"]).meaning,
+        meaning=ENGINES[result.model["engine"]].meaning,
         judged=judged,
         counts={verdict: sum(one.verdict == verdict for one in judged) for verdict in MARKS},
         marks=MARKS,

@@ -1,0 +1,34 @@
+"""What the options of all engines have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preforget.backbones.encoder import Encoder
+from preforget.core.errors import UsageError
+from preforget.core.options import Options, option
+
+
+@dataclass(frozen=True)
+class EngineOptions(Options):
+    """Options of an engine; subclasses add fields and check them."""
+
+    seed: int = option(0, "of everything that is drawn while learning")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_whole(seed=0)
+
+    def check_rate(self) -> None:
+        """Raise `UsageError` unless the learning rate is a number above 0 and below 10."""
+        rate = getattr(self, "learning_rate", None)
+        if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 10:
+            raise UsageError(f"learning_rate must be a number above 0 and below 10, got {rate!r}")
+
+    def check_first_block(self, encoder: Encoder) -> None:
+        """Raise `UsageError` unless the encoder has a block of number `first_block`, or has no blocks and it is 0."""
+        first = getattr(self, "first_block", 0)
+        if first and not encoder.depth:
+            raise UsageError(f"first_block is {first}, but vectors go through no blocks; leave it out")
+        if encoder.depth and first >= encoder.depth:
+            raise UsageError(f"first_block is {first}, but the backbone's last block is {encoder.depth - 1}")

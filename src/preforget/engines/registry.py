@@ -1,0 +1,48 @@
+"""The engines by name: ours, and those of extensions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from preforget.core.errors import UsageError
+from preforget.core.registry import Registry
+from preforget.engines.base import Engine
+
+
+class EngineRegistry(Registry[type[Engine]]):
+    """Engines by name; an engine gets its `name` where it is registered."""
+
+    def register(self, name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[type[Engine]], type[Engine]]:
+        """Return a decorator that enters an engine and gives it its name; raises `ValueError` if it is taken."""
+        enter = super().register(name, aliases=aliases)
+
+        def named(kind: type[Engine]) -> type[Engine]:
+            enter(kind)
+            kind.name = name
+            return kind
+
+        return named
+
+
+ENGINES = EngineRegistry("engine", package="preforget.engines", group="preforget.engines")
+
+
+def choices() -> list[str]:
+    """Return the names that users choose among, sorted.
+
+    Data with several labels per input take the multilabel engine that stands in for the one that was chosen.
+    """
+    return [name for name, kind in ENGINES.items() if kind.multilabel_of is None]
+
+
+def for_multilabel(engine: Engine) -> Engine:
+    """Return an engine that has learned nothing, for several labels per input; raises `UsageError` if there is none."""
+    if engine.multilabel:
+        return engine
+    stand_ins = {kind.multilabel_of: kind for _, kind in ENGINES.items() if kind.multilabel_of is not None}
+    if engine.name not in stand_ins:
+        raise UsageError(
+            f"the {engine.name} engine learns one label per input; for several choose "
+            f"{' or '.join(sorted(stand_ins, reverse=True))}"
+        )
+    return stand_ins[engine.name](engine.encoder, engine.config)

@@ -1,0 +1,34 @@
+"""Records as they were read from a folder, one or more per class, where no engine needs more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from preforget.records.record import ClassRecord
+from preforget.records.roster import Roster
+
+
+class RecordList(Roster):
+    """Classes and their records; a record that concerns two classes goes with either of them."""
+
+    def __init__(self, records: Sequence[ClassRecord]) -> None:
+        super().__init__()
+        self._records = list(records)
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels that the list holds, sorted."""
+        return sorted({record.label for record in self._records})
+
+    def ids(self, label: str) -> list[str]:
+        """Return the ids of the records that a class has to itself; raises `UnknownLabelError`."""
+        return [r.id for r in self.affected_records(label) if r.label == label and r.partner is None]
+
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return every record in which a class has a part; raises `UnknownLabelError`."""
+        if subject is not None:
+            return super().affected_records(label, subject)
+        affected = [record for record in self._records if record.concerns(str(label))]
+        if not affected:
+            raise self.unknown(label)
+        return affected
