@@ -14,8 +14,8 @@ from preforget.data import Split, Vectors
 from preforget.data.dataset import label_array
 from preforget.engines import MultilabelExactEngine, PaperEngine, features
 from preforget.engines.base import Session
-from preforget.engines.exact import ExactConfig, ExactEngine
-from preforget.engines.paper import PaperConfig
+from preforget.engines.exact import Exact, ExactEngine
+from preforget.engines.paper import Paper
 
 CLASSES = [f"class {number:02}" for number in range(4)]
 PEOPLE = ["Ada", "Bob", "Cy"]
@@ -34,7 +34,7 @@ def blobs(each: int, seed: int, width: int = 6, classes: list[str] = CLASSES, pe
 
 def learned(train: Split, validation: Split, **options: Any) -> ExactEngine:
     assert isinstance(train.inputs, Vectors)
-    engine = ExactEngine(vector_encoder(train.inputs.width), ExactConfig(**options))
+    engine = ExactEngine(vector_encoder(train.inputs.width), Exact(**options))
     engine.learn(train, validation, Session())
     return engine
 
@@ -105,7 +105,7 @@ def test_with_several_labels_per_vector() -> None:
     rows = np.random.default_rng(0).normal(size=(60, 3))
     names = [tuple(c for c, x in zip("abc", row, strict=True) if x > 0) for row in rows]
     split = Split(Vectors(rows), label_array(names))
-    engine = MultilabelExactEngine(vector_encoder(3), ExactConfig())
+    engine = MultilabelExactEngine(vector_encoder(3), Exact())
     engine.learn(split, split, Session())
     right = (engine.scores(split.inputs) > 0) == (rows > 0)
     before = engine.scores(split.inputs, ["a", "c"]).tobytes()
@@ -117,10 +117,10 @@ def test_with_several_labels_per_vector() -> None:
 def test_what_needs_a_transformer_is_refused() -> None:
     encoder = vector_encoder(6)
     with pytest.raises(UsageError, match="pair_prompts need the blocks of a transformer"):
-        ExactEngine(encoder, ExactConfig(pair_prompts=True))
+        ExactEngine(encoder, Exact(pair_prompts=True))
     with pytest.raises(UsageError, match="first_block is 2, but vectors go through no blocks"):
-        ExactEngine(encoder, ExactConfig(first_block=2))
+        ExactEngine(encoder, Exact(first_block=2))
     with pytest.raises(UsageError, match="CLS token of a transformer, and vectors have none"):
-        PaperEngine(encoder, PaperConfig())
+        PaperEngine(encoder, Paper())
     with pytest.raises(UsageError, match="can't be opened"):
         learned(blobs(5, 0), blobs(2, 1)).surface()

@@ -57,9 +57,13 @@ ENCODE_ROWS = 2048
 class Exact(EngineOptions):
     """Options of the exact engine; all but the first two are about prompts of pairs, and so is `seed`."""
 
-    levels: int = option(4, "at how many depths of the backbone features are read; without a meaning on vectors")
+    levels: int = option(
+        4, "at how many depths of the backbone features are read; without a meaning on vectors"
+    )
     shrinkage: float = option(3.0, "how much more than estimated the covariance is shrunk", "X")
-    pair_prompts: bool = option(False, "learn prompts for pairs of classes that the closed form confuses; not on vectors", "")
+    pair_prompts: bool = option(
+        False, "learn prompts for pairs of classes that the closed form confuses; not on vectors", ""
+    )
     first_block: int | None = option(
         None, "block of the backbone where the path of a pair begins; by default at a third of the depth"
     )

@@ -12,9 +12,11 @@ from preforget.engines.base import Engine
 class EngineRegistry(Registry[type[Engine]]):
     """Engines by name; an engine gets its `name` where it is registered."""
 
-    def register(self, name: str, *, aliases: tuple[str, ...] = ()) -> Callable[[type[Engine]], type[Engine]]:
+    def register(
+        self, name: str, *, aliases: tuple[str, ...] = (), module: str | None = None
+    ) -> Callable[[type[Engine]], type[Engine]]:
         """Return a decorator that enters an engine and gives it its name; raises `ValueError` if it is taken."""
-        enter = super().register(name, aliases=aliases)
+        enter = super().register(name, aliases=aliases, module=module)
 
         def named(kind: type[Engine]) -> type[Engine]:
             enter(kind)
