@@ -9,7 +9,7 @@ import pytest
 import preforget.engines
 from preforget.backbones.encoder import Encoder
 from preforget.core.errors import UsageError
-from preforget.engines import ENGINES, Exact, Paper, choices, for_multilabel
+from preforget.engines import ENGINES, Engine, Exact, Paper, choices, for_multilabel
 from preforget.engines.exact import ExactEngine
 from preforget.engines.isolated import IsolatedEngine
 from preforget.engines.multilabel_exact import MultilabelExactEngine
@@ -46,3 +46,9 @@ def test_the_room_shows_its_public_names() -> None:
         assert getattr(preforget.engines, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Izolated'; it has: ENGINES"):
         preforget.engines.Izolated  # noqa: B018
+
+
+def test_an_engine_says_what_kind_of_promise_it_makes() -> None:
+    with pytest.raises(ValueError, match=r"'guarantee', one of: Guarantee\.BEHAVIOURAL"):
+        ENGINES.register("mine")(Engine)
+    assert "mine" not in ENGINES

@@ -47,7 +47,7 @@ class State:
         self.keep = float(keep)
         self.shortlist = whole_shortlist(shortlist)
         kind = ENGINES[engine]
-        config = kind.config_type.from_options({"seed": seed, **options})
+        config = kind.options_type.from_options({"seed": seed, **options})
         encoder = load_backbone(
             backbone, image_size=image_size, device=device, dtype=dtype, revision=revision
         )

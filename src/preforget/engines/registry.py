@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from preforget.core.errors import UsageError
+from preforget.core.guarantee import Guarantee
 from preforget.core.registry import Registry
 from preforget.engines.base import Engine
 
@@ -15,10 +16,16 @@ class EngineRegistry(Registry[type[Engine]]):
     def register(
         self, name: str, *, aliases: tuple[str, ...] = (), module: str | None = None
     ) -> Callable[[type[Engine]], type[Engine]]:
-        """Return a decorator that enters an engine and gives it its name; raises `ValueError` if it is taken."""
+        """Return a decorator that enters an engine and gives it its name.
+
+        Raises `ValueError` if the name is taken, or if the engine doesn't say what kind of promise it makes.
+        """
         enter = super().register(name, aliases=aliases, module=module)
 
         def named(kind: type[Engine]) -> type[Engine]:
+            if not isinstance(getattr(kind, "guarantee", None), Guarantee):
+                kinds = ", ".join(f"Guarantee.{one.name}" for one in Guarantee)
+                raise ValueError(f"the engine {name!r} needs a class variable 'guarantee', one of: {kinds}")
             enter(kind)
             kind.name = name
             return kind

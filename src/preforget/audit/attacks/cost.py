@@ -58,7 +58,7 @@ def measure(
         "record_bytes": float(bytes_of(tensors(affected))),
         "model_bytes": float(bytes_of([*tensors(engine.records()), *engine.shared_tensors().values()])),
         "parameters": float(trained(engine, engine.records()) + shared_parameters(engine)),
-        "class_parameters": float(trained(engine, going)),
+        "class_parameters": float(trained(engine, affected)),
         "data_touched": 0.0,
     }
     if learn_seconds is not None:
