@@ -67,7 +67,7 @@ def page(result: AuditResult) -> str:
         result=result,
         headline=headline(result),
         state="bad" if result.missed else "open" if result.undecided or not judged else "good",
-        meaning=ENGINES[result.model["engine"]].meaning,
+        meaning=meaning_of(result.model["engine"]),
         judged=judged,
         counts={verdict: sum(one.verdict == verdict for one in judged) for verdict in MARKS},
         marks=MARKS,
@@ -77,6 +77,11 @@ def page(result: AuditResult) -> str:
         charts=[(chart, Markup(chart.svg)) for chart in charts(result.figures)],
         not_claimed=NOT_CLAIMED,
     )
+
+
+def meaning_of(engine: str) -> str:
+    """Return what forgetting promises in an engine; nothing for one that isn't installed here."""
+    return ENGINES[engine].meaning if engine in ENGINES else ""
 
 
 def headline(result: AuditResult) -> str:
