@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,3 +87,19 @@ def test_subjects_go_along_and_can_be_left_out() -> None:
     assert plain.units[0] == ("a", None)
     with pytest.raises(DataError, match="4 images but 1 subjects"):
         Split(split.inputs, split.labels, label_array(["Ada"]))
+
+
+@pytest.mark.parametrize("three", [3, np.int64(3), "3", [3], (np.int64(3),), np.arange(3, 4), {"3"}])
+def test_labels_are_chosen_by_number_or_text(three: Any) -> None:
+    images = np.zeros((3, 2, 2), dtype=np.uint8)
+    for split in (Split(images, label_array(["3", "4", "3"])), Split(images, [3, 4, 3])):  # type: ignore[arg-type]
+        assert (len(split.only(three)), len(split.without(three))) == (2, 1)
+    several = Split(images, label_array([("3", "4"), (), ("4",)]))
+    assert (len(several.only(three)), len(several.without(three))) == (1, 2)
+    people = Split(images, label_array(["a"] * 3), label_array(["3", "4", "3"]))
+    assert len(people.without_subjects(three)) == 1
+
+
+def test_a_missing_label_chooses_nothing_silently() -> None:
+    with pytest.raises(DataError, match="None is no label; labels are text or whole numbers"):
+        Split(np.zeros((1, 2, 2), dtype=np.uint8), label_array(["a"])).without(None)

@@ -64,6 +64,11 @@ def test_paths_become_path_objects(file: Path) -> None:
         (np.zeros((2, 0, 5), np.uint8), r"images without pixels"),
         (np.zeros((2, 3, 4, 5), np.uint8), r"5 channels.*X\.transpose\(0, 2, 3, 1\)"),
         (np.zeros((2, 4, 5, 4), np.uint8), r"4 channels.*X\[\.\.\., :3\]"),
+        (np.array("a.png"), r"shape \(\) is one value"),
+        (np.array(3, dtype=np.uint8), r"shape \(\) holds no images"),
+        (["a photo of a cat, " * 40], r"^'a photo of a cat.{40,90}: File name too long$"),
+        (["a\0b.png"], r"no such file"),
+        ("a photo of a cat, " * 40, r"^'a photo of a cat.{40,110}$"),
         ([], r"the list is empty"),
         ("a.png", r"'a\.png' is one path; put it into a list"),
         (Path("a.png"), r"is one path"),
@@ -95,7 +100,42 @@ def test_as_split_brings_both_together(file: Path) -> None:
     assert split.labels.tolist() == ["1", "b"]
 
 
-def test_as_split_passes_a_split_through() -> None:
+def test_a_name_with_a_tilde_is_a_name(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(file.parent)
+    file.rename("~1.png")
+    assert as_inputs(["~1.png"]) == [Path("~1.png")]
+    with pytest.raises(DataError, match=r"~2\.png: no such file"):
+        as_inputs(["~2.png"])
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([3, 4]), [3, 4], ["3", "4"], np.array(["3", "4"]), np.array([[3], [4]])]
+)
+def test_a_split_built_by_hand_is_converted_as_a_pair_is(labels: Any, file: Path) -> None:
+    split = as_split(Split(GREY.astype(int), labels, [7, 8]))  # type: ignore[arg-type]
+    assert isinstance(split.inputs, np.ndarray)
+    assert split.inputs.dtype == np.uint8
+    assert split.units == [("3", "7"), ("4", "8")]
+    assert as_split(Split([str(file)] * 2, labels)).inputs == [file, file]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        (Split(GREY / 255, label_array(["a", "b"])), r"pixels are float64 from 0 to"),  # type: ignore[arg-type]
+        (Split(np.zeros((2, 3, 4, 5), np.uint8), label_array(["a", "b"])), r"transpose\(0, 2, 3, 1\)"),
+        (Split(GREY, label_array([None, "b"])), r"position 0 is missing"),
+        (Split(GREY, label_array([" ", "b"])), r"position 0 is empty"),
+        (Split([Path("gone.png")], label_array(["a"])), r"gone\.png: no such file"),
+        (Split(GREY, label_array(["a", "b"]), label_array(["x", 0.5])), r"subject at position 1 is 0\.5"),
+    ],
+)
+def test_a_split_built_by_hand_is_checked_as_a_pair_is(split: Split, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        as_split(split)
+
+
+def test_as_split_passes_a_checked_split_through() -> None:
     split = Split(GREY, label_array(["a", "b"]))
     assert as_split(split) is split
     assert as_inputs(split) is GREY

@@ -18,6 +18,7 @@ from preforget.cli.options import (
     read_data,
 )
 from preforget.core.errors import StoreError
+from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
     from preforget.audit.result import AuditResult, Measure
@@ -136,8 +137,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def _place(args: argparse.Namespace) -> Path:
     """Return the folder of the report, made if it isn't there."""
-    model = Path(os.path.abspath(args.model.expanduser()))  # noqa: PTH100 - resolve() would follow a link
-    place: Path = model.with_name(f"{model.name}.audit") if args.out is None else args.out.expanduser()
+    model = Path(os.path.abspath(given_path(args.model)))  # noqa: PTH100 - resolve() would follow a link
+    place: Path = model.with_name(f"{model.name}.audit") if args.out is None else given_path(args.out)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from preforget.cli.console import Console, Interrupted, note, printable
 from preforget.cli.options import Commands, add_command
 from preforget.core.errors import StoreError, UsageError
+from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
     from preforget.benchmark.context import Context
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.jobs.executor import Pool
 
     matrix = _matrix(args)
-    place: Path = (args.out or Path(f"bench-{matrix.name}")).expanduser()
+    place = given_path(args.out or f"bench-{matrix.name}")
     on_cpu = choose_device(args.device).type == "cpu"
     pool = Pool(args.workers if on_cpu or args.workers else 1)
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from preforget.cli.console import Console, printable
 from preforget.cli.options import Commands, add_command
+from preforget.core.paths import given_path
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     shape = AudioShape(args.frames, args.bins, args.stride, args.kernel, cut=not args.interpolate)
     source = str(BUILTIN) if args.source == "builtin" else args.source
-    found = {**init_ast(source, args.out.expanduser(), shape), "from": args.source}
+    found = {**init_ast(source, given_path(args.out), shape), "from": args.source}
     seconds = found["frames"] / 100
     console.line(f"checkpoint  {printable(str(args.out))}")
     console.line(f"hears       {seconds:.2f} s: {found['frames']} frames, {found['mel_bins']} mel bins")

@@ -22,6 +22,7 @@ from preforget.cli.options import (
     read_data,
 )
 from preforget.core.errors import DataError, StoreError
+from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.classifier import PreForgettableClassifier
     from preforget.store.layout import check_free
 
-    place = Path(os.path.abspath(args.out.expanduser()))  # noqa: PTH100 - resolve() would follow a link
+    place = Path(os.path.abspath(given_path(args.out)))  # noqa: PTH100 - resolve() would follow a link
     check_free(place)
     data = read_data(args, args.seed)
     check_counts(data)

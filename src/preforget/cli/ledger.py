@@ -9,6 +9,7 @@ from pathlib import Path
 from preforget.cli.console import Console
 from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
 from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.paths import given_path
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise UsageError("--head goes with 'verify'")
     if args.out is not None and args.action != "export":
         raise UsageError("--out goes with 'export'")
-    if args.out is not None and args.out.resolve().is_relative_to(args.model.expanduser().resolve()):
+    if args.out is not None and args.out.resolve().is_relative_to(given_path(args.model).resolve()):
         raise UsageError(f"{args.out} lies in the model; export to a place elsewhere")
     folder = open_model_folder(args)
     ledger = folder.ledger

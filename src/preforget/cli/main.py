@@ -33,6 +33,7 @@ from preforget.cli import (
 )
 from preforget.cli.console import Console, note
 from preforget.core.errors import PreforgetError
+from preforget.core.paths import shortened
 
 COMMANDS = (
     *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
@@ -55,7 +56,18 @@ exit codes: 0 done, 1 failure, 2 usage, 3 verification failed, 4 audit threshold
 """
 MACHINE_FAULTS = frozenset(
     getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE")
+    for name in (
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EROFS",
+        "EACCES",
+        "EPERM",
+        "EIO",
+        "EMFILE",
+        "ENFILE",
+        "ENAMETOOLONG",
+    )
     if hasattr(errno, name)
 )
 """Faults of disk and rights, which the user can mend; any other `OSError` is our mistake and keeps its traceback."""
@@ -96,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.errno not in MACHINE_FAULTS:
             raise
-        message, code = f"{error.filename or 'a file'}: {error.strerror}", 1
+        message, code = f"{shortened(error.filename or 'a file', 300)}: {error.strerror}", 1
     # only here, since a progress line is closed when the traceback is let go
     if message:
         note(f"preforget: {message}")

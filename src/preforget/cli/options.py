@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preforget.core.errors import UsageError
+from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
@@ -153,7 +154,7 @@ def open_model_folder(args: argparse.Namespace) -> ModelFolder:
     """Open the folder MODEL alone, after ending what was cut off in it."""
     from preforget.erasure import open_folder
 
-    return open_folder(args.model.expanduser(), keyring(args))
+    return open_folder(given_path(args.model), keyring(args))
 
 
 def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableClassifier:

@@ -10,6 +10,7 @@ from preforget.cli.console import Console, printable
 from preforget.cli.options import Commands, add_command, add_model, load_model
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError
+from preforget.core.paths import exists, given_path
 
 AT_ONCE = 128
 
@@ -102,8 +103,8 @@ def image_files(given: Path) -> list[Path]:
     """
     from preforget.data.folder import EXTENSIONS
 
-    path = given.expanduser()
-    if not path.is_dir():
+    path = given_path(given)
+    if not (exists(path) and path.is_dir()):
         return [path]
     images = sorted(
         file

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from preforget.cli.console import Console, note
 from preforget.cli.options import Commands, add_command, add_folder, keyring
+from preforget.core.paths import given_path
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Erase again, and say how much that was and what can't be known."""
     from preforget.erasure import open_folder, restore
 
-    keys, place = keyring(args), args.model.expanduser()
+    keys, place = keyring(args), given_path(args.model)
     count = restore(place, keys, args.replay)
     folder = open_folder(place, keys)
     if not folder.manifest.sealed and args.replay is None:

@@ -18,6 +18,7 @@ from preforget.cli.options import (
     read_data,
 )
 from preforget.core.errors import IntegrityError, UsageError
+from preforget.core.paths import given_path
 
 VERIFICATION_FAILED = 3
 
@@ -69,7 +70,7 @@ def verify_receipt(args: argparse.Namespace, console: Console) -> int:
     from preforget.erasure.verify import trusted_keys, verify
 
     keys = trusted_keys(args.public_key, keyring(args))
-    found = verify(args.paths[0], args.model.expanduser(), keys)
+    found = verify(args.paths[0], given_path(args.model), keys)
     for check in found.checks:
         console.line(f"{'passed' if check['passed'] else 'FAILED'}  {check['name']:10} {check['detail']}")
     console.line("VERIFIED" if found.passed else "NOT VERIFIED")

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError
+from preforget.core.names import as_names
 from preforget.data.vectors import Vectors
 
 
@@ -60,7 +61,9 @@ Labels: TypeAlias = npt.NDArray[np.object_]
 class Split:
     """One part of a data set: `inputs` and their `labels`, `[n]`; raises `DataError` if lengths differ.
 
-    `subjects`, `[n]`, names the person (patient, speaker, customer) that each image is of, where that is known.
+    `subjects`, `[n]`, names the person (patient, speaker, customer) that each image is of, where that is known. Who
+    builds one by hand may give labels and subjects as lists; `as_split` checks what it holds, whole numbers become
+    text, and every method of a classifier that takes a `Split` calls it.
     """
 
     inputs: Images
@@ -68,6 +71,10 @@ class Split:
     subjects: Labels | None = None
 
     def __post_init__(self) -> None:
+        for name in ("labels", "subjects"):
+            given = getattr(self, name)
+            if isinstance(given, list | tuple):
+                object.__setattr__(self, name, label_array(given))
         if len(self.inputs) != len(self.labels):
             raise DataError(
                 f"{len(self.inputs)} images but {len(self.labels)} labels; each image needs one label"
@@ -93,20 +100,20 @@ class Split:
             return Split([self.inputs[i] for i in index], self.labels[index], subjects)
         return Split(self.inputs[index], self.labels[index], subjects)
 
-    def only(self, labels: str | Iterable[str]) -> Split:
-        """Return the images whose class is one of `labels`; none if no image has it."""
+    def only(self, labels: Any) -> Split:
+        """Return the images whose class is one of `labels`, a name or several; none if no image has it."""
         return self.select(self._among(labels))
 
-    def without(self, labels: str | Iterable[str]) -> Split:
-        """Return the images whose class is none of `labels`; all of them if no image has it."""
+    def without(self, labels: Any) -> Split:
+        """Return the images whose class is none of `labels`, a name or several; all of them if no image has it."""
         return self.select(~self._among(labels))
 
-    def without_subjects(self, subjects: str | Iterable[str]) -> Split:
-        """Return the images that are of none of `subjects`; all of them where subjects aren't known."""
+    def without_subjects(self, subjects: Any) -> Split:
+        """Return the images that are of none of `subjects`, a name or several; all where subjects aren't known."""
         if self.subjects is None:
             return self
-        gone = {subjects} if isinstance(subjects, str) else set(subjects)
-        return self.select([i for i, subject in enumerate(self.subjects) if subject not in gone])
+        gone = set(as_names(subjects, "subject"))
+        return self.select([i for i, subject in enumerate(self.subjects) if str(subject) not in gone])
 
     @property
     def multilabel(self) -> bool:
@@ -126,13 +133,13 @@ class Split:
             positions.setdefault(unit, []).append(position)
         return positions
 
-    def _among(self, labels: str | Iterable[str]) -> npt.NDArray[np.bool_]:
-        wanted = {labels} if isinstance(labels, str) else set(labels)
-        found = (
-            label in wanted if isinstance(label, str) else not wanted.isdisjoint(label)
+    def _among(self, labels: Any) -> npt.NDArray[np.bool_]:
+        wanted = set(as_names(labels))
+        chosen = (
+            not wanted.isdisjoint(label) if isinstance(label, tuple) else str(label) in wanted
             for label in self.labels
         )
-        return np.fromiter(found, dtype=bool, count=len(self))
+        return np.fromiter(chosen, dtype=bool, count=len(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,11 +158,11 @@ class Dataset:
     skipped: tuple[tuple[Path, str], ...] = ()
 
 
-def label_array(labels: Sequence[str | tuple[str, ...]] | Sequence[str]) -> Labels:
+def label_array(labels: Sequence[Any]) -> Labels:
     """Return `labels` as an object array `[n]`, so that each element stays a plain `str`, or a tuple of them."""
     array = np.empty(len(labels), dtype=object)
-    for place, label in enumerate(labels):
-        array[place] = label
+    for position, label in enumerate(labels):
+        array[position] = label
     return array
 
 
@@ -165,7 +172,7 @@ def names_of(labels: Iterable[str | tuple[str, ...]]) -> list[str]:
     >>> names_of([("b", "a"), (), ("b",)])
     ['a', 'b']
     """
-    return sorted({name for own in labels for name in ((own,) if isinstance(own, str) else own)})
+    return sorted({name for label in labels for name in ((label,) if isinstance(label, str) else label)})
 
 
 def refuse_unlearnable(dataset: Dataset) -> Dataset:

@@ -9,6 +9,7 @@ from typing import Any
 
 from preforget.core.errors import DataError
 from preforget.core.files import exclusive
+from preforget.core.paths import given_path
 from preforget.data.medmnist import RECORD, md5_of
 
 BASE_URL = f"https://zenodo.org/records/{RECORD}/files"
@@ -21,7 +22,7 @@ def cache_folder(data_dir: Path | None = None) -> Path:
     import platformdirs
 
     given = data_dir or os.environ.get("PREFORGET_DATA")
-    return Path(given).expanduser() if given else platformdirs.user_cache_path("preforget", False) / "data"
+    return given_path(given) if given else platformdirs.user_cache_path("preforget", False) / "data"
 
 
 def fetch(

@@ -27,13 +27,14 @@ def hold_out(
     if validation is None:
         kept, out = stratified_split(unit_names(train), (1 - HELD_OUT, HELD_OUT), seed)
         return train.select(kept), train.select(out)
-    if not isinstance(validation, Split):
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise UsageError("validation is a Split or a pair: (images, labels)")
+    kind = VECTORS if isinstance(train.inputs, Vectors) else IMAGES
+    if isinstance(validation, Split):
+        held_out = as_split(validation, kind=kind)
+    elif isinstance(validation, tuple | list) and len(validation) == 2:
         images, labels = validation
-        kind = VECTORS if isinstance(train.inputs, Vectors) else IMAGES
-        validation = as_split(images, labels, conditions=conditions, kind=kind)
-    held_out: Split = validation
+        held_out = as_split(images, labels, conditions=conditions, kind=kind)
+    else:
+        raise UsageError("validation is a Split or a pair: (images, labels)")
     if train.subjects is None:
         held_out = replace(held_out, subjects=None)
     elif held_out.subjects is None:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Images, Sounds, Split
+from preforget.core.paths import given_path, shortened
+from preforget.data.dataset import Images, Labels, Sounds, Split
 from preforget.data.labels import as_labels
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
 from preforget.data.vectors import Vectors, as_vectors
@@ -27,7 +28,7 @@ SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 def as_split(
     X: Any, y: Any = None, subjects: Any = None, conditions: Any = None, *, kind: str = IMAGES
 ) -> Split:
-    """Return checked images, labels and subjects as a `Split`; a `Split` without `y` comes back as it is.
+    """Return checked images, labels and subjects as a `Split`; a `Split` without `y` is checked in the same way.
 
     `y`: one label per image; or several: a 0/1 matrix, whose columns `conditions` names, or a list of label lists.
     `subjects`: None where they aren't known, else one name per image; `kind`: see `as_inputs`. Raises `DataError` as
@@ -36,14 +37,42 @@ def as_split(
     if isinstance(X, Split):
         if y is not None:
             raise UsageError("the images bring their own labels; leave y out")
-        return X if subjects is None else replace(X, subjects=as_labels(subjects, "subject"))
+        return _checked(X if subjects is None else replace(X, subjects=subjects), conditions, kind)
     if y is None:
         raise UsageError("labels are missing: give y, one class name per image")
-    inputs = as_inputs(X, kind)
-    labels = as_label_sets(y, conditions) if conditions is not None or holds_sets(y) else as_labels(y)
+    inputs, labels = as_inputs(X, kind), _labels(y, conditions)
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} images but {len(labels)} labels; each image needs one label")
     return Split(inputs, labels, None if subjects is None else as_labels(subjects, "subject"))
+
+
+def _checked(split: Split, conditions: Any, kind: str) -> Split:
+    """Return a `Split` that anybody may have built, its parts checked and converted; itself if nothing is to do."""
+    if not len(split):
+        return split
+    inputs = as_inputs(split.inputs, kind)
+    labels = split.labels if _is_text(split.labels) else _labels(split.labels, conditions)
+    subjects = split.subjects
+    if subjects is not None and not _is_text(subjects):
+        subjects = as_labels(subjects, "subject")
+    if isinstance(inputs, list) and inputs == split.inputs:
+        inputs = split.inputs
+    same = inputs is split.inputs and labels is split.labels and subjects is split.subjects
+    return split if same else Split(inputs, labels, subjects)
+
+
+def _is_text(labels: Any) -> bool:
+    """Tell whether these are labels as `as_labels` makes them, so that nothing is to be done."""
+    return (
+        isinstance(labels, np.ndarray)
+        and labels.dtype == object
+        and labels.ndim == 1
+        and all(type(label) is str and label.strip() for label in labels)
+    )
+
+
+def _labels(y: Any, conditions: Any) -> Labels:
+    return as_label_sets(y, conditions) if conditions is not None or holds_sets(y) else as_labels(y)
 
 
 def as_inputs(X: Any, kind: str = IMAGES) -> Images:
@@ -54,22 +83,24 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
     numbers `[n, d]` taken, see `as_vectors`. Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
-        return X.inputs
+        return as_inputs(X.inputs, kind) if len(X) else X.inputs
     if isinstance(X, Sounds | Vectors):
         return X
     if kind == VECTORS:
         return as_vectors(X)
     if isinstance(X, str | Path):
-        raise DataError(f"{str(X)!r} is one path; put it into a list, or read a folder with load_data")
+        raise DataError(f"{shortened(X)!r} is one path; put it into a list, or read a folder with load_data")
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
         return _check_array(X)
     if not isinstance(X, list | tuple | np.ndarray):
         raise DataError(f"images come as a numpy array or as a list of paths, not as {type(X).__name__}")
+    if isinstance(X, np.ndarray) and X.ndim == 0:
+        raise DataError(f"an array of shape () is one value; images come as a list of paths or as {SHAPES}")
     if len(X) == 0:
         raise DataError("there are no images: the list is empty")
     items = list(X)
     if all(isinstance(item, str | Path) for item in items):
-        return [_check_path(Path(item).expanduser()) for item in items]
+        return [_check_path(item) for item in items]
     if all(isinstance(item, np.ndarray) for item in items):
         return _check_array(_stack(items))
     kinds = ", ".join(sorted({type(item).__name__ for item in items}))
@@ -140,12 +171,17 @@ def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return X.astype(np.uint8)
 
 
-def _check_path(path: Path) -> Path:
-    if path.is_dir():
+def _check_path(given: str | Path) -> Path:
+    path = given_path(given)
+    try:
+        if path.is_file():
+            return path
+        is_folder = path.is_dir()
+    except OSError as error:  # such as text that is too long for a name
+        raise DataError(f"{shortened(path)!r} is no path of a file: {error.strerror or error}") from None
+    if is_folder:
         raise DataError(f"{path} is a folder, not an image; read a folder with load_data")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    return path
+    raise DataError(f"{shortened(path, 300)}: no such file")
 
 
 def _stack(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from preforget.core.errors import DataError
+from preforget.core.paths import shortened
 from preforget.data.dataset import Labels, label_array
 
 
@@ -17,8 +18,11 @@ def as_labels(y: Any, what: str = "label") -> Labels:
 
     Raises `DataError` for missing (None, NaN), empty or fractional labels and for several labels per image.
     """
-    if isinstance(y, str) or not hasattr(y, "__len__"):
-        raise DataError(f"{what}s come as a list or an array, one per image, not as {type(y).__name__} {y!r}")
+    if isinstance(y, str) or not hasattr(y, "__len__") or (isinstance(y, np.ndarray) and y.ndim == 0):
+        shown = shortened(repr(y))
+        raise DataError(
+            f"{what}s come as a list or an array, one per image, not as {type(y).__name__} {shown}"
+        )
     if isinstance(y, np.ndarray) and y.ndim > 1:
         if y.ndim > 2 or y.shape[1] != 1:
             raise DataError(

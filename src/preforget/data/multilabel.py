@@ -20,6 +20,7 @@ def holds_sets(y: Any) -> bool:
     return (
         not isinstance(y, str)
         and hasattr(y, "__len__")
+        and not (isinstance(y, np.ndarray) and y.ndim == 0)
         and any(isinstance(item, list | tuple | set | frozenset) for item in y)
     )
 
