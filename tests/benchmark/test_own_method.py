@@ -17,10 +17,10 @@ from preforget.jobs.executor import Pool
 
 MINE = '''
 from dataclasses import dataclass
-from preforget.baselines import METHODS, Method, MethodConfig
+from preforget.baselines import METHODS, Method, Options
 
 @dataclass(frozen=True)
-class MineConfig(MethodConfig):
+class MineConfig(Options):
     factor: float = 0.0
 
 @METHODS.register("{name}")

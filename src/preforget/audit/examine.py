@@ -8,7 +8,6 @@ from typing import Any
 
 from preforget.audit.assemble import measures_of
 from preforget.audit.attacks.attack import Effort
-from preforget.audit.attacks.mixed_stream import guessed_right
 from preforget.audit.attacks.observe import Classifier, Parts
 from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, UNLEARNED, Scene, observe_parts
@@ -57,7 +56,7 @@ def examine(
                 effort=effort or Effort(),
                 seed=seed,
                 another=seen[RETRAIN][(seed + 1) % len(retrain)] if len(retrain) > 1 else None,
-                target=float(guessed_right(seen[ORIGINAL][seed].forget_test).mean()) if original else None,
+                target=float(seen[ORIGINAL][seed].forget_test.guessed_right().mean()) if original else None,
             )
             for name in names:
                 if role in ATTACKS[name].roles:

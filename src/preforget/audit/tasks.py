@@ -13,7 +13,6 @@ import torch
 
 from preforget.audit.attacks.attack import Effort
 from preforget.audit.attacks.lira import forgotten_signal
-from preforget.audit.attacks.mixed_stream import guessed_right
 from preforget.audit.attacks.observe import Parts, Seen, observe
 from preforget.audit.attacks.registry import ATTACKS
 from preforget.audit.attacks.scene import (
@@ -158,7 +157,7 @@ def scene(context: Context, role: str, seed: int) -> Scene:
         seed=seed,
         another=None if other is None else seen_of(context, RETRAIN, other),
         untrained=seen_of(context, "untrained", seed),
-        target=float(guessed_right(target.forget_test).mean()),
+        target=float(target.forget_test.guessed_right().mean()),
         stolen=lambda: None if other is None else _stolen(context, other),
         learn_seconds=None if made is None else work.get(context.recipe, "learn", *made),
     )

@@ -1,49 +1,28 @@
 """What the engines are compared with: ordinary classifiers, and unlearning after the fact.
 
-`METHODS` names every method; importing this room enters those below, and `@METHODS.register` enters another.
+`METHODS` has every method by name: those of this package, each in its own file, and those of extensions. What a file
+with a method of one's own needs is here: a class that is entered by `@METHODS.register(name)`.
 """
 
-from preforget.baselines import (
-    bad_teacher,
-    boundary_shrink,
-    drop_row,
-    drop_row_and_refit,
-    fine_tune,
-    fisher,
-    l1_sparse,
-    neg_grad_plus,
-    random_label,
-    retrain,
-    ridge_head,
-    salun,
-    scrub,
-    ssd,
-    unsir,
-)
+from preforget.baselines.descent import cross_entropy, descend
+from preforget.baselines.examples import Examples, reading
 from preforget.baselines.lora_head import LoraHead, LoraHeadConfig
-from preforget.baselines.method import METHODS, Classifier, Method
+from preforget.baselines.method import METHODS, Classifier, DescentConfig, Grid, Method
 from preforget.baselines.read_once import read_once
+from preforget.core.options import Options
 
 __all__ = [
     "METHODS",
     "Classifier",
+    "DescentConfig",
+    "Examples",
+    "Grid",
     "LoraHead",
     "LoraHeadConfig",
     "Method",
-    "bad_teacher",
-    "boundary_shrink",
-    "drop_row",
-    "drop_row_and_refit",
-    "fine_tune",
-    "fisher",
-    "l1_sparse",
-    "neg_grad_plus",
-    "random_label",
+    "Options",
+    "cross_entropy",
+    "descend",
     "read_once",
-    "retrain",
-    "ridge_head",
-    "salun",
-    "scrub",
-    "ssd",
-    "unsir",
+    "reading",
 ]

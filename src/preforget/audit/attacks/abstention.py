@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.audit.attacks.attack import About, Finding
-from preforget.audit.attacks.mixed_stream import guessed_right
 from preforget.audit.attacks.observe import Array, Parts, Seen
 from preforget.audit.attacks.registry import register_attack
 from preforget.audit.attacks.scene import ROLES, Scene
@@ -119,7 +118,7 @@ def measure(seen: Parts[Seen]) -> Finding:
         raise DataError(
             f"the confidence of {int(np.isnan(confidence).sum())} inputs is not a number; it must be one or infinite"
         )
-    right = guessed_right(retained)
+    right = retained.guessed_right()
     wrong = np.concatenate([~right, np.ones(len(forgotten), dtype=np.bool_)])
     best = retained.probabilities.argmax(axis=1)
     values = {

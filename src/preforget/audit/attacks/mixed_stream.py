@@ -50,22 +50,6 @@ ABOUT = About(
 )
 
 
-def best_guesses(seen: Seen) -> Labels:
-    """Return the label with the highest score for each input `[n]`, whether the model would abstain or not."""
-    guesses: Labels = np.array(seen.labels, dtype=object)[seen.scores.argmax(axis=1)]
-    return guesses
-
-
-def guessed_right(seen: Seen) -> npt.NDArray[np.bool_]:
-    """Return for each input `[n]` whether the best guess is the true label; never where its column is gone."""
-    return np.array(best_guesses(seen) == seen.truth, dtype=np.bool_)
-
-
-def abstained(answers: Labels) -> npt.NDArray[np.bool_]:
-    """Return for each input `[n]` whether the answer is "none of the classes"."""
-    return np.array([answer is ABSTAIN for answer in answers], dtype=np.bool_)
-
-
 def confusion(
     truth: Labels, answers: Labels, rows: Sequence[str], columns: Sequence[str]
 ) -> npt.NDArray[np.int64]:
@@ -93,17 +77,17 @@ def measure(seen: Parts[Seen]) -> Finding:
         )
     gone = {*forgotten.truth, *seen.forget_train.truth}
     values = {
-        FORGET: float(guessed_right(forgotten).mean()),
-        RETAIN: float(guessed_right(retained).mean()),
+        FORGET: float(forgotten.guessed_right().mean()),
+        RETAIN: float(retained.guessed_right().mean()),
         "retain answered right": float(np.mean(np.array(retained.answers == retained.truth, dtype=np.bool_))),
         "false accept": float(
             np.mean([answer is not ABSTAIN and answer not in gone for answer in forgotten.answers])
         ),
-        "false abstain": float(abstained(retained.answers).mean()),
+        "false abstain": float(retained.abstained().mean()),
         "prior only": max(Counter(retained.truth).values()) / len(retained),
     }
     if len(seen.retain_train):
-        values[RETAIN_TRAIN] = float(guessed_right(seen.retain_train).mean())
+        values[RETAIN_TRAIN] = float(seen.retain_train.guessed_right().mean())
     rows = sorted({*retained.truth} - gone) + sorted(gone)
     if len(rows) > MOST_CLASSES:
         return Finding(values)

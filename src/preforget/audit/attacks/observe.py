@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.classifier import PreForgettableClassifier
+from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 from preforget.data import Split
 from preforget.data.dataset import Labels
@@ -68,6 +69,19 @@ class Seen:
         whole = np.concatenate([known, np.where(rest > NOTHING, rest, 0.0)], axis=1)
         shares: Array = whole / whole.sum(axis=1, keepdims=True)
         return shares
+
+    def best_guesses(self) -> Labels:
+        """Return the label with the highest score for each input `[n]`, whether the model would abstain or not."""
+        guesses: Labels = np.array(self.labels, dtype=object)[self.scores.argmax(axis=1)]
+        return guesses
+
+    def guessed_right(self) -> npt.NDArray[np.bool_]:
+        """Return for each input `[n]` whether the best guess is the true label; never where its column is gone."""
+        return np.array(self.best_guesses() == self.truth, dtype=np.bool_)
+
+    def abstained(self) -> npt.NDArray[np.bool_]:
+        """Return for each input `[n]` whether the answer is "none of the classes"."""
+        return np.array([answer is ABSTAIN for answer in self.answers], dtype=np.bool_)
 
     def true_columns(self) -> npt.NDArray[np.intp]:
         """Return the column in `with_abstain` of each input's true label `[n]`; that of abstain where it is gone."""
