@@ -24,6 +24,30 @@ def test_every_public_name_is_there() -> None:
     assert "PreForgettableClassifier" in pf.__all__
 
 
+def test_dir_shows_the_public_names_and_nothing_else() -> None:
+
+    names = {name for name in dir(pf) if not (name.startswith("__") and name.endswith("__"))}
+    assert names == set(pf.__all__) - {"__version__"}
+    assert "__version__" in dir(pf)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "from preforget.audit.run import audit; import preforget as pf",
+        "import preforget as pf; audit = pf.audit; import preforget.audit.report.page",
+        "import preforget.audit.run as run; audit = run.audit; import preforget; pf = preforget",
+    ],
+)
+def test_audit_is_the_function_in_whatever_order_things_are_imported(lines: str) -> None:
+    code = (
+        f"import warnings; warnings.simplefilter('error', ImportWarning); {lines}; import preforget.audit.run, pickle;"
+        "print(pf.audit is audit is preforget.audit.run.audit is pickle.loads(pickle.dumps(audit)), type(audit))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True <class 'function'>"
+
+
 def test_a_name_that_is_not_there() -> None:
     with pytest.raises(AttributeError, match="module 'preforget' has no attribute 'Forgettable'"):
         pf.Forgettable  # noqa: B018

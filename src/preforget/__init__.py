@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from preforget.core.abstain import ABSTAIN
 from preforget.core.version import __version__
 
 if TYPE_CHECKING:
+    from preforget import engines
+    from preforget.audit.certificate import certify
+    from preforget.audit.examine import examine
+    from preforget.audit.run import audit
     from preforget.backbones import load_backbone
+    from preforget.benchmark.bench import bench
     from preforget.classifier import PreForgettableClassifier
     from preforget.core.errors import PreforgetError
     from preforget.data import load_data
+    from preforget.erasure.verify import verify_receipt
 
 __all__ = [
     "ABSTAIN",
     "PreForgettableClassifier",
     "PreforgetError",
     "__version__",
+    "audit",
+    "bench",
+    "certify",
+    "engines",
+    "examine",
     "load_backbone",
     "load_data",
+    "verify_receipt",
 ]
 
 _WHERE = {
     "PreForgettableClassifier": "preforget.classifier",
     "PreforgetError": "preforget.core.errors",
+    "bench": "preforget.benchmark.bench",
+    "certify": "preforget.audit.certificate",
+    "examine": "preforget.audit.examine",
     "load_backbone": "preforget.backbones",
     "load_data": "preforget.data",
+    "verify_receipt": "preforget.erasure.verify",
 }
 
 
@@ -35,4 +53,33 @@ def __getattr__(name: str) -> Any:
     """Import what is heavy only when it is asked for, so that the command line starts fast."""
     if name in _WHERE:
         return getattr(import_module(_WHERE[name]), name)
+    if name == "engines":
+        return import_module("preforget.engines")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """This package, whose `audit` is always the function, though a package of that name lies in it."""
+
+    def __dir__(self) -> list[str]:
+        return sorted([*__all__, *(name for name in vars(self) if name.startswith("__"))])
+
+    @property
+    def audit(self) -> Any:
+        """The function, with the package's modules as attributes: `import preforget.audit.run as x` reads them."""
+        function = import_module("preforget.audit.run").audit
+        vars(function).update(
+            {
+                name: own
+                for name, own in vars(sys.modules["preforget.audit"]).items()
+                if type(own) is ModuleType
+            }
+        )
+        return function
+
+    @audit.setter
+    def audit(self, module: ModuleType) -> None:
+        """Drop what the import system sets here when it has imported the package of that name."""
+
+
+sys.modules[__name__].__class__ = _Package

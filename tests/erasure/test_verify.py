@@ -11,7 +11,7 @@ import pytest
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.erasure import open_folder
 from preforget.erasure.dsse import MAX_BYTES
-from preforget.erasure.verify import read_bounded, trusted_keys, verify
+from preforget.erasure.verify import read_bounded, trusted_keys, verify, verify_receipt
 from preforget.store import Manifest
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
@@ -41,6 +41,18 @@ def test_a_receipt_holds_with_nothing_but_the_public_key(
     assert found.receipt.request == {"reference": "request 7", "grounds": None}
     assert {p: p.read_bytes() for p in made.model.rglob("*") if p.is_file()} == before
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_receipt_as_python_users_check_it(made: Made, tmp_path: Path) -> None:
+    made.forget(LABELS[1])
+    assert verify_receipt(str(made.receipt()), str(made.model), keyring=made.keyring).passed
+    alone = verify_receipt(made.receipt(), keyring=made.keyring)
+    assert [check["name"] for check in alone.checks] == ["signature", "schema"]
+    public = tmp_path / "public.pem"
+    public.write_bytes(open_keyring(made.keyring).signing.current().public_pem)
+    assert verify_receipt(made.receipt(), made.model, [public], keyring=tmp_path / "nowhere").passed
+    with pytest.raises(UsageError, match="no key to check the signature with"):
+        verify_receipt(made.receipt(), made.model, keyring=tmp_path / "nowhere")
 
 
 def test_it_names_nobody(made: Made) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from preforget.core.version import __version__
 from preforget.data import Dataset
 from preforget.data.dataset import names_of
 from preforget.data.digest import split_digest
-from preforget.jobs.executor import Executor, Job, Pool
+from preforget.jobs.executor import Executor, Here, Job
 from preforget.training.progress import counting
 
 ROWS = {"quick": 120, "standard": 400, "full": 800}
@@ -52,7 +53,7 @@ def audit(
     *,
     suite: str = "quick",
     seeds: int | None = None,
-    work: Path,
+    work: str | Path | None = None,
     attacks: Sequence[str] | None = None,
     shadows: int | None = None,
     executor: Executor | None = None,
@@ -66,15 +67,35 @@ def audit(
     knows, of which a copy in memory is made to forget them, or has forgotten already; the model itself stays as it is.
     `seeds`: how many models of each kind, the first with the model's own seed, by default as many as `SEEDS` says of
     the suite: one decides nothing, but shows gaps beyond a margin; `work`: a folder for results and for
-    models that know what is to be forgotten; repeated with the same folder, the audit goes on where it was. `attacks`:
+    models that know what is to be forgotten; repeated with the same folder, the audit goes on where it was, and
+    whoever gave it deletes it in the end. Without it they lie in a temporary folder that is removed. `attacks`:
     names of those to run, all of the suite by default; `shadows`: how many models to learn for `lira`, 0 for none, by
-    default 16 where it is among the attacks. Raises `UsageError`, `DataError`.
+    default 16 where it is among the attacks; `executor`: where the work is done, by default in this process;
+    `preforget.jobs.executor.Pool()` uses all cores, in a program that guards its start with
+    `if __name__ == "__main__"`. Raises `UsageError`, `DataError`.
     """
+    if work is None:
+        with tempfile.TemporaryDirectory(prefix="preforget-audit-") as folder:
+            return audit(
+                model,
+                data,
+                forget,
+                suite=suite,
+                seeds=seeds,
+                work=folder,
+                attacks=attacks,
+                shadows=shadows,
+                executor=executor,
+                cache_dir=cache_dir,
+                command=command,
+                show=show,
+            )
+    work = Path(work)
     context = _context(
         model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
     )
     names, wanted = _chosen(attacks, suite, shadows)
-    place, executor = context.place(), executor or Pool()
+    place, executor = context.place(), executor or Here()
     with exclusive(work):
         _keep_given(context, model)
         lacking = [

@@ -18,6 +18,7 @@ from preforget.erasure.receipt import Receipt, read_receipt, receipt_digest
 from preforget.store import Manifest
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring
+from preforget.store.keyring import open_keyring
 from preforget.store.layout import INTENT, LEDGER, RECORDS, check_kinds
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
@@ -48,8 +49,37 @@ class Verification:
         }
 
 
-def verify(receipt: Path, model: Path, keys: Mapping[str, Ed25519PublicKey]) -> Verification:
-    """Check a receipt against a model folder, which is only read; no private key and no keyring is needed.
+def verify_receipt(
+    receipt: str | Path,
+    model: str | Path | None = None,
+    public_keys: Sequence[str | Path] | None = None,
+    *,
+    keyring: str | Path | None = None,
+) -> Verification:
+    """Check a receipt of an erasure, and that what it says was erased is gone from a model folder.
+
+    Args:
+        receipt: The file `receipts/….json` of a model folder, or a copy of it.
+        model: The model folder, which is only read. Without it only signature and schema are checked.
+        public_keys: PEM files of those whose signatures to trust; by default the keys of the keyring.
+        keyring: Where that keyring lies, by default where `preforget` keeps it.
+
+    Returns:
+        What was checked; `passed` tells whether all of it holds.
+
+    Raises:
+        IntegrityError: The receipt can't be trusted at all, or the folder is damaged.
+        StoreError: A file can't be read.
+        UsageError: There is no key to check the signature with.
+    """
+    paths = [Path(path).expanduser() for path in public_keys or ()]
+    keys = trusted_keys(paths, open_keyring(keyring))
+    folder = None if model is None else Path(model).expanduser()
+    return verify(Path(receipt).expanduser(), folder, keys)
+
+
+def verify(receipt: Path, model: Path | None, keys: Mapping[str, Ed25519PublicKey]) -> Verification:
+    """Check a receipt, against a model folder if one is given, which is only read; no private key is needed.
 
     Raises `IntegrityError` for a receipt that can't be trusted at all and for a damaged folder, `StoreError` for files
     that can't be read. What is wrong between the two is in the checks.
@@ -60,6 +90,8 @@ def verify(receipt: Path, model: Path, keys: Mapping[str, Ed25519PublicKey]) -> 
         _check("signature", True, f"Ed25519, by key {key_id}"),
         _check("schema", True, "class-erasure v0.1"),
     ]
+    if model is None:
+        return Verification(found, key_id, checks)
     manifest = Manifest.read(model)
     same = manifest.model == found.model["id"]
     if not same:

@@ -1,0 +1,95 @@
+"""The benchmark from Python: do what is left of a matrix, write its tables, return them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from preforget.benchmark.context import begin
+from preforget.benchmark.headlines import summary
+from preforget.benchmark.matrix import Matrix, overridden
+from preforget.benchmark.matrix_file import SHIPPED, read_matrix
+from preforget.benchmark.page import page
+from preforget.benchmark.run import run
+from preforget.benchmark.tables import Results, results_of
+from preforget.benchmark.writers import to_csv, to_json, to_latex, to_markdown
+from preforget.core.errors import StoreError
+from preforget.core.files import write_atomic
+from preforget.jobs.executor import Executor, Here
+
+
+def bench(
+    matrix: str | Path | Matrix,
+    out: str | Path,
+    *,
+    data: Mapping[str, str | Path] | None = None,
+    seeds: int | None = None,
+    device: str = "auto",
+    data_dir: str | Path | None = None,
+    download: bool = True,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Results:
+    """Compare the engines with retraining and with methods of unlearning, as `preforget bench` does.
+
+    Cells that are done stay in `out`: interrupted, or started on several machines that share the folder, the same
+    call does what is left.
+
+    Args:
+        matrix: `"quick"`, `"paper"`, the path of a TOML file, or a `Matrix`.
+        out: The folder of results; tables and a page are written there too.
+        data: Where data sets of the matrix lie, by their names.
+        seeds: Use the seeds 0 to `seeds` - 1 in place of the matrix's own.
+        device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:<n>"` or `"mps"`.
+        data_dir: Where downloads are kept.
+        download: Whether data that are missing may be downloaded.
+        executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores,
+            in a program that guards its start with `if __name__ == "__main__"`.
+        progress: Show progress and the time left on stderr.
+
+    Returns:
+        All rows of the matrix, one per data set, number of forgotten classes and contender.
+
+    Raises:
+        UsageError: The matrix or an option can't be used.
+        DataError: A data set can't be used.
+        StoreError: The folder can't be written.
+    """
+    chosen = matrix if isinstance(matrix, Matrix) else read_matrix(SHIPPED.get(str(matrix), Path(matrix)))
+    paths = {name: str(path) for name, path in (data or {}).items()}
+    chosen, folder = overridden(chosen, data=paths, seeds=seeds), Path(out).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} can't be written: {error.strerror or error}") from error
+    context = begin(
+        chosen,
+        folder,
+        device=device,
+        data_dir=None if data_dir is None else Path(data_dir).expanduser(),
+        download=download,
+    )
+    run(context, executor or Here(), show=progress)
+    results = results_of(context)
+    write_results(results, folder, f"preforget bench {chosen.name}")
+    return results
+
+
+def write_results(results: Results, folder: Path, command: str) -> None:
+    """Write the tables and the page of a benchmark; raises `StoreError`.
+
+    `command`: what repeats it, shown on the page.
+    """
+    said = summary(results)
+    files = {
+        "results.json": to_json(results),
+        "results.csv": to_csv(results),
+        "results.md": to_markdown(results, said),
+        "results.tex": to_latex(results),
+        "results.html": page(results, said, command),
+    }
+    try:
+        for name, text in files.items():
+            write_atomic(folder / name, text.encode())
+    except OSError as error:
+        raise StoreError(f"{folder} can't be written: {error.strerror or error}") from error
