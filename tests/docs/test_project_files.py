@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 import preforget
+from preforget.engines import ENGINES
 
 ROOT = Path(__file__).parents[2]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
@@ -48,3 +49,9 @@ def test_the_citation_names_this_version() -> None:
 def test_no_page_cites_what_is_not_in_the_repository() -> None:
     wrong = re.compile(r"EVALUATION\.md|DESIGN\.md|1805\.08306")
     assert [page for page in PAGES if wrong.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_the_page_about_erasure_quotes_the_sentences_of_receipts() -> None:
+    ours = [engine for _, engine in ENGINES.items() if engine.__module__.startswith("preforget.")]
+    page = read("docs/erasure.md")
+    assert [engine.name for engine in ours if engine.meaning not in page] == []
