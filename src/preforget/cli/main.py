@@ -30,6 +30,7 @@ from preforget.cli import (
     seal,
     subjects,
     verify,
+    verify_page,
 )
 from preforget.cli.console import Console, note
 from preforget.core.errors import PreforgetError
@@ -37,7 +38,7 @@ from preforget.core.paths import shortened
 
 COMMANDS = (
     *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
-    *(verify, audit, bench, receipt, seal, keys, ledger, copies, restore, init_ast),
+    *(verify, verify_page, audit, bench, receipt, seal, keys, ledger, copies, restore, init_ast),
 )
 INTERRUPTED = 130
 EPILOG = """\

@@ -1,4 +1,7 @@
-"""A receipt as one page for people: it needs no script and no network, and it can be printed."""
+"""A receipt as one page for people, which can be printed and needs no network.
+
+Nothing of the receipt needs a script; the one on the page, allowed by its hash, is what checks signed files.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 
 from preforget.erasure.receipt import PREDICATE_TYPE, Receipt
+from preforget.erasure.verify_page import verifier
 
 TEMPLATE = Path(__file__).with_name("receipt.html.jinja")
 
@@ -28,6 +32,7 @@ def page(receipt: Receipt, key_id: str, checked: bool) -> str:
         failed=[check for check in receipt.checks if not check["passed"]],
         size=sum(record["bytes"] for record in receipt.records),
         predicate_type=PREDICATE_TYPE,
+        verifier=verifier(),
     )
 
 
