@@ -15,7 +15,14 @@ author = "the preforget developers"
 copyright = author
 version = release
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "command_line", "outer_links"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "command_line",
+    "option_table",
+    "outer_links",
+]
 exclude_patterns = ["_build"]
 root_doc = "index"
 

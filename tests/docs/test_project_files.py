@@ -20,13 +20,21 @@ def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def test_contributing_names_all_rooms_in_order() -> None:
+def rooms() -> tuple[str, ...]:
+    """Return the rooms of the package in their order."""
     spec = importlib.util.spec_from_file_location("test_rooms", ROOT / "tests" / "test_rooms.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert ", ".join(module.ROOMS) in " ".join(read("CONTRIBUTING.md").split())
+    names: tuple[str, ...] = module.ROOMS
+    return names
+
+
+def test_contributing_and_architecture_name_all_rooms_in_order() -> None:
+    assert ", ".join(rooms()) in " ".join(read("CONTRIBUTING.md").split())
+    table = read("docs/architecture.md").split("## ")[1]
+    assert tuple(re.findall(r"^\| `([\w.]+)` \|", table, re.M)) == rooms()
 
 
 def test_the_changelog_keeps_its_form() -> None:
