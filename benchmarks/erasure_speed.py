@@ -20,7 +20,7 @@ import torch
 
 import preforget as pf
 from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
-from preforget.erasure import forget_in_folder, open_folder, plan
+from preforget.erasure import forget, open_folder, plan
 from preforget.records import ClassRecord
 
 
@@ -57,9 +57,9 @@ def main() -> None:
             start = time.perf_counter()
             folder = open_folder(place, keyring)
             opening.append((time.perf_counter() - start) * 1e3)
-            going = plan(folder, label=f"class {args.forgettings + number:04}")
+            planned = plan(folder, label=f"class {args.forgettings + number:04}")
             start = time.perf_counter()
-            forget_in_folder(folder, going, reason="request 7")
+            forget(planned, folder=folder, reason="request 7")
             disk.append((time.perf_counter() - start) * 1e3)
         result = {
             "classes": args.classes,

@@ -36,7 +36,7 @@ def step(make_look: MakeLook) -> Forgetting:
     before = make_look(truth, ["a", "b", "c"], scores)
     after = make_look(truth, ["a", "c"], [[row[0], row[2]] for row in scores])
     erasure = Erasure(
-        erasure="1" * 32,
+        id="1" * 32,
         grounds=None,
         copies=[],
         receipt=None,

@@ -13,7 +13,7 @@ from preforget.core.errors import UnknownLabelError, UsageError
 from preforget.data import Split
 from preforget.data.dataset import label_array
 from preforget.engines.multilabel_exact import MultilabelExactEngine
-from preforget.erasure import forget_in_folder, plan
+from preforget.erasure import forget, plan
 from preforget.store import ModelFolder
 
 from .test_multilabel_isolated import pictures_of
@@ -74,9 +74,9 @@ def test_on_disk_without_a_backbone(tiny_vit: Path, tmp_path: Path) -> None:
     m.folder = None
     for what in ({"label": "b"}, {"subject": "s1"}):
         folder = ModelFolder.open(tmp_path / "m")
-        erasure = forget_in_folder(folder, plan(folder, **what))
+        erasure = forget(plan(folder, **what), folder=folder)
         m.forget("b") if "label" in what else m.forget_subject("s1")
-        assert erasure.classes_left == 2
+        assert (erasure.what, erasure.classes_left) == ("class" if "label" in what else "subject", 2)
     again = PreForgettableClassifier.from_pretrained(tmp_path / "m", device="cpu", dtype="float32")
     assert bits(again, test) == bits(m, test)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from preforget.erasure import Erasure, forget_in_folder, open_folder, plan
+from preforget.erasure import Erasure, forget, open_folder, plan
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.keyring import open_keyring
@@ -70,7 +70,7 @@ class Made:
     def forget(self, label: str, reason: str | None = None) -> Erasure:
         """Forget a class in the folder."""
         folder = self.open()
-        return forget_in_folder(folder, plan(folder, label=label), reason=reason)
+        return forget(plan(folder, label=label), folder=folder, reason=reason)
 
     def receipt(self) -> Path:
         """Return where the only receipt lies."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from preforget.core.errors import UsageError
-from preforget.erasure import forget_in_folder, plan
+from preforget.erasure import forget, plan
 from preforget.erasure.copies import KINDS, OF_FOLDER, add_copy, remove_copy, settle_copies
 from preforget.erasure.receipt import payload_of
 from preforget.records import ClassRecord
@@ -243,7 +243,7 @@ def test_a_name_that_no_file_can_have_does_not_stop_an_erasure(folder: ModelFold
         add_copy(folder, "export", "/" + "x" * 300, delete=delete)
     except UsageError:
         return  # refusing it at once would do as well
-    erasure = forget_in_folder(folder, plan(folder, label="Grace"))
+    erasure = forget(plan(folder, label="Grace"), folder=folder)
     assert erasure.copies[0]["status"] in {"not present", "out of our control"}
 
 
@@ -254,7 +254,7 @@ def test_the_model_is_not_deleted_if_it_has_moved_to_the_place_of_a_copy(
     add_copy(folder, "export", str(place), delete=True)
     folder.path.rename(place)
     moved = ModelFolder.open(place, tmp_path / "keys")
-    forget_in_folder(moved, plan(moved, label="Grace"))
+    forget(plan(moved, label="Grace"), folder=moved)
     assert sorted(r.label for r in ModelFolder.open(place).records()) == ["Ada", "Mary"]
 
 
@@ -263,7 +263,7 @@ def test_a_copy_that_holds_none_of_the_records(folder: ModelFolder, tmp_path: Pa
     add_copy(folder, "export", str(copy))
     assert settled(folder)["status"] == "out of our control"
     other = ModelFolder.open(copy, tmp_path / "keys")
-    forget_in_folder(other, plan(other, label="Grace"))
+    forget(plan(other, label="Grace"), folder=other)
     assert settled(folder) == {"status": "not present", "detail": "it holds none of these records"}
     assert settled(folder, "Mary")["status"] == "out of our control"
 
@@ -348,7 +348,7 @@ def test_a_copy_with_keys_of_its_own_is_not_unreadable(
     before = make("before", sealed=sealed)  # as `save_pretrained` to a second place leaves it
     folder = make("after", sealed=True, records=before.records())
     add_copy(folder, "export", str(before.path))
-    erasure = forget_in_folder(folder, plan(folder, label="Grace"))
+    erasure = forget(plan(folder, label="Grace"), folder=folder)
     assert erasure.copies[0]["status"] == "out of our control"
     assert "Grace" in [record.label for record in ModelFolder.open(before.path, tmp_path / "keys").records()]
 
@@ -357,7 +357,7 @@ def test_the_receipt_says_it_without_a_place(folder: ModelFolder, tmp_path: Path
     (tmp_path / "telling name").write_bytes(b"x")
     add_copy(folder, "cache", str(tmp_path / "telling name"), delete=True)
     add_copy(folder, "hub", "ada-lovelace/model")
-    erasure = forget_in_folder(folder, plan(folder, label="Grace"), delete_copies=True)
+    erasure = forget(plan(folder, label="Grace"), folder=folder, delete_copies=True)
     assert erasure.receipt is not None
     content = erasure.receipt.read_bytes()
     predicate = payload_of(content)["predicate"]

@@ -12,7 +12,7 @@ from preforget.backbones import Encoder
 from preforget.core.errors import IntegrityError, StoreError, UnknownLabelError, UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.isolated import Isolated, IsolatedEngine
-from preforget.erasure import forget, open_folder
+from preforget.erasure import Erasure, forget, open_folder, plan_in_memory
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.layout import INTENT, RECEIPTS
@@ -42,9 +42,21 @@ def folder(engine: IsolatedEngine, tmp_path: Path) -> ModelFolder:
     )
 
 
+def forget_label(
+    engine: IsolatedEngine,
+    folder: ModelFolder | None,
+    label: str,
+    reason: str | None = None,
+    grounds: str | None = None,
+) -> Erasure:
+    return forget(
+        plan_in_memory(engine, label=label), engine=engine, folder=folder, reason=reason, grounds=grounds
+    )
+
+
 def test_in_memory(engine: IsolatedEngine) -> None:
     record = engine.bank["Grace"]
-    erasure = forget(engine, None, label="Grace", reason="request 7")
+    erasure = forget_label(engine, None, "Grace", reason="request 7")
     assert engine.bank.labels == ["Ada", "Mary"]
     assert all(not tensor.any() for tensor in record.tensors.values())
     assert (erasure.records, erasure.reason, erasure.classes_left) == ([record.id], "request 7", 2)
@@ -57,17 +69,17 @@ def test_on_disk_too(engine: IsolatedEngine, folder: ModelFolder) -> None:
     record = engine.bank["Grace"].id
     path = folder.path / folder.name_of(record)
     size = path.stat().st_size
-    erasure = forget(engine, folder, label="Grace")
+    erasure = forget_label(engine, folder, "Grace")
     assert erasure.bytes_removed == size
     assert erasure.disk_ms is not None
     assert erasure.generation == folder.manifest.generation == Manifest.read(folder.path).generation
     assert not path.exists()
-    assert erasure.receipt == folder.path / RECEIPTS / f"{erasure.erasure}.json"
+    assert erasure.receipt == folder.path / RECEIPTS / f"{erasure.id}.json"
     assert erasure.receipt.is_file()
 
 
 def test_what_is_reported_is_plain_and_names_nobody(engine: IsolatedEngine) -> None:
-    plain = forget(engine, None, label="Grace").as_dict()
+    plain = forget_label(engine, None, "Grace").as_dict()
     text = json.dumps(plain)
     assert "Grace" not in text
     assert plain["guarantee"] == "parametric"
@@ -78,11 +90,11 @@ def test_what_is_reported_is_plain_and_names_nobody(engine: IsolatedEngine) -> N
 
 
 def test_an_unknown_label_changes_nothing(engine: IsolatedEngine, folder: ModelFolder) -> None:
-    forget(engine, folder, label="Grace")
+    forget_label(engine, folder, "Grace")
     before = folder.manifest
     for label in ("Grace", "grace", ""):
         with pytest.raises(UnknownLabelError):
-            forget(engine, folder, label=label)
+            forget_label(engine, folder, label)
     assert Manifest.read(folder.path) == before
     assert engine.bank.labels == ["Ada", "Mary"]
 
@@ -93,10 +105,10 @@ def test_nothing_is_forgotten_where_the_folder_can_not_be_changed(
     scores = engine.scores(np.zeros((1, 32, 32), dtype=np.uint8))
     aside = folder.path.rename(folder.path.with_name("aside"))
     with pytest.raises(StoreError):
-        forget(engine, folder, label="Grace")
+        forget_label(engine, folder, "Grace")
     assert np.array_equal(engine.scores(np.zeros((1, 32, 32), dtype=np.uint8)), scores)
     aside.rename(folder.path)
-    forget(engine, folder, label="Grace")
+    forget_label(engine, folder, "Grace")
     assert len(folder.records()) == 2
 
 
@@ -106,7 +118,7 @@ def test_what_has_begun_on_disk_is_not_answered_from_memory(
     path = folder.path / RECEIPTS
     path.write_bytes(b"in the way")
     with pytest.raises(StoreError, match="has begun but can't be ended: File exists"):
-        forget(engine, folder, label="Grace")
+        forget_label(engine, folder, "Grace")
     assert engine.bank.labels == ["Ada", "Mary"]
     assert (folder.path / INTENT).exists()
     path.unlink()
@@ -123,7 +135,7 @@ def test_a_record_that_is_damaged_is_not_taken_for_erased(
 ) -> None:
     (folder.path / folder.name_of(engine.bank["Grace"].id)).write_bytes(b"other")
     with pytest.raises(IntegrityError, match="its digest differs"):
-        forget(engine, folder, label="Grace")
+        forget_label(engine, folder, "Grace")
     assert engine.bank.labels == LABELS
     assert not (folder.path / INTENT).exists()
 
@@ -133,9 +145,9 @@ def test_a_reason_that_must_not_stay(engine: IsolatedEngine, folder: ModelFolder
     before = folder.manifest
     for place in (folder, None):
         with pytest.raises(UsageError, match="the reason"):
-            forget(engine, place, label="Grace", reason=reason)
+            forget_label(engine, place, "Grace", reason=reason)
         with pytest.raises(UsageError, match="the grounds"):
-            forget(engine, place, label="Grace", grounds=reason)
+            forget_label(engine, place, "Grace", grounds=reason)
     assert engine.bank.labels == LABELS
     assert Manifest.read(folder.path) == before
 
@@ -143,10 +155,10 @@ def test_a_reason_that_must_not_stay(engine: IsolatedEngine, folder: ModelFolder
 def test_what_was_never_written_needs_no_erasing(engine: IsolatedEngine, folder: ModelFolder) -> None:
     late = engine.bank["Grace"]
     folder.change(erase=[late.id])  # as a crash leaves a record that is derived again on loading
-    erasure = forget(engine, folder, label="Grace")
+    erasure = forget_label(engine, folder, "Grace")
     assert (erasure.records, erasure.bytes_removed) == ([late.id], 0)
     assert engine.bank.labels == ["Ada", "Mary"]
 
 
 def test_in_memory_it_takes_well_under_a_millisecond(engine: IsolatedEngine) -> None:
-    assert min(forget(engine, None, label=label).memory_ms for label in LABELS) < 1
+    assert min(forget_label(engine, None, label).memory_ms for label in LABELS) < 1

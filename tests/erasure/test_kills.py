@@ -20,7 +20,7 @@ import pytest
 
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import PreforgetError, StoreError
-from preforget.erasure import forget_in_folder, open_folder, plan
+from preforget.erasure import forget, open_folder, plan
 from preforget.erasure.verify import verify
 from preforget.store import ModelFolder
 from preforget.store.keyring import open_keyring
@@ -48,8 +48,8 @@ class Place:
         """Forget the class, or in the exact engine the person, whose name is `TARGET`."""
         folder = open_folder(self.model, self.keyring)
         exact = folder.manifest.engine == "exact"
-        going = plan(folder, subject="kim") if exact else plan(folder, label="dog")
-        forget_in_folder(folder, going, what="subject" if exact else "class", reason="request 7")
+        planned = plan(folder, subject="kim") if exact else plan(folder, label="dog")
+        forget(planned, folder=folder, reason="request 7")
 
     def copy(self, to: Path) -> Place:
         """Copy both."""
@@ -93,8 +93,8 @@ def check(before: Place, after: Place) -> bool:
     """Open what a crash left and return whether the target is gone; fail if anything else is not as it must be."""
     old = ModelFolder.open(before.model, before.keyring)
     exact = old.manifest.engine == "exact"
-    going = plan(old, subject="kim") if exact else plan(old, label="dog")
-    gone = {record.id for record in going}
+    planned = plan(old, subject="kim") if exact else plan(old, label="dog")
+    gone = {record.id for record in planned.records}
     stays = {i: digest for i, digest in digests(old).items() if i not in gone}
     folder = open_folder(after.model, after.keyring)
     left = digests(folder)
@@ -255,13 +255,13 @@ def test_of_two_processes_one_wins(
     for _ in range(5):
         place = before.copy(tmp_path / "both")
         folder = open_folder(place.model, place.keyring)
-        going = plan(folder, label="dog")
+        planned = plan(folder, label="dog")
         children = []
         for number in range(2):
             child = os.fork()
             if child == 0:
                 try:
-                    forget_in_folder(folder, going)
+                    forget(planned, folder=folder)
                     os._exit(0)
                 except PreforgetError as error:
                     (tmp_path / f"said {number}").write_text(str(error), encoding="utf-8")

@@ -115,11 +115,11 @@ def test_keys_from_the_environment_can_read_but_not_forget(
     monkeypatch.setenv("MODEL_KEYS", json.dumps({"model": folder.manifest.model, "keys": keys}))
     replica = Made(made.model, Path("env:MODEL_KEYS"))
     assert sorted(r.label for r in open_folder(made.model, "env:MODEL_KEYS").records()) == LABELS
-    from preforget.erasure import forget_in_folder, plan
+    from preforget.erasure import forget, plan
 
     there = open_folder(replica.model, "env:MODEL_KEYS")
     with pytest.raises(UsageError, match="come from"):
-        forget_in_folder(there, plan(there, label=LABELS[0]))
+        forget(plan(there, label=LABELS[0]), folder=there)
     assert made.labels() == LABELS
 
 

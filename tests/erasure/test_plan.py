@@ -8,7 +8,7 @@ import torch
 
 from preforget.core.errors import StoreError, UnknownLabelError, UsageError
 from preforget.engines.derive import missing_pairs
-from preforget.erasure import forget_in_folder, plan
+from preforget.erasure import forget, plan
 from preforget.erasure.plan import bank_of, derive_in_folder
 from preforget.records import ClassRecord, UnitBank
 from preforget.records.units import make_unit
@@ -50,13 +50,13 @@ def bank() -> UnitBank:
 
 def test_what_goes_with_a_class_and_with_a_subject(bank: UnitBank, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, bank)
-    going = plan(folder, label="owl")
-    assert sorted((r.label, r.partner) for r in going) == sorted(
+    affected = plan(folder, label="owl").records
+    assert sorted((r.label, r.partner) for r in affected) == sorted(
         [("cat", "owl"), ("dog", "owl"), ("owl", None)], key=str
     )
-    going = plan(folder, subject="Ada")
-    assert sum(r.partner is None for r in going) == 2
-    assert sum(r.partner is not None for r in going) == 3
+    affected = plan(folder, subject="Ada").records
+    assert sum(r.partner is None for r in affected) == 2
+    assert sum(r.partner is not None for r in affected) == 3
     for wrong in ({"label": "cow"}, {"subject": "Zoe"}):
         with pytest.raises(UnknownLabelError):
             plan(folder, **wrong)  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ def test_a_subject_goes_from_the_folder_and_pairs_are_derived_from_what_is_left(
     bank: UnitBank, tmp_path: Path
 ) -> None:
     folder = folder_of(tmp_path, bank)
-    erasure = forget_in_folder(folder, plan(folder, subject="Ada"), what="subject")
+    erasure = forget(plan(folder, subject="Ada"), folder=folder)
     assert (erasure.what, erasure.derived, erasure.classes_left) == ("subject", 3, 3)
     rest = UnitBank(SIZE)
     for record in (unit("cat", "Bob"), unit("dog", "Cy"), unit("owl")):
@@ -81,17 +81,17 @@ def test_a_subject_goes_from_the_folder_and_pairs_are_derived_from_what_is_left(
 def test_a_class_goes_and_nothing_has_to_be_derived(bank: UnitBank, tmp_path: Path) -> None:
     folder = folder_of(tmp_path, bank)
     kept = {r.id for r in bank.records() if not r.concerns("owl")}
-    erasure = forget_in_folder(folder, plan(folder, label="owl"))
+    erasure = forget(plan(folder, label="owl"), folder=folder)
     assert erasure.derived == 0
     assert set(folder.manifest.records) == kept
-    assert derive_in_folder(folder, folder.records()) == []
+    assert derive_in_folder(folder, bank_of(folder, folder.records())) == []
 
 
 def test_other_engines_know_no_subjects(tmp_path: Path) -> None:
     record = ClassRecord("cat", {"prompt": torch.ones(2)}, 0)
     manifest = Manifest("isolated", "parametric", {}, BACKBONE, 0.9)
     folder = ModelFolder.create(tmp_path / "m", manifest, [record], {})
-    assert [r.id for r in plan(folder, label="cat")] == [record.id]
+    assert [r.id for r in plan(folder, label="cat").records] == [record.id]
     with pytest.raises(UsageError, match="can forget classes, not subjects"):
         plan(folder, subject="Ada")
     with pytest.raises(UnknownLabelError, match="no class 'cow'"):
@@ -104,7 +104,7 @@ def test_damage_is_named(bank: UnitBank, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="don't belong together"):
         bank_of(folder, [*records, unit("cat", "Ada")])
     with pytest.raises(StoreError, match="shrinkage is no number"):
-        derive_in_folder(folder, records)
+        derive_in_folder(folder, bank_of(folder, records))
 
 
 def test_an_engine_that_is_not_installed_is_named(bank: UnitBank, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preforget.core.errors import StoreError
-from preforget.erasure import forget_in_folder, plan
+from preforget.erasure import forget, plan
 from preforget.erasure.receipt import payload_of
 from preforget.erasure.scan import DISTINCT, EFFORT, MOST, WINDOW, scan, windows
 from preforget.records import ClassRecord
@@ -221,7 +221,7 @@ def test_what_another_record_holds_by_right_is_no_trace(tmp_path: Path) -> None:
     records = [ClassRecord(label, {"features": both.clone()}) for label in ("Ada", "Grace")]
     manifest = Manifest("isolated", "parametric", {}, backbone, 0.9)
     folder = ModelFolder.create(tmp_path / "model", manifest, records, {}, tmp_path / "keys")
-    erasure = forget_in_folder(folder, plan(folder, label="Grace"))
+    erasure = forget(plan(folder, label="Grace"), folder=folder)
     assert erasure.receipt is not None
     checks = payload_of(erasure.receipt.read_bytes())["predicate"]["checks"]
     assert all(check["passed"] for check in checks)

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from preforget.core.errors import IntegrityError, UsageError
-from preforget.erasure import forget_in_folder, open_folder, plan
+from preforget.engines.isolated import IsolatedEngine
+from preforget.erasure import forget, open_folder, plan
 from preforget.erasure.receipt import Receipt, payload_of
 from preforget.erasure.transaction import Request
 from preforget.erasure.verify import verify
@@ -31,7 +32,7 @@ def test_what_a_receipt_says(made: Made) -> None:
     described = folder.describe({record.id: folder.read_file(record.id)})
     erasure = made.forget(LABELS[1], reason="request 7")
     receipt, after = receipt_of(made), Manifest.read(made.model)
-    assert receipt.erasure == erasure.erasure
+    assert receipt.erasure == erasure.id
     assert receipt.records == described
     assert receipt.model["before"] == {"manifest": before.state(), "generation": before.generation}
     assert receipt.model["after"]["manifest"] == after.state()
@@ -71,7 +72,7 @@ def test_a_copy_that_shared_weights_hold_is_found(tmp_path: Path) -> None:
 
 def test_it_does_not_begin_where_nobody_can_sign(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made.open()
-    going = plan(folder, label=LABELS[1])
+    planned = plan(folder, label=LABELS[1])
     monkeypatch.setenv("PREFORGET_PASSPHRASE", "secret")
     locked = made.keyring.with_name("locked")
     open_keyring(locked).signing.make()
@@ -81,17 +82,37 @@ def test_it_does_not_begin_where_nobody_can_sign(made: Made, monkeypatch: pytest
         folder = open_folder(made.model, locked)
         before = {p: p.read_bytes() for p in made.model.rglob("*") if p.is_file()}
         with pytest.raises(UsageError, match="PREFORGET_PASSPHRASE"):
-            forget_in_folder(folder, going)
+            forget(planned, folder=folder)
         assert {p: p.read_bytes() for p in made.model.rglob("*") if p.is_file()} == before
+    assert made.labels() == LABELS
+
+
+def test_what_is_gone_already_is_not_announced_again(made: Made) -> None:
+    folder = made.open()
+    planned = plan(folder, label=LABELS[1])
+    forget(planned, folder=folder)
+    with pytest.raises(UsageError, match="plan again"):
+        forget(planned, folder=folder)
+    assert not folder.has_intent()
+
+
+def test_an_engine_without_a_sentence_signs_and_destroys_nothing(made: Made) -> None:
+    class Silent(IsolatedEngine):
+        meaning = ""
+
+    folder = made.open()
+    planned = replace(plan(folder, label=LABELS[1]), engine=Silent)
+    with pytest.raises(UsageError, match="Silent a class variable 'meaning'"):
+        forget(planned, folder=folder)
     assert made.labels() == LABELS
 
 
 def test_someone_who_forgot_in_the_meantime(made: Made) -> None:
     mine = made.open()
-    going = plan(mine, label=LABELS[0])
+    planned = plan(mine, label=LABELS[0])
     made.forget(LABELS[1])
     with pytest.raises(OSError, match="another process has changed it"):
-        forget_in_folder(mine, going)
+        forget(planned, folder=mine)
     assert made.labels() == [LABELS[0], LABELS[2]]
 
 

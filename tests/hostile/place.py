@@ -12,9 +12,8 @@ from typing import Any
 import torch
 
 from preforget.core.hashing import bytes_digest, value_digest
-from preforget.erasure import forget_in_folder, open_folder
-from preforget.erasure.plan import engine_of
-from preforget.erasure.transaction import Request, erase
+from preforget.erasure import Plan, engine_of, forget, open_folder
+from preforget.erasure.transaction import Request, erase_on_disk
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.layout import INTENT, LEDGER
@@ -62,11 +61,12 @@ class Place:
         ]
         folder = ModelFolder.create(self.path, manifest, records, {"adapter": torch.rand(2, 2)}, self.keyring)
         before = files_of(self.path), files_of(self.keyring)
+        planned = Plan("class", "class 0", records[:1], engine_of(folder))
         if what == "erased":
-            forget_in_folder(folder, records[:1])
+            forget(planned, folder=folder)
         if what in ("announced", "erasing"):
             with suppress(Stopped):
-                erase(folder, records[:1], engine_of(folder), self._stop, what="class", request=Request())
+                erase_on_disk(folder, planned, self._stop, request=Request())
         if what == "announced":
             return {**before[0], INTENT: (self.path / INTENT).read_bytes()}, before[1]
         return files_of(self.path), files_of(self.keyring)

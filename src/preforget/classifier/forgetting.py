@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from preforget.classifier.state import State
-from preforget.erasure import Erasure
-from preforget.erasure import forget as erase
+from preforget.erasure import Erasure, Plan, forget, plan_in_memory
 
 
 class Forgetting(State):
@@ -17,14 +16,14 @@ class Forgetting(State):
         name anybody. Raises `UnknownLabelError` for a label it doesn't hold, `UsageError`, `StoreError` if the folder
         can't be changed, `IntegrityError` if something of it is found in the folder afterwards.
         """
-        return erase(self._fitted(), self.folder, label=str(label), reason=reason, grounds=grounds)
+        return self._carry_out(plan_in_memory(self._fitted(), label=str(label)), reason, grounds)
 
     def forget_subject(self, subject: str, reason: str | None = None, grounds: str | None = None) -> Erasure:
         """Destroy all that the model holds about one subject, in all classes (exact engine); it can't be undone.
 
         Raises as `forget`, and `UsageError` in engines that know no subjects.
         """
-        return erase(self._fitted(), self.folder, subject=str(subject), reason=reason, grounds=grounds)
+        return self._carry_out(plan_in_memory(self._fitted(), subject=str(subject)), reason, grounds)
 
     def detach(self, label: str) -> None:
         """Leave a class out of all answers until `attach`; raises `UnknownLabelError`."""
@@ -33,6 +32,9 @@ class Forgetting(State):
     def attach(self, label: str) -> None:
         """Take a detached class back into the answers; raises `UnknownLabelError`."""
         self._set_detached(str(label), False)
+
+    def _carry_out(self, plan: Plan, reason: str | None, grounds: str | None) -> Erasure:
+        return forget(plan, engine=self.engine_, folder=self.folder, reason=reason, grounds=grounds)
 
     def _set_detached(self, label: str, detached: bool) -> None:
         bank = self._fitted().bank

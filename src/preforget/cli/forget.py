@@ -13,7 +13,7 @@ from preforget.cli.options import Commands, add_command, add_folder, open_model_
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from preforget.erasure import Erasure
+    from preforget.erasure import Erasure, Plan
     from preforget.records import ClassRecord
     from preforget.store import ModelFolder
 
@@ -65,12 +65,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise UsageError("nothing to forget: name a class, or a subject with --subject")
     if not args.yes and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at; give --yes to forget without being asked")
-    from preforget.erasure import forget_in_folder
+    from preforget.erasure import forget
 
     check_receipt_place(args.receipt, len(targets))
     folder = open_model_folder(args)
     records = folder.records()
-    plans = {target: going(folder, target, records) for target in targets}
+    plans = {target: plan_for(folder, target, records) for target in targets}
     show_plan(folder, plans, records, args.delete_copies)
     try:
         if not args.yes and not is_confirmed():
@@ -84,11 +84,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         for target in targets:
             what, name = target
             # read anew: an earlier forgetting may have taken or made some of its records
-            own = plans[target] if not done else going(folder, target)
-            erasure = forget_in_folder(
-                folder,
-                own,
-                what=what,
+            erasure = forget(
+                plan_for(folder, target) if done else plans[target],
+                folder=folder,
                 reason=args.reason,
                 grounds=args.grounds,
                 delete_copies=args.delete_copies,
@@ -110,10 +108,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def going(
-    folder: ModelFolder, target: Target, records: Sequence[ClassRecord] | None = None
-) -> list[ClassRecord]:
-    """Return the records that go with a class or a subject."""
+def plan_for(folder: ModelFolder, target: Target, records: Sequence[ClassRecord] | None = None) -> Plan:
+    """Return what goes with a class or a subject."""
     from preforget.erasure import plan
 
     what, name = target
@@ -124,7 +120,7 @@ def going(
 
 def show_plan(
     folder: ModelFolder,
-    plans: dict[Target, list[ClassRecord]],
+    plans: dict[Target, Plan],
     records: Sequence[ClassRecord],
     delete_copies: bool,
 ) -> None:
@@ -132,18 +128,18 @@ def show_plan(
     from preforget.erasure import engine_of
 
     engine = engine_of(folder)
-    gone = {record.id for own in plans.values() for record in own}
+    gone = {record.id for one in plans.values() for record in one.records}
     named = [record for record in records if record.label]  # without the sums of every image
     left = {record.label for record in named if record.id not in gone}
     known = {record.label for record in named}
     note(f"to be forgotten, of the {len(known)} classes in {printable(str(folder.path))}:")
-    for (what, name), own in plans.items():
-        note(f"  {what:9}  {printable(name)}")
-        for record in own[:5]:
-            name = folder.name_of(record.id)
-            note(f"  file       {name}, {(folder.path / name).stat().st_size:,} bytes")
-        if len(own) > 5:
-            note(f"             and {len(own) - 5} files more")
+    for one in plans.values():
+        note(f"  {one.what:9}  {printable(one.name)}")
+        for record in one.records[:5]:
+            file = folder.name_of(record.id)
+            note(f"  file       {file}, {(folder.path / file).stat().st_size:,} bytes")
+        if len(one.records) > 5:
+            note(f"             and {len(one.records) - 5} files more")
     note(f"  guarantee  {engine.guarantee}: {engine.meaning}")
     note(f"  left       {len(left)} classes")
     for copy in folder.manifest.copies.values():

@@ -1,7 +1,7 @@
 """Forgetting: records are destroyed on disk and in memory, and a signed receipt says what happened."""
 
-from preforget.erasure.forget import Erasure, forget, forget_in_folder
+from preforget.erasure.forget import Erasure, forget
 from preforget.erasure.opening import open_folder, restore
-from preforget.erasure.plan import engine_of, plan
+from preforget.erasure.plan import Plan, engine_of, plan, plan_in_memory
 
-__all__ = ["Erasure", "engine_of", "forget", "forget_in_folder", "open_folder", "plan", "restore"]
+__all__ = ["Erasure", "Plan", "engine_of", "forget", "open_folder", "plan", "plan_in_memory", "restore"]

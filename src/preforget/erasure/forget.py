@@ -13,8 +13,8 @@ from preforget.core.clock import now
 from preforget.core.errors import StoreError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
-from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
-from preforget.erasure.transaction import Ended, Request, erase, refuse_failed
+from preforget.erasure.plan import Plan, bank_of, derive_in_folder
+from preforget.erasure.transaction import Ended, Request, erase_on_disk, refuse_failed
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.layout import receipt_name
@@ -24,15 +24,15 @@ from preforget.store.layout import receipt_name
 class Erasure:
     """What was erased, when, and what that promises; without the name, which may be personal.
 
-    `erasure`: its id; `what`: `class` or `subject`; `records`: ids of all that was destroyed; `time` is UTC in RFC
-    3339; `guarantee` and `meaning`: kind of promise and the promise in one
-    sentence; `reason` and `grounds` as they were given; `memory_ms`, `disk_ms` and `derive_ms` are milliseconds, None
+    `id`: 32 random hex digits; `what`: `class` or `subject`; `records`: ids of all that was destroyed; `guarantee` and
+    `meaning`: the kind of promise and the promise in one sentence; `time` is UTC in RFC 3339; `reason` and `grounds` as
+    they were given; `memory_ms`, `disk_ms` and `derive_ms` are milliseconds, None
     where the model was not loaded or not saved; `bytes_removed` counts the files, 0 where the model was never saved;
     `derived` is how many records were derived anew from what is left; `copies`: known copies elsewhere, and what
     became of each; `generation` is the folder's number after it all; `receipt`: where the signed receipt lies.
     """
 
-    erasure: str
+    id: str
     what: str
     records: list[str]
     guarantee: Guarantee
@@ -57,116 +57,87 @@ class Erasure:
 
 
 def forget(
-    engine: Engine,
-    folder: ModelFolder | None,
+    plan: Plan,
     *,
-    label: str | None = None,
-    subject: str | None = None,
+    engine: Engine | None = None,
+    folder: ModelFolder | None = None,
     reason: str | None = None,
     grounds: str | None = None,
+    delete_copies: bool = False,
 ) -> Erasure:
-    """Erase a class, or a subject in all classes, from the model folder, if there is one, and from memory.
+    """Carry out a plan: destroy its records in the model folder and in memory, in this order.
 
-    Raises `UnknownLabelError` for a name the model doesn't hold, `UsageError` for a reason that names it,
-    `StoreError` if the folder can't be changed: nothing is forgotten then, unless the erasure on disk had begun. In
-    that case it is gone from memory too, and opening the folder ends what has begun. Raises `IntegrityError` if
-    something was found in the folder afterwards.
+    `engine`: the model in memory, None where it isn't loaded: then no backbone is needed, so a lost one can't prevent
+    it; `folder`: None for a model that was never saved; `delete_copies`: delete the copies that are listed as to be
+    deleted.
+
+    Raises `UsageError` for a reason that names what is forgotten, `StoreError` if the folder can't be changed: nothing
+    is forgotten then, unless the erasure on disk had begun. In that case it is gone from memory too, and opening the
+    folder ends what has begun. Raises `IntegrityError` if something was found in the folder afterwards.
     """
-    going = engine.affected_records(label, subject)
-    what = "subject" if label is None else "class"
     request = Request(reason, grounds)
-    request.check(going)
-    type(engine).signed_meaning()
-    memory = _Timed(
-        lambda: engine.forget(label) if label is not None else engine.forget_subject(str(subject))
-    )
-    derive = _Timed(engine.derive)
+    request.check(plan.records)
+    meaning = plan.engine.signed_meaning()
+    if engine is not None:
+        model: _Loaded | _OnDiskOnly = _Loaded(engine, plan)
+    elif folder is not None:
+        model = _OnDiskOnly(folder, plan)
+    else:
+        raise ValueError("give a model in memory, its folder, or both")
+    memory, derive = _Timed(model.forget), _Timed(model.derive)
 
-    def take() -> Sequence[ClassRecord]:
+    def forget_in_memory_and_derive() -> Sequence[ClassRecord]:
         memory.once()
-        found: Sequence[ClassRecord] = derive.once()
-        return found
+        derived: Sequence[ClassRecord] = derive.once()
+        return derived
 
     start, ended = time.perf_counter(), None
-    if folder is None or not any(record.id in folder.manifest.records for record in going):
-        take()  # what was derived on loading was never written
+    written = folder is not None and any(record.id in folder.manifest.records for record in plan.records)
+    if folder is None or (engine is not None and not written):
+        forget_in_memory_and_derive()  # what was derived on loading was never written
     else:
         try:
-            ended = erase(folder, going, type(engine), take, what=what, request=request)
+            ended = erase_on_disk(
+                folder, plan, forget_in_memory_and_derive, request=request, delete_copies=delete_copies
+            )
         except StoreError:
             if folder.has_intent():
                 memory.once()
             raise
     spent = (time.perf_counter() - start) * 1e3
-    return _report(
-        folder,
-        ended,
-        records=[record.id for record in going],
-        what=what,
-        kind=type(engine),
-        request=request,
-        memory_ms=memory.ms,
-        disk_ms=None if ended is None else spent - memory.ms - derive.ms,
-        derived=len(derive.found),
-        derive_ms=derive.ms,
-        classes_left=len(engine.bank),
+    facts: dict[str, Any] = {
+        "what": plan.what,
+        "records": [record.id for record in plan.records],
+        "guarantee": plan.engine.guarantee,
+        "meaning": meaning,
+        "reason": reason,
+        "grounds": grounds,
+        "memory_ms": None if engine is None else memory.ms,
+        "disk_ms": None if ended is None else spent - memory.ms - derive.ms,
+        "derived": len(derive.result),
+        "derive_ms": derive.ms,
+        "classes_left": model.classes_left,
+    }
+    return _never_saved(facts) if folder is None or ended is None else _saved(facts, folder, ended)
+
+
+def _never_saved(facts: dict[str, Any]) -> Erasure:
+    return Erasure(
+        id=secrets.token_hex(16),
+        time=now(),
+        bytes_removed=0,
+        copies=[],
+        generation=None,
+        receipt=None,
+        **facts,
     )
 
 
-def forget_in_folder(
-    folder: ModelFolder,
-    going: Sequence[ClassRecord],
-    *,
-    what: str = "class",
-    reason: str | None = None,
-    grounds: str | None = None,
-    delete_copies: bool = False,
-) -> Erasure:
-    """Erase records from a model folder that nobody has loaded; needs no backbone, so a lost one can't prevent it.
-
-    `going` comes from `plan`; `delete_copies`: delete the copies that are listed as to be deleted. Raises as `forget`.
-    """
-    kind = engine_of(folder)
-    left: set[str] = set()
-
-    def take() -> list[ClassRecord]:
-        if kind.one_record_per_class:
-            left.update(folder.manifest.records)  # one a class; reading a large bank takes longer than all
-            return []
-        records = folder.records()
-        left.update(bank_of(folder, records).labels)
-        return derive_in_folder(folder, records)
-
-    derive, request, start = _Timed(take), Request(reason, grounds), time.perf_counter()
-    ended = erase(folder, going, kind, derive.once, what=what, request=request, delete_copies=delete_copies)
-    spent = (time.perf_counter() - start) * 1e3
-    return _report(
-        folder,
-        ended,
-        records=[record.id for record in going],
-        what=what,
-        kind=kind,
-        request=request,
-        memory_ms=None,
-        disk_ms=spent - derive.ms,
-        derived=len(derive.found),
-        derive_ms=derive.ms,
-        classes_left=len(left),
-    )
-
-
-def _report(
-    folder: ModelFolder | None, ended: Ended | None, *, kind: type[Engine], request: Request, **facts: Any
-) -> Erasure:
-    facts |= {"guarantee": kind.guarantee, "meaning": kind.signed_meaning()}
-    facts |= {"reason": request.reference, "grounds": request.grounds}
-    if folder is None or ended is None:
-        none: dict[str, Any] = {"bytes_removed": 0, "copies": [], "generation": None, "receipt": None}
-        return Erasure(erasure=secrets.token_hex(16), time=now(), **facts, **none)
+def _saved(facts: dict[str, Any], folder: ModelFolder, ended: Ended) -> Erasure:
     receipt = ended.receipt
     refuse_failed(receipt)
     return Erasure(
-        erasure=receipt.erasure,
+        id=receipt.erasure,
         time=receipt.finished,
         bytes_removed=sum(int(record["bytes"]) for record in receipt.records),
         copies=receipt.copies,
@@ -176,19 +147,60 @@ def _report(
     )
 
 
+class _Loaded:
+    """A model in memory that is to forget."""
+
+    def __init__(self, engine: Engine, plan: Plan) -> None:
+        self._engine, self._plan = engine, plan
+
+    def forget(self) -> None:
+        """Destroy what the plan says in memory."""
+        forget = self._engine.forget if self._plan.what == "class" else self._engine.forget_subject
+        forget(self._plan.name)
+
+    def derive(self) -> list[ClassRecord]:
+        """Derive what follows from the records that are left."""
+        return self._engine.derive()
+
+    @property
+    def classes_left(self) -> int:
+        """How many classes the model knows now."""
+        return len(self._engine.bank)
+
+
+class _OnDiskOnly:
+    """A model folder that nobody has loaded: there is nothing to forget in memory."""
+
+    def __init__(self, folder: ModelFolder, plan: Plan) -> None:
+        self._folder, self._engine = folder, plan.engine
+        self.classes_left = 0
+
+    def forget(self) -> None:
+        """Do nothing."""
+
+    def derive(self) -> list[ClassRecord]:
+        """Derive what follows from the records that are left, read from the folder."""
+        if self._engine.one_record_per_class:  # reading a large bank takes longer than all the rest
+            self.classes_left = len(self._folder.manifest.records)
+            return []
+        bank = bank_of(self._folder, self._folder.records())
+        self.classes_left = len(bank)
+        return derive_in_folder(self._folder, bank)
+
+
 class _Timed:
     """Does something once, and keeps what came of it and how many milliseconds that took."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self._do: Callable[[], Any] | None = do
         self.ms = 0.0
-        self.found: Any = []
+        self.result: Any = []
 
     def once(self) -> Any:
         """Do it, unless that has been done."""
         if self._do is not None:
             do, self._do = self._do, None
             start = time.perf_counter()
-            self.found = do()
+            self.result = do()
             self.ms = (time.perf_counter() - start) * 1e3
-        return self.found
+        return self.result

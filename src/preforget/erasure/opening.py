@@ -8,8 +8,9 @@ from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure.intent import Intent
-from preforget.erasure.plan import derive_in_folder, engine_of
+from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
+from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.consistency import undo
 from preforget.store.folder import KeyringPlace
@@ -104,9 +105,14 @@ def _end(folder: ModelFolder) -> None:
     if last and not (last[-1].event in ours and last[-1].data.get("erasure") == intent.erasure):
         undo(folder)
     folder.note_audits(folder.ledger.entries())
-    kind = engine_of(folder)
-    derive = (lambda: []) if kind.one_record_per_class else lambda: derive_in_folder(folder, folder.records())
-    finish(folder, intent, kind, derive, recovered=True)
+    engine = engine_of(folder)
+
+    def derive() -> list[ClassRecord]:
+        if engine.one_record_per_class:
+            return []
+        return derive_in_folder(folder, bank_of(folder, folder.records()))
+
+    finish(folder, intent, engine, derive, recovered=True)
 
 
 def _orphans(folder: ModelFolder, gone: set[str]) -> set[str]:

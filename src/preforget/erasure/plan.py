@@ -1,14 +1,55 @@
-"""What goes with a class or a subject, and what is derived anew: read from a model folder, without a backbone."""
+"""What goes with a class or a subject: read from a model in memory, or from its folder without a backbone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines.base import Engine
 from preforget.engines.registry import ENGINES
 from preforget.records import ClassRecord, Roster
 from preforget.store import ModelFolder
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will go: every record in which one class, or one subject, has a part.
+
+    `what`: `class` or `subject`; `name`: which one, left out of the repr since it can be a person's; `records`: what
+    will be destroyed; `engine`: the kind of engine, whose sentences will be signed.
+    """
+
+    what: str
+    name: str = field(repr=False)
+    records: list[ClassRecord]
+    engine: type[Engine]
+
+
+def plan(
+    folder: ModelFolder,
+    *,
+    label: str | None = None,
+    subject: str | None = None,
+    records: Sequence[ClassRecord] | None = None,
+) -> Plan:
+    """Return what goes from a folder with a class or a subject; `records` are the folder's, if they were read.
+
+    Raises `UnknownLabelError` for a name that the folder doesn't hold, `UsageError` for a subject in an engine that
+    knows none.
+    """
+    engine = engine_of(folder)
+    if subject is not None and not engine.knows_subjects:
+        raise engine.no_subjects()
+    bank = bank_of(folder, folder.records() if records is None else records)
+    what, name = _target(label, subject)
+    return Plan(what, name, bank.affected_records(label, subject), engine)
+
+
+def plan_in_memory(engine: Engine, *, label: str | None = None, subject: str | None = None) -> Plan:
+    """Return what goes from a model in memory with a class or a subject; raises as `plan`."""
+    what, name = _target(label, subject)
+    return Plan(what, name, engine.affected_records(label, subject), type(engine))
 
 
 def engine_of(folder: ModelFolder) -> type[Engine]:
@@ -21,25 +62,6 @@ def engine_of(folder: ModelFolder) -> type[Engine]:
         ) from error
 
 
-def plan(
-    folder: ModelFolder,
-    *,
-    label: str | None = None,
-    subject: str | None = None,
-    records: Sequence[ClassRecord] | None = None,
-) -> list[ClassRecord]:
-    """Return every record in which a class or a subject has a part; `records` are the folder's, if they were read.
-
-    Raises `UnknownLabelError` for a name that the folder doesn't hold, `UsageError` for a subject in an engine that
-    knows none.
-    """
-    kind = engine_of(folder)
-    if subject is not None and not kind.knows_subjects:
-        raise kind.no_subjects()
-    bank = bank_of(folder, folder.records() if records is None else records)
-    return bank.affected_records(label, subject)
-
-
 def bank_of(folder: ModelFolder, records: Sequence[ClassRecord]) -> Roster:
     """Return a folder's records as its engine's bank; raises `StoreError` if they don't belong together."""
     try:
@@ -48,10 +70,15 @@ def bank_of(folder: ModelFolder, records: Sequence[ClassRecord]) -> Roster:
         raise StoreError(f"the records of {folder.path} don't belong together: {error}") from error
 
 
-def derive_in_folder(folder: ModelFolder, records: Sequence[ClassRecord]) -> list[ClassRecord]:
-    """Return records that follow from the live ones of a folder and are missing in it."""
-    bank = bank_of(folder, records)
+def derive_in_folder(folder: ModelFolder, bank: Roster) -> list[ClassRecord]:
+    """Return records that follow from the live ones of a folder and are missing in it; raises `StoreError`."""
     try:
-        return engine_of(folder).derive_from(bank, folder.manifest.options) if records else []
+        return engine_of(folder).derive_from(bank, folder.manifest.options)
     except UsageError as error:
         raise StoreError(f"{folder.path} is damaged: {error}") from error
+
+
+def _target(label: str | None, subject: str | None) -> tuple[str, str]:
+    if (label is None) == (subject is None):
+        raise UsageError("give either a class or a subject to forget")
+    return ("class", str(label)) if subject is None else ("subject", subject)

@@ -16,6 +16,7 @@ from preforget.core.version import __version__
 from preforget.engines.base import Engine
 from preforget.erasure.copies import settle_copies
 from preforget.erasure.intent import Intent
+from preforget.erasure.plan import Plan
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
 from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
@@ -27,7 +28,7 @@ from preforget.store.ledger import Entry
 MOST_RECORDS = 10_000
 """Records of one erasure: the receipt that lists them must stay readable."""
 
-Derive = Callable[[], Sequence[ClassRecord]]
+ForgetInMemoryAndDerive = Callable[[], Sequence[ClassRecord]]
 """Forgets in memory, where a model is loaded, and returns the records that follow from those that are left."""
 
 
@@ -64,27 +65,29 @@ class Ended:
     receipt: Receipt
 
 
-def erase(
+def erase_on_disk(
     folder: ModelFolder,
-    going: Sequence[ClassRecord],
-    kind: type[Engine],
-    derive: Derive,
+    plan: Plan,
+    forget_in_memory_and_derive: ForgetInMemoryAndDerive,
     *,
-    what: str,
     request: Request,
     delete_copies: bool = False,
 ) -> Ended:
-    """Destroy records, derive what follows from the others, and leave a signed receipt in the folder.
+    """Destroy the records of a plan, derive what follows from the others, and leave a signed receipt in the folder.
 
     `delete_copies`: delete the copies that are listed as to be deleted; an interrupted erasure leaves them.
     Nothing has happened if this raises before the erasure is announced. Afterwards the next opening ends it. Raises
     `StoreError`, and `UsageError` for a request that names what is to go.
     """
-    request.check(going)
-    kind.signed_meaning()  # who can't sign a receipt must not begin
+    request.check(plan.records)
+    plan.engine.signed_meaning()  # who can't sign a receipt must not begin
     with folder.changing():
         folder.check_current()
-        ids = [record.id for record in going if record.id in folder.manifest.records]
+        ids = [record.id for record in plan.records if record.id in folder.manifest.records]
+        if not ids:
+            raise UsageError(
+                f"none of the records to forget is in {folder.path}; plan again: they may be gone"
+            )
         if len(ids) > MOST_RECORDS:
             raise UsageError(f"{len(ids)} records are too many for one receipt; forget in several steps")
         folder.keyring.signing.current()
@@ -92,7 +95,7 @@ def erase(
         size = size_of(folder.path)
         intent = Intent(
             erasure=secrets.token_hex(16),
-            what=what,
+            what=plan.what,
             begun=now(),
             records=folder.describe(contents),
             windows=[base64.b64encode(piece).decode() for piece in windows([*contents.values()], size)],
@@ -102,21 +105,28 @@ def erase(
             seq=folder.ledger.head().seq,
         )
         intent.write(folder.path)
-        return finish(folder, intent, kind, derive, recovered=False, delete_copies=delete_copies)
+        return finish(
+            folder,
+            intent,
+            plan.engine,
+            forget_in_memory_and_derive,
+            recovered=False,
+            delete_copies=delete_copies,
+        )
 
 
 def finish(
     folder: ModelFolder,
     intent: Intent,
-    kind: type[Engine],
-    derive: Derive,
+    engine: type[Engine],
+    forget_in_memory_and_derive: ForgetInMemoryAndDerive,
     *,
     recovered: bool,
     delete_copies: bool = False,
 ) -> Ended:
     """End an erasure that was announced, wherever it was cut off; raises `StoreError` if it can't be ended."""
     try:
-        return _finish(folder, intent, kind, derive, recovered, delete_copies)
+        return _finish(folder, intent, engine, forget_in_memory_and_derive, recovered, delete_copies)
     except OSError as error:
         if isinstance(error, StoreError):
             raise
@@ -129,8 +139,8 @@ def finish(
 def _finish(
     folder: ModelFolder,
     intent: Intent,
-    kind: type[Engine],
-    derive: Derive,
+    engine: type[Engine],
+    forget_in_memory_and_derive: ForgetInMemoryAndDerive,
     recovered: bool,
     delete_copies: bool,
 ) -> Ended:
@@ -147,7 +157,7 @@ def _finish(
         generation = folder.manifest.generation + 1
         folder.settle_on(row.head, replace(folder.manifest, generation=generation, **without))
     folder.finish_erasing(intent.erasure)
-    derived = derive()
+    derived = forget_in_memory_and_derive()
     missing = [record for record in derived if record.id not in folder.manifest.records]
     if missing:
         folder.change(add=missing, event="derive")
@@ -162,7 +172,7 @@ def _finish(
             folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
         copies = settle_copies(folder, intent.ids, delete=delete_copies)
-        receipt = _receipt(folder, intent, kind, row, copies, recovered)
+        receipt = _receipt(folder, intent, engine, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         path.parent.mkdir(exist_ok=True)
         write_atomic(path, content)
@@ -196,7 +206,7 @@ def _without(folder: ModelFolder, gone: set[str]) -> dict[str, Any]:
 def _receipt(
     folder: ModelFolder,
     intent: Intent,
-    kind: type[Engine],
+    engine: type[Engine],
     row: Entry,
     copies: list[dict[str, Any]],
     recovered: bool,
@@ -211,7 +221,7 @@ def _receipt(
             "before": intent.before,
             "after": {"manifest": manifest.state(), "generation": manifest.generation},
         },
-        guarantee={"name": kind.guarantee.value, "meaning": kind.signed_meaning()},
+        guarantee={"name": engine.guarantee.value, "meaning": engine.signed_meaning()},
         records=intent.records,
         method=["key destroyed", "file deleted"] if manifest.sealed else ["file deleted"],
         derived=_count_derived(folder, row.seq),
@@ -224,7 +234,7 @@ def _receipt(
         copies=copies,
         audits=folder.audits,
         ledger=row.head.as_dict(),
-        not_claimed=not_claimed(kind.not_claimed, manifest.sealed),
+        not_claimed=not_claimed(engine.not_claimed, manifest.sealed),
     )
 
 
