@@ -13,7 +13,7 @@ import preforget
 from preforget.engines import ENGINES
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "src").rglob("*.py")]
 
 
 def read(name: str) -> str:
@@ -54,7 +54,7 @@ def test_the_citation_names_this_version() -> None:
     assert citation["references"][0]["url"].endswith("2509.15230")
 
 
-def test_no_page_cites_what_is_not_in_the_repository() -> None:
+def test_nothing_cites_what_is_not_in_the_repository() -> None:
     wrong = re.compile(r"EVALUATION\.md|DESIGN\.md|1805\.08306")
     assert [page for page in PAGES if wrong.search(page.read_text(encoding="utf-8"))] == []
 

@@ -24,7 +24,7 @@ ABOUT = About(
     "and one comes back? With one class left it is right to name it for all that is retained: accuracy there is 1 "
     "whatever the model knows, so the prior-only baseline stands beside it. The margin is 0.05, and 0.10 for accuracy "
     "after adding back, which few inputs decide.",
-    source="claim of arXiv 2509.15230, section 4; EVALUATION.md",
+    source="claim of arXiv 2509.15230, section 4",
     margin=0.05,
     titles={
         "ra_mean": "retained accuracy, mean over steps",
