@@ -21,7 +21,7 @@ def test_it_is_described_by_its_width_alone() -> None:
         *("features", None, "vectors"),
         *(5, "float32"),
     ]
-    assert (one.dim, one.depth, one.tokens, one.kind) == (5, 0, 1, "vectors")
+    assert (one.dim, one.depth, one.tokens, one.kind) == (5, 0, 2, "vectors")
 
 
 @pytest.mark.parametrize("wrong", [None, 0, -1, 2.5, True])
@@ -55,11 +55,13 @@ def test_vectors_go_to_no_other_backbone(tiny_encoder: Encoder) -> None:
         tiny_encoder.read(Vectors(np.zeros((1, 2))), [0])
 
 
-def test_a_state_is_the_vector_at_unit_length_without_its_mean() -> None:
-    states = vector_encoder(3).states(torch.tensor([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]]).double(), slice(0, 1))
-    assert states.shape == (2, 1, 1, 3)
+def test_states_are_the_vector_at_unit_length_and_its_asinh() -> None:
+    rows = torch.tensor([[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]], dtype=torch.float64)
+    states = vector_encoder(3).states(rows, slice(0, 1))
+    assert states.shape == (2, 1, 2, 3)
+    assert torch.allclose(states[:, 0, 1].double(), rows.asinh() / 3**0.5)
     assert torch.allclose(states[0, 0, 0], torch.tensor([-(0.5**0.5), 0.0, 0.5**0.5]))
-    assert torch.equal(states[1], torch.zeros(1, 1, 3))
+    assert torch.equal(states[1, 0, 0], torch.zeros(3))
 
 
 def test_normalising_survives_any_scale() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from preforget.backbones import load_backbone
-from preforget.data import Split
+from preforget.data import Split, Vectors
 from preforget.data.dataset import label_array
 from preforget.engines.isolated import Isolated, IsolatedEngine
 from preforget.records import ClassRecord
@@ -75,3 +75,13 @@ def learnable(labels: Any, each: int, seed: int = 0) -> Split:
     images = np.stack([centres[name] // 2 + rng.integers(0, 128, (SIZE, SIZE, 3)) for name in names])
     order = rng.permutation(len(names))
     return Split(images.astype(np.uint8)[order], label_array(names)[order])
+
+
+def vector_blobs(each: int, seed: int, width: int = 6, classes: Sequence[str] = ()) -> Split:
+    """Normal vectors around one centre per class, `each` of every class, in mixed order."""
+    rng = np.random.default_rng(seed)
+    names = [label for label in classes for _ in range(each)]
+    centres = {c: 3 * np.random.default_rng(list(map(ord, c))).normal(size=width) for c in classes}
+    rows = np.stack([centres[name] + rng.normal(size=width) for name in names])
+    order = rng.permutation(len(names))
+    return Split(Vectors(rows[order]), label_array(names)[order])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,24 +14,27 @@ from preforget.backbones.vectors import vector_encoder
 from preforget.core.errors import UsageError
 from preforget.data import Split, Vectors
 from preforget.data.dataset import label_array
-from preforget.engines import MultilabelExactEngine, PaperEngine, features
+from preforget.engines import features
 from preforget.engines.base import Session
 from preforget.engines.exact import Exact, ExactEngine
-from preforget.engines.paper import Paper
+from preforget.engines.multilabel_exact import MultilabelExactEngine
+from preforget.engines.paper import Paper, PaperEngine
+
+from .conftest import vector_blobs
 
 CLASSES = [f"class {number:02}" for number in range(4)]
 PEOPLE = ["Ada", "Bob", "Cy"]
 
 
-def blobs(each: int, seed: int, width: int = 6, classes: list[str] = CLASSES, people: bool = False) -> Split:
-    """Return normal vectors around one centre per class, in mixed order."""
-    rng = np.random.default_rng(seed)
-    names = [label for label in classes for _ in range(each)]
-    centres = {c: 3 * np.random.default_rng(list(map(ord, c))).normal(size=width) for c in classes}
-    rows = np.stack([centres[name] + rng.normal(size=width) for name in names])
-    order = rng.permutation(len(names))
-    subjects = label_array(list(map(str, rng.choice(PEOPLE, len(names))))) if people else None
-    return Split(Vectors(rows[order]), label_array(names)[order], subjects)
+def blobs(
+    each: int, seed: int, width: int = 6, classes: Sequence[str] = CLASSES, people: bool = False
+) -> Split:
+    """Return `vector_blobs` of `CLASSES`, of people if asked for."""
+    split = vector_blobs(each, seed, width, classes)
+    if not people:
+        return split
+    chosen = np.random.default_rng(seed).choice(PEOPLE, len(split))
+    return replace(split, subjects=label_array(list(map(str, chosen))))
 
 
 def learned(train: Split, validation: Split, **options: Any) -> ExactEngine:

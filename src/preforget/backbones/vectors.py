@@ -26,7 +26,7 @@ ARCHITECTURE = "vectors"
 
 @dataclass(frozen=True)
 class VectorEncoder(Encoder):
-    """A backbone without blocks: an input is one token of width `d`, its own numbers.
+    """A backbone without blocks: an input is two tokens of width `d`, its own numbers in two forms, see `embed`.
 
     `preprocessing.image_size` holds `d`, so that a model folder says how wide its vectors are.
     """
@@ -51,8 +51,13 @@ class VectorEncoder(Encoder):
         return torch.from_numpy(np.random.default_rng(0).standard_normal((count, self.dim)))
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """Return vectors `[batch, d]` as one state each, `[batch, 1, d]`, without a mean and of unit length."""
-        return normalised(pixels)[:, None].to(self.device, self.dtype)
+        """Return vectors `[batch, d]` as two states each, `[batch, 2, d]`.
+
+        The first is the vector without its mean, at unit length, which suits embeddings; the second `asinh` of each
+        number, over the square root of `d`, which keeps the scale that measurements have.
+        """
+        scaled = pixels.double().asinh() * self.dim**-0.5
+        return torch.stack([normalised(pixels), scaled], dim=1).to(self.device, self.dtype)
 
 
 def normalised(vectors: Tensor) -> Tensor:
@@ -81,7 +86,7 @@ def vector_encoder(
     if dtype != torch.float32:
         raise UsageError(f"the backbone {NAME!r} computes in float32; leave dtype out")
     none = torch.zeros(0, device=device)
-    empty = Embedding(none, none, torch.zeros(1, 0), torch.zeros(1, width), 1)
+    empty = Embedding(none, none, torch.zeros(1, 0), torch.zeros(2, width), 1)
     scale = torch.ones(width, device=device)
     identity = Identity(NAME, None, ARCHITECTURE, value_digest([ARCHITECTURE, width]))
     preprocessing = Preprocessing(width, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

@@ -12,24 +12,26 @@ from torch import Tensor
 
 from preforget.backbones import class_path
 from preforget.backbones.encoder import Encoder
+from preforget.backbones.vectors import VectorEncoder
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.core.options import option
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
-from preforget.engines import shortlist
 from preforget.engines.base import Scores, Session
+from preforget.engines.block_scorer import BlockScorer
 from preforget.engines.options import EngineOptions
 from preforget.engines.prompted import PromptEngine
 from preforget.engines.registry import ENGINES
+from preforget.engines.scorer import Scorer
+from preforget.engines.vector_scorer import VectorScorer
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
 from preforget.white_box.frozen_path import FrozenPath
 from preforget.white_box.surface import Files
 
-STEPS = 800
 ROWS_AT_ONCE = 4096
 """How many class tokens a backward pass takes at once: bounds memory for many classes."""
 
@@ -41,9 +43,15 @@ class Isolated(EngineOptions):
     first_block: int = option(0, "block of the backbone where the path of a class begins")
     tokens_per_class: int = option(1, "length of the prompt of a class")
     lora_rank: int = option(4, "rank of the adapters that each class has on its own path, 0 for none")
-    epochs: int | None = option(None, "passes over the data; by default as many as make 800 steps")
+    epochs: int | None = option(
+        None, "passes over the data; by default as many as make 800 steps, on vectors 400"
+    )
     batch_size: int | None = option(None, "images per step; by default a 32nd of them, from 16 to 128")
-    learning_rate: float = option(1e-2, "step size of Adam; rows and biases take a third of it", "RATE")
+    learning_rate: float = option(
+        1e-2,
+        "step size of Adam; rows and biases take a third of it, on vectors all take ten times it",
+        "RATE",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,13 +61,13 @@ class Isolated(EngineOptions):
                 self.check_whole(**{name: 1})
         self.check_rate()
 
-    def schedule(self, examples: int) -> Schedule:
+    def schedule(self, examples: int, steps: int = BlockScorer.steps) -> Schedule:
         """Return the schedule for a number of images; what isn't given follows from it.
 
-        A batch is a 32nd of the images, from 16 to 128; the epochs are those that make `STEPS` steps.
+        A batch is a 32nd of the images, from 16 to 128; the epochs are those that make so many `steps`.
         """
         batch = self.batch_size or min(128, max(16, examples // 32))
-        epochs = self.epochs or -(-STEPS * batch // examples)
+        epochs = self.epochs or -(-steps * batch // examples)
         return Schedule(epochs, batch, self.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True)
 
 
@@ -81,19 +89,12 @@ class IsolatedEngine(PromptEngine):
 
     def __init__(self, encoder: Encoder, config: Isolated) -> None:
         config.check_first_block(encoder)
+        self.scorer = scorer_of(encoder, config)
         super().__init__(encoder, config)
-
-    @property
-    def levels(self) -> int:
-        """The number of blocks that the class path goes through."""
-        return self.encoder.depth - self.config.first_block
 
     def learned_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every learned tensor of one class."""
-        c, dim = self.config, self.encoder.dim
-        own = class_path.shapes(self.levels, dim, c.tokens_per_class, c.lora_rank)
-        adapters = {name: own.pop(name) for name in list(own) if name.endswith(("_down", "_up"))}
-        return {**own, "cheap_row": (dim,), "cheap_bias": (), **adapters}
+        return self.scorer.shapes()
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
         """Learn a record for every class of `train` from one forward pass per image for both loss terms."""
@@ -111,32 +112,11 @@ class IsolatedEngine(PromptEngine):
 
     def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
         """Return `float32 [batch, capacity]`, whatever `labels`; slot blocks one by one, so shapes never change."""
-        blocks = self.bank.live_blocks()
-        slots = {b: slice(b.start, b.stop) for b in blocks}
-        weights = {b: {n: t[slots[b]] for n, t in self.bank.packed.items()} for b in blocks}
-        out = torch.zeros(len(pixels), self.bank.capacity, device=pixels.device)
-        with torch.no_grad():
-            paths = {b: class_path.start(weights[b], len(pixels), self.encoder.dtype) for b in blocks}
-            sums = {b: weights[b]["bias"].expand(len(pixels), -1) for b in blocks}
-            for number, (block, (_, keys, values)) in enumerate(
-                zip(self.encoder.blocks, self.encoder.walk(pixels), strict=False)
-            ):
-                level = number - self.config.first_block
-                if level < 0:
-                    continue
-                keys, values = class_path.side_by_side(keys, values)
-                for b in blocks:
-                    own = class_path.at_level(weights[b], level)
-                    paths[b] = class_path.advance(block, paths[b], own, keys, values)
-                    sums[b] = sums[b] + class_path.read(paths[b], own["row"])
-            for b in blocks:
-                out[:, slots[b]] = sums[b]
-        return out
+        return self.scorer.score_bank(self.bank, pixels)
 
     def score_shortlist(self, pixels: Tensor, labels: Sequence[str], size: int) -> Tensor:
         """Return `float32 [batch, capacity]`: scores of the `size` best classes by a cheap score, else `-inf`."""
-        with torch.no_grad():
-            return shortlist.score(self.encoder, self.config.first_block, self.bank, pixels, labels, size)
+        return self.scorer.score_shortlist(self.bank, pixels, labels, size)
 
     def log_confidence(self, scores: Scores) -> Scores:
         """Return `log((1 - p) / p)` with `p` the probability of abstain: logsumexp of the scores."""
@@ -158,8 +138,11 @@ class IsolatedEngine(PromptEngine):
 
     def surface(self) -> Files:
         """Return the live classes' weights beside the frozen image path; dead slots are among what is stored."""
+        if not isinstance(self.scorer, BlockScorer):
+            return super().surface()
         c, bank = self.config, self.bank
-        names = class_path.shapes(self.levels, self.encoder.dim, c.tokens_per_class, c.lora_rank)
+        levels = self.encoder.depth - c.first_block
+        names = class_path.shapes(levels, self.encoder.dim, c.tokens_per_class, c.lora_rank)
         labels = tuple(bank.attached)
         return FrozenPath(
             self.encoder,
@@ -175,9 +158,10 @@ class IsolatedEngine(PromptEngine):
         place = {label: column for column, label in enumerate(columns)}
         return torch.tensor([place[label] for label in train.labels])
 
-    def loss(self, scores: Tensor, cheap: Tensor, target: Tensor) -> Tensor:
-        """Return both terms on the scores and one on the cheap ones, each `[batch, columns]`."""
-        return answer_loss(scores, target) + abstain_loss(scores, target) + answer_loss(cheap, target)
+    def loss(self, scores: Tensor, cheap: Tensor | None, target: Tensor) -> Tensor:
+        """Return both terms on the scores and one on the cheap ones, where there are such, each `[batch, columns]`."""
+        both = answer_loss(scores, target) + abstain_loss(scores, target)
+        return both if cheap is None else both + answer_loss(cheap, target)
 
     def _learn(
         self, new: list[str], columns: list[str], train: Split, fixed: Tensor | None, session: Session
@@ -185,7 +169,7 @@ class IsolatedEngine(PromptEngine):
         weights = self._start(new)
         target = self.targets(train, columns).to(self.encoder.device)
         c = self.config
-        schedule = c.schedule(len(train))
+        schedule = c.schedule(len(train), self.scorer.steps)
         digest = value_digest(
             [
                 self.name,
@@ -197,15 +181,15 @@ class IsolatedEngine(PromptEngine):
             ]
         )
         checkpoint = self.checkpoint(session, digest)
-        known = [
-            self.bank.packed[n][self.bank.slots(columns[len(new) :])] for n in ("cheap_row", "cheap_bias")
-        ]
-        at_once = max(1, ROWS_AT_ONCE // (len(new) * c.tokens_per_class))
+        cheap_names = [n for n in self.bank.packed if n.startswith("cheap_")]
+        known = {n: self.bank.packed[n][self.bank.slots(columns[len(new) :])] for n in cheap_names}
+        at_once = max(1, ROWS_AT_ONCE // max(1, len(new) * self.scorer.tokens))
+        first_block, last_block = self.scorer.blocks
         with StateCache(
             self.encoder,
             train,
-            first_block=c.first_block,
-            last_block=self.encoder.depth - 1,
+            first_block=first_block,
+            last_block=last_block,
             cache_dir=session.cache_dir,
             keep=session.keep_cache,
             show=session.show,
@@ -214,20 +198,20 @@ class IsolatedEngine(PromptEngine):
             def backward(indices: Tensor, _: torch.Generator) -> None:
                 for part in indices.split(at_once):
                     states = cache.get(part)
-                    scores = class_path.score_states(self.encoder, c.first_block, weights, states)
-                    cheap = shortlist.cheap_scores(
-                        states[:, -1, 0], weights["cheap_row"], weights["cheap_bias"]
-                    )
+                    scores = self.scorer.score_states(weights, states)
+                    cheap = self.scorer.cheap_scores(weights, states)
                     if fixed is not None:
                         scores = torch.cat([scores, fixed[part].to(scores.device)], dim=1)
-                        cheap = torch.cat([cheap, shortlist.cheap_scores(states[:, -1, 0], *known)], dim=1)
+                        others = self.scorer.cheap_scores(known, states)
+                        if cheap is not None and others is not None:
+                            cheap = torch.cat([cheap, others], dim=1)
                     loss = self.loss(scores, cheap, target[part])
                     torch.autograd.backward(loss * (len(part) / len(indices)))
 
             run(
                 weights,
                 backward,
-                rates={"row": 1 / 3, "bias": 1 / 3},
+                rates=self.scorer.rates,
                 examples=len(train),
                 schedule=schedule,
                 seed=c.seed,
@@ -240,9 +224,15 @@ class IsolatedEngine(PromptEngine):
     def _start(self, labels: Sequence[str]) -> dict[str, Tensor]:
         """Return untrained weights `[classes, ...]`; each class draws from its own stream."""
         drawn: dict[str, list[Tensor]] = {name: [] for name in self.learned_shapes()}
-        middle = class_path.middle(self.encoder, self.config.first_block)
         for label in labels:
             generator = torch.Generator().manual_seed(derive_seed(self.config.seed, "record", label))
             for name, shape in self.learned_shapes().items():
-                drawn[name].append(class_path.draw(shape, name, middle, generator))
+                drawn[name].append(self.scorer.draw(name, shape, generator))
         return {n: torch.stack(parts).to(self.encoder.device).requires_grad_() for n, parts in drawn.items()}
+
+
+def scorer_of(encoder: Encoder, config: Isolated) -> Scorer:
+    """Return what scores a class on this encoder."""
+    if isinstance(encoder, VectorEncoder):
+        return VectorScorer(encoder, config.lora_rank)
+    return BlockScorer(encoder, config.first_block, config.tokens_per_class, config.lora_rank)

@@ -66,10 +66,12 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         """Return `float32 [n, columns]`: 1 where an input has a condition."""
         return torch.from_numpy(marks(train.labels, columns)).float()
 
-    def loss(self, scores: Tensor, cheap: Tensor, target: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, cheap: Tensor | None, target: Tensor) -> Tensor:
         """Return binary cross-entropy summed over conditions, so that none is weighed by how many there are."""
-        terms = [F.binary_cross_entropy_with_logits(s, target, reduction="none") for s in (scores, cheap)]
-        return (terms[0] + terms[1]).sum(dim=1).mean()
+        total = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
+        if cheap is not None:
+            total = total + F.binary_cross_entropy_with_logits(cheap, target, reduction="none")
+        return total.sum(dim=1).mean()
 
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
         """Write into each record of `labels` the threshold that tells its validation images best."""
