@@ -1,0 +1,118 @@
+"""Write the golden model folders of a format: `python scripts/golden_folders.py FOLDER`, with an old checkout.
+
+    PYTHONPATH=OLD-CHECKOUT/src python scripts/golden_folders.py /golden/format2
+    cp -r /golden/format2 tests/golden/
+
+The manifests hold the whole path of the backbone, hence a neutral one. Each folder holds a tiny model of one engine,
+plain or sealed, in which one class was forgotten, with its keyring and with what it answered then; `backbone` is the
+random transformer that all were learned on. The keys in these keyrings are in the repository, so a signature by them
+proves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import preforget as pf
+from preforget.data import Split
+from preforget.data.dataset import label_array
+
+LABELS = ("ant", "bee", "cat", "dog")
+FORGOTTEN = "dog"
+PER_CLASS = 8
+SIDE = 16
+ENGINES: dict[str, dict[str, Any]] = {
+    "isolated": {"epochs": 6, "lora_rank": 2},
+    "exact": {"levels": 1},
+    "paper": {"epochs": 6},
+    "isolated-several": {"epochs": 6, "lora_rank": 2},
+    "exact-several": {"levels": 1},
+}
+"""Options by the engine's name in format 2."""
+
+
+def make_backbone(folder: Path) -> None:
+    """Save a `ViTModel` with seeded weights: images of 16 px, patches of 8, width 16, 2 blocks."""
+    from transformers import ViTConfig, ViTModel
+
+    config = ViTConfig(
+        image_size=SIDE,
+        patch_size=8,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        initializer_range=0.2,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
+    values = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(values), encoding="utf-8")
+
+
+def pictures(seed: int, several: bool, subjects: bool) -> Split:
+    """Return noise with one bright quarter for each class of an image; subjects take turns."""
+    rng = np.random.default_rng(seed)
+    count = PER_CLASS * len(LABELS)
+    inputs = rng.integers(0, 60, (count, SIDE, SIDE), dtype=np.uint8)
+    half, names = SIDE // 2, []
+    for number in range(count):
+        shown = [number % len(LABELS)]
+        if several and number % 3 == 0:
+            shown.append((number + 1) % len(LABELS))
+        for place in shown:
+            top, left = divmod(place, 2)
+            inputs[number, top * half :, left * half :][:half, :half] += 150
+        own = tuple(sorted(LABELS[place] for place in shown))
+        names.append(own if several else own[0])
+    people = label_array([f"person {number // len(LABELS) % 2}" for number in range(count)])
+    return Split(inputs, label_array(names), people if subjects else None)
+
+
+def write(place: Path, name: str, sealed: bool) -> None:
+    """Learn, save and forget a class; keep what the model answers for a few inputs."""
+    several, engine = name.endswith("-several"), name.removesuffix("-several")
+    exact = engine == "exact"
+    model = pf.PreForgettableClassifier(
+        "backbone", engine, SIDE, seed=0, device="cpu", dtype="float32", **ENGINES[name]
+    )
+    train, validation = pictures(0, several, exact), pictures(1, several, exact)
+    model.fit(train, validation=validation)
+    model.save_pretrained(place / "model", sealed=sealed, keyring=place / "keyring")
+    model.forget(FORGOTTEN, reason="request 7")
+    inputs = pictures(2, several, exact).inputs[:8]
+    answers = [repr(answer) for answer in model.predict(inputs)]
+    np.savez_compressed(
+        place / "expected.npz",
+        inputs=inputs,
+        scores=model.scores(inputs),
+        labels=np.array(list(model.classes_)),
+        answers=np.array(answers),
+    )
+
+
+def main() -> int:
+    """Write all folders into a new one."""
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    root = Path(sys.argv[1])
+    root.mkdir(parents=True)
+    os.chdir(root)
+    make_backbone(Path("backbone"))
+    for name in ENGINES:
+        for sealed in (False, True):
+            write(Path(f"{name}-{'sealed' if sealed else 'plain'}"), name, sealed)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

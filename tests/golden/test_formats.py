@@ -1,0 +1,76 @@
+"""Folders that earlier versions wrote open, answer as they did then, forget, and their receipts hold.
+
+`scripts/golden_folders.py` wrote them. The keys in their keyrings are public: a signature by them proves nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.engines import ENGINES
+from preforget.erasure.verify import verify_receipt
+
+GOLDEN = Path(__file__).parent
+FOLDERS = sorted(path.parent for path in GOLDEN.glob("format*/*/model"))
+
+
+def test_all_engines_of_format_2_are_here() -> None:
+    engines = {path.name.rsplit("-", 1)[0] for path in FOLDERS if path.parent.name == "format2"}
+    assert engines == {"isolated", "exact", "paper", "isolated-several", "exact-several"}
+    assert len(FOLDERS) == 10
+
+
+def copied(golden: Path, to: Path) -> Path:
+    """Copy a golden folder; git keeps no modes, and a keyring that others may read is refused."""
+    place = Path(shutil.copytree(golden, to))
+    for path in (place / "keyring").rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    return place
+
+
+@pytest.mark.parametrize("golden", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_an_old_folder(golden: Path, tmp_path: Path) -> None:
+    place = copied(golden, tmp_path / "golden")
+    folder, keyring = place / "model", place / "keyring"
+    (old_receipt,) = (folder / "receipts").iterdir()
+    assert verify_receipt(old_receipt, folder, keyring=keyring).passed
+    model = PreForgettableClassifier.from_pretrained(
+        folder, backbone=str(golden.parent / "backbone"), device="cpu", keyring=keyring
+    )
+    assert ENGINES[golden.name.rsplit("-", 1)[0]] is type(model.engine_)
+    expected = np.load(golden / "expected.npz")
+    assert model.labels == expected["labels"].tolist() == ["ant", "bee", "cat"]
+    inputs = expected["inputs"]
+    scores = model.scores(inputs)
+    np.testing.assert_allclose(scores, expected["scores"], rtol=1e-4, atol=1e-4)
+    assert [repr(answer) for answer in model.predict(inputs)] == expected["answers"].tolist()
+    erasure = model.forget("bee", reason="request 8")
+    assert erasure.meaning == type(model.engine_).meaning
+    assert erasure.receipt is not None
+    for receipt in (old_receipt, erasure.receipt):
+        assert verify_receipt(receipt, folder, keyring=keyring).passed
+    again = PreForgettableClassifier.from_pretrained(
+        folder, backbone=str(golden.parent / "backbone"), device="cpu", keyring=keyring
+    )
+    assert again.labels == ["ant", "cat"]
+    np.testing.assert_array_equal(again.scores(inputs), model.scores(inputs))
+
+
+@pytest.mark.parametrize("kind", ["plain", "sealed"])
+def test_a_person_goes_from_an_old_folder(kind: str, tmp_path: Path) -> None:
+    place = copied(GOLDEN / "format2" / f"exact-{kind}", tmp_path / "golden")
+    model = PreForgettableClassifier.from_pretrained(
+        place / "model",
+        backbone=str(GOLDEN / "format2" / "backbone"),
+        device="cpu",
+        keyring=place / "keyring",
+    )
+    erasure = model.forget_subject("person 1")
+    assert (erasure.what, erasure.classes_left, erasure.derived) == ("subject", 3, 3)
+    assert erasure.receipt is not None
+    assert verify_receipt(erasure.receipt, place / "model", keyring=place / "keyring").passed
