@@ -64,15 +64,14 @@ def test_a_new_choice_takes_the_old_verdict_away(opened: Callable[..., Page]) ->
     assert answer(page) == "file"
     # a good receipt, and while it is checked another key
     page.evaluate(
-        """text => {
+        """async (text) => {
           const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-          take([new File([bytes], "good")], "receipt").then(() => (document.title = "done"));
+          const first = take([new File([bytes], "good")], "receipt");
           byId("key").value = "";
-          update();
+          await Promise.all([first, update()]);
         }""",
         base64.b64encode(GOOD).decode(),
     )
-    page.wait_for_function("document.title === 'done'")
     assert answer(page) == "empty"
 
 
@@ -114,6 +113,14 @@ def test_with_the_keyboard_on_a_phone(opened: Callable[..., Page], name: str, tm
     (tmp_path / "other.pem").write_bytes(STRANGER.public_pem)
     page.get_by_label("or its file").set_input_files(tmp_path / "other.pem")
     assert answer(page) == "key"
+
+
+def test_a_receipts_page_knows_another_receipt(opened: Callable[..., Page]) -> None:
+    page, another = opened("receipt"), "It is another receipt than the one that this page shows."
+    assert ask(page, GOOD) == "valid"
+    assert another not in page.inner_text("#verifier-result")
+    assert ask(page, LARGE) == "valid"
+    assert another in page.locator("#verifier-result p.bad").all_inner_texts()
 
 
 @pytest.mark.parametrize("name", ["verify", "receipt"])

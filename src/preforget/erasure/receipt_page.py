@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 
+from preforget.core.canonical import canonical_digest
 from preforget.erasure.receipt import PREDICATE_TYPE, Receipt
 from preforget.erasure.verify_page import verifier
 
@@ -32,6 +33,7 @@ def page(receipt: Receipt, key_id: str, checked: bool) -> str:
         failed=[check for check in receipt.checks if not check["passed"]],
         size=sum(record["bytes"] for record in receipt.records),
         predicate_type=PREDICATE_TYPE,
+        digest=canonical_digest(receipt.statement()),
         verifier=verifier(),
     )
 

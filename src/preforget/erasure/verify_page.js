@@ -191,10 +191,8 @@ function checkMeaning({ subject, predicate: p }) {
     [p.finished >= p.begun, "It ends before it begins."],
     [p.model.after.generation > p.model.before.generation, "The model is in no later state than before."],
     [p.records.every((r) => r.location.startsWith(`records/${r.id}.`)), "A file is that of another record."],
-    [unique(p.records, "id"), "A record is there twice."],
-    [unique(p.checks, "name"), "A check is there twice."],
-    [unique(p.copies, "id"), "A copy is there twice."],
-    [unique(p.audits, "seq"), "An audit is there twice."],
+    [unique(p.records, "id") && unique(p.copies, "id"), "A record or a copy is there twice."],
+    [unique(p.checks, "name") && unique(p.audits, "seq"), "A check or an audit is there twice."],
     [p.audits.every((audit) => audit.seq < p.ledger.seq), "An audit before the erasure came after it."],
   ];
   for (const [holds, otherwise] of rules) if (!holds) throw new Refusal("meaning", otherwise);

@@ -25,6 +25,8 @@ function showValid({ statement, digest, signers }) {
   const open = p.copies.filter((copy) => !["removed", "not present"].includes(copy.status)).length;
   const warnings = [];
   const warn = (sentence) => warnings.push(Object.assign(element("p", sentence), { className: "bad" }));
+  const shown = byId("result").closest("[data-receipt]")?.dataset.receipt ?? digest;
+  if (shown !== digest) warn("It is another receipt than the one that this page shows.");
   if (failed) warn(`It says itself that ${failed} of its checks failed: something may be left.`);
   if (open) warn(`It says itself that ${open} of the listed copies may still hold what was erased.`);
   if (Date.parse(p.finished) > Date.now() + 6e4) warn("By this computer's clock, the erasure ends in the future.");
