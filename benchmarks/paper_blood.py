@@ -30,7 +30,8 @@ from preforget.backbones import Encoder, load_backbone
 from preforget.core.hashing import file_digest
 from preforget.data import Split, load_data
 from preforget.engines.base import Session
-from preforget.engines.paper import Paper, PaperEngine
+from preforget.engines.options import Paper
+from preforget.engines.paper import PaperEngine
 from preforget.records import ClassRecord
 from preforget.training.progress import track
 from preforget.training.state_cache import StateCache

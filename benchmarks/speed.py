@@ -25,7 +25,8 @@ import torch
 
 import preforget as pf
 from preforget.backbones import load_backbone
-from preforget.engines.isolated import Isolated, IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Isolated
 from preforget.records import ClassRecord
 
 ROUNDS = 5

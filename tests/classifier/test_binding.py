@@ -12,7 +12,8 @@ from preforget.backbones import Encoder
 from preforget.classifier.binding import fill, manifest_of
 from preforget.core.errors import BackboneError, IntegrityError, StoreError
 from preforget.core.version import __version__
-from preforget.engines.isolated import Isolated, IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Isolated
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 

@@ -67,7 +67,7 @@ def test_cache_folder_is_empty_afterwards_unless_kept(
         (["--first-block", "3"], 2, "first_block is 3, but the backbone's last block is 2"),
         (["--tokens", "0"], 2, "tokens_per_class must be a whole number of at least 1, got 0"),
         (["--lora-rank", "-1"], 2, "lora_rank must be a whole number of at least 0, got -1"),
-        (["--engine", "paper", "--lora-rank", "2"], 2, "unknown option 'lora_rank'"),
+        (["--engine", "paper", "--lora-rank", "2"], 2, "the paper engine has no option --lora-rank"),
         (["--engine", "steam"], 2, "unknown engine 'steam'; choose one of: exact, isolated"),
         (["--keep", "1"], 2, "keep must be a share between 0 and 1, got 1.0"),
         (["--image-size", "33"], 2, "image size 33 is not a multiple of the patch size 8; try 32"),

@@ -93,7 +93,7 @@ def raising(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(args: argparse.Namespace, console: Console) -> int:
         raise error
 
-    def parser() -> argparse.ArgumentParser:
+    def parser(arguments: object) -> argparse.ArgumentParser:
         made = argparse.ArgumentParser()
         made.set_defaults(run=run, json=False)
         return made
@@ -143,7 +143,7 @@ def test_what_a_library_prints_does_not_reach_stdout(
 
     parser = build_parser()
     parser.parse_args = lambda argv: argparse.Namespace(run=run, json=True)  # type: ignore[assignment, method-assign]
-    monkeypatch.setattr(main_module, "build_parser", lambda: parser)
+    monkeypatch.setattr(main_module, "build_parser", lambda _: parser)
     assert main([]) == 4
     seen = capsys.readouterr()
     assert seen.out == '{\n  "answer": 42\n}\n'

@@ -59,4 +59,4 @@ def test_a_field_that_says_what_it_does() -> None:
         depth: int = option(3, "how deep", "DEPTH")
 
     assert Mine().depth == 3
-    assert dict(fields(Mine)[0].metadata) == {"help": "how deep", "value": "DEPTH"}
+    assert dict(fields(Mine)[0].metadata) == {"help": "how deep", "value": "DEPTH", "aliases": ()}

@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from preforget.backbones import load_backbone
 from preforget.data import Split, Vectors
 from preforget.data.dataset import label_array
-from preforget.engines.isolated import Isolated, IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Isolated
 from preforget.records import ClassRecord
 
 SIZE = 16

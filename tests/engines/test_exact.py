@@ -20,7 +20,8 @@ from preforget.data import Split, load_data
 from preforget.data.dataset import label_array
 from preforget.engines import features
 from preforget.engines.base import Session
-from preforget.engines.exact import Exact, ExactEngine
+from preforget.engines.exact import ExactEngine
+from preforget.engines.options import Exact
 
 from .conftest import learnable, pictures
 

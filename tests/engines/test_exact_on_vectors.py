@@ -16,9 +16,10 @@ from preforget.data import Split, Vectors
 from preforget.data.dataset import label_array
 from preforget.engines import features
 from preforget.engines.base import Session
-from preforget.engines.exact import Exact, ExactEngine
+from preforget.engines.exact import ExactEngine
 from preforget.engines.multilabel_exact import MultilabelExactEngine
-from preforget.engines.paper import Paper, PaperEngine
+from preforget.engines.options import Exact, Paper
+from preforget.engines.paper import PaperEngine
 
 from .conftest import vector_blobs
 

@@ -16,7 +16,8 @@ from preforget.backbones import class_path
 from preforget.core.errors import StoreError, UsageError
 from preforget.engines import isolated
 from preforget.engines.base import Session
-from preforget.engines.isolated import Isolated, IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Isolated
 from preforget.records import slot_block
 from preforget.training.losses import abstain_loss, with_abstain
 
@@ -326,14 +327,6 @@ def test_a_value_that_can_not_be_used(wrong: dict[str, Any]) -> None:
 def test_a_block_that_the_backbone_lacks(make_engine: MakeEngine) -> None:
     with pytest.raises(UsageError, match="first_block is 3, but the backbone's last block is 2"):
         make_engine(first_block=3)
-
-
-def test_the_schedule_follows_from_the_number_of_images() -> None:
-    config = Isolated()
-    assert config.schedule(64).batch_size == 16
-    assert config.schedule(10**6).batch_size == 128
-    chosen = Isolated(epochs=3, batch_size=7).schedule(100)
-    assert (chosen.epochs, chosen.batch_size) == (3, 7)
 
 
 @pytest.mark.gpu

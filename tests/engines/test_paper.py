@@ -16,7 +16,8 @@ from preforget.core.errors import UnknownLabelError, UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Split, label_array
 from preforget.engines.base import Session
-from preforget.engines.paper import LORA, Paper, PaperEngine, key_mask, with_prompts
+from preforget.engines.options import Paper
+from preforget.engines.paper import LORA, PaperEngine, key_mask, with_prompts
 from preforget.records import ClassRecord
 from preforget.training.checkpoint import Checkpoint
 from preforget.training.losses import uniform_loss

@@ -5,7 +5,8 @@ import torch
 from preforget.backbones import Encoder
 from preforget.backbones.vectors import vector_encoder
 from preforget.engines.block_scorer import BlockScorer
-from preforget.engines.isolated import Isolated, scorer_of
+from preforget.engines.isolated import scorer_of
+from preforget.engines.options import Isolated
 from preforget.engines.vector_scorer import VectorScorer
 
 

@@ -15,8 +15,9 @@ from preforget.core.errors import UsageError
 from preforget.data import Split, Vectors
 from preforget.data.dataset import label_array
 from preforget.engines.base import Session
-from preforget.engines.isolated import Isolated, IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
 from preforget.engines.multilabel_isolated import MultilabelIsolatedEngine
+from preforget.engines.options import Isolated
 from preforget.engines.vector_scorer import VectorScorer
 from preforget.records import ClassRecord
 

@@ -11,7 +11,8 @@ import torch
 from preforget.backbones import Encoder
 from preforget.core.errors import IntegrityError, StoreError, UnknownLabelError, UsageError
 from preforget.core.guarantee import Guarantee
-from preforget.engines.isolated import Isolated, IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Isolated
 from preforget.erasure import Erasure, forget, open_folder, plan_in_memory
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder

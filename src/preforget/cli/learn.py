@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, percent, printable
+from preforget.cli.engine_options import DEFAULT_ENGINE, add_engine_options, given_options
 from preforget.cli.options import (
     Commands,
     add_command,
@@ -23,28 +24,17 @@ from preforget.cli.options import (
 )
 from preforget.core.errors import DataError, StoreError
 from preforget.core.paths import given_path
+from preforget.engines.options import OPTIONS
 
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
     from preforget.data import Dataset, Split
 
-ENGINE_OPTIONS = {
-    "first_block": (int, "first block of the backbone where classes are learned"),
-    "tokens": (int, "prompt tokens per class"),
-    "lora_rank": (int, "rank of each prompt's own adapters, 0 for none (isolated and exact engine)"),
-    "epochs": (int, "passes over the data (isolated and paper engine)"),
-    "batch_size": (int, "images per step (isolated and paper engine)"),
-    "learning_rate": (float, "step size of Adam"),
-    "steps": (int, "steps for the prompt of a pair (exact engine)"),
-    "levels": (int, "at how many depths of the backbone features are read (exact engine)"),
-    "shrinkage": (float, "how much more than estimated the covariance is shrunk (exact engine)"),
-}
-NAMES = {"tokens": "tokens_per_class"}
 LEAST = 2
 
 
-def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
-    """Enter the command."""
+def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_ENGINE) -> None:
+    """Enter the command; `engine`: the one that the command line names, whose options are listed with ours."""
     parser = add_command(
         commands,
         "learn",
@@ -54,7 +44,12 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     add_data(parser)
     parser.add_argument("--keep-cache", action="store_true", help="leave the file in --cache-dir there")
     parser.add_argument("--out", metavar="MODEL", type=Path, required=True, help="folder to make")
-    parser.add_argument("--engine", default="isolated", help="isolated, exact or paper (default: isolated)")
+    parser.add_argument(
+        "--engine",
+        default=DEFAULT_ENGINE,
+        metavar="NAME",
+        help=f"{', '.join(OPTIONS)} or an extension's (default: {DEFAULT_ENGINE})",
+    )
     parser.add_argument(
         "--backbone", default="builtin", metavar="ID-OR-PATH", help="frozen encoder (default: builtin)"
     )
@@ -72,15 +67,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--seal", action="store_true", help="encrypt each class with a key of its own, kept in the keyring"
     )
     add_keyring(parser)
-    group = parser.add_argument_group("options of the engine, which has its own defaults")
-    for name, (kind, text) in ENGINE_OPTIONS.items():
-        group.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=text)
-    group.add_argument(
-        "--pair-prompts",
-        action="store_const",
-        const=True,
-        help="learn prompts for pairs of classes that the closed form confuses (exact engine)",
-    )
+    add_engine_options(parser, engine)
     parser.set_defaults(run=run)
 
 
@@ -89,11 +76,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.classifier import PreForgettableClassifier
     from preforget.store.layout import check_free
 
+    options = given_options(args, args.engine)
     place = Path(os.path.abspath(given_path(args.out)))  # noqa: PTH100 - resolve() would follow a link
     check_free(place)
     data = read_data(args, args.seed)
     check_counts(data)
-    given = {NAMES.get(name, name): getattr(args, name) for name in (*ENGINE_OPTIONS, "pair_prompts")}
     model = PreForgettableClassifier(
         args.backbone,
         args.engine,
@@ -102,7 +89,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         keep=args.keep,
         device=args.device,
         dtype=args.dtype or "auto",
-        **{name: value for name, value in given.items() if value is not None},
+        **options,
     )
     start = time.perf_counter()
     with checkpoint_beside(place) as checkpoint:

@@ -33,6 +33,7 @@ from preforget.cli import (
     verify_page,
 )
 from preforget.cli.console import Console, note
+from preforget.cli.engine_options import named_engine
 from preforget.core.errors import PreforgetError
 from preforget.core.paths import shortened
 
@@ -74,8 +75,8 @@ MACHINE_FAULTS = frozenset(
 """Faults of disk and rights, which the user can mend; any other `OSError` is our mistake and keeps its traceback."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; imports nothing heavy."""
+def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return the parser of all commands; imports nothing heavy unless `arguments` name an extension's engine."""
     parser = argparse.ArgumentParser(
         prog="preforget",
         description="Classifiers of images and sounds that can forget a class or a person at once.",
@@ -86,14 +87,17 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"preforget {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
-        command.add_to(commands)
+        if command is learn:
+            learn.add_to(commands, named_engine(arguments))
+        else:
+            command.add_to(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        args = build_parser().parse_args(argv)
+        args = build_parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
     except SystemExit as stop:  # argparse has said why
         return stop.code if isinstance(stop.code, int) else 2
     stdout = sys.stdout

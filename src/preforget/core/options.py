@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self, TypeVar
-
-import numpy as np
 
 from preforget.core.errors import UsageError
 
 T = TypeVar("T")
 
 
-def option(default: T, help: str, value: str = "N") -> T:
+def option(default: T, help: str, value: str = "N", aliases: tuple[str, ...] = ()) -> T:
     """Return a dataclass field with its default, and in its `metadata` what the command line says of it.
 
-    `help`: one phrase on what the option does; `value`: what stands for its value in a list of options.
+    `help`: one phrase on what the option does; `value`: what stands for its value in a list of options; `aliases`:
+    further names that the command line takes.
     """
-    described: T = field(default=default, metadata={"help": help, "value": value})
+    described: T = field(default=default, metadata={"help": help, "value": value, "aliases": aliases})
     return described
 
 
@@ -33,7 +33,8 @@ class Options:
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
-            if isinstance(value, np.generic):
+            numpy = sys.modules.get("numpy")  # where it isn't loaded, no value can be its own
+            if numpy is not None and isinstance(value, numpy.generic):
                 object.__setattr__(self, each.name, value.item())
 
     @classmethod
@@ -68,10 +69,10 @@ class Options:
 def is_whole(value: Any) -> bool:
     """Tell whether a value is a whole number, numpy's included; True and False are none.
 
-    >>> is_whole(np.int64(3)), is_whole(True), is_whole(3.0)
+    >>> is_whole(3), is_whole(True), is_whole(3.0)
     (True, False, False)
     """
-    if isinstance(value, (bool, np.bool_)):
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
         return False
     try:
         operator.index(value)

@@ -6,11 +6,13 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
 from preforget.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -117,7 +119,13 @@ class Registry(Generic[T]):
             self._load(point)
 
     def _entry_points(self) -> list[EntryPoint]:
-        return [] if self.group is None else sorted(entry_points(group=self.group), key=lambda p: p.name)
+        if self.group is None:
+            return []
+        from importlib.metadata import (
+            entry_points,  # late: it takes as long as all that the command line needs
+        )
+
+        return sorted(entry_points(group=self.group), key=lambda p: p.name)
 
     def _load(self, point: EntryPoint) -> None:
         if point.value in self._loaded:

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from preforget.engines.base import Engine, Scores, Session
-    from preforget.engines.exact import Exact
-    from preforget.engines.isolated import Isolated
-    from preforget.engines.options import EngineOptions
-    from preforget.engines.paper import Paper
+    from preforget.engines.options import EngineOptions, Exact, Isolated, Paper
     from preforget.engines.prompted import PromptEngine
     from preforget.engines.registry import ENGINES, choices, for_multilabel
 
@@ -36,9 +33,9 @@ _MODULES = {
     "ENGINES": "registry",
     "Engine": "base",
     "EngineOptions": "options",
-    "Exact": "exact",
-    "Isolated": "isolated",
-    "Paper": "paper",
+    "Exact": "options",
+    "Isolated": "options",
+    "Paper": "options",
     "PromptEngine": "prompted",
     "Scores": "base",
     "Session": "base",

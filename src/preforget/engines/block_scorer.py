@@ -13,6 +13,7 @@ from torch import Tensor
 from preforget.backbones import class_path
 from preforget.backbones.encoder import Encoder
 from preforget.engines import shortlist
+from preforget.engines.options.isolated import STEPS
 from preforget.engines.scorer import Scorer, Weights
 from preforget.records import PromptBank
 
@@ -22,7 +23,7 @@ class BlockScorer(Scorer):
     """Scores by `backbones.class_path` from block `first_block` on, with prompts of `tokens_per_class` tokens."""
 
     rates: ClassVar[Mapping[str, float]] = {"row": 1 / 3, "bias": 1 / 3}
-    steps: ClassVar[int] = 800
+    steps: ClassVar[int] = STEPS
 
     encoder: Encoder
     first_block: int

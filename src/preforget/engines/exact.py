@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -20,13 +20,12 @@ from preforget.backbones.encoder import Encoder
 from preforget.backbones.vectors import VectorEncoder
 from preforget.core.errors import DataError, UsageError
 from preforget.core.guarantee import Guarantee
-from preforget.core.options import option
 from preforget.data.dataset import Images, Split
 from preforget.engines import features, pair_prompts
 from preforget.engines.base import Engine, Scores, Session
 from preforget.engines.derive import MOST_PAIRED, PAIR_BIAS, PAIR_ROW, Derived, missing_pairs
 from preforget.engines.heads import Heads
-from preforget.engines.options import EngineOptions
+from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.pair_prompts import PREFIX, Recipe
 from preforget.engines.registry import ENGINES
 from preforget.records import ClassRecord, Roster, UnitBank
@@ -51,39 +50,6 @@ CONFUSED = 0.005
 """Share of held-out images of its two classes from which on a pair gets a prompt."""
 
 ENCODE_ROWS = 2048
-
-
-@dataclass(frozen=True)
-class Exact(EngineOptions):
-    """Options of the exact engine; all but the first two are about prompts of pairs, and so is `seed`."""
-
-    levels: int = option(
-        4, "at how many depths of the backbone features are read; without a meaning on vectors"
-    )
-    shrinkage: float = option(3.0, "how much more than estimated the covariance is shrunk", "X")
-    pair_prompts: bool = option(
-        False, "learn prompts for pairs of classes that the closed form confuses; not on vectors", ""
-    )
-    first_block: int | None = option(
-        None, "block of the backbone where the path of a pair begins; by default at a third of the depth"
-    )
-    tokens_per_class: int = option(1, "length of the prompt of a pair")
-    lora_rank: int = option(4, "rank of the adapters that each pair has on its own path, 0 for none")
-    steps: int = option(400, "steps of learning the prompt of a pair")
-    images_per_class: int = option(16, "images of each class of a pair in a step")
-    learning_rate: float = option(1e-2, "step size of Adam", "RATE")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_whole(levels=1, tokens_per_class=1, lora_rank=0, steps=1, images_per_class=1)
-        self.check_rate()
-        if self.first_block is not None:
-            self.check_whole(first_block=0)
-        strength = self.shrinkage
-        if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength < 1e6:
-            raise UsageError(f"shrinkage must be a number above 0, got {strength!r}")
-        if not isinstance(self.pair_prompts, bool):
-            raise UsageError(f"pair_prompts must be True or False, got {self.pair_prompts!r}")
 
 
 @ENGINES.register("exact")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import ClassVar
 
 import numpy as np
@@ -15,18 +15,17 @@ from preforget.backbones.encoder import Encoder
 from preforget.backbones.vectors import VectorEncoder
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
-from preforget.core.options import option
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
 from preforget.engines.base import Scores, Session
 from preforget.engines.block_scorer import BlockScorer
-from preforget.engines.options import EngineOptions
+from preforget.engines.options import EngineOptions, Isolated
 from preforget.engines.prompted import PromptEngine
 from preforget.engines.registry import ENGINES
 from preforget.engines.scorer import Scorer
 from preforget.engines.vector_scorer import VectorScorer
-from preforget.training.loop import Schedule, run
+from preforget.training.loop import run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
 from preforget.white_box.frozen_path import FrozenPath
@@ -34,41 +33,6 @@ from preforget.white_box.surface import Files
 
 ROWS_AT_ONCE = 4096
 """How many class tokens a backward pass takes at once: bounds memory for many classes."""
-
-
-@dataclass(frozen=True)
-class Isolated(EngineOptions):
-    """Options of the isolated engine; each field says in its metadata what it does."""
-
-    first_block: int = option(0, "block of the backbone where the path of a class begins")
-    tokens_per_class: int = option(1, "length of the prompt of a class")
-    lora_rank: int = option(4, "rank of the adapters that each class has on its own path, 0 for none")
-    epochs: int | None = option(
-        None, "passes over the data; by default as many as make 800 steps, on vectors 400"
-    )
-    batch_size: int | None = option(None, "images per step; by default a 32nd of them, from 16 to 128")
-    learning_rate: float = option(
-        1e-2,
-        "step size of Adam; rows and biases take a third of it, on vectors all take ten times it",
-        "RATE",
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_whole(first_block=0, tokens_per_class=1, lora_rank=0)
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) is not None:
-                self.check_whole(**{name: 1})
-        self.check_rate()
-
-    def schedule(self, examples: int, steps: int = BlockScorer.steps) -> Schedule:
-        """Return the schedule for a number of images; what isn't given follows from it.
-
-        A batch is a 32nd of the images, from 16 to 128; the epochs are those that make so many `steps`.
-        """
-        batch = self.batch_size or min(128, max(16, examples // 32))
-        epochs = self.epochs or -(-steps * batch // examples)
-        return Schedule(epochs, batch, self.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True)
 
 
 @ENGINES.register("isolated")

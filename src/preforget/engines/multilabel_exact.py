@@ -24,9 +24,9 @@ from preforget.data.dataset import Images, Labels, Split, label_array, names_of
 from preforget.data.multilabel import marks
 from preforget.engines import discriminant, features
 from preforget.engines.base import Engine, Scores, Session
-from preforget.engines.exact import SAME_MACHINE, Exact
+from preforget.engines.exact import SAME_MACHINE
 from preforget.engines.multilabel_isolated import sigmoid
-from preforget.engines.options import EngineOptions
+from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.registry import ENGINES
 from preforget.engines.thresholds import best_threshold, names_above
 from preforget.records import ClassRecord

@@ -8,7 +8,6 @@ with it. `B` images, `S` slots, `T` tokens of a prompt, `N` tokens of an image, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -21,12 +20,11 @@ from preforget.backbones.lora import Lora, generator_on, read_with_lora, uniform
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
-from preforget.core.options import option
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
 from preforget.engines.base import Scores, Session
-from preforget.engines.options import EngineOptions
+from preforget.engines.options import EngineOptions, Paper
 from preforget.engines.prompted import PromptEngine
 from preforget.engines.registry import ENGINES
 from preforget.training.loop import Schedule, run
@@ -39,27 +37,6 @@ from preforget.white_box.surface import Files
 LORA = Lora(rank=4, alpha=4.0, dropout=0.1)
 
 Weights = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Paper(EngineOptions):
-    """Options of the paper engine; the defaults are the paper's recipe."""
-
-    first_block: int = option(0, "block of the backbone where prompts and adapters begin")
-    tokens_per_class: int = option(1, "length of the prompt of a class")
-    final_norm: bool = option(
-        False, "put the backbone's last LayerNorm before the head, which the authors' code leaves out", ""
-    )
-    epochs: int = option(10, "passes over the data")
-    batch_size: int = option(32, "images per step")
-    learning_rate: float = option(1e-3, "step size of Adam, the same in every step", "RATE")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.check_whole(first_block=0, tokens_per_class=1, epochs=1, batch_size=1)
-        self.check_rate()
-        if not isinstance(self.final_norm, bool):
-            raise UsageError(f"final_norm must be True or False, got {self.final_norm!r}")
 
 
 @ENGINES.register("paper")

@@ -1,12 +1,16 @@
-"""What the options of all engines have in common."""
+"""What the options of all engines have in common, and the registry of those of our engines; nothing heavy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from preforget.backbones.encoder import Encoder
 from preforget.core.errors import UsageError
 from preforget.core.options import Options, option
+from preforget.core.registry import Registry
+
+if TYPE_CHECKING:
+    from preforget.backbones.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -32,3 +36,10 @@ class EngineOptions(Options):
             raise UsageError(f"first_block is {first}, but vectors go through no blocks; leave it out")
         if encoder.depth and first >= encoder.depth:
             raise UsageError(f"first_block is {first}, but the backbone's last block is {encoder.depth - 1}")
+
+
+OPTIONS: Registry[type[EngineOptions]] = Registry("engine", package="preforget.engines.options")
+"""Options of our engines by the engine's name: the command line lists them without loading an engine.
+
+An extension's engine needs no entry here: its class variable `options_type` says as much once it is loaded.
+"""

@@ -1,0 +1,43 @@
+"""Options of the exact engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from preforget.core.errors import UsageError
+from preforget.core.options import option
+from preforget.engines.options.base import OPTIONS, EngineOptions
+
+
+@OPTIONS.register("exact")
+@dataclass(frozen=True)
+class Exact(EngineOptions):
+    """Options of the exact engine; all but the first two are about prompts of pairs, and so is `seed`."""
+
+    levels: int = option(
+        4, "at how many depths of the backbone features are read; without a meaning on vectors"
+    )
+    shrinkage: float = option(3.0, "how much more than estimated the covariance is shrunk", "X")
+    pair_prompts: bool = option(
+        False, "learn prompts for pairs of classes that the closed form confuses; not on vectors", ""
+    )
+    first_block: int | None = option(
+        None, "block of the backbone where the path of a pair begins; by default at a third of the depth"
+    )
+    tokens_per_class: int = option(1, "length of the prompt of a pair", aliases=("tokens",))
+    lora_rank: int = option(4, "rank of the adapters that each pair has on its own path, 0 for none")
+    steps: int = option(400, "steps of learning the prompt of a pair")
+    images_per_class: int = option(16, "images of each class of a pair in a step")
+    learning_rate: float = option(1e-2, "step size of Adam", "RATE")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_whole(levels=1, tokens_per_class=1, lora_rank=0, steps=1, images_per_class=1)
+        self.check_rate()
+        if self.first_block is not None:
+            self.check_whole(first_block=0)
+        strength = self.shrinkage
+        if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength < 1e6:
+            raise UsageError(f"shrinkage must be a number above 0, got {strength!r}")
+        if not isinstance(self.pair_prompts, bool):
+            raise UsageError(f"pair_prompts must be True or False, got {self.pair_prompts!r}")

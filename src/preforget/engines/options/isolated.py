@@ -1,0 +1,53 @@
+"""Options of the isolated engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from preforget.core.options import option
+from preforget.engines.options.base import OPTIONS, EngineOptions
+
+if TYPE_CHECKING:
+    from preforget.training.loop import Schedule
+
+STEPS = 800
+"""How many steps are made on a transformer where no epochs are given."""
+
+
+@OPTIONS.register("isolated")
+@dataclass(frozen=True)
+class Isolated(EngineOptions):
+    """Options of the isolated engine; each field says in its metadata what it does."""
+
+    first_block: int = option(0, "block of the backbone where the path of a class begins")
+    tokens_per_class: int = option(1, "length of the prompt of a class", aliases=("tokens",))
+    lora_rank: int = option(4, "rank of the adapters that each class has on its own path, 0 for none")
+    epochs: int | None = option(
+        None, "passes over the data; by default as many as make 800 steps, on vectors 400"
+    )
+    batch_size: int | None = option(None, "images per step; by default a 32nd of them, from 16 to 128")
+    learning_rate: float = option(
+        1e-2,
+        "step size of Adam; rows and biases take a third of it, on vectors all take ten times it",
+        "RATE",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.check_whole(first_block=0, tokens_per_class=1, lora_rank=0)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) is not None:
+                self.check_whole(**{name: 1})
+        self.check_rate()
+
+    def schedule(self, examples: int, steps: int = STEPS) -> Schedule:
+        """Return the schedule for a number of images; what isn't given follows from it.
+
+        A batch is a 32nd of the images, from 16 to 128; the epochs are those that make so many `steps`.
+        """
+        from preforget.training.loop import Schedule
+
+        batch = self.batch_size or min(128, max(16, examples // 32))
+        epochs = self.epochs or -(-steps * batch // examples)
+        return Schedule(epochs, batch, self.learning_rate, betas=(0.9, 0.98), warmup_steps=100, cosine=True)

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from preforget.core.errors import UsageError
+from preforget.engines.options import Isolated
+from preforget.engines.options.isolated import STEPS
+
+
+def test_the_schedule_follows_from_the_number_of_images() -> None:
+    config = Isolated()
+    assert config.schedule(64).batch_size == 16
+    assert config.schedule(10**6).batch_size == 128
+    chosen = Isolated(epochs=3, batch_size=7).schedule(100)
+    assert (chosen.epochs, chosen.batch_size) == (3, 7)
+    assert Isolated().schedule(1600).epochs == STEPS * 50 // 1600
+
+
+@pytest.mark.parametrize("epochs", [0, 1.5, True])
+def test_passes_are_whole_numbers_or_follow_from_the_data(epochs: object) -> None:
+    with pytest.raises(UsageError, match="epochs must be a whole number of at least 1"):
+        Isolated(epochs=epochs)  # type: ignore[arg-type]
