@@ -47,15 +47,21 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser window without a network and without memory of others; fails the test that asked for anything."""
+    """A browser without a network; fails if any page asked for anything but a local file."""
     context = browser.new_context(offline=True)
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
     yield context
     context.close()
     assert [url for url in asked if not url.startswith("file:")] == []
+
+
+@pytest.fixture(scope="session")
+def tab(context: BrowserContext) -> Page:
+    """One tab for all tests, since each new one starts a process."""
+    return context.new_page()
 
 
 @pytest.fixture(scope="session")
@@ -70,19 +76,24 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture
-def opened(context: BrowserContext, files: dict[str, str]) -> Iterator[Callable[..., Page]]:
+def opened(tab: Page, files: dict[str, str]) -> Iterator[Callable[..., Page]]:
     """Open a page, by default the verifier with the right key; whatever the browser complains of fails the test."""
     complaints: list[str] = []
 
-    def open_page(name: str = "verify", key: str = PEM) -> Page:
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(files[name])
-        page.fill("#verifier-key", key)
-        return page
+    def complain(what: object) -> None:
+        complaints.append(str(getattr(what, "text", what)))
 
+    def open_page(name: str = "verify", key: str = PEM) -> Page:
+        tab.set_viewport_size({"width": 1280, "height": 720})
+        tab.goto(files[name])
+        tab.fill("#verifier-key", key)
+        return tab
+
+    tab.on("console", complain)
+    tab.on("pageerror", complain)
     yield open_page
+    tab.remove_listener("console", complain)
+    tab.remove_listener("pageerror", complain)
     assert complaints == []
 
 
