@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from preforget.demo.forgetting import Forgetting, auroc, same_scores
+from preforget.demo.forgetting import Forgetting, same_scores
 
 from .conftest import MakeLook
 
@@ -42,10 +42,3 @@ def test_what_went_earlier_is_not_retained(make_look: MakeLook, step: Forgetting
     before = make_look(truth, step.before.classes, [*step.before.scores.tolist(), [9, 9, 9]])
     after = make_look(truth, step.after.classes, [*step.after.scores.tolist(), [9, 9]])
     assert replace(step, before=before, after=after).figures() == step.figures()
-
-
-def test_auroc_is_the_share_of_pairs_in_order() -> None:
-    rng = np.random.default_rng(0)
-    known, unknown = rng.normal(1, 1, 40).astype(np.float32), rng.normal(0, 1, 30).astype(np.float32)
-    assert auroc(known, unknown) == pytest.approx(np.mean(known[:, None] > unknown[None]))
-    assert auroc(known, known) == pytest.approx(0.5)

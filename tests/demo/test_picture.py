@@ -9,13 +9,17 @@ from PIL import Image
 
 from preforget.core.errors import StoreError
 from preforget.demo.forgetting import Forgetting
-from preforget.demo.picture import confusion, draw
+from preforget.demo.picture import draw
+from preforget.metrics.confusion import confusion
 
 
 def test_confusion_counts_answers_and_abstentions(step: Forgetting) -> None:
     labels = ["a", "b", "c"]
-    assert confusion(step.before, labels).tolist() == [[1, 1, 0, 0], [0, 2, 0, 0], [0, 0, 1, 1]]
-    assert confusion(step.after, labels).tolist() == [[2, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+    before, after = (
+        confusion(seen.truth, seen.answers, labels, labels).tolist() for seen in (step.before, step.after)
+    )
+    assert before == [[1, 1, 0, 0], [0, 2, 0, 0], [0, 0, 1, 1]]
+    assert after == [[2, 0, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
 
 
 def test_the_picture_is_an_image_and_no_global_state_changes(step: Forgetting, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from preforget.data import Split
 from preforget.demo.look import Look, look
 from preforget.engines.base import Scores
 from preforget.erasure import Erasure
+from preforget.metrics.roc import auc
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Forgetting:
             "forgotten_answered": self.answered,
             "forgotten_abstained": float(self.after.abstained[forgotten].mean()),
             "retained_abstained": float(self.after.abstained[retained].mean()),
-            "auroc": auroc(self.after.confidence[retained], self.after.confidence[forgotten]),
+            "auroc": auc(self.after.confidence[retained], self.after.confidence[forgotten]),
         }
 
 
@@ -62,14 +63,6 @@ def same_scores(one: Look, other: Look) -> bool:
     """Tell whether the scores of all classes that both know are the same bits."""
     shared = sorted(set(one.classes) & set(other.classes))
     return _columns(one, shared).tobytes() == _columns(other, shared).tobytes()
-
-
-def auroc(known: Scores, unknown: Scores) -> float:
-    """Return the probability that a known image is more confident than an unknown one, ties half."""
-    from sklearn.metrics import roc_auc_score
-
-    is_known = np.repeat([1, 0], [len(known), len(unknown)])
-    return float(roc_auc_score(is_known, np.concatenate([known, unknown])))
 
 
 def _columns(seen: Look, labels: Sequence[str]) -> Scores:

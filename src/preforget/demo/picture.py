@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import StoreError
 from preforget.demo.forgetting import Forgetting
 from preforget.demo.look import Look
 from preforget.demo.modality import IMAGE, Modality
+from preforget.metrics.confusion import confusion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,21 +50,11 @@ def draw(step: Forgetting, path: Path, words: Modality = IMAGE) -> Path | None:
     return path
 
 
-def confusion(seen: Look, labels: list[str]) -> npt.NDArray[np.intp]:
-    """Count images `[true class, answer]`; the last column counts abstentions."""
-    columns: list[Any] = [*labels, ABSTAIN]
-    place = {answer: column for column, answer in enumerate(columns)}
-    counts = np.zeros((len(labels), len(columns)), dtype=np.intp)
-    for truth, answer in zip(seen.truth, seen.answers, strict=True):
-        counts[place[truth], place[answer]] += 1
-    return counts
-
-
 def _confusion(
     axes: Axes, seen: Look, labels: list[str], title: str, words: Modality, gone: str | None = None
 ) -> None:
     """Draw counts, one row per true class; the colour is the share of the row, abstention stands apart."""
-    counts = confusion(seen, labels)
+    counts = confusion(seen.truth, seen.answers, labels, labels)
     n = len(labels)
     shares = counts / counts.sum(axis=1, keepdims=True)
     x = [*range(n), n + GAP]

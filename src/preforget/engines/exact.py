@@ -28,6 +28,7 @@ from preforget.engines.heads import Heads
 from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.pair_prompts import PREFIX, Recipe
 from preforget.engines.registry import ENGINES
+from preforget.metrics.softmax import softmax
 from preforget.records import ClassRecord, Roster, UnitBank
 from preforget.records.unit_bank import Pair
 from preforget.records.units import make_unit
@@ -196,9 +197,7 @@ class ExactEngine(Engine):
 
     def probabilities(self, scores: Scores) -> Scores:
         """Return softmax over the classes scored; whether to answer at all is decided by the confidence."""
-        odds = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-        shares: Scores = odds / odds.sum(axis=1, keepdims=True)
-        return shares
+        return softmax(scores)
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
         """Return the confidence that a share `keep` of the held-out images reaches, by the heads of `labels` alone."""

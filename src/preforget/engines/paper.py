@@ -27,6 +27,7 @@ from preforget.engines.base import Scores, Session
 from preforget.engines.options import EngineOptions, Paper
 from preforget.engines.prompted import PromptEngine
 from preforget.engines.registry import ENGINES
+from preforget.metrics.softmax import softmax
 from preforget.training.loop import Schedule, run
 from preforget.training.losses import uniform_loss
 from preforget.training.state_cache import StateCache
@@ -176,9 +177,7 @@ class PaperEngine(PromptEngine):
 
     def probabilities(self, scores: Scores) -> Scores:
         """Return softmax over the classes scored: the paper's method knows no abstention of its own."""
-        odds = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-        shares: Scores = odds / odds.sum(axis=1, keepdims=True)
-        return shares
+        return softmax(scores)
 
     def _train(
         self,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from preforget.metrics.roc import auc
+
 
 @dataclass(frozen=True)
 class ConditionQuality:
@@ -23,7 +25,7 @@ def per_condition(
     labels: Sequence[str], scores: npt.NDArray[np.floating], truth: npt.NDArray[np.bool_]
 ) -> list[ConditionQuality]:
     """Return the quality of each of `labels` from `scores [n, labels]` and `truth`, `bool [n, labels]`."""
-    from sklearn.metrics import average_precision_score, roc_auc_score
+    from sklearn.metrics import average_precision_score
 
     found = []
     for column, (label, own) in enumerate(zip(labels, truth.T, strict=True)):
@@ -31,7 +33,7 @@ def per_condition(
             found.append(ConditionQuality(label, int(own.sum()), None, None))
             continue
         precision = float(average_precision_score(own, scores[:, column]))
-        area = float(roc_auc_score(own, scores[:, column]))
+        area = auc(scores[own, column], scores[~own, column])
         found.append(ConditionQuality(label, int(own.sum()), precision, area))
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import permutations
 
 import numpy as np
 import pytest
@@ -15,9 +14,6 @@ from preforget.audit.attacks.abstention import (
     ABOUT,
     CURVE_POINTS,
     HISTOGRAM_BINS,
-    area_under_risk,
-    calibration_error,
-    coverage_risk,
     histograms,
     measure,
     thinned,
@@ -28,6 +24,7 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError
 from preforget.data import Split
 from preforget.data.dataset import label_array
+from preforget.metrics.selective import coverage_risk
 
 
 def seen(truth: list[str], best: list[str], confidence: Array, probability: float = 0.9) -> Seen:
@@ -65,49 +62,6 @@ def test_by_hand() -> None:
     }
     assert found.figures["confidence"]["forgotten"].index(1) == HISTOGRAM_BINS // 3
     assert set(found.values) == set(ABOUT.titles)
-
-
-def test_bins_of_calibration_by_hand() -> None:
-    # (0, 0.5] holds 0.0, 0.5 and (0.5, 1] holds 0.6, 1.0
-    p, right = np.array([0.0, 0.5, 0.6, 1.0]), np.array([False, True, True, False])
-    assert calibration_error(p, right, bins=2) == pytest.approx(0.5 * abs(0.5 - 0.25) + 0.5 * abs(0.5 - 0.8))
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), min_size=1, max_size=60), st.integers(1, 15))
-def test_calibration_is_that_of_a_plain_loop(rows: list[tuple[int, bool]], bins: int) -> None:
-    p, right = np.array([value / 30 for value, _ in rows]), np.array([mark for _, mark in rows])
-    total = 0.0
-    for b in range(bins):
-        inside = [i for i in range(len(p)) if (b / bins < p[i] or b == 0) and p[i] <= (b + 1) / bins]
-        if inside:
-            accuracy, sureness = np.mean(right[inside]), np.mean(p[inside])
-            total += len(inside) / len(p) * abs(accuracy - sureness)
-    assert calibration_error(p, right, bins) == pytest.approx(total, abs=1e-12)
-
-
-def test_calibration_tells_the_sure_from_the_right() -> None:
-    rng = np.random.default_rng(0)
-    p = rng.uniform(0.5, 1, 20_000)
-    assert calibration_error(p, rng.uniform(size=20_000) < p) < 0.02
-    assert calibration_error(p, rng.uniform(size=20_000) < p - 0.2) == pytest.approx(0.2, abs=0.02)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from([-np.inf, 0, 1, np.inf]), st.booleans()), min_size=1, max_size=6))
-def test_the_area_is_the_mean_over_all_orders_of_ties(rows: list[tuple[float, bool]]) -> None:
-    areas = []
-    for order in permutations(rows):
-        if all(order[i][0] >= order[i + 1][0] for i in range(len(order) - 1)):
-            errors = np.cumsum([mark for _, mark in order])
-            areas.append(np.mean([errors[k - 1] / k for k in range(1, len(order) + 1)]))
-    confidence, wrong = np.array([c for c, _ in rows], dtype=float), np.array([w for _, w in rows])
-    assert area_under_risk(confidence, wrong) == pytest.approx(np.mean(areas))
-    coverage, risk = coverage_risk(confidence, wrong)
-    for share, found in zip(coverage, risk, strict=True):
-        limit = sorted(confidence, reverse=True)[round(share * len(rows)) - 1]
-        assert found == pytest.approx(wrong[confidence >= limit].mean())
-    assert coverage[-1] == 1
 
 
 @settings(max_examples=40, deadline=None)

@@ -16,7 +16,6 @@ from preforget.audit.attacks.mixed_stream import (
     RETAIN,
     RETAIN_TRAIN,
     average_gap,
-    confusion,
     measure,
     tug_of_war,
 )
@@ -124,12 +123,6 @@ def test_a_real_model_before_and_after(model: PreForgettableClassifier, split: S
     red = split.labels == "red"
     assert found["false accept"] == np.mean([a in ("blue", "green") for a in answers[red]])
     assert found["retain answered right"] == np.mean(answers[~red] == split.labels[~red])
-
-
-def test_the_column_of_abstaining_is_its_own_even_for_a_class_called_none() -> None:
-    answers = np.array(["none", ABSTAIN], dtype=object)
-    counts = confusion(label_array(["none", "none"]), answers, ["none"], ["none"])
-    assert counts.tolist() == [[1, 1]]
 
 
 def test_many_classes_have_no_matrix() -> None:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.observe import Array, Parts, Seen
 from preforget.audit.attacks.registry import register_attack
 from preforget.audit.attacks.scene import ROLES, Scene
 from preforget.core.errors import DataError
+from preforget.metrics.calibration import calibration_error
 from preforget.metrics.roc import auc, fpr_at
-
-Mask = npt.NDArray[np.bool_]
+from preforget.metrics.selective import area_under_risk, coverage_risk
 
 KEPT = 0.95
 """The share of retained inputs that must be accepted where the false-positive rate is read."""
 
-CALIBRATION_BINS = 15
 HISTOGRAM_BINS = 40
 TAIL = 0.005
 """The share of a part at either end that a histogram may put into its outer bins."""
@@ -40,42 +38,6 @@ ABOUT = About(
         "ece": "expected calibration error on retained images",
     },
 )
-
-
-def coverage_risk(confidence: Array, wrong: Mask) -> tuple[Array, Array]:
-    """Return coverage and risk `[k]` if only inputs of at least a confidence are answered, `k` distinct ones.
-
-    Coverage is the share of inputs that are answered, risk the share of those that are wrong; the surest come first.
-    """
-    _, place, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
-    answered = np.cumsum(sizes)
-    errors = np.cumsum(np.bincount(place, weights=wrong, minlength=len(sizes)))
-    return answered / len(confidence), errors / answered
-
-
-def area_under_risk(confidence: Array, wrong: Mask) -> float:
-    """Return the mean over `k = 1..n` of the risk of answering the `k` surest inputs (AURC), 0 to 1.
-
-    Inputs of equal confidence come in random order, and the mean over all orders is taken: each of them is as wrong as
-    they are on average.
-    """
-    _, place, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
-    rate = np.bincount(place, weights=wrong, minlength=len(sizes)) / sizes
-    risks = np.cumsum(np.repeat(rate, sizes)) / np.arange(1, len(confidence) + 1)
-    return float(risks.mean())
-
-
-def calibration_error(probability: Array, right: Mask, bins: int = CALIBRATION_BINS) -> float:
-    """Return `sum_b n_b / n |mean right - mean probability|` over bins `(i/bins, (i+1)/bins]`, 0 to 1.
-
-    `probability [n]`: of each best guess; `right [n]`: whether it is the true label.
-    """
-    sure = np.clip(probability.astype(np.float64), 0, 1)
-    edges = np.arange(1, bins) / bins
-    place = np.searchsorted(edges, sure, side="left")
-    # n_b of both means cancels against n_b / n, so sums are enough.
-    apart = np.bincount(place, weights=right - sure, minlength=bins)
-    return float(np.abs(apart).sum() / len(sure))
 
 
 def histograms(parts: dict[str, Array], bins: int = HISTOGRAM_BINS) -> dict[str, list[float]]:

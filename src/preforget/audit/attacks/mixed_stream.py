@@ -7,11 +7,9 @@ whole bank here, and the accuracy of always naming the commonest class stands be
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from preforget.audit.attacks.attack import About, Finding
 from preforget.audit.attacks.observe import Parts, Seen
@@ -19,7 +17,7 @@ from preforget.audit.attacks.registry import register_attack
 from preforget.audit.attacks.scene import ROLES, Scene
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Labels
+from preforget.metrics.confusion import confusion
 
 FORGET, RETAIN, RETAIN_TRAIN = "forget accuracy", "retain accuracy", "retain accuracy, train"
 MEMBERSHIP = "membership accuracy"
@@ -48,19 +46,6 @@ ABOUT = About(
     },
     unjudged=frozenset({"prior only"}),
 )
-
-
-def confusion(
-    truth: Labels, answers: Labels, rows: Sequence[str], columns: Sequence[str]
-) -> npt.NDArray[np.int64]:
-    """Return counts `[len(rows), len(columns) + 1]` of true labels by answers, the last column for abstaining."""
-    row = {label: place for place, label in enumerate(rows)}
-    column: dict[Any, int] = {label: place for place, label in enumerate(columns)}
-    column[ABSTAIN] = len(columns)
-    counts = np.zeros((len(rows), len(columns) + 1), dtype=np.int64)
-    for label, answer in zip(truth, answers, strict=True):
-        counts[row[label], column[answer]] += 1
-    return counts
 
 
 def measure(seen: Parts[Seen]) -> Finding:

@@ -14,6 +14,7 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 from preforget.data import Split
 from preforget.data.dataset import Labels
+from preforget.metrics.softmax import softmax
 
 Array = npt.NDArray[np.floating[Any]]
 T = TypeVar("T")
@@ -115,7 +116,6 @@ def observe(model: Classifier, split: Split, labels: Sequence[str] | None = None
             f"scores of shape {scores.shape} for {len(split)} inputs and {len(names)} classes can't be used; "
             "they must be finite numbers, one row per input and one column per class"
         )
-    odds = np.exp(scores - scores.max(axis=1, keepdims=True))
-    probabilities = odds / odds.sum(axis=1, keepdims=True)
+    probabilities = softmax(scores)
     best = np.array(names, dtype=object)[scores.argmax(axis=1)]
     return Seen(tuple(names), split.labels, scores, probabilities, probabilities.max(axis=1), best)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from preforget.audit.attacks import row_recovery
@@ -31,6 +30,7 @@ from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.data.dataset import Images
+from preforget.metrics.roc import auc
 from preforget.white_box.surface import Features, Surface, Weights
 
 STEPS = {"quick": 30, "standard": 200, "full": 400}
@@ -120,7 +120,7 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
         live, losses = fine_tuned(surface, opened, STEPS[effort.suite], seed)
         tuned = Tuned(surface, live)
     test = open_test(surface, parts, seed)
-    before, after = (told_apart(*_confidence(one, test)) for one in (surface, tuned))
+    before, after = (auc(*_confidence(one, test)) for one in (surface, tuned))
     values = {
         "returned without samples": _random_start(tuned, parts, seed),
         "auroc before": before,
@@ -165,12 +165,6 @@ def fine_tuned(
     for _ in descend(trained, loss, len(pool.retained), steps, generator, RATE, BATCH):
         pass
     return {name: tensor.detach() for name, tensor in live.items()}, losses
-
-
-def told_apart(retained: Numbers, forgotten: Numbers) -> float:
-    """Return the AUROC of confidences `[n]`, `[m]`: 1 where every retained input is surer than every forgotten one."""
-    truth = np.repeat([1, 0], [len(retained), len(forgotten)])
-    return float(roc_auc_score(truth, np.concatenate([retained, forgotten])))
 
 
 def taken_at_random(seen: Sight, norm: float, bias: float, directions: Numbers) -> float:
