@@ -18,7 +18,9 @@ from preforget.cli import (
     copies,
     demo,
     detach,
+    doctor,
     forget,
+    info,
     init_ast,
     keys,
     learn,
@@ -39,7 +41,21 @@ from preforget.core.paths import shortened
 
 COMMANDS = (
     *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
-    *(verify, verify_page, audit, bench, receipt, seal, keys, ledger, copies, restore, init_ast),
+    *(
+        verify,
+        verify_page,
+        audit,
+        bench,
+        receipt,
+        seal,
+        keys,
+        ledger,
+        copies,
+        restore,
+        info,
+        doctor,
+        init_ast,
+    ),
 )
 INTERRUPTED = 130
 EPILOG = """\

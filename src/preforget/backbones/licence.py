@@ -1,0 +1,57 @@
+"""The licence of a checkpoint, as far as its own files state it: the card's front matter, else the configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from preforget.core.paths import exists, given_path
+
+UNKNOWN = "unknown"
+BUILTIN = {"builtin", "builtin-audio"}
+"""Encoders that come with this package, under its licence."""
+
+FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.S | re.M)
+LICENCE = re.compile(r"^licen[sc]e\s*:\s*[\"']?([^\"'\n#]+)", re.M | re.I)
+LONGEST = 1 << 20
+
+
+def licence_of(backbone: str, revision: str | None = None) -> str:
+    """Return what a checkpoint says of its licence, "unknown" if it says nothing or isn't on this machine.
+
+    Nothing is fetched: of a hub id only what lies in the cache is read.
+    """
+    if backbone in BUILTIN:
+        return "MIT"
+    card = _text(backbone, "README.md", revision)
+    front = FRONT_MATTER.search(card)
+    stated = LICENCE.search(front[1]) if front else None
+    if stated:
+        return stated[1].strip()
+    try:
+        config = json.loads(_text(backbone, "config.json", revision))
+    except ValueError:
+        return UNKNOWN
+    named = next(
+        (config[name] for name in ("license", "licence") if isinstance(config, dict) and name in config), None
+    )
+    return named if isinstance(named, str) and named.strip() else UNKNOWN
+
+
+def _text(backbone: str, name: str, revision: str | None) -> str:
+    """Return the text of a file of a checkpoint, empty if it isn't there."""
+    folder = given_path(backbone)
+    try:
+        if exists(folder) and folder.is_dir():
+            return (folder / name).read_text(encoding="utf-8")[:LONGEST]
+        from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
+
+        try:
+            path = try_to_load_from_cache(backbone, name, revision=revision)
+        except HFValidationError:  # a path that is gone
+            return ""
+        return Path(path).read_text(encoding="utf-8")[:LONGEST] if isinstance(path, str) else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
