@@ -86,7 +86,7 @@ def cell(one: Measure | None) -> str:
 def mean(values: list[Any] | None) -> float:
     """Return the mean of what was measured."""
     known = [value for value in values or [] if value is not None]
-    return sum(known) / len(known)
+    return float(sum(known) / len(known))
 
 
 if __name__ == "__main__":

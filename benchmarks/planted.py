@@ -14,7 +14,7 @@ import argparse
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +26,11 @@ from preforget.audit.attacks.observe import Parts
 from preforget.audit.examine import examine
 from preforget.audit.result import Measure
 from preforget.data import Split
+from preforget.records.bank import PromptBank
 from preforget.white_box.open_model import surface_of
 
 GONE = "3"
-RECIPE = {"first_block": 6, "epochs": 4}
+RECIPE: dict[str, Any] = {"first_block": 6, "epochs": 4}
 EFFORT = Effort("quick", 120)
 MOST = 200
 """Images of a part that are asked about; classes lie mixed in it."""
@@ -123,8 +124,9 @@ def leaks(splits: Parts[Split]) -> list[tuple[str, str, str, Callable[[Model, Mo
     def keep(name: str) -> Callable[[Model, Model], Model]:
         def plant(whole: Model, honest: Model) -> Model:
             other = copy.deepcopy(honest)
-            bank, slot = whole.engine_.bank, whole.engine_.bank.slot(GONE)
-            other.engine_.bank.packed[name][slot] = bank.packed[name][slot]
+            bank, leaking = cast(PromptBank, whole.engine_.bank), cast(PromptBank, other.engine_.bank)
+            slot = bank.slot(GONE)
+            leaking.packed[name][slot] = bank.packed[name][slot]
             return other
 
         return plant

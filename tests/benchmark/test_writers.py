@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from preforget.benchmark.columns import COLUMNS
 from preforget.benchmark.headlines import Grid, Summary
-from preforget.benchmark.writers import to_csv, to_json, to_latex, to_markdown
+from preforget.benchmark.writers import to_csv, to_json, to_markdown
 
 from .examples import results, row
 
@@ -59,12 +59,3 @@ def test_markdown_says_what_was_chosen() -> None:
     text = to_markdown(replace(RESULTS, settings=settings), Summary((), ()))
     assert text.endswith("\nChosen on validation data: scrub: rate 0.0001 or rate 0.001.\n")
     assert "Chosen" not in to_markdown(RESULTS, Summary((), ()))
-
-
-def test_latex_is_escaped_and_has_as_many_columns() -> None:
-    text = to_latex(RESULTS)
-    lines = [line for line in text.splitlines() if line.endswith(r"\\")]
-    assert {line.replace(r"\&", "").count("&") for line in lines} == {len(COLUMNS)}
-    assert r"drop\_row" in text
-    assert r"100 \% of \& nothing" in text
-    assert r"90.0 $\pm$ 1.0" in text

@@ -30,7 +30,7 @@ name = "pets"
 backbone = "%s"
 image_size = 16
 """
-FILES = ["results.csv", "results.html", "results.json", "results.md", "results.tex"]
+FILES = ["results.csv", "results.html", "results.json", "results.md"]
 RUN = "import sys; from preforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
 MACHINE = ("--device", "cpu", "--workers", "1")
 

@@ -81,6 +81,19 @@ def test_an_empty_claim_is_taken_over_after_a_minute(tmp_path: Path) -> None:
     assert not is_claimed(tmp_path, "piece")
 
 
+def test_a_slow_owner_that_was_taken_over_leaves_the_new_claim(tmp_path: Path) -> None:
+    with claim(tmp_path, "piece") as slow:
+        assert slow
+        (old,) = tmp_path.iterdir()
+        owner = json.loads(old.read_text())
+        old.write_text(json.dumps({**owner, "time": owner["time"] - 100}))  # begun long ago
+        new = claim(tmp_path, "piece", 50.0)
+        assert new.__enter__()
+    assert is_claimed(tmp_path, "piece")  # the slow one has ended since
+    new.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_error_gives_the_claim_back(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), claim(tmp_path, "piece"):
         raise RuntimeError

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from preforget.core.errors import DataError, UsageError
+from preforget.core.registry import Registry
 from preforget.jobs.executor import Executor, ExecutorError, Here, Job, Pool
 
 SOURCE = """
@@ -106,6 +107,36 @@ def test_an_error_of_a_job_is_raised(executor: Executor, work: Any) -> None:
 def test_a_killed_process(work: Any) -> None:
     with pytest.raises(ExecutorError, match=r"repeat the command to go on, with fewer --workers"):
         list(Pool(1).run([Job("a", work.die)], None))
+
+
+def test_results_that_came_before_a_process_was_killed_are_there(work: Any) -> None:
+    pool, seen = Pool(1), list[Any]()
+    jobs = [Job("add", work.add, (1,)), Job("die", work.die), Job("add", work.add, (2,))]
+    with pytest.raises(ExecutorError, match="killed"):
+        seen.extend(job.arguments for job, _ in pool.run(jobs, {"base": 10}))
+    assert seen == [(1,)]
+    assert [value[0] for _, value in pool.run(jobs[:1], {"base": 20})] == [21]  # and it can be used again
+    pool.close()
+
+
+def test_an_extension_that_a_worker_cant_import_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work: Any
+) -> None:
+    things: Registry[Any] = Registry("thing")
+    (tmp_path / "extension_of_things.py").write_text("def thing(): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("extension_of_things")
+    things.register("thing")(module.thing)
+    pool = Pool(1)
+    assert len(list(pool.run([Job("threads", work.threads)], None))) == 1
+    pool.close()
+    (tmp_path / "extension_of_things.py").unlink()
+    try:
+        with pytest.raises(ExecutorError, match=r"can't import extension_of_things.*PYTHONPATH"):
+            list(pool.run([Job("threads", work.threads)], None))
+    finally:
+        del sys.modules["extension_of_things"]  # so that it isn't sent to the workers of other tests
+        pool.close()
 
 
 def test_who_stops_listening_stops_the_rest(tmp_path: Path, work: Any) -> None:

@@ -12,7 +12,7 @@ from preforget.benchmark.matrix_file import SHIPPED, read_matrix
 from preforget.benchmark.page import page
 from preforget.benchmark.run import run
 from preforget.benchmark.tables import Results, results_of
-from preforget.benchmark.writers import to_csv, to_json, to_latex, to_markdown
+from preforget.benchmark.writers import to_csv, to_json, to_markdown
 from preforget.core.errors import StoreError
 from preforget.core.files import write_atomic
 from preforget.jobs.executor import Executor, Here
@@ -85,7 +85,6 @@ def write_results(results: Results, folder: Path, command: str) -> None:
         "results.json": to_json(results),
         "results.csv": to_csv(results),
         "results.md": to_markdown(results, said),
-        "results.tex": to_latex(results),
         "results.html": page(results, said, command),
     }
     try:

@@ -1,4 +1,4 @@
-"""Tables as files: CSV and JSON for programs, Markdown and LaTeX for people."""
+"""Tables as files: CSV and JSON for programs, Markdown for people."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from preforget.audit.report.svg import plain
 from preforget.benchmark.columns import COLUMNS, NEAR, Column
 from preforget.benchmark.headlines import Summary
 from preforget.benchmark.tables import Results, Row, Value, as_dict
-
-LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
-LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 
 def to_json(results: Results) -> str:
@@ -63,28 +60,6 @@ def to_markdown(results: Results, said: Summary) -> str:
                 lines.append(f"| {' | '.join([_name(row), *_cells(row, results.columns)])} |")
         lines += ["", *chosen(results, data, k)]
     return "\n".join(lines)
-
-
-def to_latex(results: Results) -> str:
-    """Return one `tabular` per data set and k, with booktabs' rules."""
-    found = []
-    for data, k in tables_of(results):
-        titles = " & ".join(["", *(_latex(COLUMNS[name].short) for name in results.columns)])
-        lines = [f"% {data}, k = {k}: {_about(results, data, k)}"]
-        lines += [
-            rf"\begin{{tabular}}{{l{'r' * len(results.columns)}}}",
-            r"\toprule",
-            rf"{titles} \\",
-            r"\midrule",
-        ]
-        own = [row for row in results.rows if (row.data, row.k) == (data, k)]
-        for place, row in enumerate(own):
-            if place and own[place - 1].engine and not row.engine:
-                lines.append(r"\midrule")
-            cells = " & ".join(_latex(cell) for cell in [_name(row), *_cells(row, results.columns)])
-            lines.append(rf"{cells} \\")
-        found.append("\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""]))
-    return "\n".join(found)
 
 
 def tables_of(results: Results) -> list[tuple[str, int]]:
@@ -155,8 +130,3 @@ def _about(results: Results, data: str, k: int) -> str:
         f"{one['backbone']} at {one['image_size']} px, {one['dtype']}; {one['sets'][str(k)]} x "
         f"{'1 seed' if seeds == 1 else f'{seeds} seeds'}."
     )
-
-
-def _latex(text: str) -> str:
-    signs = {"±": r"$\pm$", "–": "--", "−": "$-$"}
-    return "".join(LATEX.get(letter, signs.get(letter, letter)) for letter in text)

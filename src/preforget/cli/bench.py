@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from preforget.benchmark.context import Context
     from preforget.benchmark.matrix import Matrix
 
-FILES = "results.json, results.csv, results.md, results.tex, results.html"
+FILES = "results.json, results.csv, results.md, results.html"
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -139,26 +139,13 @@ def _estimate(context: Context) -> dict[str, Any]:
 
 
 def _write(context: Context, place: Path, command: str, console: Console) -> None:
+    from preforget.benchmark.bench import write_results
     from preforget.benchmark.headlines import summary
-    from preforget.benchmark.page import page
     from preforget.benchmark.tables import as_dict, results_of
-    from preforget.benchmark.writers import to_csv, to_json, to_latex, to_markdown
-    from preforget.core.files import write_atomic
 
     results = results_of(context)
+    write_results(results, place, command)
     said = summary(results)
-    files = {
-        "results.json": to_json(results),
-        "results.csv": to_csv(results),
-        "results.md": to_markdown(results, said),
-        "results.tex": to_latex(results),
-        "results.html": page(results, said, command),
-    }
-    try:
-        for name, text in files.items():
-            write_atomic(place / name, text.encode())
-    except OSError as error:
-        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
     for sentence in said.sentences:
         console.line(sentence)
     for grid in said.grids:

@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from preforget.audit.attacks.pgd import drawn, pgd, share_of
+from preforget.audit.attacks.observe import Parts
+from preforget.audit.attacks.pgd import attack_pixels, drawn, pgd, share_of
+from preforget.data import Split
+from preforget.data.dataset import label_array
+
+
+class Linear:
+    """Two classes on two numbers: the scores are the numbers, so the larger one is the answer."""
+
+    labels = ("a", "b")
+
+    def pixels(self, inputs: Any, rows: Tensor) -> Tensor:
+        return torch.from_numpy(np.asarray(inputs))[rows]
+
+    def open(self, pixels: Tensor) -> Tensor:
+        return pixels
+
+
+@pytest.mark.parametrize(
+    ("eps", "wanted"),
+    [
+        (1e-6, {"pgd": 0.25, "pgd_before": 0.25, "pgd_control": 0.0}),
+        (0.5, {"pgd": 0.5, "pgd_before": 0.25, "pgd_control": 0.5}),
+        (3.0, {"pgd": 1.0, "pgd_before": 0.25, "pgd_control": 1.0}),
+    ],
+)
+def test_shares_by_hand(eps: float, wanted: dict[str, float]) -> None:
+    """An input is accepted where its larger number reaches 1; another answer needs half the difference."""
+    forgotten = np.array([[1.1, 0.0], [0.6, 0.0], [0.2, 0.0], [0.0, -0.3]], dtype=np.float32)
+    retained = np.array([[0.5, 0.0], [0.0, 0.8], [2.0, 0.0], [0.0, 3.0]], dtype=np.float32)
+    gone, kept = Split(forgotten, label_array(["x"] * 4)), Split(retained, label_array(list("abab")))
+    surface: Any = Linear()
+    values = attack_pixels(
+        surface, Parts(gone, gone, kept, kept), lambda s: s.max(dim=1).values >= 1, eps, (4, 10), 0
+    )
+    assert values == wanted
 
 
 def test_a_linear_aim_is_brought_to_its_maximum() -> None:
