@@ -44,3 +44,8 @@ def test_broken_limits_are_named(house: ModuleType) -> None:
     assert house.broken(small, []) == []
     faults = house.broken({**small, "i": [401]}, [["x", "y"]])
     assert [fault.split()[0] for fault in faults] == ["files", "the", "i"]
+
+
+def test_the_house_keeps_its_limits(house: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    code = house.main([])
+    assert code == 0, capsys.readouterr().out
