@@ -20,7 +20,7 @@ lint: .venv/installed-test
 # Builds without network; every warning, such as a link that leads nowhere, is an error. Links that leave the
 # site are not fetched but listed in docs/_build/outer-links.txt.
 docs: .venv/installed-docs
-	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
