@@ -4,6 +4,18 @@ PYTHON ?= python3.11
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 BIN := .venv/bin
 
+# uv installs where it is there, pip otherwise (`make UV= ...` takes pip). uv doesn't read pip's settings, so it is
+# handed pip's places for wheels; without them it may take builds of torch with gigabytes of CUDA libraries.
+UV ?= $(shell command -v uv)
+LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+ifeq ($(UV),)
+VENV := $(PYTHON) -m venv .venv
+INSTALL := $(BIN)/python -m pip install --quiet
+else
+VENV := $(UV) venv --quiet --python $(PYTHON) .venv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python $(foreach link,$(LINKS),--find-links $(link))
+endif
+
 .PHONY: demo test lint docs clean
 
 demo: .venv/installed
@@ -23,18 +35,18 @@ docs: .venv/installed-docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	$(VENV)
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[plot]'
+	$(INSTALL) -c constraints.txt -e '.[plot]'
 	touch $@
 
 .venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[plot,test]'
+	$(INSTALL) -c constraints.txt -e '.[plot,test]'
 	touch $@ .venv/installed
 
 .venv/installed-docs: pyproject.toml constraints.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(INSTALL) -c constraints.txt -e '.[docs]'
 	touch $@
 
 clean:

@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 import preforget as pf
-from preforget.engines.isolated import IsolatedConfig, IsolatedEngine
+from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Isolated
 from preforget.erasure import forget, open_folder, plan
 from preforget.records import ClassRecord
 
@@ -35,7 +36,7 @@ def main() -> None:
     )
     parser.add_argument("--plain", action="store_true", help="a model that is not sealed")
     args = parser.parse_args()
-    engine = IsolatedEngine(pf.load_backbone("builtin"), IsolatedConfig())
+    engine = IsolatedEngine(pf.load_backbone("builtin"), Isolated())
     generator = torch.Generator().manual_seed(0)
     for number in range(args.classes):
         shapes = engine.record_shapes()

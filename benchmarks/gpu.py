@@ -113,6 +113,15 @@ def operations(work: Callable[[], Any]) -> int:
     return counter.get_total_flops()
 
 
+@torch.no_grad()
+def _logits(model: LoraHead, encoder: Encoder, pixels: torch.Tensor) -> torch.Tensor:
+    return model.logits(model.parameters, encoder.embed(pixels))
+
+
+def _scores(model: PromptEngine, pixels: torch.Tensor) -> torch.Tensor:
+    return model.score_batch(pixels, model.bank.attached)
+
+
 def scoring(encoder: Encoder, train: Split, batches: list[int], rate: float) -> list[dict[str, Any]]:
     """Return images per second of a plain pass, of every engine and of LoRA."""
     few = train.select(np.arange(16 * len(set(train.labels))))
@@ -120,13 +129,11 @@ def scoring(encoder: Encoder, train: Split, batches: list[int], rate: float) -> 
     in_memory: dict[str, Callable[[], Any]] = {}
     for name in LEARNED_WITH:
         model = learned(name, encoder, few, 1, 32)
-        in_memory[name] = lambda model=model: model.scores(train.inputs)
+        in_memory[name] = partial(model.scores, train.inputs)
         if isinstance(model, LoraHead):
-            on_device[name] = torch.no_grad()(
-                lambda p, model=model: model.logits(model.parameters, encoder.embed(p))
-            )
+            on_device[name] = partial(_logits, model, encoder)
         elif isinstance(model, PromptEngine):
-            on_device[name] = lambda p, model=model: model.score_batch(p, model.bank.attached)
+            on_device[name] = partial(_scores, model)
     rows = []
     for name, score in on_device.items():
         found = []
@@ -137,8 +144,8 @@ def scoring(encoder: Encoder, train: Split, batches: list[int], rate: float) -> 
         speed, batch, counted = max(found)
         row = {"scoring": name, "batch": batch, "images per second": speed}
         rows.append(shown({**row, **shares(counted / batch, speed, rate)}))
-    for name, work in in_memory.items():
-        speed = len(train) / timed(encoder, work)
+    for name, whole in in_memory.items():
+        speed = len(train) / timed(encoder, whole)
         rows.append(shown({"scoring, pixels in memory": name, "images per second": speed}))
     return rows
 

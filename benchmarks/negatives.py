@@ -32,6 +32,7 @@ from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.engines.base import Session
 from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Isolated
 
 sys.path.append(str(Path(__file__).parents[1] / "scripts"))
 PUBLIC = "drawn by formula"
@@ -43,10 +44,11 @@ class FewerNegatives(IsolatedEngine):
     share = 1.0
     columns: tuple[str, ...] = ()
 
-    def loss(self, scores: Tensor, cheap: Tensor, target: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, cheap: Tensor | None, target: Tensor) -> Tensor:
         """Return the loss with the same value and fewer gradients."""
         seen = self._seen().to(scores.device)[target]
-        return super().loss(*(torch.where(seen, part, part.detach()) for part in (scores, cheap)), target)
+        few = None if cheap is None else torch.where(seen, cheap, cheap.detach())
+        return super().loss(torch.where(seen, scores, scores.detach()), few, target)
 
     def _seen(self) -> Tensor:
         """Return `bool [class of the image, record]`: drawn for each pair of names, so no third class moves it."""
@@ -64,11 +66,12 @@ class FewerNegatives(IsolatedEngine):
 class PublicNegatives(FewerNegatives):
     """The isolated engine, but each record tells its class from public images alone, as a question of its own."""
 
-    def loss(self, scores: Tensor, cheap: Tensor, target: Tensor) -> Tensor:
+    def loss(self, scores: Tensor, cheap: Tensor | None, target: Tensor) -> Tensor:
         """Return binary cross-entropy of each record over the images that it is to see."""
         own = F.one_hot(target, scores.shape[1]).float()
-        terms = [F.binary_cross_entropy_with_logits(s, own, reduction="none") for s in (scores, cheap)]
-        return ((terms[0] + terms[1]) * self._seen().to(scores.device)[target]).sum(dim=1).mean()
+        parts = (scores,) if cheap is None else (scores, cheap)
+        terms = torch.stack([F.binary_cross_entropy_with_logits(s, own, reduction="none") for s in parts])
+        return (terms.sum(dim=0) * self._seen().to(scores.device)[target]).sum(dim=1).mean()
 
     def _seen(self) -> Tensor:
         """Return `bool [class of the image, record]`."""
@@ -125,7 +128,7 @@ def learn(args: argparse.Namespace, data: Any, share: float | None, without: str
     train, validation = data.train.without(gone), data.validation.without(gone)
     kind = FewerNegatives if share is not None else PublicNegatives
     encoder = pf.load_backbone(args.backbone, image_size=args.image_size)
-    engine = kind(encoder, kind.config_type(seed=args.seed))
+    engine = kind(encoder, Isolated(seed=args.seed))
     if share is not None:
         engine.share = share
     else:

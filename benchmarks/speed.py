@@ -148,8 +148,8 @@ def forget(args: argparse.Namespace) -> dict[str, Any]:
         model.save_pretrained(Path(folder) / "model")
         for label in list(model.labels):
             erasure = model.forget(label)
-            memory.append(erasure.memory_ms)
-            disk.append(erasure.disk_ms)
+            memory.append(erasure.memory_ms or 0.0)
+            disk.append(erasure.disk_ms or 0.0)
     gone = data.classes[0]
     retrained = pf.PreForgettableClassifier(args.backbone, image_size=args.image_size)
     start = time.perf_counter()

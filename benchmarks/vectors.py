@@ -25,8 +25,9 @@ from preforget.data import Split, Vectors
 from preforget.data.dataset import label_array
 from preforget.data.hold_out import hold_out
 from preforget.engines.base import Engine, Session
-from preforget.engines.exact import Exact, ExactEngine
-from preforget.engines.isolated import Isolated, IsolatedEngine
+from preforget.engines.exact import ExactEngine
+from preforget.engines.isolated import IsolatedEngine
+from preforget.engines.options import Exact, Isolated
 
 Rows = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.str_]

@@ -33,7 +33,8 @@ def main(argv: list[str] | None = None) -> int:
         data = pf.load_data(args.corpus, seed=args.seed, subjects=1)
     else:
         data = load_sounds(args.seed, subjects=True)
-    gone = args.forget or sorted(set(data.train.subjects))[0]
+    persons = () if data.train.subjects is None else data.train.subjects
+    gone = args.forget or min(set(persons))
     model = pf.PreForgettableClassifier(args.backbone, "exact", args.frames, args.seed)
     model.fit(data.train, validation=data.validation, progress=True)
     print(f"{len(model.labels)} words, accuracy {accuracy(model, data.test):.1%}")

@@ -19,9 +19,8 @@ from preforget.data.synthetic_sounds import load_sounds
 def voices(seed: int) -> Dataset:
     """Return the embedded sounds with the voice as the class and not what is uttered."""
     data = load_sounds(seed, subjects=True)
-    train, validation, test = (
-        Split(part.inputs, part.subjects) for part in (data.train, data.validation, data.test)
-    )
+    parts = (data.train, data.validation, data.test)
+    train, validation, test = (Split(p.inputs, p.subjects) for p in parts if p.subjects is not None)
     return Dataset("voices", train, validation, test, tuple(sorted(set(train.labels))), data.note)
 
 

@@ -88,7 +88,7 @@ def write(place: Path, name: str, sealed: bool) -> None:
     model.fit(train, validation=validation)
     model.save_pretrained(place / "model", sealed=sealed, keyring=place / "keyring")
     model.forget(FORGOTTEN, reason="request 7")
-    inputs = pictures(2, several, exact).inputs[:8]
+    inputs = np.asarray(pictures(2, several, exact).inputs[:8])
     answers = [repr(answer) for answer in model.predict(inputs)]
     np.savez_compressed(
         place / "expected.npz",

@@ -34,6 +34,8 @@ NAMES = [
     "verify-page",
     "audit",
     "bench",
+    "info",
+    "doctor",
     "init-ast",
 ]
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "matplotlib", "PIL", "scipy", "safetensors", "tqdm")
