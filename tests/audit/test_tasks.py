@@ -32,7 +32,7 @@ def context(make: Make, tmp_path: Path) -> tasks.Context:
         True,
     )
     model = make("exact", data.train, seed=3)
-    work = found.place()
+    work = found.open_work()
     model.save_pretrained(work.model("recipe", "given"), keyring=work.keyring)
     return found
 
@@ -65,7 +65,7 @@ def test_learning_looking_and_attacking(context: tasks.Context) -> None:
         for name in ("scores", "probabilities", "confidence"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
     tasks.attack(context, "mixed_stream", UNLEARNED, 3)
-    found = context.place().get("key", "attack", "mixed_stream", UNLEARNED, 3)
+    found = context.open_work().get("key", "attack", "mixed_stream", UNLEARNED, 3)
     assert found["values"]["forget accuracy"] == 0
     assert found["seconds"] >= 0
     stage = tasks.scene(context, UNLEARNED, 3)
@@ -78,12 +78,12 @@ def test_learning_looking_and_attacking(context: tasks.Context) -> None:
 def test_a_shadow_learns_half_of_what_it_forgets(context: tasks.Context) -> None:
     for number in range(2):
         tasks.shadow(context, number)
-    first, second = (context.place().get_arrays("recipe", "shadow", number) for number in range(2))
+    first, second = (context.open_work().get_arrays("recipe", "shadow", number) for number in range(2))
     assert first is not None
     assert second is not None
     assert first["member"].sum() == second["member"].sum() == 5
     assert not np.array_equal(first["member"], second["member"])
     assert first["signal"].shape == (10,)
     assert np.isfinite(first["signal"]).all()
-    place = context.place().model("recipe", "shadow", 0)
+    place = context.open_work().model("recipe", "shadow", 0)
     assert place.is_dir()

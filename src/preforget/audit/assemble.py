@@ -117,14 +117,14 @@ def measure(about: About, key: str, columns: dict[str, Values]) -> Measure:
 
 
 def _verdict(evidence: Evidence) -> str:
-    """Return the verdict of the evidence; of one pair alone, that a gap beyond the margin differs, to be on guard."""
+    """Return the verdict of the evidence; with one pair alone, a gap beyond the margin counts as a difference."""
     if len(evidence.gaps) == 1:
         return "different" if abs(evidence.gap) > evidence.margin else "undecided"
     return evidence.verdict
 
 
 def shadow_measures(shadows: Sequence[dict[str, npt.NDArray[Any]]]) -> tuple[list[Measure], dict[str, Any]]:
-    """Return U-LiRA's AUC per target shadow, beside that for a membership that its answers can't know.
+    """Return U-LiRA's AUC per target shadow, beside the AUC for a membership that its answers can't depend on.
 
     The control asks the same attack for a half that is drawn anew and that no shadow has learned. Another shadow's half
     would not do: that shadow is among the attacker's, which lifts the AUC.

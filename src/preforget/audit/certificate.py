@@ -1,4 +1,4 @@
-"""Is what is left after forgetting the model that was never given the forgotten data? Retrain it, and compare."""
+"""Retrain a model without the forgotten data and compare it bit by bit with the model that forgot them."""
 
 from __future__ import annotations
 

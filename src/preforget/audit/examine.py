@@ -1,4 +1,4 @@
-"""Attacks on models that are there already: foreign ones, post-hoc baselines, planted leaks."""
+"""Attacks on models that exist already: models of other packages, post-hoc baselines, planted leaks."""
 
 from __future__ import annotations
 

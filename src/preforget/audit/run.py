@@ -1,4 +1,4 @@
-"""The audit: learn what the model is compared with, attack both, judge the gaps."""
+"""The audit: learn the models to compare with, attack all of them, judge the gaps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ SHADOWS = 16
 LIRA = lira.ABOUT.name
 
 LEARNING, SHADOWING = 20, 20
-"""How long a learning takes beside an attack of weight 1, for the progress shown."""
+"""The weight of learning a model, where an attack has 1, for the progress bar."""
 
 
 def audit(
@@ -95,7 +95,7 @@ def audit(
         model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
     )
     names, wanted = _chosen(attacks, suite, shadows)
-    place, executor = context.place(), executor or Here()
+    results, executor = context.open_work(), executor or Here()
     with exclusive(work):
         _keep_given(context, model)
         lacking = [
@@ -103,27 +103,27 @@ def audit(
             for seed in context.seeds
             for role in (ORIGINAL, RETRAIN)
             if context.made(role, seed) == (role, seed)
-            and place.get(context.recipe, "learn", role, seed) is None
+            and results.get(context.recipe, "learn", role, seed) is None
         ]
         threads = executor.threads_for(len(lacking))
         learning = [Job(f"learning {one[0]}", tasks.learn, (*one, threads), LEARNING) for one in lacking]
         shadowing = [
             Job("learning a shadow", tasks.shadow, (number,), SHADOWING)
             for number in range(wanted)
-            if place.get_arrays(context.recipe, "shadow", number) is None
+            if results.get_arrays(context.recipe, "shadow", number) is None
         ]
         looking = [
             Job("asking", tasks.look, (role, seed))
             for seed in context.seeds
             for role in (*ROLES, "untrained")
-            if place.get_arrays(context.key, "seen", role, seed) is None
+            if results.get_arrays(context.key, "seen", role, seed) is None
         ]
         attacking = [
             Job(name, tasks.attack, (name, role, seed), ATTACKS[name].weight_in(suite))
             for seed in context.seeds
             for role in ROLES
             for name in names
-            if role in ATTACKS[name].roles and place.get(context.key, "attack", name, role, seed) is None
+            if role in ATTACKS[name].roles and results.get(context.key, "attack", name, role, seed) is None
         ]
         whole = [learning, shadowing, looking, attacking]
         total = sum(job.weight for part in whole for job in part)
@@ -221,11 +221,11 @@ def _chosen(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> t
 
 def _keep_given(context: tasks.Context, model: PreForgettableClassifier) -> None:
     """Write a copy of the model into the work folder, for the workers."""
-    work = context.place()
-    place = work.model(context.recipe, "given")
-    if place.exists():
+    work = context.open_work()
+    folder = work.model(context.recipe, "given")
+    if folder.exists():
         return
-    model.copy().save_pretrained(place, keyring=work.keyring)
+    model.copy().save_pretrained(folder, keyring=work.keyring)
 
 
 def _result(
@@ -237,7 +237,7 @@ def _result(
     suite: str,
     command: str,
 ) -> AuditResult:
-    work, key = context.place(), context.key
+    work, key = context.open_work(), context.key
     found: Findings = {
         name: {
             role: [work.get(key, "attack", name, role, seed) for seed in context.seeds]

@@ -1,4 +1,4 @@
-"""What the workers of an audit do: learn a model, ask it, attack it. Each leaves its result in the work folder."""
+"""What the workers of an audit do: learn a model, ask it, attack it. Each writes its result into the work folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from preforget.white_box.open_model import surface_of
 from preforget.white_box.surface import Weights
 
 ASKED = 4
-"""How many times as many inputs are asked for answers alone as are attacked with open weights."""
+"""Attacks on answers alone use this many times as many inputs as attacks on open weights."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Context:
     given_knows: bool
     cache_dir: Path | None = None
 
-    def place(self) -> Work:
+    def open_work(self) -> Work:
         """Open the work folder."""
         return Work(self.work)
 
@@ -73,7 +73,7 @@ class Context:
 
 def learn(context: Context, role: str, seed: int, threads: int | None = None) -> float:
     """Learn a model by the recipe of the one given, without the forgotten classes for `retrain`; return seconds."""
-    work, before = context.place(), torch.get_num_threads()
+    work, before = context.open_work(), torch.get_num_threads()
     if threads is not None:
         torch.set_num_threads(threads)
     gone = context.forgotten if role == RETRAIN else ()
@@ -90,7 +90,7 @@ def learn(context: Context, role: str, seed: int, threads: int | None = None) ->
 
 def look(context: Context, role: str, seed: int) -> None:
     """Ask a model for its answers to all four parts and keep them."""
-    work = context.place()
+    work = context.open_work()
     if work.get_arrays(context.key, "seen", role, seed) is None:
         if role == "untrained":
             model: Any = RandomHead(load(context, RETRAIN, seed).engine_.encoder, context.retained, seed)
@@ -101,15 +101,17 @@ def look(context: Context, role: str, seed: int) -> None:
 
 def attack(context: Context, name: str, role: str, seed: int) -> None:
     """Run one attack on one model."""
-    context.place().once(lambda: _attack(context, name, role, seed), context.key, "attack", name, role, seed)
+    context.open_work().once(
+        lambda: _attack(context, name, role, seed), context.key, "attack", name, role, seed
+    )
 
 
 def shadow(context: Context, number: int) -> None:
-    """Learn a shadow from half of what is to be forgotten, make it forget that, and keep what it then says of it.
+    """Learn a shadow from half of the data to forget, make it forget them, and store its answers to them.
 
     Which half is drawn anew for each shadow; U-LiRA asks whether answers after forgetting tell one half from the other.
     """
-    work = context.place()
+    work = context.open_work()
     if work.get_arrays(context.recipe, "shadow", number) is not None:
         return
     seed = derive_seed(context.seeds[0], "shadow", number) % 2**31
@@ -130,9 +132,9 @@ def shadow(context: Context, number: int) -> None:
 
 @lru_cache(maxsize=2)
 def load(context: Context, role: str, seed: int) -> PreForgettableClassifier:
-    """Return a model in its role, in memory alone; whoever changes it must copy it first."""
+    """Return a model in its role, in memory only; copy it before changing it."""
     made = context.made(role, seed)
-    work = context.place()
+    work = context.open_work()
     model = _open(context, work.model(context.recipe, *(made or ["given"])))
     if role == UNLEARNED:
         for label in context.forgotten:
@@ -143,7 +145,7 @@ def load(context: Context, role: str, seed: int) -> PreForgettableClassifier:
 
 def scene(context: Context, role: str, seed: int) -> Scene:
     """Return everything that an attack on a model is given."""
-    work, seeds = context.place(), context.seeds
+    work, seeds = context.open_work(), context.seeds
     other = seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else None
     target = seen_of(context, ORIGINAL, seed)
     made = context.made(role, seed)
@@ -169,11 +171,11 @@ def asked(context: Context, seed: int) -> Parts[Split]:
 
 
 def keep_seen(context: Context, role: str, seed: int, seen: Parts[Seen]) -> None:
-    """Write what a model said."""
+    """Write a model's answers to a file."""
     arrays: dict[str, Any] = {}
     for name, part in seen.items():
-        place = {label: column for column, label in enumerate(part.labels)}
-        codes = [-1 if answer is ABSTAIN else place[answer] for answer in part.answers]
+        column_of = {label: column for column, label in enumerate(part.labels)}
+        codes = [-1 if answer is ABSTAIN else column_of[answer] for answer in part.answers]
         own = {
             "scores": part.scores,
             "probabilities": part.probabilities,
@@ -181,14 +183,14 @@ def keep_seen(context: Context, role: str, seed: int, seen: Parts[Seen]) -> None
             "answers": np.array(codes, dtype=np.int64),
         }
         arrays |= {f"{name}.{what}": values for what, values in own.items()}
-    work = context.place()
+    work = context.open_work()
     work.put(list(seen.forget_test.labels), context.key, "labels", role, seed)
     work.put_arrays(arrays, context.key, "seen", role, seed)
 
 
 def seen_of(context: Context, role: str, seed: int) -> Parts[Seen]:
-    """Return what a model said, from its file."""
-    work = context.place()
+    """Read a model's answers from their file."""
+    work = context.open_work()
     labels = tuple(work.get(context.key, "labels", role, seed))
     arrays = work.get_arrays(context.key, "seen", role, seed) or {}
     names = np.array([*labels, ABSTAIN], dtype=object)
@@ -215,20 +217,20 @@ def _attack(context: Context, name: str, role: str, seed: int) -> dict[str, Any]
 
 def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, int], seed: int) -> float:
     """Learn, save and return seconds; goes on from a checkpoint."""
-    place = work.model(context.recipe, *what)
+    folder = work.model(context.recipe, *what)
     model = _open(context, work.model(context.recipe, "given")).untrained(seed)
     start = time.perf_counter()
     checkpoint = work.checkpoint(context.recipe, *what)
     model.fit(parts[0], validation=parts[1], checkpoint=checkpoint, cache_dir=context.cache_dir)
     seconds = time.perf_counter() - start
-    if not place.exists():  # else the folder was saved and its result was not
-        model.save_pretrained(place, keyring=work.keyring)
+    if not folder.exists():  # else the folder was saved and its result was not
+        model.save_pretrained(folder, keyring=work.keyring)
     return seconds
 
 
-def _open(context: Context, place: Path) -> PreForgettableClassifier:
+def _open(context: Context, folder: Path) -> PreForgettableClassifier:
     model = PreForgettableClassifier.from_pretrained(
-        place, device=context.device, keyring=context.place().keyring
+        folder, device=context.device, keyring=context.open_work().keyring
     )
     model.folder = None  # what happens to it here happens in memory alone
     return model

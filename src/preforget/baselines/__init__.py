@@ -1,7 +1,7 @@
 """What the engines are compared with: ordinary classifiers, and unlearning after the fact.
 
 `METHODS` has every method by name: those of this package, each in its own file, and those of extensions. What a file
-with a method of one's own needs is here: a class that is entered by `@METHODS.register(name)`.
+with a method of your own needs is here: a class that is entered by `@METHODS.register(name)`.
 """
 
 from preforget.baselines.descent import cross_entropy, descend

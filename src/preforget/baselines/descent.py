@@ -73,7 +73,7 @@ def descend_once(
     batch_size: int,
     order: torch.Generator,
 ) -> None:
-    """Take one pass over `count` examples with an optimizer that lives longer, for methods that change their loss."""
+    """Take one pass over `count` examples with a given optimizer, for methods that change their loss between passes."""
     for indices in torch.randperm(count, generator=order).split(batch_size):
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss(indices))

@@ -58,7 +58,7 @@ class LoraHead:
         self.parameters: dict[str, Tensor] = {}
 
     def learn(self, train: Split, session: Session) -> None:
-        """Learn all classes of `train` anew; what was learned before is dropped."""
+        """Learn all classes of `train` from scratch; anything learned before is dropped."""
         c, encoder = self.config, self.encoder
         labels = sorted(set(train.labels))
         place = {label: column for column, label in enumerate(labels)}

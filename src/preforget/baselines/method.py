@@ -44,7 +44,7 @@ class DescentConfig(Options):
 
 
 class Method(ABC):
-    """One way to unlearn: makes a new classifier from one that was learned and never changes the latter.
+    """One way to unlearn: makes a new classifier from a learned one, which it never changes.
 
     `search`: what a search on validation data tries. A new method is one file with one class, entered by
     `@METHODS.register(name)`.
@@ -72,7 +72,7 @@ class Method(ABC):
     def unlearn(
         self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator
     ) -> Classifier:
-        """Return a new classifier that is to have forgotten the images `forget` and kept the images `retain`.
+        """Return a new classifier that has forgotten the images `forget` and kept the images `retain`.
 
         The column of a forgotten class stays unless the method is about dropping it. `generator` lies on the CPU; the
         same seed gives the same result. Raises `DataError` for images of a class that `original` doesn't know.

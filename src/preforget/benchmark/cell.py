@@ -1,4 +1,4 @@
-"""One cell of the matrix: forget a set of classes with one engine or method, and measure what came of it."""
+"""One cell of the matrix: forget a set of classes with one engine or method, and measure the result."""
 
 from __future__ import annotations
 

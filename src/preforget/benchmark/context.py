@@ -1,4 +1,4 @@
-"""What all jobs of a benchmark share, and what its results are kept under."""
+"""The data that all jobs of a benchmark share, and the keys of its results."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def begin(
     cache_dir: Path | None = None,
     workers: int = 1,
 ) -> Context:
-    """Look at every data set, so that whatever is wrong with one is said before hours of work; raises as they do."""
+    """Check every data set, so that an error is reported before hours of work; raises what the checks raise."""
     known, left_out = {}, []
     for entry in matrix.data:
         if not is_to_be_had(entry):
@@ -156,7 +156,7 @@ def searched(context: Context, cell: Task) -> Task:
 
 
 def key_of(context: Context, task: Task) -> Key:
-    """Return what a task's result is the result of, as plain values: the same on every machine."""
+    """Return everything that a task's result depends on, as plain values: the same on every machine."""
     m = context.matrix
     case = [context.known[task.data].recipe, list(task.forgotten), task.seed]
     entry = m.engine(task.who)
@@ -190,7 +190,7 @@ def space_as_dict(context: Context, who: str) -> dict[str, list[Any]]:
 
 
 def machine(context: Context) -> dict[str, Any]:
-    """Return where a result comes from, without the machine's name."""
+    """Return the origin of a result, without the machine's name."""
     device = choose_device(context.device)
     return {
         "processor": platform.processor() or platform.machine(),

@@ -1,4 +1,4 @@
-"""How long a benchmark will take and how much memory it needs, from a small piece of it that is really done."""
+"""Estimates a benchmark's time and memory by running a small part of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a benchmark: every task once, whoever does it; what is done already is not done again."""
+"""Runs a benchmark: every task once, whichever process does it; finished tasks are not repeated."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from preforget.training.progress import counting
 CALLS: dict[str, Callable[[Context, Task], Any]] = {"learn": learn, "search": search, "cell": cell}
 MADE, THERE, BUSY = "made", "there", "busy"
 POLL = 2.0
-"""Seconds between two looks at what others do, where nothing else is left."""
+"""Seconds between two checks of other processes' tasks, when no task is free."""
 LEARN, TRIAL, METHOD, ENGINE = 10, 8, 10, 3
-"""How long tasks take beside each other, for the time left."""
+"""Relative durations of tasks, for the estimate of the time left."""
 
 
 def run(context: Context, executor: Executor, *, show: bool = False, poll: float = POLL) -> None:
-    """Do all tasks of a matrix, together with whoever works in the same folder; returns once all are done.
+    """Do all tasks of a matrix, together with other processes that use the same folder; returns once all are done.
 
     `show`: progress and time left on stderr. An error of a task is raised here; what was done stays.
     """
@@ -61,7 +61,7 @@ def run(context: Context, executor: Executor, *, show: bool = False, poll: float
 
 
 def do(context: Context, task: Task) -> str:
-    """Do a task unless it is done or someone else is at it; return which."""
+    """Do a task unless it is done or another process is doing it; return which of the three."""
     for method in context.matrix.methods:
         if method.file is not None:  # a process of a pool is a fresh one
             load_method(method.name, Path(method.file), method.file_digest)
@@ -89,7 +89,7 @@ def claims(context: Context) -> Any:
 
 
 def name_of(context: Context, task: Task) -> str:
-    """Return what a task's claim is called: a digest of what it is the result of."""
+    """Return the name of a task's claim: a digest of everything that its result depends on."""
     return value_digest(["task", task.kind, *key_of(context, task)]).removeprefix("sha256:")[:32]
 
 

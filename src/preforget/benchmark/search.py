@@ -36,7 +36,7 @@ def generator(task: Task) -> torch.Generator:
 
 
 def search(context: Context, task: Task) -> dict[str, Any]:
-    """Try every candidate and write what was tried, what came of it, and what is chosen.
+    """Try every candidate and write the candidates, their results and the choice.
 
     A candidate whose scores aren't finite, or that can't be used on these classes, has failed, and the table says so.
     With one candidate there is nothing to choose and nothing is tried.

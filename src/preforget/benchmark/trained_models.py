@@ -51,7 +51,7 @@ def is_learned(context: Context, task: Task) -> bool:
 
 @lru_cache(maxsize=4)
 def model_of(context: Context, task: Task) -> Any:
-    """Return a learned model, from the folder or learned now; whoever changes it must copy it first.
+    """Return a learned model, from the folder or learned now; copy it before changing it.
 
     The retrained engine of one class that stays is learned too, though `fit` refuses to: there is nothing to tell it
     from but "none of them".

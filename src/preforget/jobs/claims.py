@@ -28,7 +28,7 @@ UNWRITTEN = 60.0
 
 @dataclass(frozen=True)
 class Owner:
-    """Who has claimed: `born` is the process's start in clock ticks where the system tells, since ids come again.
+    """The owner of a claim; `born`: the process's start in clock ticks where the system tells, since ids are reused.
 
     Hosts are told apart by name, so machines that share a folder need names of their own.
     """
@@ -86,7 +86,7 @@ def born(pid: int) -> int | None:
 
 
 def is_gone(owner: Owner) -> bool:
-    """Tell whether an owner on this host is no more; of other hosts that can't be told, so they are not gone."""
+    """Tell whether an owner on this host has ended; owners on other hosts can't be checked and count as running."""
     if owner.host != socket.gethostname() or sys.platform == "win32":  # where the signal 0 is Ctrl-C
         return False
     try:
@@ -99,7 +99,7 @@ def is_gone(owner: Owner) -> bool:
 
 
 def _next(folder: Path, name: str, stale_after: float) -> Path | None:
-    """Make and return the claim file that is ours now, None if another's holds."""
+    """Make and return our claim file, None if somebody else's claim is valid."""
     found = _generations(folder, name)
     if found and not _is_stale(found[max(found)], stale_after):
         return None

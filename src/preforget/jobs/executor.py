@@ -1,4 +1,4 @@
-"""Runs jobs somewhere: in this process, in a pool of processes, or wherever another class with `run` sends them."""
+"""Runs jobs in this process, in a pool of processes, or wherever another class with `run` sends them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Job:
 
 
 class Executor(Protocol):
-    """Whatever runs jobs; results that matter are in files, so a job that is run twice does no harm.
+    """Runs jobs. Results that matter are in files, so running a job twice does no harm.
 
     A process elsewhere must import `core.registry.extension_modules()` of this one before it does a job.
     """
@@ -128,7 +128,7 @@ class Pool:
 
 
 _context: list[Any] = []
-"""What the jobs of this process work on: filled once, when a process of the pool begins."""
+"""The context of this process's jobs, set once when a process of the pool starts."""
 
 
 def _begin(context: Any, threads: int) -> None:
@@ -140,7 +140,7 @@ def _begin(context: Any, threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """End at once when the process that opened the pool is killed, so that no work and no model lives on."""
+    """End at once when the process that opened the pool is killed, so that no work goes on."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -148,7 +148,7 @@ def _end_with_parent() -> None:
 
 
 def _do(job: Job, modules: Sequence[str]) -> Any:
-    """Do a job once the extensions that the sender knows are known here too."""
+    """Import the extensions that the sender knows, then do the job."""
     for name in modules:
         try:
             importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""The folder of an unfinished audit: results by digest, so that one that was cut off goes on where it was."""
+"""The folder of an unfinished audit: results by digest, so that an interrupted audit continues where it stopped."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Work:
 
     @property
     def keyring(self) -> Path:
-        """A keyring for these models alone, so that the user's isn't filled with keys of passing things."""
+        """A keyring for these models alone, so that the user's keyring isn't filled with temporary keys."""
         return self.folder / "keyring"
 
     def get(self, *what: Any) -> Any:
@@ -75,11 +75,11 @@ class Work:
             return dict(found)
 
     def model(self, *what: Any) -> Path:
-        """Return where the folder of a model stands or will stand."""
+        """Return the path of a model's folder, whether it exists yet or not."""
         return self.folder / "models" / _name(what)
 
     def checkpoint(self, *what: Any) -> Path:
-        """Return where a learning keeps its checkpoint."""
+        """Return the path of a training run's checkpoint."""
         return self.folder / "checkpoints" / f"{_name(what)}.safetensors"
 
     def remove(self) -> None:

@@ -1,4 +1,4 @@
-"""The open weights of a model whose classes stand beside a frozen image path."""
+"""The open weights of a model whose classes are added to a frozen image path."""
 
 from __future__ import annotations
 

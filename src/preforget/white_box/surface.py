@@ -69,4 +69,4 @@ class Files(Surface, Protocol):
     """An open model that also shows its files."""
 
     def stored(self) -> dict[str, Tensor]:
-        """Return everything that the model's files hold, by any names: also what no score is made of."""
+        """Return everything that the model's files hold, by any names, including what no score depends on."""

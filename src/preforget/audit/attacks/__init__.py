@@ -1,6 +1,6 @@
 """Attacks and measures, one per file, and what each is given.
 
-What a file with an attack of one's own needs is here: a function of a `Scene` that returns a `Finding`, entered by
+What a file with an attack of your own needs is here: a function of a `Scene` that returns a `Finding`, entered by
 `@register_attack(ABOUT)`.
 """
 

@@ -1,4 +1,4 @@
-"""What an attack says of itself and what it finds: the same for all of them."""
+"""What every attack states about itself, and the form of what it finds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SUITES = ("quick", "standard", "full")
 
 @dataclass(frozen=True)
 class About:
-    """One attack or measure: what it asks, whose it is, and what its values are called.
+    """One attack or measure: the question it asks, its source, and the names of its values.
 
     `titles`: the names of its values, in the report's order; a value that is missing there is called by its key.
     `margin`: the largest gap to Retrain that counts as none, in the unit of the values; `margins`: where one differs.

@@ -46,7 +46,7 @@ class Parts(Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a model says of `n` inputs whose true labels are `truth [n]`.
+    """A model's answers to `n` inputs whose true labels are `truth [n]`.
 
     `labels`: the `C` columns; `scores` and `probabilities [n, C]`, where what a row lacks to 1 is the probability of
     "none of them"; `confidence [n]`: the surer that it is one of `labels`, the higher; `answers [n]`: a label or
@@ -91,7 +91,7 @@ class Seen:
 
 
 def observe(model: Classifier, split: Split, labels: Sequence[str] | None = None) -> Seen:
-    """Return what a model says of a split, asked as any user can.
+    """Return a model's answers to a split, using only what any user can call.
 
     `labels` names the columns of a model that has neither `labels` nor `classes_`. A model that is not ours answers
     with its highest score, is as confident as its softmax says, and never abstains. Raises `DataError` for scores of

@@ -1,4 +1,4 @@
-"""One model on the stand: what an attack is given."""
+"""What an attack is given: one model in its role, the data, and what the model is compared with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ORIGINAL, UNLEARNED, RETRAIN = ROLES = ("original", "unlearned", "retrain")
 
 @dataclass(eq=False)
 class Scene:
-    """A model in its role, the data, and what others know that an attack compares it with.
+    """A model in its role, the data, and what an attack compares the model with.
 
     `load` gives the model, so that attacks on its answers alone need not wait for it; `seed`: of attacks, the same for
     all roles, so that gaps are paired; `another`: what a model retrained with another seed says; `untrained`: what a
