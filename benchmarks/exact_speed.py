@@ -22,8 +22,9 @@ import numpy as np
 import torch
 
 import preforget as pf
-from preforget.backbones import load_backbone
+from preforget.backbones import Encoder, load_backbone
 from preforget.data import as_split, read_batch
+from preforget.engines.exact import Exact, ExactEngine
 from preforget.records.units import make_unit
 
 DRAWN_IMAGES = 20
@@ -75,10 +76,10 @@ def fit(args: argparse.Namespace) -> dict[str, Any]:
 
 def forget(args: argparse.Namespace) -> dict[str, Any]:
     """Return medians over some forgettings in a saved model."""
-    model = pf.PreForgettableClassifier(args.backbone, "exact", args.image_size)
     if args.classes:
-        draw(model, args.classes)
+        model = draw(pf.load_backbone(args.backbone, image_size=args.image_size), args.classes)
     else:
+        model = pf.PreForgettableClassifier(args.backbone, "exact", args.image_size)
         data = pf.load_data(args.data)
         model.fit(data.train, validation=data.validation)
     classes = len(model.labels)
@@ -104,15 +105,16 @@ def forget(args: argparse.Namespace) -> dict[str, Any]:
     return {"classes": classes, "megabytes": size / 1e6, "load_seconds": loaded, **medians}
 
 
-def draw(model: pf.PreForgettableClassifier, classes: int) -> None:
-    """Fill a model with classes of random features."""
-    engine: Any = model.engine_
+def draw(encoder: Encoder, classes: int) -> pf.PreForgettableClassifier:
+    """Return a model with classes of random features."""
+    engine = ExactEngine(encoder, Exact())
     generator = torch.Generator().manual_seed(0)
     for number in range(classes):
         drawn = torch.randn(DRAWN_IMAGES + 3, engine.bank.features, generator=generator) * 2000
         rows = drawn.round().clamp(-32767, 32767).to(torch.int16)
         engine.bank.insert(make_unit(f"{number:04}", None, [rows[:DRAWN_IMAGES]], rows[DRAWN_IMAGES:]))
     engine.derive()
+    return pf.PreForgettableClassifier.from_engine(engine)
 
 
 if __name__ == "__main__":

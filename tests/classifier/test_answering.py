@@ -19,12 +19,14 @@ def test_predictions_and_probabilities_belong_together(model: PreForgettableClas
     shares, answers = model.predict_proba(images), model.predict(images)
     assert shares.shape == (16, 4)
     assert (shares >= 0).all()
-    assert (shares.sum(axis=1) <= 1 + 1e-6).all()
+    assert np.allclose(shares.sum(axis=1), 1)
     best = np.array(model.labels, dtype=object)[shares.argmax(axis=1)]
     assert all(answer is pf.ABSTAIN or answer == guess for answer, guess in zip(answers, best, strict=True))
     again, confidence = model.predict_with_confidence(images)
     assert np.array_equal(again, answers)
-    assert np.array_equal(confidence, shares.max(axis=1))
+    known = model.known_proba(images)
+    assert np.allclose(confidence, known * shares.max(axis=1))
+    assert ((known > 0) & (known < 1)).all()
 
 
 def test_the_unsure_are_answered_with_abstention(make: Make) -> None:

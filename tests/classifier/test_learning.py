@@ -20,6 +20,7 @@ from preforget.core.errors import (
     UsageError,
 )
 from preforget.data import Split, as_split
+from preforget.engines.isolated import IsolatedEngine
 
 from .tiny import CLASSES, Make, columns, data
 
@@ -66,30 +67,39 @@ def test_splits_bring_their_labels(make: Make) -> None:
     assert make().fit(split).predict(split).shape == (24,)
 
 
-def test_it_learns_once(model: PreForgettableClassifier) -> None:
+def test_a_model_that_is_bound_to_a_folder_learns_once(saved: PreForgettableClassifier) -> None:
     with pytest.raises(UsageError, match="already learned"):
-        model.fit(*data())
+        saved.fit(*data())
     for label in CLASSES:
-        model.forget(label)
+        saved.forget(label)
     with pytest.raises(UsageError, match="already learned"):
-        model.fit(*data())
+        saved.fit(*data())
 
 
-def test_a_fit_that_is_cut_off_leaves_a_model_that_knows_nothing(make: Make) -> None:
-    model, whole = make(), make().fit(*data())
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    calibrate = model.engine_.calibrate
-    model.engine_.calibrate = interrupt  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(*data())
-    assert model.labels == []
+def test_a_fit_that_fails_leaves_the_model_as_it_was(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, images = make(), data()[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(IsolatedEngine, "calibrate", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            model.fit(*data())
     with pytest.raises(NotFittedError):
-        model.predict(data()[0])
-    model.engine_.calibrate = calibrate  # type: ignore[method-assign]
-    assert columns(model.fit(*data()), data()[0]) == columns(whole, data()[0])
+        model.predict(images)
+    before = columns(model.fit(*data()), images)
+    assert before == columns(make().fit(*data()), images)
+    with pytest.raises(DataError):
+        model.fit(images, ["a"] * 24)
+    one_hot = np.eye(4, dtype=int)[np.arange(24) % 4]
+    one_hot[1:, 0] = 0  # a condition with one image is refused
+    with pytest.raises(DataError):
+        model.fit(images, one_hot)
+    assert columns(model, images) == before
+
+
+def test_a_model_in_memory_may_be_fitted_again(make: Make) -> None:
+    model, images = make(), data()[0]
+    model.fit(*data(6, CLASSES[:3])).forget("ant")
+    assert model.fit(*data()).labels == CLASSES
+    assert columns(model, images) == columns(make().fit(*data()), images)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,7 @@ def test_data_that_can_not_be_learned_from(
     model = make()
     with pytest.raises(kind, match=message):
         model.fit(**{"X": images, "y": labels, **change})
-    assert model.labels == []
+    assert not hasattr(model, "engine_")
 
 
 def test_validation_needs_subjects_where_learning_has_them(tiny_vit: Path) -> None:

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
-import preforget as pf
 from preforget.core.errors import (
     UsageError,
 )
 
-from .tiny import CLASSES, Make, data
+from .tiny import Make, data
 
 
 @pytest.mark.parametrize(
@@ -31,14 +29,4 @@ from .tiny import CLASSES, Make, data
 )
 def test_options_that_can_not_be_used(make: Make, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        make(**options)
-
-
-def test_labels_that_are_numbers_become_text(make: Make) -> None:
-    images, labels = data()
-    model = make().fit(images, np.array([CLASSES.index(label) for label in labels]))
-    assert model.labels == ["0", "1", "2", "3"]
-    model.detach(1)  # type: ignore[arg-type]
-    model.forget(2)  # type: ignore[arg-type]
-    assert model.labels == ["0", "3"]
-    assert set(model.predict(images, without=[3])) <= {"0", pf.ABSTAIN}  # type: ignore[list-item]
+        make(**options).fit(*data())

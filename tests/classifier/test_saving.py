@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -237,3 +238,49 @@ def test_pairs_that_a_crash_left_out_are_derived_on_loading_and_can_be_forgotten
     back.forget("dog")
     assert back.labels == reloaded(back).labels == ["ant", "bee", "cat"]
     assert state(reloaded(back)) == state(back)
+
+
+# pickles, paths
+
+
+def test_a_bound_model_pickles_its_path_and_no_record(
+    exact: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    images = data(3, seed=2)[0]
+    unbound = pickle.loads(pickle.dumps(exact))
+    assert unbound.folder is None
+    assert state(unbound) == state(exact)
+    exact.save_pretrained(tmp_path / "m", sealed=True, keyring=tmp_path / "keyring")
+    exact.forget("ant")
+    content = pickle.dumps(exact)
+    assert len(content) < 2000
+    assert b"bee" not in content
+    back = pickle.loads(content)
+    assert back.labels == exact.labels
+    assert np.array_equal(back.scores(images), exact.scores(images))
+    back.forget("bee")
+    assert pickle.loads(content).labels == ["cat", "dog"]
+
+
+def test_paths_hold_after_a_change_of_the_folder(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    model = make(epochs=1).fit(*data(), checkpoint="c.ckpt", cache_dir="cache", keep_cache=True)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    model.save_pretrained("m")
+    monkeypatch.chdir(tmp_path)
+    model.forget("ant")
+    assert not (tmp_path / "c.ckpt").exists()
+    manifest = Manifest.read(tmp_path / "elsewhere" / "m")
+    assert [copy["kind"] for copy in manifest.copies.values()] == ["cache"]
+    assert len(manifest.records) == 3
+
+
+@pytest.mark.parametrize("length", [243, 244, 255])
+def test_names_up_to_the_limit_of_the_file_system(
+    model: PreForgettableClassifier, tmp_path: Path, length: int
+) -> None:
+    model.save_pretrained(tmp_path / ("x" * length))
+    assert reloaded(model).labels == CLASSES

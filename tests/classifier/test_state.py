@@ -26,7 +26,5 @@ def test_a_model_that_learned_nothing(make: Make, tmp_path: Path) -> None:
         with pytest.raises(NotFittedError, match="call fit"):
             use()
     assert list(tmp_path.iterdir()) == []
-    assert (
-        repr(model)
-        == f"<PreForgettableClassifier isolated on {model.engine_.encoder.identity.id}: 0 classes>"
-    )
+    assert not hasattr(model, "classes_")
+    assert repr(model) == f"<PreForgettableClassifier isolated on {model.backbone}: 0 classes>"

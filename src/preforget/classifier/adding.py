@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from preforget.classifier.learning import Learning
+from preforget.classifier.labels import as_text, check_fits, name_of
+from preforget.classifier.learning import Learning, usable_subjects
 from preforget.core.errors import DataError, UsageError
-from preforget.data import as_split, check_trainable
+from preforget.data import Split, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
 from preforget.engines.base import Session
@@ -20,7 +22,7 @@ class Adding(Learning):
 
     def add(
         self,
-        label: str,
+        label: Any,
         X: Any,
         y: Any = None,
         validation: Any = None,
@@ -36,13 +38,14 @@ class Adding(Learning):
         engine the shared adapter stays as it is, so a class that is added later is learned by prompt, row and bias
         alone. Raises as `fit`.
         """
-        label = str(label)
         bank = self._fitted().bank
+        label = name_of(label)
+        check_fits(label, self._label_kind)
         if label in bank:
             raise UsageError(
                 f"the model already has class {label!r}; forget it first, or choose another name"
             )
-        data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
+        data = self._data(X, y, subjects, asked=subjects is not None)
         present = names_of(data.labels)
         others = sorted(set(present) & set(bank.attached))
         if label not in present:
@@ -73,7 +76,7 @@ class Adding(Learning):
         Raises as `fit`, and `UnknownLabelError` for a class that the model doesn't know.
         """
         known = self._fitted().bank
-        data = self._with_subjects(as_split(X, y, subjects), asked=True)
+        data = self._data(X, y, subjects, asked=True)
         for label in sorted(set(names_of(data.labels)) - set(known.labels)):
             raise known.unknown(label)
         if data.subjects is None:
@@ -98,12 +101,20 @@ class Adding(Learning):
         The data are those that the model was learned from; what it no longer knows is left aside. Raises as `fit`.
         """
         self._fitted()
-        data = self._with_subjects(as_split(X, y, subjects), asked=subjects is not None)
+        data = self._data(X, y, subjects, asked=subjects is not None)
         train, _ = hold_out(data, validation, self.engine_.config.seed, ())
         with self._all_or_nothing():
             return self.engine_.refit(
                 self.engine_.retained(train), Session.of(cache_dir, False, None, progress)
             )
+
+    def _data(self, X: Any, y: Any, subjects: Any, *, asked: bool) -> Split:
+        """Return checked data with labels as names."""
+        engine = self._fitted()
+        if isinstance(X, Split):
+            X = replace(X, labels=as_text(X.labels))
+        split = as_split(X, y if y is None else as_text(y), subjects, kind=engine.encoder.kind)
+        return usable_subjects(engine, split, asked=asked)
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

@@ -2,59 +2,187 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from preforget.classifier.labels import answers_of, name_of, names_of_some, ordered
+from preforget.classifier.making import check_answering
 from preforget.classifier.state import State
 from preforget.core.abstain import ABSTAIN
-from preforget.data import as_inputs
-from preforget.engines.base import Scores
+from preforget.core.errors import UsageError
+from preforget.data.dataset import Labels
+from preforget.engines.base import Engine, Scores
 
 
 class Answering(State):
     """The part of the classifier that answers."""
 
     def scores(self, X: Any) -> Scores:
-        """Return `float32 [n, classes]`; in the isolated engine no column depends on another class."""
-        return self._fitted().scores(as_inputs(X))
+        """Return the score of each class for each input, the higher the likelier.
+
+        Args:
+            X: `n` inputs of the kind that was learned from.
+
+        Returns:
+            `float32 [n, classes]`, columns in the order of `classes_`; in the isolated engine no column depends on
+            another class.
+
+        Raises:
+            DataError: The inputs can't be used.
+            NotFittedError: Nothing was learned yet.
+        """
+        inputs = self._inputs(X)
+        return self._fitted().scores(inputs)[:, self._columns()]
 
     def predict_proba(self, X: Any) -> Scores:
-        """Return `float32 [n, classes]`; what a row lacks to 1 is the probability of "none of them"."""
-        return self._fitted().probabilities(self.scores(X))
+        """Return the probability of each class, given that the input is of one of them.
 
-    def predict(self, X: Any, *, without: Sequence[str] = ()) -> npt.NDArray[np.object_]:
-        """Return `[n]` labels, or `ABSTAIN` where the model is less sure than its threshold.
+        How likely that is in the first place says `known_proba`. With `on_unknown="uniform"` an input that `predict`
+        abstains on has the probability 1 / classes of each. With several labels per input each has a probability of
+        its own, and rows don't sum to 1.
 
-        With several labels per input: `[n]` tuples of those that reach their own threshold, `ABSTAIN` for none.
-        `without`: a class or several to leave out of this request alone. Raises `UnknownLabelError` for one it
-        doesn't hold.
+        Args:
+            X: `n` inputs of the kind that was learned from.
+
+        Returns:
+            `float32 [n, classes]`, columns in the order of `classes_`; each row sums to 1.
+
+        Raises:
+            DataError: The inputs can't be used.
+            NotFittedError: Nothing was learned yet.
         """
-        answers, _ = self.predict_with_confidence(X, without=without)
-        return answers
+        inputs, engine = self._inputs(X), self._fitted()
+        names = engine.bank.attached
+        scores, confidence = engine.evaluate(inputs, names)
+        shares = engine.probabilities(scores)
+        if engine.multilabel or not names:
+            return shares[:, self._columns()]
+        shares = given_known(shares, scores)
+        if self._on_unknown(engine) == "uniform":
+            answers = engine.answers(scores, confidence, names, float(self.keep))
+            shares[[answer is ABSTAIN for answer in answers]] = 1 / len(names)
+        return shares[:, self._columns()]
+
+    def known_proba(self, X: Any) -> Scores:
+        """Return how likely it is that each input is of a class that the model knows, `float32 [n]`.
+
+        An engine whose probabilities leave something to "none of them" (isolated) says it itself. Of the others it is
+        the logistic function of the confidence less the threshold: 1/2 where `predict` begins to answer, and no
+        calibrated probability. It is 0 where there is no class left.
+
+        Raises:
+            DataError: The inputs can't be used.
+            NotFittedError: Nothing was learned yet.
+            UsageError: The model has several labels per input, so that none of them is an answer like any other.
+        """
+        inputs, engine = self._inputs(X), self._fitted()
+        if engine.multilabel:
+            raise UsageError(
+                "a model with several labels per input has a probability for each; see predict_proba"
+            )
+        names = engine.bank.attached
+        if not names:
+            return np.zeros(len(inputs), dtype=np.float32)
+        scores, confidence = engine.evaluate(inputs, names)
+        if engine.probabilities(np.zeros((1, len(names)), dtype=np.float32)).sum() < 1 - 1e-3:
+            total: Scores = engine.probabilities(scores).sum(axis=1).clip(max=1)
+            return total
+        margin = np.asarray(confidence, dtype=np.float64) - engine.threshold(float(self.keep), names)
+        known: Scores = (0.5 * (1 + np.tanh(margin / 2))).astype(np.float32)
+        return known
+
+    def predict(self, X: Any, *, without: Any = ()) -> npt.NDArray[Any]:
+        """Return the best class of each input, or `ABSTAIN` where the model knows none of that kind.
+
+        Args:
+            X: `n` inputs of the kind that was learned from.
+            without: A class or several to leave out of this request alone.
+
+        Returns:
+            Labels `[n]` of the type that was learned; an object array where something abstains, which never happens
+            with `on_unknown="best"`. With several labels per input: `[n]` tuples of the names that reach their own
+            threshold, `ABSTAIN` for none.
+
+        Raises:
+            DataError: The inputs can't be used.
+            NotFittedError: Nothing was learned yet.
+            UnknownLabelError: A class to leave out is none of the model's.
+        """
+        return self.predict_with_confidence(X, without=without)[0]
 
     def predict_with_confidence(
-        self, X: Any, *, without: Sequence[str] = ()
-    ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.float32]]:
-        """Return `predict`'s answers and the probability `[n]` of each best class."""
-        answers, _, probabilities = self.answer(X, without=without)
-        return answers, probabilities.max(axis=1, initial=0.0)
+        self, X: Any, *, without: Any = ()
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
+        """Return `predict`'s answers and the probability `[n]` of each best class.
 
-    def answer(
-        self, X: Any, *, without: Sequence[str] = ()
-    ) -> tuple[npt.NDArray[np.object_], list[str], Scores]:
-        """Return `predict`'s answers, the labels that could be answered, and their probabilities `[n, labels]`."""
-        engine = self._fitted()
-        left_out = {without} if isinstance(without, str) else {str(label) for label in without}
-        for label in sorted(left_out - set(engine.bank.labels)):
-            raise engine.bank.unknown(label)
-        labels = [label for label in engine.bank.attached if label not in left_out]
-        inputs = as_inputs(X)
-        if not labels:
+        Where an engine leaves something to "none of them", that is the probability that the input is of a known class
+        and of this one. Raises as `predict`.
+        """
+        answers, _, probabilities = self.answer(X, without=without)
+        typed = answers if self._fitted().multilabel else answers_of(answers, self._label_kind)
+        return typed, probabilities.max(axis=1, initial=0.0)
+
+    def answer(self, X: Any, *, without: Any = ()) -> tuple[Labels, list[str], Scores]:
+        """Return the answers as names or `ABSTAIN`, the names that could be answered, and their probabilities.
+
+        The probabilities `[n, names]` are the engine's own: what a row lacks to 1 is that of "none of them".
+        Raises as `predict`.
+        """
+        engine, inputs = self._fitted(), self._inputs(X)
+        left_out = set(names_of_some(without))
+        for name in sorted(left_out - set(engine.bank.labels)):
+            raise engine.bank.unknown(name)
+        names = [name for name in engine.bank.attached if name not in left_out]
+        if not names:
             none = np.zeros((len(inputs), 0), dtype=np.float32)
-            return np.full(len(inputs), ABSTAIN, dtype=object), labels, none
-        scores, confidence = engine.evaluate(inputs, labels, self.shortlist)
-        answers = engine.answers(scores, confidence, labels, self.keep)
-        return answers, labels, engine.probabilities(scores)
+            return np.full(len(inputs), ABSTAIN, dtype=object), names, none
+        mode = self._on_unknown(engine)
+        scores, confidence = engine.evaluate(inputs, names, int(self.shortlist))
+        if mode == "best":
+            answers: Labels = np.array(names, dtype=object)[scores.argmax(axis=1)]
+        else:
+            answers = engine.answers(scores, confidence, names, float(self.keep))
+        order = ordered(names, self._label_kind)
+        return answers, order, engine.probabilities(scores)[:, [names.index(name) for name in order]]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of inputs with the right answer; an abstention is a wrong one.
+
+        Args:
+            X: `n` inputs of the kind that was learned from.
+            y: `n` labels, or label sets as in `fit` where the model has several per input.
+            sample_weight: `n` numbers, how much each input counts.
+
+        Raises:
+            DataError: The inputs can't be used, or there are not as many labels.
+            NotFittedError: Nothing was learned yet.
+        """
+        answers = self.answer(X)[0]
+        truth = [label if isinstance(label, tuple) else name_of(label) for label in y]
+        if len(truth) != len(answers):
+            raise UsageError(f"{len(answers)} inputs but {len(truth)} labels; each input needs one")
+        right = [bool(answer == label) for answer, label in zip(answers, truth, strict=True)]
+        return float(np.average(right, weights=sample_weight))
+
+    def _on_unknown(self, engine: Engine) -> str:
+        """Return what is done with an input of no known class: `abstain`, `uniform` or `best`."""
+        check_answering(self.keep, self.on_unknown, self.shortlist)
+        if engine.multilabel:
+            return "abstain"
+        return self.on_unknown or ("best" if engine.encoder.kind == "vectors" else "abstain")
+
+
+def given_known(shares: Scores, scores: Scores) -> Scores:
+    """Return probabilities `[n, classes]` whose rows sum to 1: those of an input that is of one of the classes.
+
+    Where all of them are too small for a float, the best class has it all.
+
+    >>> given_known(np.array([[0.1, 0.3]], dtype=np.float32), np.zeros((1, 2), dtype=np.float32)).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    total = shares.sum(axis=1, keepdims=True, dtype=np.float64)
+    best = np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+    known: Scores = np.where(total > 0, shares / np.where(total > 0, total, 1), best).astype(np.float32)
+    return known

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from preforget.classifier.labels import TEXT, fits
 from preforget.core.errors import BackboneError, IntegrityError, StoreError, UsageError
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
@@ -9,15 +10,19 @@ from preforget.store.folder import ModelFolder
 from preforget.store.manifest import Manifest
 
 
-def manifest_of(engine: Engine, keep: float, sealed: bool) -> Manifest:
-    """Return the manifest of a new folder for an engine, without its records."""
+def manifest_of(engine: Engine, keep: float, sealed: bool, label_kind: str = TEXT) -> Manifest:
+    """Return the manifest of a new folder for an engine, without its records.
+
+    `label_kind`: what the names of classes stand for.
+    """
     bank = engine.bank
     return Manifest(
         engine=engine.name,
         guarantee=engine.guarantee.value,
         options=engine.config.as_dict(),
         backbone=engine.encoder.describe(),
-        keep=keep,
+        keep=float(keep),
+        label_kind=label_kind,
         detached=sorted(i for label in bank.labels if bank.is_detached(label) for i in bank.ids(label)),
         version=__version__,
         sealed=sealed,
@@ -47,5 +52,7 @@ def fill(engine: Engine, folder: ModelFolder, backbone: str | None) -> None:
     except UsageError as error:
         raise StoreError(f"the records of {folder.path} don't fit its engine: {error}") from error
     for label in engine.bank.labels:
+        if not fits(label, manifest.label_kind):
+            raise IntegrityError(f"{folder.path} is damaged: its classes are not named as its manifest says")
         if set(engine.bank.ids(label)) & set(manifest.detached):
             engine.bank.detach(label)

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 from typing import Self
 
+from preforget.classifier.labels import TEXT
 from preforget.classifier.state import State
-from preforget.engines.base import Engine, Session
+from preforget.engines import Engine, EngineOptions, Session
 
 
 class Copying(State):
     """The part of the classifier that makes copies of it."""
 
     def untrained(self, seed: int | None = None) -> Self:
-        """Return a model with the same backbone and configuration, or another `seed`, that has learned nothing."""
-        e, other = self.engine_, copy.copy(self)
-        other.engine_ = type(e)(e.encoder, e.config if seed is None else replace(e.config, seed=seed))
-        other.folder, other._session, other._learned = None, Session(), False
+        """Return a model with the same parameters, or another `seed`, that has learned nothing.
+
+        It is bound to no folder and shares the frozen backbone, so that it needn't be loaded again.
+        """
+        params = self.get_params(deep=False)
+        if seed is not None:
+            params["seed"] = seed
+            if isinstance(self.engine, EngineOptions):
+                params["engine"] = replace(self.engine, seed=seed)
+        other = type(self)(**params)
+        if self._encoder is not None:
+            other._encoder = self._encoder
         return other
 
     def copy(self) -> Self:
         """Return a copy in memory that knows the same and is bound to no folder.
 
         Its records are its own, so what the copy forgets, learns or detaches leaves this model as it is; the frozen
-        backbone is shared. Raises `NotFittedError`.
+        backbone is shared. What this model forgets later stays in the copy.
+
+        Raises:
+            NotFittedError: Nothing was learned yet.
         """
         engine, other = self._fitted(), self.untrained()
-        other.engine_.restore(
+        twin = type(engine)(engine.encoder, engine.config)
+        twin.restore(
             [
                 replace(record, tensors={name: tensor.clone() for name, tensor in record.tensors.items()})
                 for record in engine.records()
@@ -36,13 +48,13 @@ class Copying(State):
         )
         for label in engine.bank.labels:
             if engine.bank.is_detached(label):
-                other.engine_.bank.detach(label)
-        other._learned = True
+                twin.bank.detach(label)
+        other._begin(twin, Session(), self._label_kind)
         return other
 
     @classmethod
     def from_engine(cls, engine: Engine, *, keep: float = 0.95) -> Self:
-        """Return a model in memory around an engine that has learned already."""
-        model = cls.__new__(cls)
-        model.keep, model.shortlist, model.engine_, model._learned = keep, 0, engine, True
+        """Return a model in memory around an engine that has learned already, with labels that are text."""
+        model = cls(engine.encoder, engine.config, seed=engine.config.seed, keep=keep)
+        model._begin(engine, Session(), TEXT)
         return model

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from sklearn.exceptions import DataConversionWarning
+
+from preforget.classifier.labels import TEXT, as_text, kind_of
+from preforget.classifier.making import check_answering, make_engine
+from preforget.classifier.parameters import FEATURES
 from preforget.classifier.state import State
 from preforget.core.errors import UsageError
-from preforget.data import Split, as_split, check_trainable
+from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.hold_out import hold_out
-from preforget.engines import for_multilabel
-from preforget.engines.base import Session
+from preforget.data.vectors import Vectors
+from preforget.engines import Engine, Session, for_multilabel
 
 
 class Learning(State):
@@ -33,38 +40,94 @@ class Learning(State):
     ) -> Self:
         """Learn all classes and calibrate abstention.
 
-        `X`: `uint8 [n, h, w]` or `[n, h, w, 3]`, `Sounds`, a list of paths, or a `Split` with its labels; `y`: `n`
-        labels, or several per input: a 0/1 matrix, its columns named by `conditions`, or `n` lists; `validation`: a
-        `Split` or a pair `(X, y)`; without it a seeded 15 % of each class is held out.
-        `subjects`: whom each image is of, `n` names; in the exact engine a subject can then be forgotten by itself.
-        `cache_dir`: hidden states in a file there instead of memory, removed at the end unless `keep_cache`;
-        `checkpoint`: a file from which an interrupted `fit` goes on (the exact engine takes one pass and has none);
-        `save_pretrained` removes it. Raises `DataError`, `UsageError`, `StoreError`.
+        A `fit` that fails or is interrupted leaves the model as it was. A model in memory may be fitted again and
+        learns anew; one that is bound to a folder may not, so that no folder is emptied by accident.
+
+        Args:
+            X: Images `uint8 [n, height, width]` or `[n, height, width, 3]`, `Sounds`, a list of `n` paths, or a
+                `Split` with its labels; with the backbone `"features"` numbers `[n, d]`.
+            y: `n` labels, whole numbers, booleans or text; or several per input: a 0/1 matrix, or `n` lists.
+            validation: What abstention is calibrated on, a `Split` or a pair `(X, y)`; without it a seeded 15 % of
+                each class is held out.
+            subjects: Whom each input is of, `n` names; in the exact engine a subject can then be forgotten by itself.
+            conditions: The names of the columns of a 0/1 matrix.
+            cache_dir: A folder for a file of hidden states, which are else kept in memory; removed at the end.
+            keep_cache: Leave that file there for the next learning.
+            checkpoint: A file from which an interrupted `fit` goes on (the exact engine takes one pass and has none);
+                `save_pretrained` removes it.
+            progress: Show progress on stderr.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            DataError: Inputs or labels can't be learned from.
+            UsageError: A parameter can't be used, or the model is bound to a folder.
+            BackboneError: The backbone can't be loaded.
+            StoreError: The cache or the checkpoint can't be written.
+
+        Example:
+            >>> import numpy as np
+            >>> X = np.random.default_rng(0).normal(size=(40, 4)) + np.repeat([[0.0], [5.0]], 20, axis=0)
+            >>> y = np.repeat([7, 9], 20)
+            >>> from preforget import PreForgettableClassifier
+            >>> model = PreForgettableClassifier("features", "exact").fit(X, y)
+            >>> model.classes_.tolist(), model.score(X, y)
+            ([7, 9], 1.0)
         """
-        if self._learned or len(self.engine_.bank):
+        if self.folder is not None:
             raise UsageError(
-                "this model has already learned; make a new one, or use add() for one more class"
+                "this model has already learned and is bound to its folder; take untrained() to learn anew, or "
+                "add() for one more class"
             )
-        train = as_split(X, y, subjects, conditions)
+        check_answering(self.keep, self.on_unknown, self.shortlist)
+        X, y, label_kind = _with_names(X, y)
+        vectors = as_inputs(X, "vectors") if self.backbone == FEATURES else None
+        encoder = self._load_encoder(vectors.width if isinstance(vectors, Vectors) else None)
+        engine = make_engine(encoder, self.engine, self.seed, self._options)
+        train = as_split(X, y, subjects, conditions, kind=encoder.kind)
         if train.multilabel:
-            self.engine_ = for_multilabel(self.engine_)
-        train = self._with_subjects(train, asked=subjects is not None)
+            engine, label_kind = for_multilabel(engine), TEXT
+        train = usable_subjects(engine, train, asked=subjects is not None)
         check_trainable(train)
-        train, held_out = hold_out(train, validation, self.engine_.config.seed, conditions=conditions)
+        if isinstance(validation, tuple | list) and len(validation) == 2:
+            validation = (validation[0], as_text(validation[1]))
+        train, held_out = hold_out(train, validation, engine.config.seed, conditions=conditions)
         session = Session.of(cache_dir, keep_cache, checkpoint, progress)
         try:
-            self.engine_.learn(train, held_out, session)
-        except BaseException:  # a model that is not calibrated would answer wrongly
-            self.engine_.clear()
+            engine.learn(train, held_out, session)
+        except BaseException:  # what was learned so far must not stay in memory
+            engine.clear()
             raise
-        self._learned = True
-        self._session = session
+        self._begin(engine, session, label_kind)
         return self
 
-    def _with_subjects(self, data: Split, *, asked: bool) -> Split:
-        """Return data whose subjects the engine can use; raises `UsageError` if it can't and was asked to."""
-        if data.subjects is None or self.engine_.knows_subjects:
-            return data
-        if asked:
-            raise self.engine_.no_subjects()
-        return replace(data, subjects=None)
+
+def usable_subjects(engine: Engine, data: Split, *, asked: bool) -> Split:
+    """Return data whose subjects the engine can use; raises `UsageError` if it can't and was asked to."""
+    if data.subjects is None or engine.knows_subjects:
+        return data
+    if asked:
+        raise engine.no_subjects()
+    return replace(data, subjects=None)
+
+
+def _with_names(X: Any, y: Any) -> tuple[Any, Any, str]:
+    """Return inputs, labels as names or as they were, and the kind of the labels."""
+    if isinstance(X, Split):
+        return replace(X, labels=as_text(X.labels)), y, kind_of(X.labels)
+    if y is None:
+        raise UsageError(
+            "labels are missing: fit requires y to be passed, but the target y is None; give one class per input"
+        )
+    if not hasattr(y, "__len__") and hasattr(y, "__array__"):
+        y = np.asarray(y)
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        warnings.warn(
+            "A column-vector y was passed when a 1d array was expected; y.ravel() is learned from",
+            DataConversionWarning,
+            stacklevel=3,
+        )
+        y = y[:, 0]
+    one_each = hasattr(y, "__len__") and not isinstance(y, str) and getattr(y, "ndim", 1) == 1
+    return X, as_text(y), kind_of(y) if one_each else TEXT

@@ -1,15 +1,18 @@
-"""Write a classifier to a model folder, and load it from one."""
+"""Write a classifier to a model folder, load it from one, and send it to another process."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.classifier.binding import fill, manifest_of
+from preforget.classifier.making import check_answering, engine_named, make_encoder
 from preforget.classifier.state import State
 from preforget.core.errors import StoreError, UsageError
-from preforget.engines.shortlist import whole_shortlist
+from preforget.core.paths import absolute_path
+from preforget.engines import Session
 from preforget.erasure import open_folder
 from preforget.erasure.copies import add_copy
 from preforget.store import ModelFolder
@@ -24,14 +27,23 @@ class Saving(State):
     ) -> None:
         """Write the model folder, whole or not at all, and bind the model to it.
 
-        `sealed`: encrypt each record with a key of its own, kept in `keyring` outside the folder. Raises `StoreError`
-        if something is there already; saving to its own folder changes nothing. A folder to which it was saved before
-        stays as it is, and what is forgotten later is not forgotten there; it is listed as a copy, like a kept cache.
+        Saving to its own folder changes nothing. A folder to which it was saved before stays as it is, and what is
+        forgotten later is not forgotten there; it is listed as a copy, like a cache that was kept.
+
+        Args:
+            path: The folder to make; there must be nothing yet, or an empty folder.
+            sealed: Encrypt each record with a key of its own, so that destroying the key is enough to forget it.
+            keyring: Where these keys lie, outside the folder; by default where `PREFORGET_KEYRING` says, else in the
+                user's data folder.
+
+        Raises:
+            NotFittedError: Nothing was learned yet.
+            StoreError: Something is there already, or the folder can't be written.
         """
-        engine, place = self._fitted(), Path(path).expanduser()
+        engine, place = self._fitted(), absolute_path(path)
         if self.folder is not None and place.resolve() == self.folder.path.resolve() and place.exists():
             return
-        manifest = manifest_of(engine, self.keep, sealed)
+        manifest = manifest_of(engine, self.keep, sealed, self._label_kind)
         before, origin = self.folder, None
         if before is not None and before.path.exists():
             before.check_current()  # else a class that another process has forgotten would come back
@@ -44,7 +56,7 @@ class Saving(State):
             add_copy(self.folder, "export", str(before.path), sealed=False)
         session = self._session
         if session.cache_dir is not None and session.keep_cache and session.cache_dir.exists():
-            add_copy(self.folder, "cache", str(session.cache_dir.absolute()))
+            add_copy(self.folder, "cache", str(session.cache_dir))
         if session.checkpoint is not None:
             session.checkpoint.unlink(missing_ok=True)
 
@@ -57,34 +69,79 @@ class Saving(State):
         device: str = "auto",
         dtype: str | None = None,
         shortlist: int = 0,
+        on_unknown: str | None = None,
         keyring: KeyringPlace = None,
     ) -> Self:
-        """Load a model folder and bind to it; `backbone` says where the checkpoint lies now, if it was moved.
+        """Load a model folder and bind to it: what is forgotten, detached, attached or added changes both.
 
-        Ends an erasure that was cut off. Raises `IntegrityError` for a damaged folder, `StoreError` for a missing
-        one, `BackboneError` if the backbone is another one.
+        An erasure that was cut off is ended first.
+
+        Args:
+            path: The model folder.
+            backbone: Where the checkpoint lies now, if it was moved.
+            device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:<n>"` or `"mps"`.
+            dtype: `"auto"`, `"float32"` or `"bfloat16"`, by default as it was learned.
+            shortlist: As in the constructor.
+            on_unknown: As in the constructor.
+            keyring: Where the keys of a sealed model lie.
+
+        Raises:
+            IntegrityError: The folder is damaged.
+            StoreError: The folder is missing or can't be read.
+            BackboneError: The backbone is missing or is another one.
         """
-        folder = open_folder(Path(path).expanduser(), keyring)
+        folder = open_folder(absolute_path(path), keyring)
         manifest, wanted = folder.manifest, folder.manifest.backbone
         # checked here, so that the manifest isn't blamed for the caller's slip
         choose_dtype(dtype or "auto", choose_device(device))
-        whole_shortlist(shortlist)
+        check_answering(0.5, on_unknown, shortlist)
+        name, revision = backbone or wanted["id"], None if backbone else wanted["revision"]
         try:
-            model = cls(
-                backbone or wanted["id"],
-                manifest.engine,
-                wanted["image_size"],
-                keep=manifest.keep,
-                shortlist=shortlist,
-                device=device,
-                dtype=dtype or wanted["dtype"],
-                revision=None if backbone else wanted["revision"],
-                **manifest.options,
-            )
+            check_answering(manifest.keep, None, 0)
+            kind = engine_named(manifest.engine)
+            config = kind.options_type.from_options(manifest.options)
+            encoder = make_encoder(name, wanted["image_size"], device, dtype or wanted["dtype"], revision)
+            engine = kind(encoder, config)
         except (UsageError, TypeError) as error:
             raise StoreError(
                 f"{path} doesn't fit its backbone, or its manifest is damaged: {error}"
             ) from error
-        fill(model.engine_, folder, backbone)
-        model.folder, model._learned = folder, True
+        fill(engine, folder, backbone)
+        model = cls(
+            name,
+            config,
+            None if encoder.kind == "vectors" else wanted["image_size"],
+            config.seed,
+            keep=manifest.keep,
+            on_unknown=on_unknown,
+            shortlist=shortlist,
+            device=device,
+            dtype=dtype or wanted["dtype"],
+            revision=revision,
+        )
+        model._begin(engine, Session(), manifest.label_kind)
+        model.folder = folder
         return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: of a model that is bound to a folder its path alone, else all of it.
+
+        Whoever unpickles the former opens the folder as it is then, and needs its keyring if it is sealed. A pickle
+        of a model in memory is a copy of all that it knows: what is forgotten later is not forgotten there.
+        """
+        if self.folder is None:
+            return dict(vars(self))
+        return {
+            "path": str(self.folder.path),
+            "backbone": self.backbone if isinstance(self.backbone, str) else None,
+            "keyring": self.folder.keyring_place,
+            **{name: getattr(self, name) for name in ("device", "dtype", "shortlist", "on_unknown")},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what was pickled; raises as `from_pretrained`."""
+        if "path" in state:
+            if not os.path.isdir(str(state["backbone"])) and state["backbone"] is not None:  # noqa: PTH112
+                state = {**state, "backbone": None}
+            state = dict(vars(type(self).from_pretrained(**state)))
+        self.__dict__.update(state)

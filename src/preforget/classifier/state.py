@@ -1,81 +1,104 @@
-"""What a classifier consists of: an engine, the model folder that it may be bound to, and how it answers."""
+"""What a classifier consists of: parameters, an engine that has learned, and the model folder it may be bound to."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from preforget.backbones import load_backbone
-from preforget.core.errors import NotFittedError, UsageError
-from preforget.engines import ENGINES, choices
+import numpy.typing as npt
+from sklearn.exceptions import NotFittedError as SklearnNotFittedError
+
+from preforget.backbones.encoder import Encoder
+from preforget.classifier.labels import TEXT, labels_of, ordered
+from preforget.classifier.making import make_encoder
+from preforget.classifier.parameters import Parameters
+from preforget.core.errors import DataError, NotFittedError
+from preforget.data import as_inputs
+from preforget.data.dataset import Images
+from preforget.data.inputs import VECTORS
+from preforget.data.vectors import Vectors
 from preforget.engines.base import Engine, Session
-from preforget.engines.shortlist import whole_shortlist
 from preforget.store import ModelFolder
 
 
-class State:
+class ClassifierNotFittedError(NotFittedError, SklearnNotFittedError):  # type: ignore[misc]
+    """The classifier has learned nothing yet; also scikit-learn's error of that name."""
+
+
+class State(Parameters):
     """The state that learning, answering, forgetting and saving share.
 
-    `engine_`: the engine with its records; `folder`: the model folder that changes are written to, None for a model
-    in memory alone.
+    `engine_`: the engine with its records, there once something was learned; `folder`: the model folder that changes
+    are written to, None for a model in memory alone. `_label_kind`: what the text that names a class stands for;
+    `_encoder`: a backbone that is loaded already, and the parameters it belongs to.
     """
 
-    keep: float
-    shortlist: int
     engine_: Engine
+    n_features_in_: int
     folder: ModelFolder | None = None
-    _learned: bool = False
     _session: Session = Session()
+    _label_kind: str = TEXT
+    _encoder: tuple[tuple[Any, ...], Encoder] | None = None
 
-    def __init__(
-        self,
-        backbone: str = "builtin",
-        engine: str = "isolated",
-        image_size: int | None = None,
-        seed: int = 0,
-        *,
-        keep: float = 0.95,
-        shortlist: int = 0,
-        device: str = "auto",
-        dtype: str = "auto",
-        revision: str | None = None,
-        **options: Any,
-    ) -> None:
-        if engine not in ENGINES:
-            raise UsageError(f"unknown engine {engine!r}; choose one of: {', '.join(choices())}")
-        if isinstance(keep, bool) or not isinstance(keep, (int, float)) or not 0 < keep < 1:
-            raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
-        self.keep = float(keep)
-        self.shortlist = whole_shortlist(shortlist)
-        kind = ENGINES[engine]
-        config = kind.options_type.from_options({"seed": seed, **options})
-        encoder = load_backbone(
-            backbone, image_size=image_size, device=device, dtype=dtype, revision=revision
-        )
-        self.engine_ = kind(encoder, config)
+    def __getattr__(self, name: str) -> Any:
+        """Raise `NotFittedError`, an `AttributeError` too, for what is there once something was learned."""
+        if name in ("engine_", "n_features_in_") and "engine_" not in vars(self):
+            raise ClassifierNotFittedError("the model has learned nothing yet; call fit() first")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell scikit-learn whether something was learned; all of it may be forgotten since."""
+        return "engine_" in vars(self)
 
     @property
-    def engine(self) -> Engine:
-        """The same as `engine_`."""
-        return self.engine_
+    def classes_(self) -> npt.NDArray[Any]:
+        """The labels that can be answered `[classes]`, of the type they were given with, as `numpy.unique` sorts them.
 
-    @engine.setter
-    def engine(self, engine: Engine) -> None:
-        self.engine_ = engine
-
-    @property
-    def classes_(self) -> list[str]:
-        """The labels that can be answered, sorted; columns of `scores` and `predict_proba` follow them."""
-        return self.labels
+        Columns of `scores` and `predict_proba` follow them. It shrinks when a class is forgotten or detached.
+        """
+        return labels_of(self.labels, self._label_kind)
 
     @property
     def labels(self) -> list[str]:
         """The names of the classes that can be answered, as text, in the order of `classes_`."""
-        return self.engine_.bank.attached
+        return ordered(self._fitted().bank.attached, self._label_kind)
 
     def _fitted(self) -> Engine:
-        if not self._learned and not len(self.engine_.bank):
-            raise NotFittedError("the model has learned nothing yet; call fit() first")
         return self.engine_
+
+    def _inputs(self, X: Any) -> Images:
+        """Return checked inputs of the kind that the encoder reads."""
+        inputs = as_inputs(X, self._fitted().encoder.kind)
+        if isinstance(inputs, Vectors) and inputs.width != self.n_features_in_:
+            raise DataError(
+                f"X has {inputs.width} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+                "features as input"
+            )
+        return inputs
+
+    def _columns(self) -> list[int]:
+        """Return where the engine's scores have each of `labels`."""
+        attached = self._fitted().bank.attached
+        return [attached.index(name) for name in self.labels]
+
+    def _load_encoder(self, width: int | None) -> Encoder:
+        """Return the backbone that the parameters name; `width` is that of the vectors, if there are any."""
+        if self._encoder is not None and self._encoder[0] == self._encoder_key(width):
+            return self._encoder[1]
+        size = width if self.image_size is None and width is not None else self.image_size
+        return make_encoder(self.backbone, size, self.device, self.dtype, self.revision)
+
+    def _encoder_key(self, width: int | None) -> tuple[Any, ...]:
+        """Return the parameters that a loaded backbone belongs to."""
+        backbone = self.backbone if isinstance(self.backbone, str) else id(self.backbone)
+        return backbone, self.image_size, self.device, self.dtype, self.revision, width
+
+    def _begin(self, engine: Engine, session: Session, label_kind: str) -> None:
+        """Take an engine that has learned as this model's."""
+        self.engine_, self._session, self._label_kind = engine, session, label_kind
+        width = engine.encoder.preprocessing.image_size if engine.encoder.kind == VECTORS else None
+        self._encoder = self._encoder_key(width), engine.encoder
+        if width is not None:
+            self.n_features_in_ = width
 
     def _write(self) -> None:
         """Bring the folder, if there is one, to what is in memory, as one step."""

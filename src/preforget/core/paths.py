@@ -26,6 +26,15 @@ def given_path(given: str | os.PathLike[str]) -> Path:
         return path
 
 
+def absolute_path(given: str | os.PathLike[str]) -> Path:
+    """Return a path as `given_path` does, from the root on, so that it holds after a change of the current folder.
+
+    Links are not followed. Text that can't be a path is left as it is.
+    """
+    path = given_path(given)
+    return path if "\0" in str(path) else Path(os.path.abspath(path))  # noqa: PTH100 - resolve() follows links
+
+
 def exists(path: Path) -> bool:
     """Tell whether something lies at a path; text that can't be a path (too long, a null byte) is never there."""
     try:

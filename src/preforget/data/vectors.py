@@ -11,6 +11,10 @@ import numpy.typing as npt
 from preforget.core.errors import DataError
 
 
+class NotNumbersError(DataError, TypeError):
+    """Something in an array of vectors is no number; a `TypeError` too, as scikit-learn's tools expect."""
+
+
 @dataclass(frozen=True, eq=False)
 class Vectors:
     """Rows of finite numbers, `values [n, d]`, float32 or float64, kept as they were given.
@@ -70,7 +74,8 @@ def as_vectors(X: Any) -> Vectors:
     except (TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"vectors come as rows [n, d] of numbers, all of one length: {error}") from None
+        kind = NotNumbersError if isinstance(error, TypeError) else DataError
+        raise kind(f"vectors come as rows [n, d] of numbers, all of one length: {error}") from None
     if values.ndim and not len(values):
         raise DataError(
             f"Found array with 0 sample(s) (shape={values.shape}) while a minimum of 1 is required."

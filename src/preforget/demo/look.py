@@ -57,4 +57,4 @@ def look(model: PreForgettableClassifier, images: Split) -> Look:
     """Score the images with all attached classes, of which there must be one at least."""
     scores, confidence = model.engine_.evaluate(images.inputs)
     threshold = model.engine_.threshold(model.keep)
-    return Look(images.labels, model.labels, scores, confidence, threshold)
+    return Look(images.labels, model.engine_.bank.attached, scores, confidence, threshold)

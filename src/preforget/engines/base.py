@@ -17,6 +17,7 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
+from preforget.core.paths import absolute_path
 from preforget.data.dataset import Images, Labels, Split
 from preforget.engines.options import EngineOptions
 from preforget.records import ClassRecord, RecordList, Roster
@@ -47,7 +48,7 @@ class Session:
         """Make one from what a user gives; raises `UsageError` for a cache that is to stay nowhere."""
         if keep_cache and cache_dir is None:
             raise UsageError("keep_cache needs cache_dir: the folder where the hidden states are to stay")
-        paths = [None if p is None else Path(p).expanduser() for p in (cache_dir, checkpoint)]
+        paths = [None if p is None else absolute_path(p) for p in (cache_dir, checkpoint)]
         return cls(paths[0], keep_cache, paths[1], show)
 
 

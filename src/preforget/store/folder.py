@@ -28,6 +28,7 @@ from preforget.store.layout import (
     check_free,
     check_kinds,
     record_name,
+    unfinished_name,
 )
 from preforget.store.ledger import Entry, Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
@@ -71,7 +72,7 @@ class ModelFolder:
         `origin`: for the ledger, which model this one is a copy of.
         """
         check_free(path)
-        unfinished = path.parent / f".{path.name}.unfinished"
+        unfinished = path.parent / unfinished_name(path.name)
         folder = cls(unfinished, manifest, keyring)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +133,11 @@ class ModelFolder:
                 check_age(folder)
             settle(folder)
             yield folder
+
+    @property
+    def keyring_place(self) -> str | Path | None:
+        """Where the keyring lies, without a key; None for the default."""
+        return self._keyring.place if isinstance(self._keyring, Keyring) else self._keyring
 
     @property
     def keyring(self) -> Keyring:

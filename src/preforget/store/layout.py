@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterable
@@ -16,6 +17,9 @@ RECEIPTS = "receipts"
 INTENT = "erasing.json"
 """The announcement of an erasure that has begun and not ended."""
 
+LONGEST_NAME = 255
+"""Bytes of a name of a file in common file systems."""
+
 PLAIN, SEALED = ".safetensors", ".sealed"
 
 
@@ -27,6 +31,17 @@ def record_name(record_id: str, sealed: bool) -> str:
 def receipt_name(erasure: str) -> str:
     """Return the name of a receipt's file, relative to the model folder."""
     return f"{RECEIPTS}/{erasure}.json"
+
+
+def unfinished_name(name: str) -> str:
+    """Return what a folder is called while it is made: after its name, or a digest of one that is too long for that.
+
+    >>> unfinished_name("model"), len(unfinished_name("x" * 255)) <= 255
+    ('.model.unfinished', True)
+    """
+    if len(os.fsencode(name)) > LONGEST_NAME - len("..unfinished"):
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return f".{name}.unfinished"
 
 
 def check_free(path: Path) -> None:

@@ -20,6 +20,10 @@ NAME = "preforget.json"
 MAX_BYTES = 64 * 2**20
 """No manifest is larger; a hostile one isn't read."""
 
+TEXT = "text"
+LABEL_KINDS = frozenset({TEXT, "integer", "boolean", "float"})
+"""What the names of classes may stand for."""
+
 UNSTATED = frozenset({"ledger", "erasing", "generation"})
 """What is no part of the state that a ledger's row names: it changes between rows, or follows from the row."""
 
@@ -31,8 +35,8 @@ class Manifest:
     `model`: 32 random hex digits; `sealed`: whether records are encrypted, each with a key of its own; `records` maps
     the id of each live record to the digest of its file; `detached` are those left out of scoring; `erasing` are files
     that a change that was cut off may have left, to be deleted before anything else happens; `copies`: known copies
-    elsewhere by id; `ledger`: `seq` and `hash` of the last row, and the `digest` of the ledger's file. `generation`
-    counts the changes of the folder.
+    elsewhere by id; `label_kind`: what the names of classes stand for, one of `LABEL_KINDS`; `ledger`: `seq` and `hash`
+    of the last row, and the `digest` of the ledger's file. `generation` counts the changes of the folder.
     """
 
     engine: str
@@ -51,6 +55,7 @@ class Manifest:
     copies: dict[str, dict[str, Any]] = field(default_factory=dict)
     ledger: dict[str, Any] = field(default_factory=lambda: {"seq": 0, "hash": GENESIS, "digest": ""})
     format: int = FORMAT
+    label_kind: str = TEXT
 
     def state(self) -> str:
         """Return the digest of all that a ledger's row states of the model."""
@@ -63,7 +68,12 @@ class Manifest:
         return content
 
     def _values(self) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}  # asdict copies each record
+        values = {
+            field.name: getattr(self, field.name) for field in fields(self)
+        }  # asdict copies each record
+        if self.label_kind == TEXT:  # as in folders of versions that knew no other kind
+            del values["label_kind"]
+        return values
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -93,7 +103,7 @@ class Manifest:
             raise IntegrityError(
                 f"{path} is damaged or was changed: its checksum differs; restore it from a copy"
             )
-        return cls(**_checked(values, path))
+        return cls(**_checked({"label_kind": TEXT, **values}, path))
 
 
 def _text(values: dict[str, Any]) -> bytes:
@@ -133,6 +143,7 @@ _TYPES: _Types = {
     "copies": dict,
     "ledger": dict,
     "format": int,
+    "label_kind": str,
 }
 _BACKBONE: _Types = {
     "id": str,
@@ -170,6 +181,8 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
         raise IntegrityError(f"{path} is damaged: a number is out of range")
     if values["guarantee"] not in {guarantee.value for guarantee in Guarantee}:
         raise IntegrityError(f"{path} is damaged: it promises what nobody knows")
+    if values["label_kind"] not in LABEL_KINDS:
+        raise IntegrityError(f"{path} is damaged: its labels are of a kind that nobody knows")
     records, detached, erasing = values["records"], values["detached"], values["erasing"]
     ids = [*records, *detached, *values["copies"], values["model"]]
     if not all(isinstance(i, str) and _ID.fullmatch(i) for i in ids):

@@ -10,7 +10,7 @@ import pytest
 from preforget.audit.attacks.observe import Parts, observe
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.abstain import ABSTAIN
-from preforget.core.errors import DataError, UsageError
+from preforget.core.errors import DataError, NotFittedError, UsageError
 from preforget.data import Split
 from preforget.data.dataset import label_array
 
@@ -33,7 +33,7 @@ def test_our_model_says_what_a_user_is_told(model: PreForgettableClassifier, spl
     seen = observe(model, split)
     assert list(seen.answers) == list(model.predict(split.inputs))
     assert np.array_equal(seen.scores, model.scores(split.inputs))
-    assert np.array_equal(seen.probabilities, model.predict_proba(split.inputs))
+    assert np.array_equal(seen.probabilities, model.engine_.probabilities(seen.scores))
     assert seen.labels == tuple(model.labels)
     sure = np.array([answer is not ABSTAIN for answer in seen.answers])
     assert np.array_equal(sure, seen.confidence >= model.engine_.threshold(model.keep))
@@ -72,7 +72,7 @@ def test_scores_that_can_not_be_used(scores: Any) -> None:
 def test_columns_without_names(model: PreForgettableClassifier) -> None:
     with pytest.raises(UsageError, match="labels="):
         observe(Foreign(np.zeros((2, 2))), numbers(2))
-    with pytest.raises(DataError, match="knows no class"):
+    with pytest.raises(NotFittedError, match="learned nothing"):
         observe(model.untrained(), numbers(2))
 
 

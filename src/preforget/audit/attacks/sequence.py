@@ -174,7 +174,7 @@ def _add_back(
     before = [model.engine_.scores(split.inputs, live) for split in rows]
     model.add(label, data)
     after = [model.engine_.scores(split.inputs) for split in rows]
-    columns = [model.labels.index(name) for name in live]
+    columns = [model.engine_.bank.attached.index(name) for name in live]
     moved = max(float(np.abs(new[:, columns] - old).max()) for old, new in zip(before, after, strict=True))
     return [(_step(model, rows)["ra"], moved)]
 

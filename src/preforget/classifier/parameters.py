@@ -1,0 +1,102 @@
+"""The parameters of the classifier, kept as they are given, in the way that scikit-learn's tools expect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Self
+
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
+
+from preforget.backbones.encoder import Encoder
+from preforget.classifier.making import option_names
+from preforget.core.errors import UsageError
+from preforget.engines import EngineOptions
+
+FEATURES = "features"
+"""The backbone of inputs that are rows of numbers already."""
+INSIDE = "engine__"
+"""What stands before the name of an option of the engine, in `get_params` and `set_params`."""
+
+
+class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Parameters as they were given; `fit` checks them and makes encoder and engine of them."""
+
+    _options: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(
+        self,
+        backbone: str | Encoder = "builtin",
+        engine: str | EngineOptions = "isolated",
+        image_size: int | None = None,
+        seed: int = 0,
+        *,
+        keep: float = 0.95,
+        on_unknown: str | None = None,
+        shortlist: int = 0,
+        device: str = "auto",
+        dtype: str = "auto",
+        revision: str | None = None,
+        **options: Any,
+    ) -> None:
+        self.backbone = backbone
+        self.engine = engine
+        self.image_size = image_size
+        self.seed = seed
+        self.keep = keep
+        self.on_unknown = on_unknown
+        self.shortlist = shortlist
+        self.device = device
+        self.dtype = dtype
+        self.revision = revision
+        if options:
+            self._options = options
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters by name, those of the engine too that were given beside its name.
+
+        `deep`: also the fields of an options object, as `engine__epochs`.
+        """
+        params: dict[str, Any] = super().get_params(deep=False)
+        params |= self._options
+        if deep and isinstance(self.engine, EngineOptions):
+            params |= {f"{INSIDE}{name}": value for name, value in self.engine.as_dict().items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters by the names of `get_params`; options of the engine by `epochs` or `engine__epochs`.
+
+        They count from the next `fit` on. Raises `UsageError` for a name that is no parameter.
+        """
+        own = [name for name in params if name in self._get_param_names()]
+        for name in own:
+            setattr(self, name, params[name])
+        known = [*option_names(self.engine), *self._options]
+        inside = ["seed"] if isinstance(self.engine, EngineOptions) else []
+        for name, value in params.items():
+            option = name.removeprefix(INSIDE)
+            if name in own:
+                continue
+            if option not in known and not (name != option and option in inside):
+                raise UsageError(
+                    f"Invalid parameter {name!r} for {type(self).__name__}; there are: "
+                    f"{', '.join(sorted([*self._get_param_names(), *known]))}"
+                )
+            if isinstance(self.engine, EngineOptions):
+                self.engine = replace(self.engine, **{option: value})
+            else:
+                self._options = {**self._options, option: value}
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        """Say what is learned from: rows of numbers with the backbone `features`, else images."""
+        tags = super().__sklearn_tags__()
+        on_vectors = (
+            self.backbone if isinstance(self.backbone, str) else self.backbone.identity.id
+        ) == FEATURES
+        tags.input_tags.two_d_array = on_vectors
+        tags.input_tags.three_d_array = not on_vectors
+        tags.input_tags.string = not on_vectors  # paths of files
+        return tags
