@@ -166,9 +166,10 @@ def test_every_field_is_documented() -> None:
             assert re.search(rf"`({name})?\.{key}`", text), f"{name}.{key}"
 
 
-def test_every_bit_counts() -> None:
+def test_every_byte_counts() -> None:
+    """A bit of each byte, and another in the next; `test_dsse` changes every bit of a short envelope."""
     content = sign_receipt(SMALL, SIGNER)
-    for position in range(len(content) * 8):
+    for position in range(0, len(content) * 8, 9):
         changed = bytearray(content)
         changed[position // 8] ^= 1 << position % 8
         with pytest.raises(IntegrityError):
@@ -257,14 +258,14 @@ def test_other_payloads_are_refused_in_words(payload: bytes) -> None:
         read_receipt(content, KEYS)
 
 
-@pytest.mark.parametrize("depth", [10, *range(800, 1000, 9), 2000, 200_000])
-@pytest.mark.parametrize("name", ["derived", "what", "copies", "Erika"])
-def test_deep_nesting_is_refused_in_words(depth: int, name: str) -> None:
+@pytest.mark.parametrize("name", ["derived", "copies", "Erika"])
+def test_deep_nesting_is_refused_in_words(name: str) -> None:
     before = SMALL.statement()
     before["predicate"][name] = "HERE"
-    payload = canonical_json(before).replace(b'"HERE"', b"[" * depth + b"]" * depth)
-    with pytest.raises(IntegrityError):
-        read_receipt(envelope_file(envelope(payload, PAYLOAD_TYPE, [SIGNER])), KEYS)
+    for depth in (10, *range(800, 1000, 27), 200_000):  # around Python's limit, and far beyond
+        payload = canonical_json(before).replace(b'"HERE"', b"[" * depth + b"]" * depth)
+        with pytest.raises(IntegrityError):
+            read_receipt(envelope_file(envelope(payload, PAYLOAD_TYPE, [SIGNER])), KEYS)
 
 
 @pytest.mark.parametrize(

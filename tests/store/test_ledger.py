@@ -291,9 +291,9 @@ def test_rows_cut_off_at_the_end_show_against_a_head() -> None:
 # exports
 
 
-def test_every_bit_of_an_export_counts() -> None:
+def test_every_byte_of_an_export_counts() -> None:
     content = "\n".join(chain(2).export()).encode()
-    for place in range(8 * len(content)):
+    for place in range(0, 8 * len(content), 3):  # two or three bits of each byte
         damaged = bytearray(content)
         damaged[place // 8] ^= 1 << place % 8
         with pytest.raises(IntegrityError, match=r"^line \d of the export"):
