@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import combinations
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,10 +22,11 @@ from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Images, Split
 from preforget.engines import features, pair_prompts
 from preforget.engines.base import Engine, Scores, Session
-from preforget.engines.derive import MOST_PAIRED, PAIR_BIAS, PAIR_ROW, Derived, missing_pairs
+from preforget.engines.derive import MOST_PAIRED, Derived, missing_pairs
 from preforget.engines.heads import Heads
 from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.pair_prompts import PREFIX, Recipe
+from preforget.engines.pair_records import check_pair, confusion, has_prompt, prompts_among
 from preforget.engines.registry import ENGINES
 from preforget.metrics.softmax import softmax
 from preforget.records import ClassRecord, Roster, UnitBank
@@ -144,7 +144,7 @@ class ExactEngine(Engine):
     @property
     def prompted(self) -> int:
         """How many pairs have a prompt."""
-        return sum(map(self._has_prompt, self.bank.pairs))
+        return sum(map(has_prompt, self.bank.pairs.values()))
 
     def retained(self, split: Split) -> Split:
         """Return the images of `split` of classes and subjects that the model knows."""
@@ -185,7 +185,7 @@ class ExactEngine(Engine):
         if not names:
             return scores, confidence
         heads = self.heads(names)
-        prompted = self._prompts(names)
+        prompted = prompts_among(self.bank, names) if len(names) <= MOST_PAIRED else []
         for start, pixels in self.pixel_batches(inputs):
             found, boost = self._read(pixels, prompted, len(names))
             part = slice(start, start + len(pixels))
@@ -268,7 +268,7 @@ class ExactEngine(Engine):
             raise UsageError(f"shared tensors {sorted(shared)} don't fit the exact engine, which has none")
         for record in sorted(records, key=lambda record: record.partner is not None):
             if record.partner is not None:
-                self._check_pair(record)
+                check_pair(record, self.bank, self.recipe.shapes(self.encoder))
             self.bank.insert(record)
         self.derive()
 
@@ -297,7 +297,7 @@ class ExactEngine(Engine):
     def _learn_prompts(self, train: Split, pairs: Iterable[Pair], session: Session) -> int:
         if not self.config.pair_prompts:
             return 0
-        chosen = [pair for pair in sorted(pairs) if not self._has_prompt(pair) and self._confuses(pair)]
+        chosen = [pair for pair in sorted(pairs) if self._needs_prompt(pair)]
         needed = sorted({label for pair in chosen for label in pair})
         lacking = sorted(set(needed) - set(train.labels))
         if lacking:
@@ -329,28 +329,11 @@ class ExactEngine(Engine):
                 self.bank.insert(ClassRecord(first, both, partner=second))
         return len(chosen)
 
-    def _has_prompt(self, pair: Pair) -> bool:
-        return any(name.startswith(PREFIX) for name in self.bank.pairs[pair].tensors)
-
-    def _confuses(self, pair: Pair) -> bool:
-        """Tell by the held-out images of the two classes whether the closed form confuses them."""
-        t = self.bank.pairs[pair].tensors
-        wrong = []
-        for label, sign in zip(pair, (1, -1), strict=True):
-            logits = self.bank.held_out(label).double() @ t[PAIR_ROW] + t[PAIR_BIAS]
-            wrong.append(float((sign * logits <= 0).double().mean()) if len(logits) else 1.0)
-        return sum(wrong) / 2 > CONFUSED
-
-    def _prompts(self, names: Sequence[str]) -> list[tuple[int, dict[str, Tensor]]]:
-        """Return the place among the pairs of `names`, and the learned tensors, of each pair that has a prompt."""
-        found = []
-        if len(names) <= MOST_PAIRED:
-            for place, pair in enumerate(combinations(names, 2)):
-                tensors = self.bank.pairs[pair].tensors if pair in self.bank.pairs else {}
-                own = {n.removeprefix(PREFIX): t for n, t in tensors.items() if n.startswith(PREFIX)}
-                if own:
-                    found.append((place, own))
-        return found
+    def _needs_prompt(self, pair: Pair) -> bool:
+        record, (first, second) = self.bank.pairs[pair], pair
+        if has_prompt(record):
+            return False
+        return confusion(record, self.bank.held_out(first), self.bank.held_out(second)) > CONFUSED
 
     def _read(
         self, pixels: Tensor, prompted: list[tuple[int, dict[str, Tensor]]], classes: int
@@ -375,17 +358,6 @@ class ExactEngine(Engine):
         boost = torch.zeros(len(logits), classes * (classes - 1) // 2, dtype=torch.float64)
         boost[:, [place for place, _ in prompted]] = PROMPT_WEIGHT * logits
         return boost
-
-    def _check_pair(self, record: ClassRecord) -> None:
-        shapes = {PREFIX + name: shape for name, shape in self.recipe.shapes(self.encoder).items()}
-        found = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
-        plain = {PAIR_ROW: (self.bank.features,), PAIR_BIAS: ()}
-        wide = all(record.tensors[name].dtype == torch.float64 for name in plain if name in found)
-        if found not in (plain, {**plain, **shapes}) or not wide:
-            raise UsageError(f"record {record.id} is no pair of this engine: it has {found}")
-        known = self.bank.labels
-        if record.label not in known or record.partner not in known:
-            raise UsageError(f"record {record.id} is of a pair whose classes are not in the model")
 
     def _changed(self, labels: Iterable[str]) -> None:
         self._thresholds.clear()
