@@ -43,8 +43,11 @@ def on_images(tiny_vit: Path) -> pf.PreForgettableClassifier:
 
 
 @pytest.mark.filterwarnings("default")
-def test_scikit_learns_own_checks_pass_with_the_exact_engine() -> None:
-    results = check_estimator(pf.PreForgettableClassifier(backbone="features", engine="exact"), on_skip=None)
+@pytest.mark.parametrize(
+    "engine", ["exact", pytest.param(pf.engines.Isolated(epochs=3), marks=pytest.mark.slow, id="isolated")]
+)
+def test_scikit_learns_own_checks_pass(engine: Any) -> None:
+    results = check_estimator(pf.PreForgettableClassifier(backbone="features", engine=engine), on_skip=None)
     assert {one["status"] for one in results} <= {"passed", "skipped"}
     assert sum(one["status"] == "passed" for one in results) > 50
 

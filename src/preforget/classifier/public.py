@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from preforget.classifier.adding import Adding
-from preforget.classifier.answering import Answering
 from preforget.classifier.copying import Copying
+from preforget.classifier.evaluating import Evaluating
 from preforget.classifier.forgetting import Forgetting
 from preforget.classifier.saving import Saving
 
 
-class PreForgettableClassifier(Adding, Answering, Forgetting, Saving, Copying):
+class PreForgettableClassifier(Adding, Evaluating, Forgetting, Saving, Copying):
     """A classifier on a frozen encoder whose classes can be forgotten, detached, attached and added one by one.
 
     It is a classifier of scikit-learn: parameters are kept as they are given, checked and used in `fit`. Once saved or
