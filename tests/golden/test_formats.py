@@ -48,7 +48,7 @@ def test_an_old_folder(golden: Path, tmp_path: Path) -> None:
     inputs = expected["inputs"]
     scores = model.scores(inputs)
     np.testing.assert_allclose(scores, expected["scores"], rtol=1e-4, atol=1e-4)
-    assert [repr(answer) for answer in model.predict(inputs)] == expected["answers"].tolist()
+    assert [repr(answer) for answer in model.predict(inputs).tolist()] == expected["answers"].tolist()
     erasure = model.forget("bee", reason="request 8")
     assert erasure.meaning == type(model.engine_).meaning
     assert erasure.receipt is not None
