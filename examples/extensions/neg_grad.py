@@ -1,4 +1,4 @@
-"""A baseline of one's own: NegGrad ascends in the loss of the forgotten images (Golatkar et al., arXiv 1911.04933).
+"""A baseline of your own: NegGrad ascends in the loss of the forgotten images (Golatkar et al., arXiv 1911.04933).
 
 To use it in a benchmark, name this file in the matrix,
 

@@ -1,4 +1,4 @@
-"""An attack of one's own: do forgotten inputs all get the same new answer?
+"""An attack of your own: do forgotten inputs all get the same new answer?
 
 Unlearning by random or by one fixed label leaves such a mark; a model retrained without the class spreads its answers.
 
