@@ -24,7 +24,8 @@ import torch
 import preforget as pf
 from preforget.backbones import Encoder, load_backbone
 from preforget.data import as_split, read_batch
-from preforget.engines.exact import Exact, ExactEngine
+from preforget.engines import Exact
+from preforget.engines.exact import ExactEngine
 from preforget.records.units import make_unit
 
 DRAWN_IMAGES = 20
