@@ -341,7 +341,7 @@ def test_what_can_not_be_restored(tiny_encoder: Encoder, taught: Callable[..., E
             ExactEngine(tiny_encoder, Exact(levels=1)).restore(bad, {})
     with pytest.raises(UsageError, match="which has none"):
         ExactEngine(tiny_encoder, Exact(levels=1)).restore([], {"adapter": torch.zeros(1)})
-    with pytest.raises(UsageError, match="is no statistics"):
+    with pytest.raises(UsageError, match="doesn't hold statistics"):
         ExactEngine(tiny_encoder, Exact(levels=2)).restore(records, {})
 
 

@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_refused(bank: UnitBank) -> None:
     for record in (unit("cat", "Ada"), unit("owl"), pair("cat", "dog"), pair("owl", "cat"), pair("a", "a")):
         with pytest.raises(UsageError, match=record.id):
             bank.insert(record)
-    with pytest.raises(UsageError, match="is no statistics of 4 features"):
+    with pytest.raises(UsageError, match="doesn't hold statistics of 4 features"):
         bank.insert(ClassRecord("cow", {}))
 
 

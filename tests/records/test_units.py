@@ -76,7 +76,7 @@ def test_no_image_at_all() -> None:
 def test_what_is_no_unit(change: dict[str, Any]) -> None:
     good = make_unit("a", None, [rows(3)], rows(1))
     check_unit(good, SIZE)
-    with pytest.raises(UsageError, match="is no statistics of 6 features"):
+    with pytest.raises(UsageError, match="doesn't hold statistics of 6 features"):
         check_unit(ClassRecord("a", {**good.tensors, **change}), SIZE)
 
 

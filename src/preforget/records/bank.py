@@ -1,4 +1,4 @@
-"""The live records of a model, packed into tensors whose shapes never depend on who lives."""
+"""The live records of a model, packed into tensors whose shapes don't depend on which classes are live."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PromptBank(Roster):
     """Live records in lasting slots; slots come in blocks, see `slot_block`, and dead slots hold zeros.
 
     A record's tensors are views of the packed tensors `[capacity, ...]`, so that erasing a slot leaves no copy.
-    Columns of scores follow `labels`, which are sorted: their order says nothing about who was here before.
+    Columns of scores follow `labels`, which are sorted: their order says nothing about earlier classes.
     """
 
     def __init__(self, shapes: Mapping[str, Sequence[int]], device: torch.device | None = None) -> None:
@@ -89,10 +89,10 @@ class PromptBank(Roster):
             raise UsageError(
                 f"class {record.label!r} is already in the model; forget it first, or add another name"
             )
-        found = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
-        if found != self.shapes:
+        shapes = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}
+        if shapes != self.shapes:
             raise UsageError(
-                f"record {record.id} does not fit the bank: it has {found}, needed is {self.shapes}"
+                f"record {record.id} does not fit the bank: it has {shapes}, needed is {self.shapes}"
             )
         taken = {r.slot for r in self._records.values()}
         slot = (
@@ -109,14 +109,16 @@ class PromptBank(Roster):
         return live
 
     def erase(self, label: str) -> ClassRecord:
-        """Overwrite a record with zeros in place and drop it; what is returned holds only its id and slot."""
+        """Overwrite a record with zeros in place and drop it; return a record that holds only its id and slot."""
         record = self[label]
         with torch.no_grad():
             for tensor in record.tensors.values():
                 tensor.zero_()
         del self._records[label]
         self._detached.discard(label)
-        return ClassRecord("", {}, record.slot, record.id)  # its views would show who takes the slot next
+        return ClassRecord(
+            "", {}, record.slot, record.id
+        )  # its views would show the class that takes the slot next
 
     def _views(self, slot: int) -> dict[str, Tensor]:
         return {name: tensor[slot] for name, tensor in self.packed.items()}

@@ -1,4 +1,4 @@
-"""Units of conditions: sums over the images that have one, beside sums over every image."""
+"""Sums over the images with each condition, and sums over every image."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ EVERYONE = ""
 class ConditionBank(UnitBank):
     """Units by condition and subject, and by subject alone.
 
-    An image with two findings is in both of their sums and in that of every image. A condition goes with its own
-    sums, and its images stay for the others; a subject goes out of every sum.
+    An image with two conditions is in the sums of both and in that of every image. Forgetting a condition destroys its
+    own sums, and its images stay in the others; forgetting a subject takes its images out of every sum.
     """
 
     def __contains__(self, label: object) -> bool:
@@ -31,8 +31,8 @@ class ConditionBank(UnitBank):
 
     def everyone(self) -> list[ClassRecord]:
         """Return the units of every image, sorted by subject."""
-        own = self._units.get(EVERYONE, {})
-        return [own[subject] for subject in sorted(own, key=lambda name: (name is not None, name or ""))]
+        units = self._units.get(EVERYONE, {})
+        return [units[subject] for subject in sorted(units, key=lambda name: (name is not None, name or ""))]
 
     def records(self) -> list[ClassRecord]:
         """Return all units in sorted order."""
@@ -49,13 +49,16 @@ class ConditionBank(UnitBank):
 
     def of_subject(self, subject: str) -> list[ClassRecord]:
         """Return all units of a subject; raises `UnknownLabelError`."""
-        found = [own[subject] for _, own in sorted(self._units.items()) if subject in own]
-        if not found:
+        units = [of_label[subject] for _, of_label in sorted(self._units.items()) if subject in of_label]
+        if not units:
             raise unknown_subject(subject, len(self.subjects))
-        return found
+        return units
 
     def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return the units that go: of a condition, or of a subject, with conditions of which no image is left."""
+        """Return the units that are forgotten with a condition or a subject.
+
+        Conditions that only the subject's images have are forgotten with it.
+        """
         if label is not None:
             return self.units(label)
         units = self.of_subject(str(subject))

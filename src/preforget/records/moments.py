@@ -53,7 +53,7 @@ class Moments:
         )
 
     def __sub__(self, other: Moments) -> Moments:
-        """Return the moments without those of images that were added before: the bits as if they never were."""
+        """Return the moments without images that were added before, bit for bit as if they had never been added."""
         return Moments(self.count - other.count, self.total - other.total, self.scatter - other.scatter)
 
 

@@ -1,4 +1,4 @@
-"""Records as they were read from a folder, one or more per class, where no engine needs more than that."""
+"""Records as they were read from a folder, for engines that need no bank of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from preforget.records.roster import Roster
 
 
 class RecordList(Roster):
-    """Classes and their records; a record that concerns two classes goes with either of them."""
+    """Classes and their records; a record that concerns two classes is forgotten with either of them."""
 
     def __init__(self, records: Sequence[ClassRecord]) -> None:
         super().__init__()

@@ -27,11 +27,13 @@ class Roster(ABC):
 
     @abstractmethod
     def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return every record in which a class, or a subject, has a part: what goes when it is forgotten.
+        """Return every record in which a class, or a subject, has a part: those are destroyed when it is forgotten.
 
         Raises `UnknownLabelError` for a name that the bank doesn't hold.
         """
-        raise UnknownLabelError(f"these records tell no subject from another, so none of {subject!r}")
+        raise UnknownLabelError(
+            f"these records don't tell subjects apart, so they hold nothing of {subject!r} alone"
+        )
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -23,8 +23,8 @@ MOST_FEATURES = 2**15
 class UnitBank(Roster):
     """Units by class and subject, and records of pairs of classes `(a, b)` with `a < b`.
 
-    Everything is kept in sorted order: what comes out says nothing about who was here before. A pair whose class or
-    whose subject's images go is dropped with it. `F` is the number of features.
+    Everything is kept in sorted order, which says nothing about what the bank held before. A pair is dropped when one
+    of its classes, or a subject's images of one, are forgotten. `F` is the number of features.
     """
 
     def __init__(self, features: int) -> None:
@@ -55,7 +55,7 @@ class UnitBank(Roster):
     @property
     def subjects(self) -> list[str]:
         """All subjects that the bank holds images of, sorted."""
-        return sorted({subject for own in self._units.values() for subject in own if subject is not None})
+        return sorted({subject for units in self._units.values() for subject in units if subject is not None})
 
     def ids(self, label: str) -> list[str]:
         """Return the ids of the units of a class; raises `UnknownLabelError`."""
@@ -63,8 +63,8 @@ class UnitBank(Roster):
 
     def units(self, label: str) -> list[ClassRecord]:
         """Return the units of a class, sorted by subject; raises `UnknownLabelError`."""
-        own = self._units[self._known(label)]
-        return [own[subject] for subject in sorted(own, key=lambda name: (name is not None, name or ""))]
+        units = self._units[self._known(label)]
+        return [units[subject] for subject in sorted(units, key=lambda name: (name is not None, name or ""))]
 
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs in sorted order."""
@@ -72,7 +72,10 @@ class UnitBank(Roster):
         return [*units, *(pair for _, pair in sorted(self.pairs.items()))]
 
     def insert(self, record: ClassRecord) -> None:
-        """Take in a unit, or a pair whose classes are there; raises `UsageError` for one that is there or misfits."""
+        """Take in a unit, or a pair of classes that are in the bank.
+
+        Raises `UsageError` for one that is in the bank already or doesn't fit.
+        """
         if record.partner is not None:
             pair = (record.label, record.partner)
             if pair in self.pairs or record.label >= record.partner:
@@ -80,10 +83,10 @@ class UnitBank(Roster):
             self.pairs[pair] = record
             return
         check_unit(record, self.features)
-        own = self._units.setdefault(record.label, {})
-        if record.subject in own:
+        units = self._units.setdefault(record.label, {})
+        if record.subject in units:
             raise UsageError(f"record {record.id}: images of this class and subject are in the model already")
-        own[record.subject] = record
+        units[record.subject] = record
 
     def moments(self, label: str) -> Moments:
         """Return the moments of all images of a class; raises `UnknownLabelError`."""
@@ -100,13 +103,13 @@ class UnitBank(Roster):
 
     def of_subject(self, subject: str) -> list[ClassRecord]:
         """Return the units of a subject in all classes, sorted; raises `UnknownLabelError`."""
-        own = [self._units[label][subject] for label in self.labels if subject in self._units[label]]
-        if not own:
+        units = [self._units[label][subject] for label in self.labels if subject in self._units[label]]
+        if not units:
             raise unknown_subject(subject, len(self.subjects))
-        return own
+        return units
 
     def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return every record in which a class or a subject has a part: units, and pairs that saw them."""
+        """Return every record in which a class or a subject has a part: units, and pairs derived from them."""
         if label is not None:
             return [*self.units(label), *(pair for pair in self.pairs.values() if pair.concerns(label))]
         units = self.of_subject(str(subject))
@@ -117,24 +120,24 @@ class UnitBank(Roster):
         return [*units, *self._pairs_of({unit.label for unit in units}.__contains__)]
 
     def drop_pairs(self, label: str) -> None:
-        """Take the pairs of a class out, as they are: its images have changed."""
+        """Drop the pairs of a class whose images have changed, without overwriting them."""
         for pair in self._pairs_of(label.__eq__):
             del self.pairs[pair.label, str(pair.partner)]
 
     def erase(self, label: str) -> list[ClassRecord]:
         """Overwrite a class's units and pairs with zeros and drop them; raises `UnknownLabelError`."""
-        gone = self._erase(self.affected_records(label=label))
+        erased = self._erase(self.affected_records(label=label))
         self._detached.discard(label)
-        return gone
+        return erased
 
     def erase_subject(self, subject: str) -> list[ClassRecord]:
-        """Overwrite a subject's units and all pairs that saw them with zeros and drop them.
+        """Overwrite a subject's units and all pairs derived from them with zeros and drop them.
 
-        A class of which no image is left to sum up goes with them. Raises `UnknownLabelError`.
+        A class that has no other image to sum up is dropped with them. Raises `UnknownLabelError`.
         """
-        gone = self._erase(self.affected_records(subject=subject))
+        erased = self._erase(self.affected_records(subject=subject))
         self._detached &= set(self.labels)
-        return gone
+        return erased
 
     def erase_records(self, records: list[ClassRecord]) -> None:
         """Overwrite records with zeros and drop them."""
@@ -148,9 +151,9 @@ class UnitBank(Roster):
             for tensor in record.tensors.values():
                 tensor.detach().zero_()
             if record.partner is None:
-                own = self._units[record.label]
-                del own[record.subject]
-                if not own:
+                units = self._units[record.label]
+                del units[record.subject]
+                if not units:
                     del self._units[record.label]
             else:
                 del self.pairs[record.label, record.partner]

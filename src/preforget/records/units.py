@@ -1,8 +1,8 @@
-"""Statistics of a class, or of one subject's images in a class: the features while they are few, moments when many.
+"""Statistics of a class, or of one subject's images in it: the features of a few images, or the moments of many.
 
 A unit is what can be forgotten by itself. It is a `ClassRecord` with the tensors
 
-- `features int16 [n, F]`, or, once that takes more room, `count int64 []`, `total int64 [F]` and `scatter int64
+- `features int16 [n, F]`, or, where that would take more room, `count int64 []`, `total int64 [F]` and `scatter int64
   [F (F + 1) / 2]`;
 - `held_out int16 [v, F]`: features of images that calibrate abstention and were not summed.
 """
@@ -23,14 +23,14 @@ FEATURE_BYTES = 2
 
 
 def fewest_for_moments(features: int) -> int:
-    """Return from how many images on moments take less room than `features` numbers of 16 bits per image."""
+    """Return the least number of images whose moments take less room than `features` numbers of 16 bits each."""
     return (features * (features + 1) // 2 + features) * MEAN_BYTES // (features * FEATURE_BYTES) + 1
 
 
 def make_unit(label: str, subject: str | None, chunks: Iterable[Tensor], held_out: Tensor) -> ClassRecord:
     """Sum up a unit from `int16 [n, F]` chunks, in bounded memory; `held_out` is `int16 [v, F]`.
 
-    What is stored depends on the images and their number alone, not on how they come in chunks.
+    What is stored depends on the images alone, not on how they are split into chunks.
     """
     size = held_out.shape[1]
     limit = fewest_for_moments(size)
@@ -86,4 +86,4 @@ def check_unit(unit: ClassRecord, features: int) -> None:
     elif fits:
         fits = len(t["total"]) == features and len(t["scatter"]) == features * (features + 1) // 2
     if not fits:
-        raise UsageError(f"record {unit.id} is no statistics of {features} features")
+        raise UsageError(f"record {unit.id} doesn't hold statistics of {features} features")

@@ -44,7 +44,7 @@ class Checkpoint:
     def load(self, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> int:
         """Restore the state in place and return the epochs done, 0 if there is no checkpoint.
 
-        Raises `StoreError` if it is no file, is damaged or belongs to a learning with other options or data.
+        Raises `StoreError` if it is a folder, is damaged or belongs to a learning with other options or data.
         """
         if self.path.is_dir():
             raise StoreError(f"the checkpoint {self.path} is a folder; give the path of a file")

@@ -18,7 +18,7 @@ Step = Callable[[Tensor, torch.Generator], None]
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast: `warmup` and `cosine` say whether the rate rises over 100 steps and falls to zero."""
+    """How long and how fast. The rate rises over `warmup_steps` steps and, with `cosine`, falls to zero by the end."""
 
     epochs: int
     batch_size: int
@@ -49,7 +49,7 @@ def run(
 
     `backward(indices [batch], generator)` adds the gradients of a batch's loss; `rates` multiplies the learning
     rate of parameters by name. All randomness of an epoch comes from its own generators, so a run that is resumed
-    from `checkpoint` ends in the same bits as one that was never cut off.
+    from `checkpoint` ends in the same bits as one that was never interrupted.
     """
     factors = [(rates or {}).get(name, 1.0) for name in parameters]
     groups = [{"params": [tensor]} for tensor in parameters.values()]

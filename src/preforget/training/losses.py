@@ -13,7 +13,7 @@ def with_abstain(scores: Tensor) -> Tensor:
 
 
 def answer_loss(scores: Tensor, target: Tensor) -> Tensor:
-    """Return the mean cross-entropy of `target [batch]` over the classes and abstain, all classes live."""
+    """Return the mean cross-entropy of `target [batch]` over all classes and abstain."""
     return F.cross_entropy(with_abstain(scores), target)
 
 

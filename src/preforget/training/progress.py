@@ -22,7 +22,7 @@ def track(items: Iterable[T], *, total: int, what: str, unit: str, show: bool, s
 
 @contextmanager
 def counting(*, total: int, what: str, unit: str, show: bool) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how many units are done since it was last called; reports as `track` does."""
+    """Yield a function to call with the number of units done since its last call; reports as `track` does."""
     if not show:
         yield lambda step: None
         return

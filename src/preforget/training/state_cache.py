@@ -31,7 +31,7 @@ class StateCache:
     """The states that enter blocks `first_block`..`last_block` of every image of a split, `[states, N, D]` each.
 
     In memory, or in `cache_dir` on disk; `keep` leaves the file there, named by the digest of images and encoder,
-    and a later learning on the same data takes it up. A context manager: leaving it frees memory or file.
+    and a later learning on the same data reuses it. A context manager: leaving it frees memory or file.
     """
 
     def __init__(
@@ -56,7 +56,9 @@ class StateCache:
             self._encode(split), total=self.size, what="reading", unit="image", show=show, step=ENCODE_BATCH
         )
         if cache_dir is None:
-            self._memory = torch.empty(self.size, *self.shape, dtype=encoder.dtype, device=self._place())
+            self._memory = torch.empty(
+                self.size, *self.shape, dtype=encoder.dtype, device=self._memory_device()
+            )
             for start, states in batches:
                 self._memory[start : start + len(states)] = states
         else:
@@ -96,8 +98,8 @@ class StateCache:
             part = range(start, min(start + ENCODE_BATCH, self.size))
             yield start, self.encoder.states(self.encoder.read(split.inputs, part), self.blocks)
 
-    def _place(self) -> torch.device:
-        """Return the GPU if all states fit into half of what is free there: copying them takes longer than learning."""
+    def _memory_device(self) -> torch.device:
+        """Return the GPU if all states fit into half of its free memory: copying them takes longer than learning."""
         device = self.encoder.device
         roomy = device.type == "cuda" and self.size * self._bytes <= torch.cuda.mem_get_info(device)[0] // 2
         return device if roomy else torch.device("cpu")
