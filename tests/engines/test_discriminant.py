@@ -15,11 +15,11 @@ from preforget.engines.discriminant import (
     FLOOR,
     Gaussian,
     between_removed,
+    mean_and_scatter,
     pair,
     pooled,
     shrinkage,
     shrunk,
-    within,
 )
 from preforget.records.moments import Moments, summed
 
@@ -140,7 +140,7 @@ def test_a_million_images() -> None:
 
 def test_the_scatter_within_is_that_around_the_mean() -> None:
     x = rows(50, centre=2000).double()
-    mean, scatter = within(Moments.of(rows(50, centre=2000)))
+    mean, scatter = mean_and_scatter(Moments.of(rows(50, centre=2000)))
     torch.testing.assert_close(mean, x.mean(0))
     torch.testing.assert_close(scatter, (x - x.mean(0)).T @ (x - x.mean(0)), rtol=1e-9, atol=1e-3)
 
@@ -161,7 +161,7 @@ def test_pooled_rows_beside_the_reference() -> None:
 
 def test_the_pooled_scatter_is_the_sum_of_those_within() -> None:
     parts = [Moments.of(rows(20, seed=n, centre=500 * n)) for n in range(3)]
-    expected = sum(within(part)[1] for part in parts)
+    expected = sum(mean_and_scatter(part)[1] for part in parts)
     found = between_removed(summed(parts, 6), [(part.count, part.total) for part in parts])
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-2)
 
@@ -169,7 +169,7 @@ def test_the_pooled_scatter_is_the_sum_of_those_within() -> None:
 def test_energy_is_the_log_density() -> None:
     x = rows(60)
     gaussian = Gaussian.of(Moments.of(x), STRENGTH)
-    mean, scatter = within(Moments.of(x))
+    mean, scatter = mean_and_scatter(Moments.of(x))
     covariance = shrunk(scatter, 60, STRENGTH)
     reference = torch.distributions.MultivariateNormal(mean, covariance).log_prob(x.double())
     constant = 6 * math.log(2 * math.pi) / 2

@@ -24,5 +24,5 @@ def test_a_record_of_two_classes_goes_with_either() -> None:
 def test_who_is_not_known_is_named() -> None:
     with pytest.raises(UnknownLabelError, match="no class 'cow'"):
         RECORDS.affected_records("cow")
-    with pytest.raises(UnknownLabelError, match="none of 'Ada'"):
+    with pytest.raises(UnknownLabelError, match="nothing of 'Ada'"):
         RECORDS.affected_records(subject="Ada")

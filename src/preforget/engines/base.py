@@ -1,4 +1,4 @@
-"""The interface of all engines, and what they share: sentences, batches, checkpoints."""
+"""The interface of all engines, and what they share: signed sentences, batches, checkpoints."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Session:
-    """How a learning runs on this machine; nothing here changes what is learned.
+    """How a learning runs on this machine; none of these options changes what is learned.
 
     `cache_dir`: keep hidden states in a file there instead of memory; `keep_cache`: leave that file for the next
-    learning; `checkpoint`: the file of an unfinished learning, which whoever asked for it removes in the end;
-    `show`: progress on stderr.
+    learning; `checkpoint`: the file of an unfinished learning, which the caller removes at the end; `show`:
+    progress on stderr.
     """
 
     cache_dir: Path | None = None
@@ -45,7 +45,7 @@ class Session:
     def of(
         cls, cache_dir: str | Path | None, keep_cache: bool, checkpoint: str | Path | None, show: bool
     ) -> Session:
-        """Make one from what a user gives; raises `UsageError` for a cache that is to stay nowhere."""
+        """Make one from what a user gives; raises `UsageError` for a cache to keep without a folder to keep it in."""
         if keep_cache and cache_dir is None:
             raise UsageError("keep_cache needs cache_dir: the folder where the hidden states are to stay")
         paths = [None if p is None else absolute_path(p) for p in (cache_dir, checkpoint)]
@@ -59,11 +59,11 @@ class Engine(ABC):
     of `scores` follow `bank.attached`.
 
     What it promises: `guarantee`, the kind of promise; `meaning`, the promise in one plain sentence; `not_claimed`,
-    sentences on what stays. All three are signed in every receipt.
+    sentences on what a forgetting leaves behind. All three are signed in every receipt.
 
     What it can do: `options_type`, the class of its options; `knows_subjects`, whether what is known of one person
-    can be forgotten by itself; `multilabel_of`, the name of the engine that this one stands in for where an input
-    can have several labels or none, each with its own probability and threshold; `one_record_per_class`, so that
+    can be forgotten by itself; `multilabel_of`, the name of the engine that this one replaces where an input can have
+    several labels or none, each with its own probability and threshold; `one_record_per_class`, so that
     folders with many classes needn't be read to count them; `score_rows`, inputs per batch.
     """
 
@@ -103,10 +103,10 @@ class Engine(ABC):
 
     @classmethod
     def derive_from(cls, bank: Roster, options: Mapping[str, Any]) -> list[ClassRecord]:
-        """Return records that follow from those of a bank that `bank_of` made and are missing in it; none here.
+        """Return the records that can be derived from a bank made by `bank_of` and are missing in it; none by default.
 
         `options` are the engine's, as a model folder holds them. Raises `UsageError` for records or options that
-        can't have been learned.
+        can't be those of a model.
         """
         return []
 
@@ -132,7 +132,7 @@ class Engine(ABC):
     def evaluate(
         self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
     ) -> tuple[Scores, Scores]:
-        """Return scores `float32 [n, classes]` and a confidence `[n]`, higher the surer that it is one of `labels`.
+        """Return scores `float32 [n, classes]` and confidences `[n]`: the higher, the surer that it is one of `labels`.
 
         Columns follow `labels`, all attached classes by default. `shortlist`: score only that many classes of each
         image, the others are `-inf`; 0 scores all.
@@ -144,17 +144,18 @@ class Engine(ABC):
 
     @abstractmethod
     def probabilities(self, scores: Scores) -> Scores:
-        """Turn scores `[n, classes]` into probabilities of the classes; what a row lacks to 1 is abstain's."""
+        """Turn scores `[n, classes]` into probabilities of the classes; what a row lacks to 1 is that of abstaining."""
 
     @abstractmethod
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return a confidence that about a share `keep` of the validation images of `labels` reaches.
+        """Return the confidence that about a share `keep` of the validation images of `labels` reaches.
 
-        `labels` are the attached classes by default. Formed from live records alone; infinite where there is no class.
+        `labels` are the attached classes by default. It depends on their records alone, and is infinite where there
+        is no class.
         """
 
     def thresholds(self, labels: Sequence[str]) -> Scores:
-        """Return the score from which on each label is answered, `[labels]`, where an input can have several."""
+        """Return the lowest score at which each label is answered, `[labels]`, where an input can have several."""
         raise UsageError(f"the {self.name} engine answers one label per input and has one threshold for all")
 
     def answers(self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float) -> Labels:
@@ -166,10 +167,10 @@ class Engine(ABC):
 
     @abstractmethod
     def records(self) -> list[ClassRecord]:
-        """Return all that the model holds about its classes, in an order that tells nothing of earlier ones."""
+        """Return all that the model holds about its classes, in an order that says nothing about earlier ones."""
 
     def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return the records that go when a class or a subject is forgotten.
+        """Return the records that are destroyed when a class or a subject is forgotten.
 
         Raises `UnknownLabelError` for a name that the model doesn't hold, `UsageError` for a subject in an engine
         that knows none.
@@ -187,12 +188,12 @@ class Engine(ABC):
         raise self.no_subjects()
 
     def add_subject(self, train: Split, validation: Split, session: Session) -> None:
-        """Learn images of subjects that are new to classes that are known."""
+        """Learn images of new subjects of classes that are known."""
         raise self.no_subjects()
 
     @property
     def prompted(self) -> int:
-        """How many records hold learned prompts that a forgetting may drop and `refit` learns again."""
+        """How many records hold learned prompts, which a forgetting may drop and `refit` learns again."""
         return 0
 
     def retained(self, split: Split) -> Split:
@@ -200,15 +201,15 @@ class Engine(ABC):
         return split
 
     def rollback(self, before: Sequence[ClassRecord]) -> None:
-        """Go back in memory to the records `before` an `add_subject` or a `refit` that failed; nothing to do here."""
+        """Go back in memory to the records `before` a failed `add_subject` or `refit`; does nothing by default."""
         del before
 
     def refit(self, train: Split, session: Session) -> int:
-        """Learn again what a forgetting dropped because it had seen what was forgotten; return how much that was."""
+        """Learn the prompts again that a forgetting dropped, as they had seen its data; return how many those were."""
         return 0
 
     def derive(self) -> list[ClassRecord]:
-        """Derive, insert and return records that follow from the live ones and are missing after a change."""
+        """Derive from the live records those that are missing after a change, insert and return them."""
         return []
 
     @classmethod
@@ -219,7 +220,7 @@ class Engine(ABC):
         )
 
     def shared_tensors(self) -> dict[str, Tensor]:
-        """Return what no class owns and learning has written, by name; empty where nothing shared is trained."""
+        """Return the learned tensors that belong to no single class, by name; empty where nothing shared is trained."""
         return {}
 
     @abstractmethod

@@ -41,7 +41,7 @@ class BlockScorer(Scorer):
         return self.tokens_per_class
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return those of the class path, and of the row and bias of the cheap score."""
+        """Return the shapes of the class path, and of the row and bias of the cheap score."""
         levels, dim = self.encoder.depth - self.first_block, self.encoder.dim
         path = class_path.shapes(levels, dim, self.tokens_per_class, self.lora_rank)
         adapters = {name: path.pop(name) for name in list(path) if name.endswith(("_down", "_up"))}
@@ -75,9 +75,9 @@ class BlockScorer(Scorer):
                 continue
             keys, values = class_path.side_by_side(keys, values)
             for b in blocks:
-                own = class_path.at_level(weights[b], level)
-                paths[b] = class_path.advance(block, paths[b], own, keys, values)
-                sums[b] = sums[b] + class_path.read(paths[b], own["row"])
+                at_level = class_path.at_level(weights[b], level)
+                paths[b] = class_path.advance(block, paths[b], at_level, keys, values)
+                sums[b] = sums[b] + class_path.read(paths[b], at_level["row"])
         for b in blocks:
             out[:, slots[b]] = sums[b]
         return out

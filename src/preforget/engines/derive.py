@@ -1,4 +1,4 @@
-"""What is derived from units and kept only in memory or as pairs: discriminants, covariances, energies."""
+"""What is derived from units, and kept in memory or as records of pairs: discriminants, covariances, energies."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ KEPT_BYTES = 2**30
 
 
 MOST_STRENGTH = 1e6
-"""Times that the covariance may be shrunk more than estimated."""
+"""Upper bound of how much more than estimated the covariance may be shrunk."""
 
 
 def missing_pairs(bank: UnitBank, labels: Sequence[str], strength: float) -> list[ClassRecord]:
-    """Return records of the discriminants of pairs of `labels` that the bank lacks; none for many labels.
+    """Return records of the discriminants of pairs of `labels` that are not in the bank; none for many labels.
 
     They need no backbone. A pair's bits depend on the units of its two classes alone. Raises `UsageError` for units
-    or a strength that can't have been learned.
+    or a strength that can't be those of a model.
     """
     if isinstance(strength, bool) or not 0 < strength < MOST_STRENGTH:
         raise UsageError("the strength of the shrinkage is out of range")
     if len(labels) > MOST_PAIRED:
         return []
-    wanted = [names for names in combinations(sorted(labels), 2) if names not in bank.pairs]
-    known: dict[str, Moments] = {}
-    room = max(2, KEPT_BYTES // (8 * bank.features**2))
+    missing = [names for names in combinations(sorted(labels), 2) if names not in bank.pairs]
+    cached: dict[str, Moments] = {}
+    most_cached = max(2, KEPT_BYTES // (8 * bank.features**2))
 
     def moments(label: str, partner: str) -> Moments:
-        if label not in known:
-            if len(known) >= room:
-                del known[next(name for name in known if name != partner)]
-            known[label] = bank.moments(label)
-        return known[label]
+        if label not in cached:
+            if len(cached) >= most_cached:
+                del cached[next(name for name in cached if name != partner)]
+            cached[label] = bank.moments(label)
+        return cached[label]
 
     made = []
-    for first, second in wanted:
+    for first, second in missing:
         try:
             row, bias = pair(moments(first, second), moments(second, first), strength)
         except (ArithmeticError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
@@ -63,7 +63,7 @@ def missing_pairs(bank: UnitBank, labels: Sequence[str], strength: float) -> lis
 class Derived:
     """Heads of the classes that are scored, made when they are first needed.
 
-    `near`: how many of the first features energies look at.
+    `near`: how many of the first features energies use.
     """
 
     def __init__(self, bank: UnitBank, strength: float, near: int) -> None:
@@ -73,7 +73,7 @@ class Derived:
         self._heads: dict[tuple[str, ...], Heads] = {}
 
     def heads(self, labels: Sequence[str]) -> Heads:
-        """Return the heads of `labels`, sorted; what they are depends on the units of these classes alone."""
+        """Return the heads of `labels`, sorted; they depend on the units of these classes alone."""
         key = tuple(labels)
         if key not in self._heads:
             self._heads.clear()
@@ -84,7 +84,7 @@ class Derived:
     def changed(self, labels: Iterable[str]) -> None:
         """Drop what was derived from the units of `labels`."""
         for heads in self._heads.values():
-            heads.rows.zero_()  # freed memory keeps what was in it
+            heads.rows.zero_()  # freed memory keeps its content
         self._heads.clear()
         for label in labels:
             if label in self._gaussians:
@@ -97,7 +97,7 @@ class Derived:
                 self._whole = self._whole + unit_moments(unit)
 
     def leaving(self, units: Iterable[ClassRecord]) -> None:
-        """Take units that are about to go out of the sum over all classes; exact, so no bit of them stays."""
+        """Subtract units that are about to be erased from the sum over all classes; exact, so no bit of them stays."""
         for unit in units:
             if self._whole is not None:
                 part, whole = unit_moments(unit), self._whole

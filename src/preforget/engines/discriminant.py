@@ -16,7 +16,7 @@ FLOOR = 2.0**8
 """Least variance of a feature, in units of its rounding: keeps constant features and single images finite."""
 
 
-def within(moments: Moments) -> tuple[Tensor, Tensor]:
+def mean_and_scatter(moments: Moments) -> tuple[Tensor, Tensor]:
     """Return mean `[F]` and scatter around it `[F, F]`: `S - s s' / n`."""
     mean = moments.total / moments.count
     return mean, torch.addr(moments.scatter, moments.total, mean, alpha=-1)
@@ -30,7 +30,7 @@ def shrinkage(covariance: Tensor, count: int) -> float:
     size = len(covariance)
     trace, square = float(covariance.trace()), float(covariance.square().sum())
     spread = square - trace * trace / size
-    if spread <= 0:  # all of it is identity already, or there is no variance
+    if spread <= 0:  # it is a scaled identity already, or there is no variance
         return 1.0
     rho = ((1 - 2 / size) * square + trace * trace) / ((count + 1 - 2 / size) * spread)
     return min(1.0, rho)
@@ -39,7 +39,7 @@ def shrinkage(covariance: Tensor, count: int) -> float:
 def shrunk(scatter: Tensor, count: int, strength: float) -> Tensor:
     """Return `(1 - a) Sigma + (a tr(Sigma) / F + FLOOR) I` for `Sigma = scatter / count`.
 
-    The odds `a / (1 - a)` are `strength` times those of `shrinkage`: classifying wants more of it than estimating.
+    The odds `a / (1 - a)` are `strength` times those of `shrinkage`: classifying needs more shrinkage than estimating.
     """
     covariance = scatter / count
     rho = shrinkage(covariance, count)
@@ -55,8 +55,8 @@ def pair(first: Moments, second: Moments, strength: float) -> tuple[Tensor, Tens
 
     `w = Sigma^-1 (mu_i - mu_j)`, `b = - w . (mu_i + mu_j) / 2`, with one covariance pooled over these two classes.
     """
-    mean, scatter = within(first)
-    other, other_scatter = within(second)
+    mean, scatter = mean_and_scatter(first)
+    other, other_scatter = mean_and_scatter(second)
     scatter += other_scatter
     factor = torch.linalg.cholesky(shrunk(scatter, first.count + second.count, strength))
     row = torch.cholesky_solve((mean - other)[:, None], factor)[:, 0]
@@ -75,7 +75,7 @@ def pooled(whole: Moments, parts: Sequence[tuple[int, Tensor]], strength: float)
 
 
 def between_removed(whole: Moments, parts: Sequence[tuple[int, Tensor]]) -> Tensor:
-    """Return the scatter within classes `[F, F]`: that of all images less that of the class means around zero."""
+    """Return the scatter within classes `[F, F]`: that of all images minus that of the class means around zero."""
     weighted = torch.stack([total / count**0.5 for count, total in parts])
     return torch.addmm(whole.scatter, weighted.T, weighted, alpha=-1)
 
@@ -91,7 +91,7 @@ class Gaussian:
     @classmethod
     def of(cls, moments: Moments, strength: float) -> Gaussian:
         """Fit one to moments."""
-        mean, scatter = within(moments)
+        mean, scatter = mean_and_scatter(moments)
         return cls(mean, shrunk(scatter, moments.count, strength))
 
     def wipe(self) -> None:
@@ -100,7 +100,7 @@ class Gaussian:
         self.factor.zero_()
 
     def energy(self, features: Tensor, mean: Tensor | None = None) -> Tensor:
-        """Return the log-density of `[n, F]`, per feature, but for a constant; `mean` replaces the own one."""
+        """Return the log-density of `[n, F]`, per feature, up to a constant; `mean` replaces the fitted one."""
         centred = features - (self.mean if mean is None else mean)
         white = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
         energy: Tensor = -(white.square().sum(dim=0) / 2 + self.half_log_det) / len(self.factor)

@@ -1,7 +1,7 @@
-"""The exact engine: closed form from statistics of each class alone, so that what is left is what retraining gives.
+"""The exact engine: closed form from statistics of each class alone, so that what is left equals a retrained model.
 
-A class is its units, see `records.units`: sums of whole numbers, exact in any order. All that answers is derived from
-the units of the classes that are scored; nothing is scaled, centred, ordered or calibrated by anything else.
+A class is its units, see `records.units`: sums of whole numbers, exact in any order. Answers are derived from the
+units of the classes that are scored; nothing is scaled, centred, ordered or calibrated by anything else.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ SAME_MACHINE = (
     "That what is left equals retraining holds for the same data in the same order on the same kind of machine "
     "with the same libraries."
 )
-"""What every receipt of a closed form doesn't claim."""
+"""What no receipt of a closed form claims."""
 
 HELD_OUT_ROWS = 256
-"""How many images of a unit calibrate abstention at most."""
+"""The most images of a unit that calibrate abstention."""
 
 PROMPT_WEIGHT = 1.5
 CONFUSED = 0.005
-"""Share of held-out images of its two classes from which on a pair gets a prompt."""
+"""A pair gets a prompt if a larger share of its two classes' held-out images is confused."""
 
 ENCODE_ROWS = 2048
 
@@ -149,10 +149,10 @@ class ExactEngine(Engine):
     def retained(self, split: Split) -> Split:
         """Return the images of `split` of classes and subjects that the model knows."""
         known = {(unit.label, unit.subject) for unit in self.bank.records() if unit.partner is None}
-        return split.select([place for place, unit in enumerate(split.units) if unit in known])
+        return split.select([row for row, unit in enumerate(split.units) if unit in known])
 
     def rollback(self, before: Sequence[ClassRecord]) -> None:
-        """Destroy what is not among the records `before`, and take back pairs that are missing."""
+        """Destroy what is not among the records `before`, and insert those pairs again that are missing."""
         kept = {record.id for record in before}
         new = [record for record in self.bank.records() if record.id not in kept]
         self._derived.leaving([record for record in new if record.partner is None])
@@ -163,7 +163,7 @@ class ExactEngine(Engine):
         self._changed(self.bank.labels)
 
     def refit(self, train: Split, session: Session) -> int:
-        """Learn prompts of pairs that should have one and have none, and return how many that were."""
+        """Learn the prompts of pairs that should have one and have none, and return how many those were."""
         return self._learn_prompts(train, self.bank.pairs, session)
 
     def derive(self) -> list[ClassRecord]:
@@ -187,10 +187,10 @@ class ExactEngine(Engine):
         heads = self.heads(names)
         prompted = prompts_among(self.bank, names) if len(names) <= MOST_PAIRED else []
         for start, pixels in self.pixel_batches(inputs):
-            found, boost = self._read(pixels, prompted, len(names))
+            read, boost = self._read(pixels, prompted, len(names))
             part = slice(start, start + len(pixels))
-            scores[part] = heads.scores(found, boost).numpy()
-            confidence[part] = heads.confidence(found, self._derived.near).numpy()
+            scores[part] = heads.scores(read, boost).numpy()
+            confidence[part] = heads.confidence(read, self._derived.near).numpy()
         if labels is not None and names != list(labels):
             scores = scores[:, [names.index(label) for label in labels]]
         return scores, confidence
@@ -214,8 +214,8 @@ class ExactEngine(Engine):
                 heads.confidence(rows.double(), self._derived.near) for rows in held_out.split(ENCODE_ROWS)
             ]
             values = torch.cat(parts).float().sort().values
-            place = int(np.floor((1 - keep) * len(values) + 1e-9))
-            self._thresholds[key] = float(values[min(place, len(values) - 1)])
+            rank = int(np.floor((1 - keep) * len(values) + 1e-9))
+            self._thresholds[key] = float(values[min(rank, len(values) - 1)])
         return self._thresholds[key]
 
     def heads(self, labels: Sequence[str]) -> Heads:
@@ -223,7 +223,7 @@ class ExactEngine(Engine):
         return self._derived.heads(labels)
 
     def surface(self) -> Files:
-        """Return the frozen image path with closed-form scores; rounding of features lets gradients pass."""
+        """Return the frozen image path with closed-form scores; gradients pass the rounding of features unchanged."""
         if isinstance(self.encoder, VectorEncoder):
             return super().surface()
         labels, c = tuple(self.bank.attached), self.config
@@ -231,8 +231,9 @@ class ExactEngine(Engine):
 
         def closed_form(outputs: list[Tensor]) -> Tensor:
             states = torch.stack([outputs[depth - 1] for depth in wanted], dim=1)
-            found = features.normalised(states, len(self.encoder.embedding.prefix))
-            return self.heads(labels).scores(found + (found.round() - found).detach(), None)
+            unrounded = features.normalised(states, len(self.encoder.embedding.prefix))
+            rounded = unrounded + (unrounded.round() - unrounded).detach()
+            return self.heads(labels).scores(rounded, None)
 
         stored = {f"{i}.{name}": t for i, r in enumerate(self.records()) for name, t in r.tensors.items()}
         return FrozenPath(
@@ -274,16 +275,16 @@ class ExactEngine(Engine):
 
     def _take_in(self, train: Split, validation: Split, session: Session) -> None:
         validation = validation.only(set(train.labels))
-        own, apart = train.places(), validation.places()
-        apart = {unit: chosen[:HELD_OUT_ROWS] for unit, chosen in apart.items()}
-        total = len(train) + sum(map(len, apart.values()))
+        learned = train.places()
+        held_out = {unit: rows[:HELD_OUT_ROWS] for unit, rows in validation.places().items()}
+        total = len(train) + sum(map(len, held_out.values()))
         made = []
         with counting(total=total, what="reading", unit="image", show=session.show) as count:
-            for unit in sorted({*own, *apart}, key=lambda unit: (unit[0], unit[1] or "")):
-                summed = self._features(train.select(own.get(unit, [])), count)
-                held_out = list(self._features(validation.select(apart.get(unit, [])), count))
+            for unit in sorted({*learned, *held_out}, key=lambda unit: (unit[0], unit[1] or "")):
+                summed = self._features(train.select(learned.get(unit, [])), count)
+                kept = list(self._features(validation.select(held_out.get(unit, [])), count))
                 none = torch.empty(0, self.bank.features, dtype=torch.int16)
-                made.append(make_unit(*unit, summed, torch.cat([none, *held_out])))
+                made.append(make_unit(*unit, summed, torch.cat([none, *kept])))
         for record in made:
             self.bank.insert(record)
         self._derived.joining(made)
@@ -342,8 +343,8 @@ class ExactEngine(Engine):
         if isinstance(self.encoder, VectorEncoder):
             return features.fixed_point(pixels).double(), None
         walked = list(self.encoder.walk(pixels))
-        found = features.of_states(self.encoder, [h for h, _, _ in walked], self.config.levels)
-        return found.double(), self._boost(walked, prompted, classes)
+        read = features.of_states(self.encoder, [h for h, _, _ in walked], self.config.levels)
+        return read.double(), self._boost(walked, prompted, classes)
 
     def _boost(
         self,
@@ -353,10 +354,10 @@ class ExactEngine(Engine):
     ) -> Tensor | None:
         if not prompted:
             return None
-        pairs = [own for _, own in prompted]
+        pairs = [prompt for _, prompt in prompted]
         logits = pair_prompts.score_pairs(self.encoder, self.recipe.first_block, pairs, walked).cpu().double()
         boost = torch.zeros(len(logits), classes * (classes - 1) // 2, dtype=torch.float64)
-        boost[:, [place for place, _ in prompted]] = PROMPT_WEIGHT * logits
+        boost[:, [number for number, _ in prompted]] = PROMPT_WEIGHT * logits
         return boost
 
     def _changed(self, labels: Iterable[str]) -> None:

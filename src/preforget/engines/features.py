@@ -27,11 +27,11 @@ PARTS = 2
 """CLS and mean patch."""
 
 STEPS = 2048
-"""Into how many steps one unit of `asinh(x)` of a vector's number is divided."""
+"""How many steps one unit of `asinh(x)` has, for a number `x` of a vector."""
 
 
 def depths(encoder: Encoder, levels: int) -> list[int]:
-    """Return the states that are read, evenly spread: the last is the output, before the final norm."""
+    """Return the numbers of the states that are read, evenly spread; the last is the output before the final norm."""
     return [round(encoder.depth * (level + 1) / levels) for level in range(levels)]
 
 
@@ -41,7 +41,7 @@ def feature_count(encoder: Encoder, levels: int) -> int:
 
 
 def near_count(encoder: Encoder) -> int:
-    """Return how many of the first features energies look at: those of the lowest depth; all of a vector's."""
+    """Return how many of the first features energies use: those of the lowest depth, or all of a vector."""
     return encoder.dim if isinstance(encoder, VectorEncoder) else PARTS * encoder.dim
 
 
@@ -63,7 +63,7 @@ def fixed_point(vectors: Tensor) -> Tensor:
 
 
 def scale(dim: int) -> float:
-    """Return what a normalised feature is multiplied by before rounding: a power of two that can't overflow.
+    """Return the factor of a normalised feature before rounding: a power of two, so that no feature overflows.
 
     A layer-normalised vector of length `dim` has no element beyond `sqrt(dim)`.
     """
@@ -79,7 +79,7 @@ def quantised(states: Tensor, prefix: int = 1) -> Tensor:
 
 
 def normalised(states: Tensor, prefix: int = 1) -> Tensor:
-    """Return what `quantised` rounds, `float64 [batch, F]` on the CPU, with gradients."""
+    """Return the numbers that `quantised` rounds, `float64 [batch, F]` on the CPU, with gradients."""
     x = torch.stack([states[:, :, 0].float(), states[:, :, prefix:].float().mean(dim=2)], dim=2)
     x = x.cpu().double()
     x = x - x.mean(dim=-1, keepdim=True)

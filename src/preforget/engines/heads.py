@@ -16,7 +16,7 @@ from torch import Tensor
 from preforget.engines.discriminant import Gaussian
 
 SOFTNESS = 0.03
-"""How much of a discriminant's margin counts for confidence: found on validation data of blood cells and digits."""
+"""How much of a discriminant's margin counts for confidence: chosen on validation data of blood cells and digits."""
 
 
 class Heads(ABC):
@@ -39,7 +39,7 @@ class Heads(ABC):
     def confidence(self, features: Tensor, near: int) -> Tensor:
         """Return `[n]`: soft margin and energy of the class that the closed form answers.
 
-        `near`: how many of the first features the energy looks at. It is of the answer's own class, so it tells the
+        `near`: how many of the first features the energy looks at. It is that of the answered class, so it tells the
         unknown from the known even where a single class is left.
         """
         best = self.scores(features).argmax(dim=1)
@@ -88,8 +88,8 @@ class PooledHeads(Heads):
 
     def _margins(self, features: Tensor) -> Tensor:
         linear = F.linear(features, self.rows, self.biases)
-        best, place = linear.max(dim=1, keepdim=True)
-        ahead = F.logsigmoid(SOFTNESS * (best - linear)).scatter(1, place, 0.0)
+        best, column = linear.max(dim=1, keepdim=True)
+        ahead = F.logsigmoid(SOFTNESS * (best - linear)).scatter(1, column, 0.0)
         margin = ahead.sum(dim=1, keepdim=True) / max(1, linear.shape[1] - 1)
         return margin.expand(-1, linear.shape[1])
 

@@ -67,7 +67,7 @@ class IsolatedEngine(PromptEngine):
         self.calibrate(labels, validation)
 
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn the record of one more class; other records only give their scores and are not written."""
+        """Learn the record of one more class; other records only contribute their scores and are not changed."""
         others = [known for known in self.bank.attached if known in set(train.labels)]
         train = train.only([label, *others])
         fixed = torch.from_numpy(self.scores(train.inputs, others))
@@ -90,7 +90,7 @@ class IsolatedEngine(PromptEngine):
         return summed
 
     def own_confidence(self, label: str, inputs: Images) -> Scores:
-        """Return the class's own score `[n]`: no other record has a part in it, before or after a forgetting."""
+        """Return the class's own score `[n]`: no other record has a part in it."""
         return self.scores(inputs, [label])[:, 0]
 
     def probabilities(self, scores: Scores) -> Scores:
@@ -101,7 +101,7 @@ class IsolatedEngine(PromptEngine):
         return shares
 
     def surface(self) -> Files:
-        """Return the live classes' weights beside the frozen image path; dead slots are among what is stored."""
+        """Return the live classes' weights beside the frozen image path; what is stored includes dead slots."""
         if not isinstance(self.scorer, BlockScorer):
             return super().surface()
         c, bank = self.config, self.bank
@@ -119,11 +119,11 @@ class IsolatedEngine(PromptEngine):
 
     def targets(self, train: Split, columns: Sequence[str]) -> Tensor:
         """Return the column of each image's class, `int64 [n]`."""
-        place = {label: column for column, label in enumerate(columns)}
-        return torch.tensor([place[label] for label in train.labels])
+        column_of = {label: column for column, label in enumerate(columns)}
+        return torch.tensor([column_of[label] for label in train.labels])
 
     def loss(self, scores: Tensor, cheap: Tensor | None, target: Tensor) -> Tensor:
-        """Return both terms on the scores and one on the cheap ones, where there are such, each `[batch, columns]`."""
+        """Return both loss terms on the scores and one on the cheap ones, if any, each `[batch, columns]`."""
         both = answer_loss(scores, target) + abstain_loss(scores, target)
         return both if cheap is None else both + answer_loss(cheap, target)
 
@@ -196,7 +196,7 @@ class IsolatedEngine(PromptEngine):
 
 
 def scorer_of(encoder: Encoder, config: Isolated) -> Scorer:
-    """Return what scores a class on this encoder."""
+    """Return the scorer for this kind of encoder."""
     if isinstance(encoder, VectorEncoder):
         return VectorScorer(encoder, config.lora_rank)
     return BlockScorer(encoder, config.first_block, config.tokens_per_class, config.lora_rank)

@@ -2,7 +2,7 @@
 
 What is kept is sums of whole numbers: of every image, and of the images with each condition. The sums without a
 condition are the difference, which is exact. So a condition's score is a function of its own sums and those of every
-image: forgetting another condition leaves it bit-identical, and is as if that column of labels had never existed.
+image: forgetting another condition leaves it bit-identical, as if that column of labels had never existed.
 Forgetting a subject takes its images out of every sum: the bits of a model that never saw them.
 """
 
@@ -35,7 +35,7 @@ from preforget.records.units import make_unit
 from preforget.training.progress import counting
 
 HELD_OUT_ROWS = 1024
-"""How many images of a subject, or of all where subjects aren't known, set thresholds at most."""
+"""The most images of a subject, or of all where subjects aren't known, that set thresholds."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class MultilabelExactEngine(Engine):
 
     @property
     def needs_others(self) -> bool:
-        """A condition is told from the images without it, whatever they show."""
+        """A condition is compared with all images without it, whatever they show."""
         return False
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
@@ -104,23 +104,25 @@ class MultilabelExactEngine(Engine):
 
     def _take_in(self, train: Split, validation: Split, conditions: Sequence[str], session: Session) -> None:
         """Insert the sums of every subject's images, in all and with each condition."""
-        rows, apart = marks(train.labels, conditions), marks(validation.labels, conditions)
+        learned, held_out = marks(train.labels, conditions), marks(validation.labels, conditions)
         subjects = [(s.subjects if s.subjects is not None else [None] * len(s)) for s in (train, validation)]
-        places = [np.array(["" if name is None else name for name in own], dtype=object) for own in subjects]
+        owners = [
+            np.array(["" if name is None else name for name in names], dtype=object) for names in subjects
+        ]
         names = sorted({*subjects[0], *subjects[1]}, key=lambda name: (name is not None, name or ""))
         made: list[ClassRecord] = []
         total = len(train) + len(validation)
         with counting(total=total, what="reading", unit="image", show=session.show) as count:
             for name in names:
-                own = np.flatnonzero(places[0] == (name or ""))
-                out = np.flatnonzero(places[1] == (name or ""))[:HELD_OUT_ROWS]
-                summed = self._features(train.select(own))
-                held = self._features(validation.select(out))
-                count(len(own) + len(out))
+                rows = np.flatnonzero(owners[0] == (name or ""))
+                rows_out = np.flatnonzero(owners[1] == (name or ""))[:HELD_OUT_ROWS]
+                summed = self._features(train.select(rows))
+                held = self._features(validation.select(rows_out))
+                count(len(rows) + len(rows_out))
                 made.append(make_unit(EVERYONE, name, [summed], held))
                 for column, condition in enumerate(conditions):
-                    has = torch.from_numpy(rows[own, column])
-                    has_out = torch.from_numpy(apart[out, column])
+                    has = torch.from_numpy(learned[rows, column])
+                    has_out = torch.from_numpy(held_out[rows_out, column])
                     if has.any() or has_out.any():
                         made.append(make_unit(condition, name, [summed[has]], held[has_out]))
         for record in made:
@@ -154,16 +156,16 @@ class MultilabelExactEngine(Engine):
     def evaluate(
         self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
     ) -> tuple[Scores, Scores]:
-        """Return log-odds `float32 [n, conditions]`, each by its own product, and the highest of each input."""
+        """Return log-odds `float32 [n, conditions]`, each by a product of its own, and the highest of each input."""
         names = self.bank.attached if labels is None else list(labels)
         if 0 < shortlist < len(names):
             raise UsageError(f"the {self.name} engine scores all conditions at once; it has no shortlist")
         heads = [self._head(name) for name in names]
         scores = np.zeros((len(inputs), len(names)), dtype=np.float32)
         for start, pixels in self.pixel_batches(inputs):
-            found = features.features(self.encoder, pixels, self.config.levels).double()
+            read = features.features(self.encoder, pixels, self.config.levels).double()
             for column, head in enumerate(heads):
-                scores[start : start + len(found), column] = (found @ head.row + head.bias).float().numpy()
+                scores[start : start + len(read), column] = (read @ head.row + head.bias).float().numpy()
         return scores, scores.max(axis=1, initial=-np.inf)
 
     def probabilities(self, scores: Scores) -> Scores:
@@ -171,7 +173,7 @@ class MultilabelExactEngine(Engine):
         return sigmoid(scores)
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return minus infinity: nothing is abstained as a whole, each condition has its own threshold."""
+        """Return minus infinity: there is no abstaining as a whole, each condition has its own threshold."""
         return float("-inf")
 
     def answers(self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float) -> Labels:
@@ -179,7 +181,7 @@ class MultilabelExactEngine(Engine):
         return names_above(scores, self.thresholds(labels), labels)
 
     def thresholds(self, labels: Sequence[str]) -> Scores:
-        """Return the score from which on each condition is answered, `[conditions]`."""
+        """Return the lowest score at which each condition is answered, `[conditions]`."""
         return np.array([self._head(label).threshold for label in labels], dtype=np.float32)
 
     def records(self) -> list[ClassRecord]:
@@ -199,10 +201,10 @@ class MultilabelExactEngine(Engine):
     def retained(self, split: Split) -> Split:
         """Return the images of subjects that the model knows, with the conditions that it knows as their labels."""
         known = {unit.subject for unit in self.bank.everyone()}
-        kept = split.select([place for place, (_, subject) in enumerate(split.units) if subject in known])
+        kept = split.select([row for row, (_, subject) in enumerate(split.units) if subject in known])
         conditions = set(self.bank.labels)
         return replace(
-            kept, labels=label_array([tuple(n for n in own if n in conditions) for own in kept.labels])
+            kept, labels=label_array([tuple(n for n in names if n in conditions) for names in kept.labels])
         )
 
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
@@ -213,7 +215,7 @@ class MultilabelExactEngine(Engine):
             )
         for record in records:
             if record.partner is not None:
-                raise UsageError(f"record {record.id} is none of the {self.name} engine")
+                raise UsageError(f"record {record.id} is not one of the {self.name} engine")
             self.bank.insert(record)
 
     def clear(self) -> None:
@@ -226,20 +228,20 @@ class MultilabelExactEngine(Engine):
         return torch.cat([none, *features.unit_features(self.encoder, images, self.config.levels)])
 
     def _head(self, label: str) -> _Head:
-        """Return what answers one condition, derived from its sums and those of every image."""
+        """Return the head of one condition, derived from its sums and those of every image."""
         if label not in self._heads:
-            have, every = self.bank.moments(label), self.bank.all_moments()
-            rest = every - have
+            with_it = self.bank.moments(label)
+            without = self.bank.all_moments() - with_it
             row, bias = torch.zeros(self.bank.features, dtype=torch.float64), 0.0
-            if have.count and rest.count:
-                row, offset = discriminant.pair(have, rest, self.config.shrinkage)
+            if with_it.count and without.count:
+                row, offset = discriminant.pair(with_it, without, self.config.shrinkage)
                 bias = float(offset)
-            bias += log((have.count + 0.5) / (rest.count + 0.5))
-            own, all_ = (
+            bias += log((with_it.count + 0.5) / (without.count + 0.5))
+            positive, every = (
                 (held.double() @ row + bias).float().numpy()
                 for held in (self.bank.held_out(label), self.bank.all_held_out())
             )
-            self._heads[label] = _Head(row, bias, best_threshold(own, all_))
+            self._heads[label] = _Head(row, bias, best_threshold(positive, every))
         return self._heads[label]
 
     def _drop(self, labels: Sequence[str]) -> None:

@@ -40,7 +40,7 @@ class MultilabelIsolatedEngine(IsolatedEngine):
 
     @property
     def needs_others(self) -> bool:
-        """A condition is told from the images without it; other conditions have no part in that."""
+        """A condition is learned against the images without it; other conditions have no part in that."""
         return False
 
     def record_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -67,20 +67,20 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         return torch.from_numpy(marks(train.labels, columns)).float()
 
     def loss(self, scores: Tensor, cheap: Tensor | None, target: Tensor) -> Tensor:
-        """Return binary cross-entropy summed over conditions, so that none is weighed by how many there are."""
+        """Return binary cross-entropy summed over conditions, so that their number doesn't change the weight of one."""
         total = F.binary_cross_entropy_with_logits(scores, target, reduction="none")
         if cheap is not None:
             total = total + F.binary_cross_entropy_with_logits(cheap, target, reduction="none")
         return total.sum(dim=1).mean()
 
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
-        """Write into each record of `labels` the threshold that tells its validation images best."""
+        """Write into each record of `labels` the threshold that separates its validation images best."""
         scores = self.scores(validation.inputs, labels)
         held = marks(validation.labels, labels)
         for column, label in enumerate(labels):
-            own, record = scores[:, column], self.bank[label]
+            of_label, record = scores[:, column], self.bank[label]
             with torch.no_grad():
-                record.tensors["threshold"].fill_(best_threshold(own[held[:, column]], own))
+                record.tensors["threshold"].fill_(best_threshold(of_label[held[:, column]], of_label))
                 record.tensors["count"].fill_(int(held[:, column].sum()))
 
     def log_confidence(self, scores: Scores) -> Scores:
@@ -92,7 +92,7 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         return sigmoid(scores)
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return minus infinity: nothing is abstained as a whole, each condition has its own threshold."""
+        """Return minus infinity: there is no abstaining as a whole, each condition has its own threshold."""
         return float("-inf")
 
     def answers(self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float) -> Labels:
@@ -100,7 +100,7 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         return names_above(scores, self.thresholds(labels), labels)
 
     def thresholds(self, labels: Sequence[str]) -> Scores:
-        """Return the score from which on each condition is answered, `[conditions]`."""
+        """Return the lowest score at which each condition is answered, `[conditions]`."""
         return np.array([float(self.bank[label].tensors["threshold"]) for label in labels], dtype=np.float32)
 
 

@@ -1,8 +1,8 @@
 """Isolated prompts that tell two classes apart, learned from images of these two alone.
 
-DESIGN of the exact engine: every class has its own stream of images, seeded by the class, of which each step takes a
-fixed number, for a fixed number of steps. A pair is learned by itself, in batches of one fixed shape, so that nothing
-that happens to it depends on a third class: learned without that class, it ends in the same bits.
+As the exact engine demands, every class has its own stream of images, seeded by the class, of which each step takes a
+fixed number, for a fixed number of steps. A pair is learned by itself, in batches of one fixed shape, so that
+nothing in it depends on a third class: learned without that class, it ends in the same bits.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from preforget.training.loop import Schedule
 from preforget.training.state_cache import StateCache
 
 PREFIX = "prompt."
-"""Before the names of a pair's learned tensors in its record."""
+"""What the names of a pair's learned tensors begin with in its record."""
 
 PAIRS_AT_ONCE = 32
 
@@ -72,7 +72,7 @@ def learn_pair(
     target = torch.tensor([1.0, 0.0], device=encoder.device).repeat_interleave(recipe.images_per_class)
     streams = [stream(label, cache.size, recipe) for label, cache in zip(pair, caches, strict=True)]
     for step in range(recipe.steps):
-        states = torch.cat([cache.get(own[step]) for cache, own in zip(caches, streams, strict=True)])
+        states = torch.cat([cache.get(images[step]) for cache, images in zip(caches, streams, strict=True)])
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step, recipe.steps) * group["factor"]
         optimizer.zero_grad(set_to_none=True)
@@ -111,7 +111,7 @@ def _score_some(
     total = weights["bias"].expand(batch, -1)
     for level, block in enumerate(encoder.blocks[first_block:]):
         _, keys, values = walked[first_block + level]
-        own = class_path.at_level(weights, level)
-        z = class_path.advance(block, z, own, *class_path.side_by_side(keys, values))
-        total = total + class_path.read(z, own["row"])
+        at_level = class_path.at_level(weights, level)
+        z = class_path.advance(block, z, at_level, *class_path.side_by_side(keys, values))
+        total = total + class_path.read(z, at_level["row"])
     return total

@@ -47,7 +47,7 @@ def confusion(record: ClassRecord, first: Tensor, second: Tensor) -> float:
 
 
 def check_pair(record: ClassRecord, bank: UnitBank, prompt: Mapping[str, tuple[int, ...]]) -> None:
-    """Raise `UsageError` for what can't be the pair of two classes of a bank; `prompt`: shapes of a learned prompt."""
+    """Raise `UsageError` for a record that can't be a pair of a bank; `prompt`: the shapes of a learned prompt."""
     plain: dict[str, tuple[int, ...]] = {PAIR_ROW: (bank.features,), PAIR_BIAS: ()}
     prompted = {**plain, **{PREFIX + name: shape for name, shape in prompt.items()}}
     shapes = {name: tuple(tensor.shape) for name, tensor in record.tensors.items()}

@@ -102,9 +102,8 @@ class PaperEngine(PromptEngine):
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
         """Learn prompt, row and bias of one more class with the paper's loss over it and all attached classes.
 
-        The adapter stays as it is, without dropout, and so do the other records: what the adapter did not learn
-        from the first classes, a class that is added later does not get. Images of classes that are not attached
-        are left aside.
+        The adapter, without dropout, and the other records stay as they are, so a class that is added later makes do
+        with what the adapter learned from the first classes. Images of classes that are not attached are ignored.
         """
         columns = [*self.bank.attached, label]
         slots = self.bank.slots(self.bank.attached)
@@ -126,7 +125,7 @@ class PaperEngine(PromptEngine):
     def logits(self, pixels: Tensor, present: Iterable[str]) -> Tensor:
         """Return the logits of every slot with only the prompts of `present` in the sequence, `[batch, capacity]`.
 
-        A diagnosis: head rows of classes whose prompt is absent are computed too, as if only the prompt had gone.
+        For diagnosis: head rows of classes whose prompt is absent are computed too, as if only the prompt were gone.
         Columns of dead slots are 0. Raises `UnknownLabelError`.
         """
         shown = torch.zeros(1, self.bank.capacity, dtype=torch.bool, device=pixels.device)
@@ -157,18 +156,18 @@ class PaperEngine(PromptEngine):
     def own_confidence(self, label: str, inputs: Images) -> Scores:
         """Return the log of the class's softmax probability `[n]`, all attached classes present."""
         logits = self.scores(inputs)
-        own: Scores = logits[:, self.bank.attached.index(label)] - np.logaddexp.reduce(logits, axis=1)
-        return own
+        logs: Scores = logits[:, self.bank.attached.index(label)] - np.logaddexp.reduce(logits, axis=1)
+        return logs
 
     def surface(self) -> Files:
         """Return the live classes' prompts and rows with the adapter that all classes share."""
         labels, c = tuple(self.bank.attached), self.config
         slots = self.bank.slots(labels)
-        own = {name: self.bank.packed[name][slots] for name in self.learned_shapes()}
+        live = {name: self.bank.packed[name][slots] for name in self.learned_shapes()}
         return SharedAdapter(
             self.encoder,
             labels,
-            {**own, **self.shared_tensors()},
+            {**live, **self.shared_tensors()},
             LORA,
             first_block=c.first_block,
             final_norm=c.final_norm,
@@ -191,8 +190,8 @@ class PaperEngine(PromptEngine):
     ) -> None:
         """Train `learned` in place; `weights()` is what the model computes with, classes in order of `columns`."""
         c, encoder = self.config, self.encoder
-        place = {label: column for column, label in enumerate(columns)}
-        target = torch.tensor([place[label] for label in train.labels], device=encoder.device)
+        column_of = {label: column for column, label in enumerate(columns)}
+        target = torch.tensor([column_of[label] for label in train.labels], device=encoder.device)
         what = [self.name, c.as_dict(), encoder.identity.digest, encoder.preprocessing.image_size]
         checkpoint = self.checkpoint(session, value_digest([*what, columns, split_digest(train)]))
         with StateCache(
@@ -206,11 +205,11 @@ class PaperEngine(PromptEngine):
         ) as cache:
 
             def backward(indices: Tensor, generator: torch.Generator) -> None:
-                own = target[indices.to(target.device)]
-                shown = own_and_wrong_subset(own, len(columns), generator)
-                wrong = wrong_subset(own, len(columns), generator)
+                classes = target[indices.to(target.device)]
+                shown = own_and_wrong_subset(classes, len(columns), generator)
+                wrong = wrong_subset(classes, len(columns), generator)
                 noise = generator_on(encoder.device, generator) if dropout else None
-                loss = self._loss(weights(), cache.get(indices)[:, 0], own, shown, wrong, noise)
+                loss = self._loss(weights(), cache.get(indices)[:, 0], classes, shown, wrong, noise)
                 torch.autograd.backward(loss)
 
             run(
@@ -282,10 +281,10 @@ def with_prompts(states: Tensor, prompts: Tensor) -> Tensor:
 
 
 def key_mask(present: Tensor, tokens: int, states: Tensor) -> Tensor:
-    """Return what is added to the attention logits, `[B, 1, 1, S T + N]`: nobody sees prompts that are absent.
+    """Return what is added to the attention logits, `[B, 1, 1, S T + N]`: no token sees prompts that are absent.
 
-    The lowest finite number, not minus infinity: its softmax weight is an exact 0 too, and a stretch of keys that
-    are all absent can't become NaN in a kernel that goes through keys piece by piece.
+    The lowest finite number, not minus infinity: its softmax weight is an exact 0 too, and a run of absent keys can't
+    become NaN in a kernel that processes keys piece by piece.
     """
     images = present.new_ones(len(present), states.shape[1])
     seen = torch.cat([present.repeat_interleave(tokens, dim=1), images], dim=1)

@@ -51,13 +51,13 @@ class PromptEngine(Engine):
 
     @abstractmethod
     def log_confidence(self, scores: Scores) -> Scores:
-        """Return `[n]`, higher the surer that the input is of one of the classes scored; `[n, classes]` in."""
+        """Return `[n]` for scores `[n, classes]`: the higher, the surer that the input is of one of these classes."""
 
     @abstractmethod
     def own_confidence(self, label: str, inputs: Images) -> Scores:
         """Return `[n]`: the part of `log_confidence` that `label` has in it, at most the whole.
 
-        It calibrates abstention, so it is to depend on other classes as little as the engine can make it.
+        It calibrates abstention, so it should depend on other classes as little as possible.
         """
 
     def insert(self, label: str, learned: Mapping[str, Tensor]) -> None:
@@ -77,15 +77,15 @@ class PromptEngine(Engine):
         """Fill an empty engine from records and shared tensors of a model folder."""
         for record in records:
             if record.slot is None or record.subject is not None or record.partner is not None:
-                raise UsageError(f"record {record.id} is none of the {self.name} engine")
+                raise UsageError(f"record {record.id} is not one of the {self.name} engine")
             self.bank.insert(record)
-        own = self.shared_tensors()
-        if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in shared.items()}:
+        tensors = self.shared_tensors()
+        if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in shared.items()}:
             raise UsageError(
-                f"shared tensors {sorted(shared)} don't fit the {self.name} engine: {sorted(own)}"
+                f"shared tensors {sorted(shared)} don't fit the {self.name} engine: {sorted(tensors)}"
             )
         with torch.no_grad():
-            for name, tensor in own.items():
+            for name, tensor in tensors.items():
                 tensor.copy_(shared[name])
 
     def score_shortlist(self, pixels: Tensor, labels: Sequence[str], size: int) -> Tensor:
@@ -111,22 +111,22 @@ class PromptEngine(Engine):
         """Write into each record of `labels` how sure of the class the model is on its own validation images.
 
         A record keeps `QUANTILES` of them, evenly spread over their ranks, and their number, so that the threshold
-        can be formed anew from the live records alone whenever one of them goes.
+        can be computed again from the live records alone whenever one of them is forgotten.
         """
         levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
         for label in labels:
-            own = self.own_confidence(label, validation.only(label).inputs)
-            kept = np.quantile(own, levels, method="inverted_cdf").astype(np.float32)
+            confidences = self.own_confidence(label, validation.only(label).inputs)
+            kept = np.quantile(confidences, levels, method="inverted_cdf").astype(np.float32)
             record = self.bank[label]
             with torch.no_grad():
                 record.tensors["calibration"].copy_(torch.from_numpy(kept))
-                record.tensors["count"].fill_(len(own))
+                record.tensors["count"].fill_(len(confidences))
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return a log-confidence that at least a share `keep` of the validation images of `labels` reaches.
+        """Return the log-confidence that at least a share `keep` of the validation images of `labels` reaches.
 
-        `labels` are the attached classes by default. Formed from their records alone; each class weighs as many
-        images as it had; infinite where there is no class.
+        `labels` are the attached classes by default. It depends on their records alone, in which each class
+        weighs as much as the number of its images, and is infinite where there is no class.
         """
         records = [self.bank[label] for label in (self.bank.attached if labels is None else labels)]
         if not records:
@@ -135,5 +135,5 @@ class PromptEngine(Engine):
         weights = np.repeat([float(r.tensors["count"]) for r in records], QUANTILES)
         order = np.argsort(values, kind="stable")
         passed = np.cumsum(weights[order]) / weights.sum()
-        place = int(np.searchsorted(passed, 1 - keep + 1e-9, side="right"))
-        return float(values[order[min(place, len(order) - 1)]])
+        rank = int(np.searchsorted(passed, 1 - keep + 1e-9, side="right"))
+        return float(values[order[min(rank, len(order) - 1)]])

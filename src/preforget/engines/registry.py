@@ -1,4 +1,4 @@
-"""The engines by name: ours, and those of extensions."""
+"""The engines by name: those of this package, and those of extensions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ENGINES = EngineRegistry("engine", package="preforget.engines", group="preforget
 def choices() -> list[str]:
     """Return the names that users choose among, sorted.
 
-    Data with several labels per input take the multilabel engine that stands in for the one that was chosen.
+    For data with several labels per input, the multilabel engine that replaces the chosen one is taken.
     """
     return [name for name, kind in ENGINES.items() if kind.multilabel_of is None]
 

@@ -40,10 +40,12 @@ def score(
     total = bank.packed["bias"][chosen]
     for level, block in enumerate(encoder.blocks[first_block:]):
         _, keys, values = walked[first_block + level]
-        own = class_path.at_level(bank.packed, level)
-        own |= {name: own[name][chosen] for name in ("offsets", "row")}
-        z = class_path.advance(block, z, own, *class_path.side_by_side(keys, values), adapt=groups.low_rank)
-        total = total + class_path.read(z, own["row"])
+        weights = class_path.at_level(bank.packed, level)
+        weights |= {name: weights[name][chosen] for name in ("offsets", "row")}
+        z = class_path.advance(
+            block, z, weights, *class_path.side_by_side(keys, values), adapt=groups.low_rank
+        )
+        total = total + class_path.read(z, weights["row"])
     out = torch.full((len(pixels), bank.capacity), float("-inf"), device=pixels.device)
     return out.scatter(1, chosen, total)
 
@@ -61,23 +63,23 @@ class Groups:
         rank = torch.arange(len(slots), device=slots.device) - start.repeat_interleave(counts)
         first = rank % ROWS_PER_GROUP == 0
         self.group = first.cumsum(0) - 1
-        self.place = rank % ROWS_PER_GROUP
+        self.row = rank % ROWS_PER_GROUP
         self.slot = slots[first]
 
     def low_rank(self, x: Tensor, down: Tensor, up: Tensor) -> Tensor:
         """Return each pair's `x A_c B_c` for `x [B, S, T, D]`, `A [capacity, D, r]`, `B [capacity, r, D]`."""
         batch, slots, tokens, dim = x.shape
         padded = x.new_zeros(len(self.slot), ROWS_PER_GROUP, tokens, dim)
-        padded[self.group, self.place] = x.reshape(-1, tokens, dim)[self.order]
+        padded[self.group, self.row] = x.reshape(-1, tokens, dim)[self.order]
         inner = padded.flatten(1, 2) @ down[self.slot].to(x.dtype)
         rows = (inner @ up[self.slot].to(x.dtype)).view_as(padded)
         out = x.new_empty(batch * slots, tokens, dim)
-        out[self.order] = rows[self.group, self.place]
+        out[self.order] = rows[self.group, self.row]
         return out.view_as(x)
 
 
 def whole_shortlist(size: int) -> int:
-    """Return a size of a shortlist, 0 for all classes; raises `UsageError` for one that is none."""
+    """Return a valid size of a shortlist, 0 for all classes; raises `UsageError` for another."""
     if isinstance(size, bool) or not isinstance(size, int) or size < 0:
         raise UsageError(f"shortlist must be a whole number of classes, 0 for all, got {size!r}")
     return size

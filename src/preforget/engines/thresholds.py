@@ -17,21 +17,21 @@ EVEN_ODDS = 0.0
 def best_threshold(positive: npt.ArrayLike, every: npt.ArrayLike) -> float:
     """Return the score that best tells the images with a condition among `every` image, by F1.
 
-    `positive`: scores of those that have it, part of `every`. The cut lies in the middle between the lowest score that
-    it takes in and the next below; of equally good ones it is the highest. Even odds where there are no positives.
+    `positive`: scores of those that have it, part of `every`. The threshold lies in the middle between the lowest score
+    that reaches it and the next below; of equally good ones it is the highest. Even odds where there are no positives.
 
     >>> best_threshold([3.0, 2.0], [3.0, 2.0, 1.0, 0.0])
     1.5
     """
-    have = np.sort(np.asarray(positive, dtype=np.float64))[::-1]
-    whole = np.sort(np.asarray(every, dtype=np.float64))
-    if not len(have):
+    positives = np.sort(np.asarray(positive, dtype=np.float64))[::-1]
+    scores = np.sort(np.asarray(every, dtype=np.float64))
+    if not len(positives):
         return EVEN_ODDS
-    cuts = np.unique(have)[::-1]
-    taken = len(whole) - np.searchsorted(whole, cuts, side="left")
-    right = np.searchsorted(-have, -cuts, side="right")
-    cut = float(cuts[np.argmax(2 * right / (taken + len(have)))])
-    below = whole[whole < cut]
+    cuts = np.unique(positives)[::-1]
+    answered = len(scores) - np.searchsorted(scores, cuts, side="left")
+    right = np.searchsorted(-positives, -cuts, side="right")
+    cut = float(cuts[np.argmax(2 * right / (answered + len(positives)))])
+    below = scores[scores < cut]
     return (cut + float(below[-1])) / 2 if len(below) else cut
 
 
@@ -41,8 +41,8 @@ def names_above(scores: npt.NDArray[np.floating], cuts: npt.ArrayLike, labels: S
     >>> names_above(np.array([[1.0, 3.0], [0.0, 0.0]]), [0.5, 2.0], ["a", "b"]).tolist()
     [('a', 'b'), ABSTAIN]
     """
-    found = np.empty(len(scores), dtype=object)
+    answers = np.empty(len(scores), dtype=object)
     for row, reached in enumerate(scores >= np.asarray(cuts)):
-        own = tuple(label for label, yes in zip(labels, reached, strict=True) if yes)
-        found[row] = own or ABSTAIN
-    return found
+        names = tuple(label for label, yes in zip(labels, reached, strict=True) if yes)
+        answers[row] = names or ABSTAIN
+    return answers

@@ -21,7 +21,7 @@ from preforget.records import PromptBank
 
 @dataclass(frozen=True)
 class VectorScorer(Scorer):
-    """Scores by a row `w`, a bias `b` and a hidden layer of `rank` numbers per class; without one for rank 0."""
+    """Scores by a row `w`, a bias `b` and a hidden layer of `rank` numbers per class, without it for rank 0."""
 
     rates: ClassVar[Mapping[str, float]] = dict.fromkeys(("row", "bias", "down", "shift", "up"), 10.0)
     steps: ClassVar[int] = 400
@@ -36,7 +36,7 @@ class VectorScorer(Scorer):
 
     @property
     def tokens(self) -> int:
-        """None: there is no backbone to go through."""
+        """0: there is no backbone to go through."""
         return 0
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -47,7 +47,7 @@ class VectorScorer(Scorer):
         return linear | hidden if self.rank else linear
 
     def draw(self, name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Return a random `A`, of which one row of unit length gives about 1; all else is zero."""
+        """Return a random `A`, zeros for all else; a row of `A` gives about 1 for a vector of unit length."""
         if name == "down":
             return torch.randn(shape, generator=generator)
         return torch.zeros(shape)

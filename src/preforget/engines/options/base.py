@@ -1,4 +1,4 @@
-"""What the options of all engines have in common, and the registry of those of our engines; nothing heavy."""
+"""What the options of all engines have in common, and the registry of those in this package; nothing heavy."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class EngineOptions(Options):
 
 
 OPTIONS: Registry[type[EngineOptions]] = Registry("engine", package="preforget.engines.options")
-"""Options of our engines by the engine's name: the command line lists them without loading an engine.
+"""Options of the engines in this package by the engine's name: the command line lists them without loading an engine.
 
-An extension's engine needs no entry here: its class variable `options_type` says as much once it is loaded.
+An extension's engine needs no entry: its class variable `options_type` says the same once it is loaded.
 """

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from preforget.training.loop import Schedule
 
 STEPS = 800
-"""How many steps are made on a transformer where no epochs are given."""
+"""How many steps are taken on a transformer where no epochs are given."""
 
 
 @OPTIONS.register("isolated")
@@ -44,7 +44,7 @@ class Isolated(EngineOptions):
     def schedule(self, examples: int, steps: int = STEPS) -> Schedule:
         """Return the schedule for a number of images; what isn't given follows from it.
 
-        A batch is a 32nd of the images, from 16 to 128; the epochs are those that make so many `steps`.
+        A batch is a 32nd of the images, from 16 to 128; there are as many epochs as `steps` need.
         """
         from preforget.training.loop import Schedule
 
