@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from preforget.backbones import Encoder
-from preforget.classifier.binding import fill, manifest_of
+from preforget.classifier.binding import load_records, manifest_of
 from preforget.core.errors import BackboneError, IntegrityError, StoreError
 from preforget.core.version import __version__
 from preforget.engines.isolated import IsolatedEngine
@@ -67,7 +67,7 @@ def test_there_and_back_is_the_same(
         engine.bank.detach(label)
     folder = saved(engine, tmp_path / "m", sealed=sealed)
     other = empty(engine.encoder)
-    fill(other, ModelFolder.open(folder.path), None)
+    load_records(other, ModelFolder.open(folder.path), None)
     assert other.bank.labels == LABELS
     assert other.bank.attached == [label for label in LABELS if label not in detached]
     assert [r.digest() for r in other.records()] == [r.digest() for r in engine.records()]
@@ -91,16 +91,16 @@ def test_another_backbone_is_refused(
     folder = saved(engine, tmp_path / "m", backbone=backbone)
     other = empty(engine.encoder)
     with pytest.raises(BackboneError, match=f"another backbone than 'mine': {what} differs; give the right"):
-        fill(other, folder, "mine")
+        load_records(other, folder, "mine")
     with pytest.raises(BackboneError, match=r"another backbone than '.*tiny-vit"):
-        fill(other, folder, None)
+        load_records(other, folder, None)
     assert len(other.bank) == 0
 
 
 def test_the_place_of_the_backbone_does_not_matter(engine: IsolatedEngine, tmp_path: Path) -> None:
     backbone = {**engine.encoder.describe(), "id": "moved", "revision": "other", "dtype": "bfloat16"}
     other = empty(engine.encoder)
-    fill(other, saved(engine, tmp_path / "m", backbone=backbone), None)
+    load_records(other, saved(engine, tmp_path / "m", backbone=backbone), None)
     assert other.bank.labels == LABELS
 
 
@@ -111,7 +111,7 @@ def test_a_manifest_of_another_engine_is_refused(
     folder = saved(engine, tmp_path / "m", **changes)
     other = empty(engine.encoder)
     with pytest.raises(IntegrityError, match="its options are not those of its engine"):
-        fill(other, folder, None)
+        load_records(other, folder, None)
     assert len(other.bank) == 0
 
 
@@ -119,7 +119,7 @@ def test_records_of_another_size_are_refused(engine: IsolatedEngine, tmp_path: P
     folder = saved(engine, tmp_path / "m")
     other = empty(engine.encoder, tokens_per_class=engine.config.tokens_per_class + 1)
     with pytest.raises(StoreError, match="don't fit its engine") as caught:
-        fill(other, folder, None)
+        load_records(other, folder, None)
     assert not any(label in str(caught.value) for label in LABELS)
 
 
@@ -129,5 +129,5 @@ def test_a_record_that_is_not_what_was_written_is_refused(engine: IsolatedEngine
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
     other = empty(engine.encoder)
     with pytest.raises(IntegrityError, match="its digest differs"):
-        fill(other, folder, None)
+        load_records(other, folder, None)
     assert len(other.bank) == 0

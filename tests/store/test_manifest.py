@@ -56,7 +56,7 @@ def test_the_kind_of_labels_is_written_where_it_is_not_text(tmp_path: Path) -> N
     assert Manifest.read(tmp_path) == whole
     assert whole.state() != manifest().state()
     replace(manifest(), label_kind="colour").write(tmp_path)
-    with pytest.raises(StoreError, match="labels are of a kind that nobody knows"):
+    with pytest.raises(StoreError, match="labels are of a kind unknown to this version"):
         Manifest.read(tmp_path)
 
 
@@ -182,7 +182,7 @@ def test_an_id_that_is_none(tmp_path: Path, bad: str) -> None:
 )
 def test_only_records_are_ever_deleted(tmp_path: Path, bad: object) -> None:
     rewritten(tmp_path, written(tmp_path) | {"erasing": [bad]})
-    with pytest.raises(IntegrityError, match="it lets delete what is no record"):
+    with pytest.raises(IntegrityError, match="it lists a file to be deleted that is not a record's"):
         Manifest.read(tmp_path)
 
 

@@ -29,7 +29,7 @@ def manifest_of(engine: Engine, keep: float, sealed: bool, label_kind: str = TEX
     )
 
 
-def fill(engine: Engine, folder: ModelFolder, backbone: str | None) -> None:
+def load_records(engine: Engine, folder: ModelFolder, backbone: str | None) -> None:
     """Fill an empty engine with the records of a folder.
 
     `backbone`: where the checkpoint was found, if not where the manifest says. Raises `BackboneError` for another
@@ -40,9 +40,9 @@ def fill(engine: Engine, folder: ModelFolder, backbone: str | None) -> None:
         raise IntegrityError(
             f"the manifest of {folder.path} is damaged: its options are not those of its engine"
         )
-    found = engine.encoder.describe()
+    actual = engine.encoder.describe()
     for what in ("architecture", "digest", "mean", "std"):
-        if found[what] != wanted[what]:
+        if actual[what] != wanted[what]:
             raise BackboneError(
                 f"{folder.path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
                 "give the right one with backbone= or --backbone"

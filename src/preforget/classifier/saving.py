@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from preforget.backbones.precision import choose_device, choose_dtype
-from preforget.classifier.binding import fill, manifest_of
+from preforget.classifier.binding import load_records, manifest_of
 from preforget.classifier.making import check_answering, engine_named, make_encoder
 from preforget.classifier.state import State
 from preforget.core.errors import StoreError, UsageError
@@ -106,7 +106,7 @@ class Saving(State):
             raise StoreError(
                 f"{path} doesn't fit its backbone, or its manifest is damaged: {error}"
             ) from error
-        fill(engine, folder, backbone)
+        load_records(engine, folder, backbone)
         model = cls(
             name,
             config,

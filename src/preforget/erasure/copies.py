@@ -1,4 +1,4 @@
-"""Known copies of a model elsewhere: what becomes of each when something is forgotten."""
+"""Known copies of a model elsewhere, and what happens to each when something is forgotten."""
 
 from __future__ import annotations
 
@@ -56,48 +56,48 @@ def add_copy(
         "sealed": folder.manifest.sealed if sealed is None else sealed,
         "delete": delete,
     }
-    # the place can be telling, so the ledger gets a digest under a key that nobody keeps
+    # the place can reveal something, so the ledger gets a digest under a key that nobody keeps
     facts = {"copy": copy_id, "kind": kind, "place": keyed_digest(new_key(), place)}
     folder.commit("copy", {**facts, "known": True}, copies={**folder.manifest.copies, copy_id: entry})
     return copy_id
 
 
 def remove_copy(folder: ModelFolder, copy_id: str) -> None:
-    """Take a copy that is no more out of the list; raises `UsageError` for an unknown id."""
+    """Remove a copy that no longer exists from the list; raises `UsageError` for an unknown id."""
     left = dict(folder.manifest.copies)
     if left.pop(copy_id, None) is None:
         raise UsageError(f"the model has no copy {copy_id!r}; see: preforget copies MODEL")
     folder.commit("copy", {"copy": copy_id, "known": False}, copies=left)
 
 
-def settle_copies(folder: ModelFolder, gone: set[str], *, delete: bool) -> list[dict[str, Any]]:
-    """Say of each known copy what became of it, without its place; delete those that may be if `delete` is given.
+def account_for_copies(folder: ModelFolder, gone: set[str], *, delete: bool) -> list[dict[str, Any]]:
+    """Say of each known copy what became of it, without its place; with `delete`, delete those that are listed for it.
 
-    `gone`: ids of the records that are destroyed. What can't be looked at or deleted is said, and stops nothing. The
-    list lies in the folder, which anybody may have written: so nothing is deleted unless the caller was asked.
+    `gone`: ids of the records that are destroyed. A copy that can't be looked at or deleted is reported as such, and
+    stops nothing. Since anybody may have written the folder's list, nothing is deleted unless the caller asks for it.
     """
-    found = []
+    statuses = []
     for copy_id, copy in sorted(folder.manifest.copies.items()):
         try:
-            settled = _settle(folder, copy, gone, delete)
+            status = _status_of(folder, copy, gone, delete)
         except (OSError, ValueError) as error:  # ValueError: no path at all
             why = getattr(error, "strerror", None) or "refused"
-            settled = _status("out of our control", f"it can't be looked at or deleted: {why}")
-        found.append({"id": copy_id, "kind": copy["kind"], **settled})
-    return found
+            status = _status("out of our control", f"it can't be looked at or deleted: {why}")
+        statuses.append({"id": copy_id, "kind": copy["kind"], **status})
+    return statuses
 
 
-def _settle(folder: ModelFolder, copy: dict[str, Any], gone: set[str], delete: bool) -> dict[str, str]:
-    """Raises `OSError`."""
+def _status_of(folder: ModelFolder, copy: dict[str, Any], gone: set[str], delete: bool) -> dict[str, str]:
+    """Return what became of one copy, after deleting it where that is allowed; raises `OSError`."""
     place = Path(copy["place"])
     if place.is_absolute():
         if not _is_there(place):
             return _status("not present", "nothing lies at its place on this machine now")
         if copy["delete"] and delete:
             return _delete(folder, place)
-        looked = _look(folder, place, copy["kind"], gone)
-        if looked is not None:
-            return looked
+        status = _status_of_folder(folder, place, copy["kind"], gone)
+        if status is not None:
+            return status
     if copy["sealed"] and copy["kind"] in OF_FOLDER and not (place.is_absolute() and place.is_dir()):
         return _status(
             "removed", "a copy of the sealed model: its records are encrypted, and their keys are destroyed"
@@ -118,14 +118,14 @@ def _delete(folder: ModelFolder, place: Path) -> dict[str, str]:
     return _status("removed", "deleted as a whole")
 
 
-def _look(folder: ModelFolder, place: Path, kind: str, gone: set[str]) -> dict[str, str] | None:
-    """Look into a copy that is a model folder here; None if it is something else."""
+def _status_of_folder(folder: ModelFolder, place: Path, kind: str, gone: set[str]) -> dict[str, str] | None:
+    """Return what became of a copy that is a model folder on this machine; None if it is something else."""
     if not (place.is_dir() and (place / RECORDS).is_dir()):
         return None
-    there = {path.name for path in (place / RECORDS).iterdir()}
-    if not any(record_name(i, sealed).split("/")[1] in there for i in gone for sealed in (True, False)):
+    names = {path.name for path in (place / RECORDS).iterdir()}
+    if not any(record_name(i, sealed).split("/")[1] in names for i in gone for sealed in (True, False)):
         return _status("not present", "it holds none of these records")
-    if any(record_name(i, False).split("/")[1] in there for i in gone):
+    if any(record_name(i, False).split("/")[1] in names for i in gone):
         return None
     try:
         ours = Manifest.read(place).model == folder.manifest.model and folder.manifest.sealed
@@ -137,14 +137,14 @@ def _look(folder: ModelFolder, place: Path, kind: str, gone: set[str]) -> dict[s
 
 
 def _too_near(folder: ModelFolder, place: Path) -> str:
-    """Return what of the model would go with a place, or nothing; raises `UsageError` for what is no path."""
+    """Return what of the model deleting a place would delete, or nothing; raises `UsageError` for what is no path."""
     try:
         target = place.resolve()
-        for what, own in (
+        for what, needed in (
             ("the model", folder.path.resolve()),
             ("the keyring", Path(folder.keyring.place).resolve()),
         ):
-            if target.is_relative_to(own) or own.is_relative_to(target):
+            if target.is_relative_to(needed) or needed.is_relative_to(target):
                 return what
     except OSError as error:
         raise UsageError(f"{place} is no place of a copy: {error.strerror or error}") from error
@@ -152,7 +152,7 @@ def _too_near(folder: ModelFolder, place: Path) -> str:
 
 
 def _is_there(place: Path) -> bool:
-    """Tell whether anything lies at a place, a link to nowhere too; raises `OSError` where that can't be known."""
+    """Tell whether anything is at a place, even a broken link; raises `OSError` where that can't be known."""
     try:
         place.lstat()
     except (FileNotFoundError, NotADirectoryError):

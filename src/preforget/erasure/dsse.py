@@ -1,7 +1,7 @@
 """Signed bytes in a DSSE envelope with Ed25519 (https://github.com/secure-systems-lab/dsse, protocol and envelope v1).
 
 Stricter than the standard asks: one form only, standard base64, a key id on every signature, and every signature must
-hold. So whoever can read a file knows that not one bit of it was changed.
+hold. So whoever reads a file by this module knows that not one bit of it was changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_BYTES = 16 * 2**20
 """Bytes of the largest file, and characters of the largest payload, that are written or read."""
 
-_KEY_ID = re.compile(r"[0-9A-Za-z:+/=._-]{1,128}", re.ASCII)  # goes to terminals before it can be trusted
+# key ids are printed on terminals before they are trusted
+_KEY_ID = re.compile(r"[0-9A-Za-z:+/=._-]{1,128}", re.ASCII)
 _AGAIN = "get the original file again"
 
 
@@ -94,7 +95,7 @@ def parse_envelope(source: Mapping[str, Any] | bytes) -> Envelope:
             f"the envelope's payloadType is not {PAYLOAD_TYPE}; this is no receipt; {_AGAIN}"
         )
     payload = _base64(values["payload"], "payload")
-    found, listed = [], values["signatures"]
+    signatures, listed = [], values["signatures"]
     for signature in listed if isinstance(listed, list) else []:
         if not isinstance(signature, Mapping) or set(signature) != {"keyid", "sig"}:
             raise IntegrityError(f"a signature of the envelope has not exactly keyid and sig; {_AGAIN}")
@@ -103,10 +104,10 @@ def parse_envelope(source: Mapping[str, Any] | bytes) -> Envelope:
             raise IntegrityError(
                 f"a keyid of the envelope is not 1 to 128 letters, digits or :+/=._-; {_AGAIN}"
             )
-        found.append((key_id, _base64(signature["sig"], "signature")))
-    if not found or len({key_id for key_id, _ in found}) != len(found):
+        signatures.append((key_id, _base64(signature["sig"], "signature")))
+    if not signatures or len({key_id for key_id, _ in signatures}) != len(signatures):
         raise IntegrityError(f"the envelope has no list of signatures by different keys; {_AGAIN}")
-    return Envelope(payload, tuple(found))
+    return Envelope(payload, tuple(signatures))
 
 
 def open_envelope(
@@ -117,21 +118,21 @@ def open_envelope(
     Every signature must be a valid one of a trusted key: one that can't be checked could be changed unnoticed. Raises
     `IntegrityError`.
     """
-    found = parse_envelope(source)
-    for key_id, _ in found.signatures:
+    parsed = parse_envelope(source)
+    for key_id, _ in parsed.signatures:
         if key_id not in keys:
             raise IntegrityError(
                 f"signed by {key_id}, which is not among the trusted keys; give it with --public-key"
             )
-    signed = pae(PAYLOAD_TYPE, found.payload)
-    for key_id, signature in found.signatures:
+    signed = pae(PAYLOAD_TYPE, parsed.payload)
+    for key_id, signature in parsed.signatures:
         try:
             keys[key_id].verify(signature, signed)
         except InvalidSignature:
             raise IntegrityError(
                 f"the signature is not that of key {key_id} over this content: it was changed; {_AGAIN}"
             ) from None
-    return found.payload, found.signatures[0][0]
+    return parsed.payload, parsed.signatures[0][0]
 
 
 def _read_file(content: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""Destroy what a model holds of a class or a subject: on disk first, so that it can't come back from there."""
+"""Destroy what a model holds about a class or a subject, on disk first, so that it can't come back from there."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Erasure:
     `meaning`: the kind of promise and the promise in one sentence; `time` is UTC in RFC 3339; `reason` and `grounds` as
     they were given; `memory_ms`, `disk_ms` and `derive_ms` are milliseconds, None
     where the model was not loaded or not saved; `bytes_removed` counts the files, 0 where the model was never saved;
-    `derived` is how many records were derived anew from what is left; `copies`: known copies elsewhere, and what
-    became of each; `generation` is the folder's number after it all; `receipt`: where the signed receipt lies.
+    `derived` is how many records were derived again from what is left; `copies`: known copies elsewhere, and what
+    became of each; `generation` is the folder's number afterwards; `receipt`: where the signed receipt lies.
     """
 
     id: str
@@ -68,12 +68,12 @@ def forget(
     """Carry out a plan: destroy its records in the model folder and in memory, in this order.
 
     `engine`: the model in memory, None where it isn't loaded: then no backbone is needed, so a lost one can't prevent
-    it; `folder`: None for a model that was never saved; `delete_copies`: delete the copies that are listed as to be
-    deleted.
+    forgetting; `folder`: None for a model that was never saved; `delete_copies`: delete the copies that are listed as
+    to be deleted.
 
     Raises `UsageError` for a reason that names what is forgotten, `StoreError` if the folder can't be changed: nothing
     is forgotten then, unless the erasure on disk had begun. In that case it is gone from memory too, and opening the
-    folder ends what has begun. Raises `IntegrityError` if something was found in the folder afterwards.
+    folder completes the erasure. Raises `IntegrityError` if something is still in the folder afterwards.
     """
     request = Request(reason, grounds)
     request.check(plan.records)
@@ -169,7 +169,7 @@ class _Loaded:
 
 
 class _OnDiskOnly:
-    """A model folder that nobody has loaded: there is nothing to forget in memory."""
+    """A model folder whose model isn't loaded: there is nothing to forget in memory."""
 
     def __init__(self, folder: ModelFolder, plan: Plan) -> None:
         self._folder, self._engine = folder, plan.engine
@@ -179,7 +179,7 @@ class _OnDiskOnly:
         """Do nothing."""
 
     def derive(self) -> list[ClassRecord]:
-        """Derive what follows from the records that are left, read from the folder."""
+        """Derive what follows from the records that are left, which are read from the folder."""
         if self._engine.one_record_per_class:  # reading a large bank takes longer than all the rest
             self.classes_left = len(self._folder.manifest.records)
             return []
@@ -189,7 +189,7 @@ class _OnDiskOnly:
 
 
 class _Timed:
-    """Does something once, and keeps what came of it and how many milliseconds that took."""
+    """Calls a function once, and keeps its result and how many milliseconds it took."""
 
     def __init__(self, do: Callable[[], Any]) -> None:
         self._do: Callable[[], Any] | None = do
@@ -197,7 +197,7 @@ class _Timed:
         self.result: Any = []
 
     def once(self) -> Any:
-        """Do it, unless that has been done."""
+        """Call the function, unless that has been done; return its result."""
         if self._do is not None:
             do, self._do = self._do, None
             start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What goes with a class or a subject: read from a model in memory, or from its folder without a backbone."""
+"""What forgetting a class or a subject destroys: read from a model in memory, or from its folder without a backbone."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from preforget.store import ModelFolder
 
 @dataclass(frozen=True)
 class Plan:
-    """What will go: every record in which one class, or one subject, has a part.
+    """What will be destroyed: every record in which one class, or one subject, has a part.
 
     `what`: `class` or `subject`; `name`: which one, left out of the repr since it can be a person's; `records`: what
-    will be destroyed; `engine`: the kind of engine, whose sentences will be signed.
+    will be destroyed; `engine`: the engine's class, whose sentences will be signed.
     """
 
     what: str
@@ -33,7 +33,7 @@ def plan(
     subject: str | None = None,
     records: Sequence[ClassRecord] | None = None,
 ) -> Plan:
-    """Return what goes from a folder with a class or a subject; `records` are the folder's, if they were read.
+    """Return what forgetting a class or a subject destroys in a folder; `records`: the folder's, if they were read.
 
     Raises `UnknownLabelError` for a name that the folder doesn't hold, `UsageError` for a subject in an engine that
     knows none.
@@ -47,7 +47,7 @@ def plan(
 
 
 def plan_in_memory(engine: Engine, *, label: str | None = None, subject: str | None = None) -> Plan:
-    """Return what goes from a model in memory with a class or a subject; raises as `plan`."""
+    """Return what forgetting a class or a subject destroys in a model in memory; raises as `plan` does."""
     what, name = _target(label, subject)
     return Plan(what, name, engine.affected_records(label, subject), type(engine))
 

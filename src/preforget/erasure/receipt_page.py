@@ -1,6 +1,6 @@
 """A receipt as one page for people, which can be printed and needs no network.
 
-Nothing of the receipt needs a script; the one on the page, allowed by its hash, is what checks signed files.
+Showing the receipt needs no script; the one on the page, allowed by its hash, checks signed files.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ TEMPLATE = Path(__file__).with_name("receipt.html.jinja")
 
 
 def page(receipt: Receipt, key_id: str, checked: bool) -> str:
-    """Return a receipt as HTML; `checked`: whether the signature of the key `key_id` was found to hold.
+    """Return a receipt as HTML; `checked`: whether the signature of the key `key_id` is valid.
 
     Everything that the receipt says is escaped.
     """

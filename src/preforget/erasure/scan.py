@@ -1,4 +1,4 @@
-"""Look through every byte of a model folder for what must be gone."""
+"""Search every byte of a model folder for what must be gone."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 from preforget.core.errors import StoreError
 
 WINDOW = 256
-"""Bytes of a window; long ones are found faster, and by chance never."""
+"""Bytes of a window; long ones are found faster, and never by chance."""
 
 DISTINCT = 32
 """A window has at least so many different bytes: a run of zeros occurs everywhere and says nothing."""
 
 MOST = 16
-"""Windows of one file at most."""
+"""The most windows of one file."""
 
 BLOCK = 2**24
 """Bytes of a file that are searched at once."""
 
 EFFORT = 2**28
-"""Bytes of the folder times windows, at most, as long as every record has one window."""
+"""The most bytes of the folder times windows, unless one window per record is more."""
 
 
 def windows(contents: Sequence[bytes], folder_bytes: int) -> list[bytes]:
-    """Return telling pieces of records' files: as many of each as `EFFORT` allows, one at least.
+    """Return pieces by which records' files are recognised: as many of each as `EFFORT` allows, one at least.
 
     They are spread over the tensors of a plain file and over the whole of a sealed one.
     """
@@ -38,7 +38,7 @@ def scan(folder: Path, pieces: Collection[bytes], leave_out: Collection[str] = (
 
     Raises `StoreError` for a file or folder that can't be read.
     """
-    total, found = 0, []
+    total, names = 0, []
     for path in files_in(folder):
         name = path.removeprefix(f"{folder}{os.sep}")
         if name in leave_out:
@@ -48,8 +48,8 @@ def scan(folder: Path, pieces: Collection[bytes], leave_out: Collection[str] = (
         except OSError as error:
             raise StoreError(f"{path} can't be read to look for traces: {error.strerror or error}") from error
         total += size
-        found += [name] if hit else []
-    return total, sorted(found)
+        names += [name] if hit else []
+    return total, sorted(names)
 
 
 def _search(path: str, pieces: Collection[bytes]) -> tuple[int, bool]:
@@ -67,8 +67,8 @@ def _search(path: str, pieces: Collection[bytes]) -> tuple[int, bool]:
 def files_in(folder: Path) -> Iterator[str]:
     """Yield the path of every file below a folder; raises `StoreError`."""
     try:
-        with os.scandir(folder) as found:
-            entries = list(found)
+        with os.scandir(folder) as iterator:
+            entries = list(iterator)
     except OSError as error:
         raise StoreError(f"{folder} can't be read to look for traces: {error.strerror or error}") from error
     for entry in entries:
@@ -84,19 +84,19 @@ def size_of(folder: Path) -> int:
 
 
 def _start(content: bytes) -> int:
-    """Return where a file's own bytes begin: the header of safetensors looks alike in all records."""
+    """Return where a file's own bytes begin: after the header of safetensors, which is alike in all records."""
     header = int.from_bytes(content[:8], "little")
     return 8 + header if header < len(content) and content[8:9] == b"{" else 0
 
 
 def _spread(content: bytes, count: int) -> Iterator[bytes]:
-    """Yield up to `count` telling windows, first and last bytes among them; one is in the middle, if it tells."""
+    """Yield up to `count` windows that vary enough, the first and the last bytes among them, or one in the middle."""
     last = max(0, len(content) - WINDOW)
     even = [last * n // (count - 1) for n in range(count)] if count > 1 else []
-    others = [last * n // 64 for n in range(65)]  # where those say nothing
+    others = [last * n // 64 for n in range(65)]  # where those are too uniform
     seen: set[bytes] = set()
-    for place in (*even, last // 2, *others):
-        piece = content[place : place + WINDOW]
+    for start in (*even, last // 2, *others):
+        piece = content[start : start + WINDOW]
         if len(seen) < count and piece not in seen and len(set(piece)) >= DISTINCT:
             seen.add(piece)
             yield piece

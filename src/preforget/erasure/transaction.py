@@ -14,7 +14,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
-from preforget.erasure.copies import settle_copies
+from preforget.erasure.copies import account_for_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.plan import Plan
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
@@ -171,7 +171,7 @@ def _finish(
         if is_ahead(folder):
             folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
-        copies = settle_copies(folder, intent.ids, delete=delete_copies)
+        copies = account_for_copies(folder, intent.ids, delete=delete_copies)
         receipt = _receipt(folder, intent, engine, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         path.parent.mkdir(exist_ok=True)

@@ -56,7 +56,7 @@ def verify_receipt(
     *,
     keyring: str | Path | None = None,
 ) -> Verification:
-    """Check a receipt of an erasure, and that what it says was erased is gone from a model folder.
+    """Check a receipt of an erasure, and that what it lists as erased is gone from a model folder.
 
     Args:
         receipt: The file `receipts/….json` of a model folder, or a copy of it.
@@ -82,32 +82,32 @@ def verify(receipt: Path, model: Path | None, keys: Mapping[str, Ed25519PublicKe
     """Check a receipt, against a model folder if one is given, which is only read; no private key is needed.
 
     Raises `IntegrityError` for a receipt that can't be trusted at all and for a damaged folder, `StoreError` for files
-    that can't be read. What is wrong between the two is in the checks.
+    that can't be read. The checks say where the two disagree.
     """
     content = read_bounded(receipt)
-    found, key_id = read_receipt(content, keys)
+    parsed, key_id = read_receipt(content, keys)
     checks = [
         _check("signature", True, f"Ed25519, by key {key_id}"),
         _check("schema", True, "class-erasure v0.1"),
     ]
     if model is None:
-        return Verification(found, key_id, checks)
+        return Verification(parsed, key_id, checks)
     manifest = Manifest.read(model)
-    same = manifest.model == found.model["id"]
+    same = manifest.model == parsed.model["id"]
     if not same:
         checks.append(_check("model", False, "the receipt is of another model"))
-        return Verification(found, key_id, checks)
+        return Verification(parsed, key_id, checks)
     checks.append(_check("model", True, f"model {manifest.model}"))
-    checks += _ledger(SqliteLedger(model / LEDGER), manifest, found, content)
-    failed = [check["name"] for check in found.checks if not check["passed"]]
+    checks += _ledger(SqliteLedger(model / LEDGER), manifest, parsed, content)
+    failed = [check["name"] for check in parsed.checks if not check["passed"]]
     said = (
         f"the receipt itself says that a check failed: {failed[0]}"
         if failed
         else "all checks of the receipt passed"
     )
     checks.append(_check("receipt", not failed, said))
-    checks.append(_bytes(model, manifest, found))
-    return Verification(found, key_id, checks)
+    checks.append(_bytes(model, manifest, parsed))
+    return Verification(parsed, key_id, checks)
 
 
 def trusted_keys(files: Sequence[Path], keyring: Keyring) -> dict[str, Ed25519PublicKey]:
@@ -168,7 +168,7 @@ def _ledger(
 
 
 def _bytes(model: Path, manifest: Manifest, receipt: Receipt) -> dict[str, Any]:
-    """Look for the very files, under any name, and for their ids."""
+    """Look for the erased files, under any name, and for their ids."""
     check_kinds(model)
     digests = {str(record["digest"]) for record in receipt.records}
     sizes = {int(record["bytes"]) for record in receipt.records}

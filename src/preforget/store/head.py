@@ -1,4 +1,4 @@
-"""Where a ledger ends: enough to notice later that rows are missing."""
+"""The end of a ledger: enough to notice later that rows are missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from preforget.core.errors import UsageError
 
 GENESIS = f"sha256:{'0' * 64}"
-"""What the first row of a ledger names as the hash before it."""
+"""The hash that the first row of a ledger names as its previous one."""
 
 
 @dataclass(frozen=True)

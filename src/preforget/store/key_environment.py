@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class EnvironmentModelKeys(ModelKeys):
-    """The keys of one model that came with the environment; all that would change them raises `UsageError`."""
+    """The keys of one model from the environment; every method that would change them raises `UsageError`."""
 
     writable = False
 
@@ -33,7 +33,7 @@ class EnvironmentModelKeys(ModelKeys):
         self.model, self.place, self._keys = model, place, dict(keys)
 
     def get(self, ids: Iterable[str]) -> dict[str, bytes]:
-        """Return the 32-byte keys of records; raises `IntegrityError` for one that is not here."""
+        """Return the 32-byte keys of records; raises `IntegrityError` for one that is not in the variable."""
         ids = check_record_ids(ids)
         check_has_keys(ids, self._keys, {}, self.place)
         return {i: self._keys[i] for i in ids}
@@ -51,7 +51,7 @@ class EnvironmentModelKeys(ModelKeys):
         return {}
 
     def head(self) -> Head | None:
-        """Return None: a variable notes no ledger."""
+        """Return None: a variable doesn't note where a ledger ends."""
         return None
 
     def note_head(self, head: Head) -> None:
@@ -74,9 +74,9 @@ class EnvironmentModelKeys(ModelKeys):
 
 
 class EnvironmentKeyring(Keyring):
-    """Reads `{"model": id, "keys": {record id: base64 of 32 bytes}}`, or a list of such, from a variable, at once.
+    """Reads `{"model": id, "keys": {record id: base64 of 32 bytes}}`, or a list of those, from a variable, at once.
 
-    Raises `UsageError` that names the variable and shows nothing of its value.
+    Raises `UsageError`, which names the variable and shows nothing of its value.
     """
 
     def __init__(self, name: str) -> None:
@@ -109,7 +109,7 @@ class EnvironmentKeyring(Keyring):
 
     @property
     def signing(self) -> SigningKeys:
-        """Raise `UsageError`: a key that signs must be made, rotated and destroyed in its place."""
+        """Raise `UsageError`: signing keys must be made, rotated and destroyed where they are kept."""
         raise UsageError(
             f"the keyring {self.place} holds no keys that sign; name a folder for them: --keyring FOLDER"
         )
@@ -122,7 +122,7 @@ def _open(name: str, passphrase: Passphrase | None) -> Keyring:
 
 
 def _model(entry: Any) -> tuple[str, dict[str, bytes]]:
-    """Return model id and keys; raises `ValueError` without a word of what could be a key."""
+    """Return model id and keys; raises `ValueError`, whose text quotes nothing that could be a key."""
     if not isinstance(entry, dict) or set(entry) != {"model", "keys"}:
         raise ValueError('each model needs "model" and "keys", and nothing else')
     model, keys = entry["model"], entry["keys"]

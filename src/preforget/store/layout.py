@@ -1,4 +1,4 @@
-"""Where things lie in a model folder, and whether one can be made at a place."""
+"""Names of the files in a model folder, and checks of what is there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def receipt_name(erasure: str) -> str:
 
 
 def unfinished_name(name: str) -> str:
-    """Return what a folder is called while it is made: after its name, or a digest of one that is too long for that.
+    """Return the name of a folder while it is made: from its final name, or from a digest of one that is too long.
 
     >>> unfinished_name("model"), len(unfinished_name("x" * 255)) <= 255
     ('.model.unfinished', True)
@@ -55,17 +55,17 @@ def check_free(path: Path) -> None:
 
 
 def check_kinds(folder: Path) -> None:
-    """Raise `IntegrityError` for a link, a pipe, a device or an unknown folder: nothing is read or deleted there.
+    """Raise `IntegrityError` for a link, a pipe, a device or an unknown folder; nothing has been read or deleted then.
 
     Raises `OSError`.
     """
-    for place in (folder, folder / RECORDS, folder / RECEIPTS):
-        if place != folder and not os.path.lexists(place):
+    for parent in (folder, folder / RECORDS, folder / RECEIPTS):
+        if parent != folder and not os.path.lexists(parent):
             continue
-        for entry in _entries(place):
+        for entry in _entries(parent):
             status = entry.stat(follow_symlinks=False)
-            known = place == folder and entry.name in (RECORDS, RECEIPTS)
-            name = entry.name if place == folder else f"{place.name}/{entry.name}"
+            known = parent == folder and entry.name in (RECORDS, RECEIPTS)
+            name = entry.name if parent == folder else f"{parent.name}/{entry.name}"
             if stat.S_ISLNK(status.st_mode):
                 raise IntegrityError(
                     f"{folder} holds a link, {name!a}, where a file belongs; put the file there"
@@ -78,10 +78,11 @@ def check_names(folder: Path, expected: Iterable[str], allowed: Iterable[str] = 
     """Raise `IntegrityError` for a file that is missing, a link, or neither expected nor allowed."""
     wanted, tolerated = set(expected), set(allowed)
     check_kinds(folder)
-    found = {entry.name for entry in _entries(folder)} - {RECORDS, RECEIPTS}
+    present = {entry.name for entry in _entries(folder)} - {RECORDS, RECEIPTS}
     for name in (RECORDS, RECEIPTS):
-        found |= {f"{name}/{e.name}" for e in _entries(folder / name)} if (folder / name).is_dir() else set()
-    missing, extra = sorted(wanted - found), sorted(found - wanted - tolerated)
+        if (folder / name).is_dir():
+            present |= {f"{name}/{entry.name}" for entry in _entries(folder / name)}
+    missing, extra = sorted(wanted - present), sorted(present - wanted - tolerated)
     if missing:
         raise IntegrityError(
             f"{folder} is incomplete: {missing[0]} is missing; restore the folder from a copy"

@@ -1,7 +1,8 @@
-"""The append-only, hash-chained list of what happened to a model; where the rows lie is a store's business.
+"""The append-only, hash-chained list of what happened to a model; a `LedgerStore` keeps the rows.
 
-A row's hash covers the model's id, the row and the hash of the row before, so a row can't be changed, left out,
-moved or taken from another model unnoticed. Rows cut off at the end show only against a `Head` kept elsewhere.
+A row's hash covers the model's id, the row and the hash of the row before, so nobody can change a row, leave it
+out, move it or take it from another model unnoticed. That rows at the end are missing shows only against a `Head`
+kept elsewhere.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ _FIELDS = tuple(Entry.__dataclass_fields__)
 
 
 class LedgerStore(ABC):
-    """Where rows lie. Reading raises `IntegrityError` for damage and `StoreError` where reading itself fails."""
+    """Keeps the rows. Reading raises `IntegrityError` for damage and `StoreError` where reading itself fails."""
 
     @abstractmethod
     def last(self) -> Entry | None:
@@ -123,7 +124,7 @@ class Ledger:
         return last.head
 
     def append(self, event: str, data: dict[str, Any], time: str | None = None) -> Entry:
-        """Add a row about what happened at `time`, now by default, and return it; it is durable then.
+        """Add a row about what happened at `time`, now by default, and return it; it is durable when this returns.
 
         Raises `UsageError` for what a row can't hold, `IntegrityError` if the last row is damaged, `StoreError`.
         """
@@ -161,7 +162,7 @@ class Ledger:
         return head
 
     def holds(self, head: Head) -> bool:
-        """Return whether the very row that `head` names is in the ledger; raises `IntegrityError`."""
+        """Tell whether exactly the row that `head` names is in the ledger; raises `IntegrityError`."""
         if head.seq < 1:
             return head == _START
         entry = next(self.entries(head.seq - 1), None)
@@ -172,50 +173,50 @@ class Ledger:
         return (canonical_json({"model": self.model, **entry.as_dict()}).decode() for entry in self.entries())
 
     def adopt(self, entries: Iterable[Entry]) -> int:
-        """Append the newer rows of what `read_export` returned as they are; return how many those were.
+        """Append those rows returned by `read_export` that are newer, as they are; return how many those were.
 
-        Raises `IntegrityError`, and appends nothing, unless they are a chain that begins with all rows here.
+        Raises `IntegrityError`, and appends nothing, unless they are a chain that begins with all rows of this ledger.
         """
-        theirs, head, known = list(entries), _START, 0
-        for entry in theirs:
+        exported, head, known = list(entries), _START, 0
+        for entry in exported:
             head = _follow(head, entry, self.model)
-        for here in self.entries():
-            if known == len(theirs):
+        for ours in self.entries():
+            if known == len(exported):
                 raise IntegrityError(f"the export ends at row {known}, the ledger goes on; take a newer one")
-            if here != theirs[known]:
-                raise IntegrityError(f"row {here.seq} is another one in the export: their histories differ")
+            if ours != exported[known]:
+                raise IntegrityError(f"row {ours.seq} is another one in the export: their histories differ")
             known += 1
-        for entry in theirs[known:]:
+        for entry in exported[known:]:
             self.store.append(entry)
-        return len(theirs) - known
+        return len(exported) - known
 
     def erased(self) -> dict[str, str]:
         """Return the id of the (first) erasure for each record id that `forget` and `restore` rows list."""
-        found: dict[str, str] = {}
+        erasures: dict[str, str] = {}
         for entry in self.entries():
             if entry.event in {"forget", "restore"} and {"erasure", "records"} <= set(entry.data):
                 for record_id in _erased_ids(entry):
-                    found.setdefault(record_id, entry.data["erasure"])
-        return found
+                    erasures.setdefault(record_id, entry.data["erasure"])
+        return erasures
 
 
 def read_export(text_or_lines: str | Iterable[str], model: str) -> list[Entry]:
     """Read the lines of `Ledger.export` of a model, from its row 1; a line break may end each.
 
-    Raises `IntegrityError` with the number of a line that is not canonical, too long, of another model, out of chain.
+    Raises `IntegrityError` with the number of a line that is not canonical, too long, of another model or out of chain.
     """
     lines: Iterable[str] = text_or_lines
     if isinstance(text_or_lines, str):
         # not splitlines: canonical JSON leaves U+2028 and its like as they are
         lines = text_or_lines.removesuffix("\n").split("\n") if text_or_lines else []
-    found, head = list[Entry](), _START
+    entries, head = list[Entry](), _START
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(_read_line(line.removesuffix("\n"), model))
-            head = _follow(head, found[-1], model)
+            entries.append(_read_line(line.removesuffix("\n"), model))
+            head = _follow(head, entries[-1], model)
         except IntegrityError as error:
             raise IntegrityError(f"line {number} of the export can't be trusted: {error}") from None
-    return found
+    return entries
 
 
 def _read_line(line: str, model: str) -> Entry:
@@ -264,7 +265,7 @@ def _erased_ids(entry: Entry) -> Iterator[str]:
 
 
 def _plain(data: dict[str, Any]) -> dict[str, Any]:
-    """Return data as they will be read; a float like 1e20 would be written as an integer that can't be read back."""
+    """Return data as they are read back; a float such as 1e20 would be written as an integer that can't be read."""
     try:
         content = canonical_json(data)
         plain: dict[str, Any] = read_canonical(content)

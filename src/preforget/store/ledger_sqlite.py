@@ -1,4 +1,4 @@
-"""A ledger in one SQLite file that refuses changes, and that is read with suspicion: anyone may have written to it."""
+"""A ledger in one SQLite file that refuses changes, and is checked when read, since anyone may have written to it."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ class SqliteLedger(LedgerStore):
     def last(self) -> Entry | None:
         """Return the last row, None where there is none."""
         with self._connected() as connection:
-            found = connection.execute("SELECT * FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
+            row = connection.execute("SELECT * FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
             self._check_count(connection)
-        return self._entry(found) if found else None
+        return self._entry(row) if row else None
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """Yield the rows after row `after`, in order, once SQLite's own check of the whole file has passed."""
@@ -159,8 +159,8 @@ class SqliteLedger(LedgerStore):
                     connection.execute("PRAGMA synchronous=EXTRA")
                     connection.execute("PRAGMA journal_mode=DELETE")
                 connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-                found = connection.execute("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master")
-                if found.fetchmany(len(_SCHEMA) + 1) != _SCHEMA:
+                schema = connection.execute("SELECT type, name, tbl_name, rootpage, sql FROM sqlite_master")
+                if schema.fetchmany(len(_SCHEMA) + 1) != _SCHEMA:
                     raise self._damaged("its tables or triggers are not those that were made")
                 pages = connection.execute("PRAGMA page_count").fetchone()[0]
                 if self.path.stat().st_size != pages * _PAGE:  # nobody else writes while we are reading
@@ -189,7 +189,7 @@ class SqliteLedger(LedgerStore):
         return connection
 
     def _prepare(self) -> None:
-        """Check that a regular file lies here, and roll back what a killed process left in a journal beside it."""
+        """Check that the ledger is a regular file, and roll back what a killed process left in a journal beside it."""
         _check_sqlite()
         journal = self.path.with_name(f"{self.path.name}-journal")
         with self._translated():
@@ -231,7 +231,7 @@ class SqliteLedger(LedgerStore):
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """Turn what SQLite and the system raise into errors that say what to do."""
+        """Turn errors of SQLite and of the system into errors that say what to do."""
         try:
             yield
         except StoreError:

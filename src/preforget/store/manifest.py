@@ -18,14 +18,14 @@ from preforget.store.head import GENESIS
 FORMAT = 2
 NAME = "preforget.json"
 MAX_BYTES = 64 * 2**20
-"""No manifest is larger; a hostile one isn't read."""
+"""The most bytes of a manifest; a larger file isn't read."""
 
 TEXT = "text"
 LABEL_KINDS = frozenset({TEXT, "integer", "boolean", "float"})
-"""What the names of classes may stand for."""
+"""What kinds of values the names of classes can stand for."""
 
 UNSTATED = frozenset({"ledger", "erasing", "generation"})
-"""What is no part of the state that a ledger's row names: it changes between rows, or follows from the row."""
+"""Entries that are not part of the state that a ledger's row names: they change between rows, or follow from it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Manifest:
 
     `model`: 32 random hex digits; `sealed`: whether records are encrypted, each with a key of its own; `records` maps
     the id of each live record to the digest of its file; `detached` are those left out of scoring; `erasing` are files
-    that a change that was cut off may have left, to be deleted before anything else happens; `copies`: known copies
+    that an interrupted change may have left, which are deleted before anything else happens; `copies`: known copies
     elsewhere by id; `label_kind`: what the names of classes stand for, one of `LABEL_KINDS`; `ledger`: `seq` and `hash`
     of the last row, and the `digest` of the ledger's file. `generation` counts the changes of the folder.
     """
@@ -58,7 +58,7 @@ class Manifest:
     label_kind: str = TEXT
 
     def state(self) -> str:
-        """Return the digest of all that a ledger's row states of the model."""
+        """Return the digest of everything that a ledger's row states about the model."""
         return value_digest({name: value for name, value in self._values().items() if name not in UNSTATED})
 
     def write(self, folder: Path) -> bytes:
@@ -93,8 +93,8 @@ class Manifest:
             kind = IntegrityError if error.errno in ODD else StoreError
             raise kind(f"{path} can't be read: {error.strerror or error}") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
-            found = values.get("format") if isinstance(values, dict) else None
-            shown = found if isinstance(found, int) else "of another kind"
+            number = values.get("format") if isinstance(values, dict) else None
+            shown = number if isinstance(number, int) else "of another kind"
             raise IntegrityError(
                 f"{path} has format {shown}, this version of preforget reads format {FORMAT}"
             )
@@ -107,7 +107,7 @@ class Manifest:
 
 
 def _text(values: dict[str, Any]) -> bytes:
-    """Return the file of a manifest: its entries and a checksum over them, which finds damage, not malice."""
+    """Return the file of a manifest: its entries and a checksum of them, which finds damage but no forgery."""
     values = {**values, "checksum": value_digest(values)}
     # a line per entry: json.dumps with indent is many times slower, and a bank can have thousands of records
     lines = [
@@ -117,7 +117,7 @@ def _text(values: dict[str, Any]) -> bytes:
 
 
 def _is_same(values: dict[str, Any], checksum: object, content: bytes) -> bool:
-    """Tell whether a file is, byte for byte, what is written for `values`."""
+    """Tell whether a file is, byte for byte, what `write` writes for `values`."""
     try:
         return _text(values) == content and value_digest(values) == checksum
     except (ValueError, RecursionError):
@@ -180,9 +180,11 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     if not all(0 <= number < 2**53 for number in numbers):
         raise IntegrityError(f"{path} is damaged: a number is out of range")
     if values["guarantee"] not in {guarantee.value for guarantee in Guarantee}:
-        raise IntegrityError(f"{path} is damaged: it promises what nobody knows")
+        raise IntegrityError(f"{path} is damaged: its guarantee is unknown to this version of preforget")
     if values["label_kind"] not in LABEL_KINDS:
-        raise IntegrityError(f"{path} is damaged: its labels are of a kind that nobody knows")
+        raise IntegrityError(
+            f"{path} is damaged: its labels are of a kind unknown to this version of preforget"
+        )
     records, detached, erasing = values["records"], values["detached"], values["erasing"]
     ids = [*records, *detached, *values["copies"], values["model"]]
     if not all(isinstance(i, str) and _ID.fullmatch(i) for i in ids):
@@ -190,7 +192,7 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     if not all(isinstance(digest, str) for digest in records.values()):
         raise IntegrityError(f"{path} is damaged: a digest is no text")
     if not all(isinstance(name, str) and _FILE.fullmatch(name) for name in erasing):
-        raise IntegrityError(f"{path} is damaged: it lets delete what is no record")
+        raise IntegrityError(f"{path} is damaged: it lists a file to be deleted that is not a record's")
     suffix = ".sealed" if values["sealed"] else ".safetensors"
     live = {f"records/{i}{suffix}" for i in records}
     if not set(detached) <= set(records) or set(erasing) & live:

@@ -18,7 +18,7 @@ def read_private(path: Path) -> bytes | None:
     try:
         if path.is_symlink():
             raise StoreError(f"{path} is a symbolic link; put the file itself there")
-        # without waiting for a pipe's writer, and without following a link that came just now
+        # without waiting for a pipe's writer, and without following a link that was made a moment ago
         flags = (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
         descriptor = os.open(path, functools.reduce(int.__or__, flags, os.O_RDONLY))
     except FileNotFoundError:
@@ -49,10 +49,10 @@ def read_private(path: Path) -> bytes | None:
 def changing(folder: Path, passphrase: Callable[[], str] | None = None) -> Iterator[None]:
     """Make a private folder, if it isn't there, and let one process at a time change it; raises `StoreError`.
 
-    Files of writes that a killed process left are removed first: they may hold keys that are to be destroyed.
+    Unfinished files that a killed process left are removed first: they may hold keys that are to be destroyed.
     """
     if passphrase is not None:
-        passphrase()  # now, so that nobody waits at the lock for an answer of the user
+        passphrase()  # before the lock, so that no other process waits for the user's answer
     try:
         _make_folder(folder)
         if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o022:
@@ -74,7 +74,7 @@ def changing(folder: Path, passphrase: Callable[[], str] | None = None) -> Itera
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, private as the XDG rules want them, each durable before the next."""
+    """Make a folder and those above it, private as the XDG specification asks, each durable before the next."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)

@@ -12,14 +12,14 @@ from preforget.store.sealing import keyed_digest, name_key
 from preforget.store.tensors import nonce_of, record_from_bytes
 
 MAX_BYTES = 2**34
-"""No record is larger; a hostile one isn't read."""
+"""The most bytes of a record's file; a larger one isn't read."""
 
 
 def described(record_id: str, location: str, content: bytes, plain: bytes) -> dict[str, Any]:
     """Return id, location, bytes and digest of a file, and the keyed digest of whom the record is about.
 
-    `content`: the file; `plain`: what it holds when it is unsealed. The key is derived from random bits in the record
-    itself, so once the record is gone nobody can tell whose it was. Raises `IntegrityError`.
+    `content`: the file; `plain`: its unsealed content. The key of the digest is derived from random bits in the record
+    itself, so once the record is destroyed nobody can tell whose it was. Raises `IntegrityError`.
     """
     try:
         record = record_from_bytes(record_id, plain)

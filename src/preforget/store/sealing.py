@@ -1,4 +1,4 @@
-"""Bytes that only their key opens: a record under its data key, a key file under a passphrase (AES-256-GCM)."""
+"""Encryption with AES-256-GCM: a record under its data key, a key file under a passphrase."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, UsageError
 
 SEALED = ".sealed"
-"""What the name of a sealed record file ends with."""
+"""The ending of the name of a sealed record's file."""
 
 HEADER = b"preforget-sealed-1\n"
 KEY_BYTES = 32
@@ -31,7 +31,7 @@ SCRYPT = {"n": 2**15, "r": 8, "p": 1}
 """Cost of guessing one passphrase: 32 MiB and about 0.1 s."""
 
 LOCKED = b'{"ciphertext":'
-"""How a file under a passphrase begins: the first entry of its canonical JSON."""
+"""The beginning of a file that is encrypted under a passphrase: the first entry of its canonical JSON."""
 
 
 Passphrase = Callable[[], str]
@@ -54,7 +54,7 @@ def seal(content: bytes, key: bytes, *, model: str, record: str) -> bytes:
 
 
 def unseal(sealed: bytes, key: bytes, *, model: str, record: str) -> bytes:
-    """Decrypt what `seal` made; raises `IntegrityError` that names the record id and nothing of its content."""
+    """Decrypt what `seal` returned; raises `IntegrityError`, which names the record's id and nothing of its content."""
     if not sealed.startswith(HEADER):
         raise IntegrityError(
             f"record {record} is not sealed in the form that this version of preforget reads: "
@@ -123,7 +123,7 @@ class PassphraseSeal:
         return canonical_json({**outer, "ciphertext": base64.b64encode(ciphertext).decode()})
 
     def unlock(self, content: bytes, *, model: str, path: object) -> bytes:
-        """Decrypt what `lock` made; raises `IntegrityError` that names `path`."""
+        """Decrypt what `lock` returned; raises `IntegrityError`, which names `path`."""
         try:
             outer = read_canonical(content)
             if set(outer) != {"format", "kdf", "nonce", "ciphertext"} or outer["format"] != 1:

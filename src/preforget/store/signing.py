@@ -1,4 +1,4 @@
-"""Ed25519 keys that sign receipts: one current private key, and the public keys of all, each introduced by an elder."""
+"""Ed25519 keys that sign receipts: one current private key, and all public keys, each introduced by an older one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Signer:
 class SigningKeys:
     """The folder of signing keys: `current.pem`, `rotations.json` and one `.pub.pem` per key, current and former.
 
-    Who changes the whole folder can make all its keys his own: so note the first key's id elsewhere. Every method
+    Whoever can change the whole folder can replace all its keys, so note the first key's id elsewhere. Every method
     raises `StoreError` if a file can't be read or written, `IntegrityError` if one is not what was written.
     """
 
@@ -65,7 +65,7 @@ class SigningKeys:
         self._seen: tuple[bytes, Signer] | None = None
 
     def current(self) -> Signer:
-        """Return the signer with the current key, a first one if there is none."""
+        """Return the signer with the current key; the first key is made if there is none."""
         signer = self._load()
         if signer is None:
             with changing(self.folder, self._passphrase):
@@ -113,19 +113,19 @@ class SigningKeys:
         return new
 
     def known(self) -> dict[str, Ed25519PublicKey]:
-        """Return all public keys by id, oldest first; raises `IntegrityError` for one that no elder key introduced."""
-        found = {}
+        """Return all public keys by id, oldest first; raises `IntegrityError` for one that no older key introduced."""
+        public_keys = {}
         for path in sorted(self.folder.glob(f"*{PUBLIC}")):
             identity, public = read_public_key(path)
             if path != self._public_path(identity):
                 raise IntegrityError(
                     f"{path} holds the key {identity}, not that of its name; restore it from a copy"
                 )
-            found[identity] = public
+            public_keys[identity] = public
         statements = self._statements()
-        if not statements and len(found) < 2:
-            return found
-        known = {s["old"]: found[s["old"]] for s in statements[:1] if s["old"] in found}
+        if not statements and len(public_keys) < 2:
+            return public_keys
+        known = {s["old"]: public_keys[s["old"]] for s in statements[:1] if s["old"] in public_keys}
         for number, statement in enumerate(statements, 1):
             if statement["old"] not in known:
                 raise self._broken(f"rotation {number} is signed by {statement['old']}, whose key is missing")
@@ -138,7 +138,7 @@ class SigningKeys:
             known[statement["new"]] = _read_public_pem(
                 statement["public_key"].encode(), self.folder / ROTATIONS
             )[1]
-        for identity in found:
+        for identity in public_keys:
             if identity not in known:
                 raise self._broken(f"{self._public_path(identity).name} was introduced by no other key")
         return known
@@ -217,9 +217,9 @@ def key_id(public: Ed25519PublicKey) -> str:
 
 
 def read_public_key(path: Path) -> tuple[str, Ed25519PublicKey]:
-    """Read id and key from a PEM file of any owner, to check receipts far from the keyring.
+    """Read id and key from a PEM file of any owner, to check receipts without the keyring.
 
-    Raises `UsageError` for a key of another kind, `IntegrityError` for what is no key, `StoreError`.
+    Raises `UsageError` for a key of another kind, `IntegrityError` for a file that holds no key, `StoreError`.
     """
     try:
         with path.open("rb") as file:

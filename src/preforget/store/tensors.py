@@ -15,14 +15,14 @@ from preforget.core.errors import StoreError
 from preforget.records import ClassRecord
 
 MOST_SLOTS = 2**16
-"""Slots of a bank: one far behind would let the bank take memory for all before it."""
+"""The most slots of a bank: it takes memory for all slots up to the highest one."""
 
 
 def record_to_bytes(record: ClassRecord) -> bytes:
-    """Return a record as one safetensors file; label, slot, subject and partner, where it has them, in its header.
+    """Return a record as one safetensors file; its header has the label, and slot, subject and partner where there are.
 
-    The header also gets 256 random bits, `nonce`: without them nobody could tell from the file's digest what was in
-    it, not even who still has the images and the backbone, and they are gone with the file.
+    The header also gets 256 random bits, the `nonce`, which are destroyed with the file: afterwards nobody can tell
+    from its digest what was in it, not even somebody who still has the images and the backbone.
     """
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in record.tensors.items()}
     names = {"label": record.label, "subject": record.subject, "partner": record.partner}
@@ -57,8 +57,8 @@ def nonce_of(content: bytes) -> bytes:
 
 def _metadata(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
-    found: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
-    return found
+    metadata: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    return metadata
 
 
 def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
@@ -67,7 +67,7 @@ def tensors_to_bytes(tensors: Mapping[str, Tensor]) -> bytes:
 
 
 def tensors_from_bytes(content: bytes, what: str) -> dict[str, Tensor]:
-    """Read named tensors; raises `StoreError` that names `what` if the bytes are damaged."""
+    """Read named tensors; raises `StoreError`, which names `what`, if the bytes are damaged."""
     try:
         return dict(load(content))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
