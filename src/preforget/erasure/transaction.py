@@ -14,7 +14,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
-from preforget.erasure.copies import account_for_copies
+from preforget.erasure.copies import settle_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.plan import Plan
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
@@ -171,7 +171,7 @@ def _finish(
         if is_ahead(folder):
             folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
-        copies = account_for_copies(folder, intent.ids, delete=delete_copies)
+        copies = settle_copies(folder, intent.ids, delete=delete_copies)
         receipt = _receipt(folder, intent, engine, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         path.parent.mkdir(exist_ok=True)
@@ -258,11 +258,11 @@ def _checks(folder: ModelFolder, intent: Intent) -> list[dict[str, Any]]:
                 "detail": f"{len(destroyed)} of {len(intent.ids)} keys are destroyed in the keyring",
             }
         )
-    total, found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT})
+    total, names_found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT})
     live = {folder.name_of(i) for i in folder.manifest.records}
-    odd = [name.encode("unicode_escape").decode()[:200] for name in found if name not in live]
+    odd = [name.encode("unicode_escape").decode()[:200] for name in names_found if name not in live]
     where = f"; found in {', '.join(odd[:5])}" if odd else "; none found where it must not be"
-    shared = len(found) - len(odd)  # such as an image that was learned for two classes
+    shared = len(names_found) - len(odd)  # such as an image that was learned for two classes
     also = f"; {shared} live records of others hold the same bytes from their own data" if shared else ""
     searched = f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}{also}"
     checks.append({"name": "scan", "passed": not odd, "detail": searched})

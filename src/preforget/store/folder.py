@@ -186,11 +186,11 @@ class ModelFolder:
         `contents`: what `read_file` returns, by record id.
         """
         keys = {} if self.keys is None else self.keys.get(contents)
-        found = []
+        descriptions = []
         for record_id, content in contents.items():
             plain = self._open_record(record_id, content, keys.get(record_id))
-            found.append(described(record_id, self.name_of(record_id), content, plain))
-        return found
+            descriptions.append(described(record_id, self.name_of(record_id), content, plain))
+        return descriptions
 
     def change(
         self, add: Sequence[ClassRecord] = (), erase: Sequence[str] = (), event: str = "add"
@@ -348,14 +348,14 @@ class ModelFolder:
 
     def _write_records(self, records: Sequence[ClassRecord]) -> list[dict[str, Any]]:
         keys = {} if self.keys is None else self.keys.create([record.id for record in records])
-        found = []
+        descriptions = []
         for record in records:
             plain = content = record_to_bytes(record)
             if record.id in keys:
                 content = seal(plain, keys[record.id], model=self.manifest.model, record=record.id)
             write_file(self.path / self.name_of(record.id), content)
-            found.append(described(record.id, self.name_of(record.id), content, plain))
-        return found
+            descriptions.append(described(record.id, self.name_of(record.id), content, plain))
+        return descriptions
 
     def _open_record(self, record_id: str, content: bytes, key: bytes | None) -> bytes:
         if key is None:

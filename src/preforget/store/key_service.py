@@ -1,4 +1,4 @@
-"""The interface of places where keys live, which a folder, the environment or a key service fills."""
+"""The interface of keyrings: a folder, the environment or a key service."""
 
 from __future__ import annotations
 
@@ -103,11 +103,11 @@ def check_record_ids(ids: Iterable[str]) -> list[str]:
     """Return record ids without repetition, in order; raises `UsageError` for one that isn't 32 hex digits."""
     if isinstance(ids, str):
         raise UsageError(f"a list of record ids is needed, not the text {ids!r}")
-    found = list(dict.fromkeys(ids))
-    for record_id in found:
+    unique = list(dict.fromkeys(ids))
+    for record_id in unique:
         if re.fullmatch(r"[0-9a-f]{32}", record_id) is None:
             raise UsageError(f"{record_id!r} is no record id; it has 32 hex digits in lower case")
-    return found
+    return unique
 
 
 def check_erasure_id(erasure: str) -> str:

@@ -1,4 +1,4 @@
-"""Open a keyring by its name: a folder, or what is entered under a word such as `env`."""
+"""Open a keyring by its name: a folder, or a registered kind of keyring such as `env`."""
 
 from __future__ import annotations
 
