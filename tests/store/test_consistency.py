@@ -8,9 +8,10 @@ import pytest
 
 from preforget.core.errors import IntegrityError
 from preforget.store import Manifest, ModelFolder
-from preforget.store.consistency import check, check_age, is_ahead, settle, undo
+from preforget.store.consistency import check, check_age, check_erasing, is_ahead, settle, undo
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
+from preforget.store.ledger_sqlite import SqliteLedger
 
 from .conftest import MakeFolder, make_record
 
@@ -77,3 +78,44 @@ def test_a_sealed_folder_that_is_older_than_its_keyring(make_folder: MakeFolder)
     with pytest.raises(IntegrityError, match="row 9 is not in its ledger; end this with: preforget restore"):
         ModelFolder.open(folder.path)
     assert Manifest.read(folder.path) == folder.manifest
+
+
+def test_what_the_manifest_lets_erase_is_not_believed(make_folder: MakeFolder) -> None:
+    folder = make_folder(*LABELS)
+    folder.seal()
+    keys = open_keyring().model(folder.manifest.model)
+    before, live = folder.manifest, sorted(folder.manifest.records)
+    folder.change(add=[make_record("Mary", 2)])
+    (mary,) = set(folder.manifest.records) - set(live)
+    folder.set_detached([mary])
+    less = {i: digest for i, digest in folder.manifest.records.items() if i != live[0]}
+    for hostile in (
+        replace(folder.manifest, records=less, detached=[], erasing=[folder.name_of(live[0])]),
+        replace(folder.manifest, records={}, detached=[], erasing=[folder.name_of(i) for i in live]),
+        replace(before, erasing=[folder.name_of(mary)]),  # what it was before an adding
+    ):
+        hostile.write(folder.path)
+        with pytest.raises(IntegrityError, match="lets erase files but is not the one that the ledger knows"):
+            ModelFolder.open(folder.path)
+    folder.manifest.write(folder.path)
+    assert (keys.destroyed(), len(ModelFolder.open(folder.path).records())) == ({}, 3)
+
+
+def test_no_key_goes_by_a_row_that_the_keyring_does_not_know(make_folder: MakeFolder) -> None:
+    folder = make_folder(*LABELS)
+    folder.seal()
+    keys, (gone, stays) = open_keyring().model(folder.manifest.model), sorted(folder.manifest.records)
+    left = replace(
+        folder.manifest, records={stays: folder.manifest.records[stays]}, erasing=[folder.name_of(gone)]
+    )
+    row = folder.ledger.append("add", {"records": [], "removed": [{"id": gone}], "state": left.state()})
+    content = SqliteLedger(folder.path / LEDGER).digest()
+    folder.manifest = replace(left, ledger={**row.head.as_dict(), "digest": content})
+    folder.manifest.write(folder.path)
+    assert not check_erasing(folder)
+    with pytest.raises(IntegrityError, match=r"which the keyring doesn't know.* preforget restore MODEL"):
+        ModelFolder.open(folder.path)
+    assert (keys.destroyed(), set(keys.get([gone, stays]))) == ({}, {gone, stays})
+    keys.note_head(row.head)
+    ModelFolder.open(folder.path)
+    assert set(keys.destroyed()) == {gone}

@@ -65,7 +65,8 @@ CHANGES: dict[str, Callable[[ModelKeys], object]] = {
     "destroy": lambda keys: keys.destroy([ONE], "e1", None),
     "note_head": lambda keys: keys.note_head(Head(0, GENESIS)),
     "forget_head": lambda keys: keys.forget_head(),
-    "discard": lambda keys: keys.discard(),
+    "begin": lambda keys: keys.begin([ONE]),
+    "withdraw": lambda keys: keys.withdraw([ONE]),
 }
 
 

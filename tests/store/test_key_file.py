@@ -136,10 +136,33 @@ def test_a_model_that_was_never_finished_leaves_nothing(folder: Path) -> None:
     made = ring.model(MODEL).create([ONE])
     ring.model(OTHER).create([ONE])
     for _ in range(2):
-        ring.model(MODEL).discard()
+        ring.model(MODEL).withdraw([ONE])
         assert ring.models() == [OTHER]
     assert traces(folder, made[ONE]) == []
     assert ring.model(MODEL).create([ONE]) != made
+
+
+def test_what_lives_is_neither_begun_anew_nor_withdrawn(folder: Path) -> None:
+    keys = FileKeyring(folder).model(MODEL)
+    made = keys.begin([ONE])
+    assert keys.begin([ONE, TWO])[ONE] == made[ONE]  # taken over, not replaced
+    with pytest.raises(IntegrityError, match="a sealed copy of this model lives by"):
+        keys.begin([ONE])
+    assert set(keys.begin([ONE], earlier=[TWO])) == {ONE}
+    keys.note_head(HEAD)
+    for refused in (
+        lambda: keys.begin([ONE, TWO]),
+        lambda: keys.withdraw([ONE, TWO]),
+        lambda: keys.withdraw([ONE], HEAD),
+    ):
+        with pytest.raises(IntegrityError, match="they stay as they are: use that copy"):
+            refused()
+    assert set(keys.begin([ONE, TWO], head=HEAD)) == {ONE, TWO}
+    assert keys.head() is None
+    keys.destroy([TWO], "e1")
+    with pytest.raises(IntegrityError, match="they stay as they are"):
+        keys.withdraw([ONE, TWO])
+    assert keys.get([ONE]) == {ONE: made[ONE]}
 
 
 Steps = st.lists(st.tuples(st.booleans(), st.sets(st.sampled_from(IDS[:6]), max_size=4)), max_size=8)
@@ -446,7 +469,7 @@ def test_a_keyring_in_a_read_only_folder_says_so() -> None:
             lambda: keys.create([TWO]),
             lambda: keys.destroy([ONE], "e1", HEAD),
             lambda: keys.note_head(HEAD),
-            lambda: keys.discard(),
+            lambda: keys.withdraw([ONE]),
             lambda: FileKeyring(folder / "below").model(MODEL).create([ONE]),
         ):
             with pytest.raises(

@@ -52,7 +52,7 @@ def test_the_default_is_made_privately_when_a_key_is_made_and_not_before(home: P
     with pytest.raises(IntegrityError, match="is not in the keyring"):
         keys.get([ONE])
     keys.create([])
-    keys.discard()
+    keys.withdraw([])
     assert not home.exists()
     keys.create([ONE])
     assert ring.models() == [MODEL]

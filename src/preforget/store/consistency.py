@@ -32,7 +32,7 @@ class ChangingFolder(Protocol):
     def has_intent(self) -> bool:
         """Tell whether an erasure has begun and not ended."""
 
-    def finish_erasing(self, erasure: str = ...) -> None:
+    def finish_erasing(self, erasure: str = ..., *, keys: bool = ...) -> None:
         """Destroy what is being erased."""
 
     def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
@@ -69,9 +69,34 @@ def check_age(folder: ChangingFolder) -> None:
         )
 
 
-def settle(folder: ChangingFolder) -> None:
-    """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on."""
-    folder.finish_erasing()
+def check_erasing(folder: ChangingFolder) -> bool:
+    """May what the manifest calls `erasing` be destroyed? Return whether the keys may go too, and not the files alone.
+
+    The manifest must be the one that its row of the ledger states, in a chain without a break, at most one row before
+    the end: a change that was cut off adds one. Raises `IntegrityError` otherwise. The keys of a sealed model may go
+    if the keyring knows that row: its head stands in the same chain, and not before it.
+    """
+    rows, known = list(folder.ledger.entries()), folder.manifest.ledger
+    number = int(known["seq"])
+    row = rows[number - 1] if 1 <= number <= len(rows) else None
+    stated = row is not None and (row.hash, row.data.get("state")) == (known["hash"], folder.manifest.state())
+    if not stated or len(rows) > number + 1:
+        raise IntegrityError(
+            f"the manifest of {folder.path} lets erase files but is not the one that the ledger knows; nothing was "
+            "erased. It was changed or exchanged: restore the folder from a copy"
+        )
+    keys = folder.keys
+    if keys is None or not keys.writable:
+        return True
+    noted = keys.head()
+    return noted is not None and number <= noted.seq <= len(rows) and rows[noted.seq - 1].head == noted
+
+
+def settle(folder: ChangingFolder, *, old: bool = False) -> None:
+    """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on.
+
+    `old`: of a folder that is older than its keyring knows, delete files only, and no keys.
+    """
     head, known = folder.ledger.head(), Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])
     if head.seq < known.seq or not (head == known or folder.ledger.holds(known)):
         raise IntegrityError(
@@ -79,6 +104,14 @@ def settle(folder: ChangingFolder) -> None:
         )
     if head == known and SqliteLedger(folder.path / LEDGER).digest() != folder.manifest.ledger["digest"]:
         raise IntegrityError(f"the ledger of {folder.path} was changed: the digest of its file differs")
+    keys = not folder.manifest.erasing or check_erasing(folder)
+    if not keys and not old:
+        raise IntegrityError(
+            f"{folder.path} lets destroy keys by row {known.seq} of its ledger, which the keyring doesn't know; "
+            "nothing was destroyed. Give the right keyring with --keyring; if it was restored from a backup, run: "
+            "preforget restore MODEL"
+        )
+    folder.finish_erasing(keys=keys)
     if head != known and not folder.has_intent():
         undo(folder)
 

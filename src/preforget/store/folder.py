@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord, unknown_label
+from preforget.store.attempt import clear_unfinished, ids_of, undone_seal
 from preforget.store.consistency import check, check_age, settle
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
@@ -76,9 +76,12 @@ class ModelFolder:
         folder = cls(unfinished, manifest, keyring)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            folder._clear_unfinished()  # a killed process may have left records in it, and their keys
+            # a killed process may have left records in it, and their keys
+            clear_unfinished(unfinished, folder._keys_of)
             (unfinished / RECORDS).mkdir(parents=True)
-            folder._write(manifest)  # so that whoever finds this unfinished knows which keys it has
+            # so that whoever finds this unfinished knows which keys it has
+            begun = [folder.name_of(record.id) for record in records]
+            folder._write(replace(manifest, erasing=begun))
             learned = folder._write_records(records)
             digest = write_file(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
             SqliteLedger.create(unfinished / LEDGER)
@@ -88,14 +91,18 @@ class ModelFolder:
                 {**facts, "records": learned, "origin": None if origin is None else dict(origin)},
                 records={entry["id"]: entry["digest"] for entry in learned},
                 shared=digest,
+                erasing=[],
             )
             if path.is_dir():
                 path.rmdir()  # empty, see check_free
             unfinished.rename(path)
             sync_folder(path.parent)
         except BaseException as error:
+            head = None
             with contextlib.suppress(StoreError):
-                folder._clear_unfinished()
+                head = folder.ledger.head()
+            with contextlib.suppress(OSError):
+                clear_unfinished(unfinished, folder._keys_of, head)
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise _cannot_write(path, error) from error
             raise
@@ -131,7 +138,7 @@ class ModelFolder:
             check_kinds(path)
             if not old:
                 check_age(folder)
-            settle(folder)
+            settle(folder, old=old)
             yield folder
 
     @property
@@ -150,6 +157,9 @@ class ModelFolder:
     def keys(self) -> ModelKeys | None:
         """The keys of the model's records, None where it isn't sealed."""
         return self.keyring.model(self.manifest.model) if self.manifest.sealed else None
+
+    def _keys_of(self, model: str) -> ModelKeys:
+        return self.keyring.model(model)
 
     def name_of(self, record_id: str) -> str:
         """Return the name of a record's file, relative to the folder."""
@@ -236,10 +246,9 @@ class ModelFolder:
             self.check_current()
             ids = sorted(self.manifest.records)
             keys = self.keyring.model(self.manifest.model)
-            keys.discard()  # those of an attempt that was cut off
+            own, digests = keys.begin(ids, ids_of(self.ledger), undone_seal(self.ledger, keys)), {}
             try:
                 self._update(erasing=[record_name(i, True) for i in ids])
-                own, digests = keys.create(ids), {}
                 for i in ids:
                     sealed = seal(self.read_file(i), own[i], model=self.manifest.model, record=i)
                     digests[i] = write_file(self.path / record_name(i, True), sealed)
@@ -251,7 +260,7 @@ class ModelFolder:
                 if not self.manifest.sealed:
                     with contextlib.suppress(StoreError):
                         settle(self)
-                        keys.discard()
+                        keys.withdraw(ids_of(self.ledger), undone_seal(self.ledger, keys))
                 raise
             self.finish_erasing()
         return len(ids)
@@ -272,8 +281,6 @@ class ModelFolder:
             self.check_current()
             changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
             entry = self.ledger.append(event, {**data, "state": changed.state()})
-            if changed.sealed:
-                self.keyring.model(changed.model).note_head(entry.head)
             self.settle_on(entry.head, changed)
         self.audits += [entry.as_audit()] if event == "audit" else []
         return entry
@@ -287,14 +294,17 @@ class ModelFolder:
         self.commit("audit", {"kind": kind, "passed": passed, "result": value_digest(dict(result))})
 
     def settle_on(self, head: Head, manifest: Manifest) -> None:
-        """Replace the manifest by one that knows `head` as the last row of the ledger."""
+        """Note the ledger's last row in the keyring, if the model is sealed, and let the manifest know it."""
+        if manifest.sealed:
+            self.keyring.model(manifest.model).note_head(head)
         digest = SqliteLedger(self.path / LEDGER).digest()
         self._write(replace(manifest, ledger={**head.as_dict(), "digest": digest}))
 
-    def finish_erasing(self, erasure: str = "0" * 32) -> None:
+    def finish_erasing(self, erasure: str = "0" * 32, *, keys: bool = True) -> None:
         """Destroy the keys of records whose erasure has begun, then their files, and leftovers of cut off writes.
 
-        `erasure`: the id under which the keyring keeps in mind that the keys were destroyed.
+        `erasure`: the id under which the keyring keeps in mind that the keys were destroyed; `keys`: whether they are.
+        Who didn't write `erasing` in this very process asks `consistency.check_erasing` first.
         """
         try:
             for leftover in [*self.path.glob(".writing-*"), *self.path.glob("*/.writing-*")]:
@@ -302,7 +312,7 @@ class ModelFolder:
             if not self.manifest.erasing:
                 return
             gone = {Path(name).stem for name in self.manifest.erasing} - set(self.manifest.records)
-            if self.keys is not None and gone:
+            if keys and self.keys is not None and gone:
                 self.keys.destroy(sorted(gone), erasure, None)
             for name in self.manifest.erasing:
                 (self.path / name).unlink(missing_ok=True)
@@ -383,14 +393,6 @@ class ModelFolder:
     def _write(self, manifest: Manifest) -> None:
         self._content = manifest.write(self.path)
         self.manifest = manifest
-
-    def _clear_unfinished(self) -> None:
-        """Delete what an unfinished creation left here, and the keys that it had."""
-        with contextlib.suppress(StoreError):  # none there, or cut off while it was written
-            left = Manifest.read(self.path)
-            if left.sealed:
-                self.keyring.model(left.model).discard()
-        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:

@@ -62,7 +62,13 @@ class EnvironmentModelKeys(ModelKeys):
         """Raise `UsageError`."""
         self._refuse("changed")
 
-    def discard(self) -> None:
+    def begin(
+        self, ids: Iterable[str], earlier: Iterable[str] = (), head: Head | None = None
+    ) -> dict[str, bytes]:
+        """Raise `UsageError`."""
+        self._refuse("made")
+
+    def withdraw(self, ids: Iterable[str], head: Head | None = None) -> None:
         """Raise `UsageError`."""
         self._refuse("destroyed")
 

@@ -29,6 +29,7 @@ from preforget.store.key_service import (
     ModelKeys,
     check_erasure_id,
     check_has_keys,
+    check_is_attempt,
     check_model_id,
     check_record_ids,
     later_head,
@@ -132,10 +133,31 @@ class FileModelKeys(ModelKeys):
             state = self._read()
             self._change(state, replace(state, head=None))
 
-    def discard(self) -> None:
-        """Remove the file of a model that was never finished."""
+    def begin(
+        self, ids: Iterable[str], earlier: Iterable[str] = (), head: Head | None = None
+    ) -> dict[str, bytes]:
+        """Return keys for the first sealing of a model: those of an attempt that was cut off, or new ones.
+
+        Since keys are taken over, two processes that seal two copies at once have the same ones, and the second fails
+        at the head.
+        """
+        wanted = check_record_ids(ids)
+        with changing(self._folder, self._passphrase):
+            state = self._read()
+            own = {*wanted, *earlier}
+            check_is_attempt(state.keys, state.destroyed, state.head, own, head, str(self.path))
+            made = {i: base64.b64encode(new_key()).decode() for i in wanted if i not in state.keys}
+            keys = {**state.keys, **made}
+            self._change(state, replace(state, keys=keys, head=None))
+        return {i: base64.b64decode(keys[i]) for i in wanted}
+
+    def withdraw(self, ids: Iterable[str], head: Head | None = None) -> None:
+        """Remove the file of a model that was never finished, if it holds nothing but what that attempt left."""
+        own = check_record_ids(ids)
         if os.path.lexists(self.path):
-            with changing(self._folder):
+            with changing(self._folder, self._passphrase):
+                state = self._read()
+                check_is_attempt(state.keys, state.destroyed, state.head, own, head, str(self.path))
                 self.path.unlink(missing_ok=True)
                 sync_folder(self._folder)
 

@@ -63,8 +63,23 @@ class ModelKeys(ABC):
         """Let go of the noted head, durable on return: only when a user restores an older model folder on purpose."""
 
     @abstractmethod
-    def discard(self) -> None:
-        """Remove all that is kept of the model, tombstones too: only for a model that was never finished."""
+    def begin(
+        self, ids: Iterable[str], earlier: Iterable[str] = (), head: Head | None = None
+    ) -> dict[str, bytes]:
+        """Return keys for the first sealing of a model: those of a cut off attempt, or new ones, in one write.
+
+        `earlier`: ids that such an attempt may have had beside `ids`; `head`: what it may have noted, which is let go
+        of. Keys are taken over and never replaced. Raises `IntegrityError`, and changes nothing, if there is anything
+        else: it belongs to another copy of the model, which lives.
+        """
+
+    @abstractmethod
+    def withdraw(self, ids: Iterable[str], head: Head | None = None) -> None:
+        """Remove what an attempt of one's own left that came to nothing: the keys of `ids`, and the head that it noted.
+
+        Raises `IntegrityError`, and changes nothing, if there is a tombstone, another id or another head: then a model
+        lives by what is here.
+        """
 
 
 class Keyring(ABC):
@@ -127,6 +142,22 @@ def later_head(noted: Head | None, head: Head | None, place: str) -> Head | None
             "the model folder is an old copy or was changed; use the latest one"
         )
     return head
+
+
+def check_is_attempt(
+    keys: Iterable[str],
+    destroyed: Mapping[str, str],
+    noted: Head | None,
+    ids: Iterable[str],
+    head: Head | None,
+    place: str,
+) -> None:
+    """Raise `IntegrityError` unless all that is kept of a model is what an attempt with `ids` and `head` left."""
+    if destroyed or noted not in (None, head) or not set(keys) <= set(ids):
+        raise IntegrityError(
+            f"{place} holds keys that a sealed copy of this model lives by, and they stay as they are: "
+            "use that copy instead of this older one, or name another keyring with --keyring"
+        )
 
 
 def check_has_keys(

@@ -1,0 +1,125 @@
+"""Only what an attempt of one's own left may go from a keyring; the keys of a model that lives stay."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from preforget.core.errors import IntegrityError
+from preforget.records import ClassRecord
+from preforget.store import ModelFolder
+from preforget.store.attempt import ids_of, undone_seal
+from preforget.store.keyring import open_keyring
+from preforget.store.layout import RECORDS, unfinished_name
+
+from .conftest import MakeFolder, make_record, manifest
+
+LABELS = ["Ada", "Grace"]
+
+
+def labels(path: Path) -> list[str]:
+    return sorted(record.label for record in ModelFolder.open(path).records())
+
+
+def killed_at(folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """Seal until a method is called, and leave all as a SIGKILL would."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, method, die)
+        patch.setattr("preforget.store.folder.settle", die)
+        with pytest.raises(Killed):
+            folder.seal()
+
+
+def test_sealing_an_old_copy_leaves_the_keys_of_the_sealed_model(
+    make_folder: MakeFolder, tmp_path: Path
+) -> None:
+    folder = make_folder(*LABELS)
+    old = Path(shutil.copytree(folder.path, tmp_path / "old"))
+    folder.seal()
+    with pytest.raises(IntegrityError, match=r"a sealed copy of this model lives by.* use that copy"):
+        ModelFolder.open(old).seal()
+    assert labels(folder.path) == labels(old) == LABELS
+
+
+def test_two_copies_that_are_sealed_at_once(
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_folder(*LABELS)
+    other = ModelFolder.open(Path(shutil.copytree(folder.path, tmp_path / "old")))
+    killed_at(folder, monkeypatch, "commit")  # it has made its keys
+    other.seal()
+    with pytest.raises(IntegrityError, match="a sealed copy of this model lives by"):
+        ModelFolder.open(folder.path).seal()
+    assert labels(other.path) == LABELS
+
+
+@pytest.mark.parametrize("method", ["_update", "commit", "_write", "finish_erasing"])
+def test_a_sealing_that_was_cut_off_is_done_again(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    folder = make_folder(*LABELS)
+    killed_at(folder, monkeypatch, method)
+    again = ModelFolder.open(folder.path)
+    if not again.manifest.sealed:
+        again.seal()
+    assert labels(folder.path) == LABELS
+    assert {path.suffix for path in (folder.path / RECORDS).iterdir()} == {".sealed"}
+
+
+def test_a_sealing_whose_row_came_to_nothing(make_folder: MakeFolder) -> None:
+    folder = make_folder(*LABELS)
+    keys = open_keyring().model(folder.manifest.model)
+    keys.begin(folder.manifest.records)
+    head = folder.ledger.append("seal", {"records": [], "state": "sha256:0"}).head
+    keys.note_head(head)
+    again = ModelFolder.open(folder.path)
+    assert undone_seal(again.ledger, keys) == head
+    assert ids_of(again.ledger) == set(folder.manifest.records)
+    again.change(erase=[sorted(again.manifest.records)[0]])  # its key of that attempt is there
+    again.seal()
+    assert undone_seal(again.ledger, keys) == again.ledger.head()
+    assert len(labels(folder.path)) == 1
+
+
+def records() -> list[ClassRecord]:
+    return [make_record(label, slot) for slot, label in enumerate(LABELS)]
+
+
+@pytest.mark.parametrize("killed", ["FileModelKeys.create", "write_file"])
+def test_a_creation_that_was_killed_leaves_no_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    keyring, sealed = tmp_path / "keyring", replace(manifest(), sealed=True)
+    with monkeypatch.context() as patch:
+        module = "key_file" if "." in killed else "folder"
+        patch.setattr(f"preforget.store.{module}.{killed}", die)
+        patch.setattr("preforget.store.folder.clear_unfinished", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            ModelFolder.create(tmp_path / "m", sealed, records(), {}, keyring)
+    assert len(open_keyring(keyring).models()) == (killed == "write_file")
+    made = ModelFolder.create(tmp_path / "m", replace(manifest(), sealed=True), records(), {}, keyring)
+    assert open_keyring(keyring).models() == [made.manifest.model]
+
+
+def test_a_planted_unfinished_folder_takes_no_keys_of_a_live_model(tmp_path: Path) -> None:
+    live = ModelFolder.create(tmp_path / "live", replace(manifest(), sealed=True), records(), {})
+    for erasing in ([], [live.name_of(i) for i in live.manifest.records]):
+        planted = Path(shutil.copytree(live.path, tmp_path / unfinished_name("m")))
+        replace(live.manifest, records={}, erasing=erasing).write(planted)
+        made = ModelFolder.create(tmp_path / "m", manifest(), records(), {})
+        shutil.rmtree(made.path)
+        assert not planted.exists()
+        assert labels(live.path) == LABELS
