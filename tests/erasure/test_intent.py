@@ -31,6 +31,8 @@ SMALL = Intent(
     grounds=None,
     before={"manifest": "sha256:" + 64 * "c", "generation": 4},
     seq=2,
+    hash="sha256:" + 64 * "d",
+    mac=64 * "e",
 )
 HEX = st.text("0123456789abcdef", min_size=32, max_size=32)
 INTENTS = st.builds(
@@ -117,7 +119,9 @@ def test_every_cut_is_refused(tmp_path: Path) -> None:
     content = path.read_bytes()
     for cut in [*(content[:size] for size in range(len(content))), content + b"\n", content * 2]:
         path.write_bytes(cut)
-        with pytest.raises(IntegrityError, match="restore it from a copy, or forget again after moving it"):
+        with pytest.raises(
+            IntegrityError, match="restore it from a copy, or forget again with: preforget forget"
+        ):
             Intent.read(tmp_path)
 
 
@@ -142,11 +146,22 @@ def test_json_in_another_form_is_refused(tmp_path: Path) -> None:
             Intent.read(tmp_path)
 
 
-@pytest.mark.parametrize("name", [*asdict(SMALL)])
+@pytest.mark.parametrize("name", [name for name in asdict(SMALL) if name not in ("hash", "mac")])
 def test_a_missing_entry_is_refused(tmp_path: Path, name: str) -> None:
     put(tmp_path, {n: value for n, value in asdict(SMALL).items() if n != name})
     with pytest.raises(IntegrityError, match="is damaged"):
         Intent.read(tmp_path)
+
+
+def test_one_of_an_older_version_is_read_and_has_no_mac(tmp_path: Path) -> None:
+    put(tmp_path, {n: value for n, value in asdict(SMALL).items() if n not in ("hash", "mac")})
+    assert Intent.read(tmp_path) == replace(SMALL, hash="", mac="")
+
+
+def test_what_the_mac_covers() -> None:
+    covered = json.loads(SMALL.covered("m"))
+    assert covered.pop("purpose") == "preforget announcement 1"
+    assert covered == {"model": "m", **{n: value for n, value in asdict(SMALL).items() if n != "mac"}}
 
 
 def test_an_unknown_entry_is_refused(tmp_path: Path) -> None:
@@ -165,6 +180,8 @@ WRONG: dict[str, list[Any]] = {
     "grounds": [5, []],
     "before": [None, []],
     "seq": [None, "2", -1],
+    "hash": [None, 5],
+    "mac": [None, 5],
 }
 
 

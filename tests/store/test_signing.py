@@ -407,3 +407,16 @@ def test_another_kind_of_private_key_is_refused(folder: Path) -> None:
     (folder / "current.pem").write_bytes(b"")
     with pytest.raises(IntegrityError, match=r"current.pem can't be opened: it was changed"):
         SigningKeys(folder).current()
+
+
+def test_a_secret_of_the_current_key_authenticates(tmp_path: Path) -> None:
+    keys = SigningKeys(tmp_path / "signing")
+    assert not keys.authenticates(b"x", "")
+    assert not (tmp_path / "signing").exists()  # to ask makes no key
+    mac = keys.current().authenticate(b"x")
+    assert SigningKeys(tmp_path / "signing").authenticates(b"x", mac)
+    for content, other in ((b"y", mac), (b"x", ""), (b"x", "\u00e9"), (b"x", mac.upper())):
+        assert not keys.authenticates(content, other)
+    assert SigningKeys(tmp_path / "another").current().authenticate(b"x") != mac
+    keys.rotate()
+    assert not keys.authenticates(b"x", mac)

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.erasure import forget
 
     check_receipt_place(args.receipt, len(targets))
-    folder = open_model_folder(args)
+    folder = open_model_folder(args, to_forget=True)
     records = folder.records()
     plans = {target: plan_for(folder, target, records) for target in targets}
     show_plan(folder, plans, records, args.delete_copies)

@@ -150,11 +150,11 @@ def ask_passphrase() -> str:
         raise UsageError("no passphrase was given") from None
 
 
-def open_model_folder(args: argparse.Namespace) -> ModelFolder:
-    """Open the folder MODEL alone, after ending what was cut off in it."""
+def open_model_folder(args: argparse.Namespace, *, to_forget: bool = False) -> ModelFolder:
+    """Open the folder MODEL alone, after ending what was cut off in it; `to_forget` as in `open_folder`."""
     from preforget.erasure import open_folder
 
-    return open_folder(given_path(args.model), keyring(args))
+    return open_folder(given_path(args.model), keyring(args), to_forget=to_forget)
 
 
 def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableClassifier:

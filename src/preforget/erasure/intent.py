@@ -23,8 +23,9 @@ class Intent:
     """All that is needed to end an erasure after a crash; no label and no name.
 
     `erasure`: 32 hex digits; `records`: what will be destroyed, as `ModelFolder.describe` says it; `windows`: pieces
-    of their files in base64, to look for afterwards; `before`: state and generation of the model; `seq`: the last row
-    of the ledger before.
+    of their files in base64, to look for afterwards; `before`: state and generation of the model; `seq` and `hash`: the
+    last row of the ledger before; `mac`: proves that a keyring announced it, see `covered`. An announcement of a
+    version that knew neither has them empty.
     """
 
     erasure: str
@@ -36,6 +37,8 @@ class Intent:
     grounds: str | None
     before: dict[str, Any]
     seq: int
+    hash: str = ""
+    mac: str = ""
 
     @property
     def ids(self) -> set[str]:
@@ -46,9 +49,23 @@ class Intent:
         """Return the windows as bytes."""
         return [base64.b64decode(piece) for piece in self.windows]
 
+    def covered(self, model: str) -> bytes:
+        """Return the bytes that the MAC covers: the id of the model, and all but the MAC."""
+        values = asdict(self)
+        del values["mac"]
+        return canonical_json({"model": model, "purpose": "preforget announcement 1", **values})
+
     def check(self) -> None:
         """Raise `ValueError` or `TypeError` if a value is of another kind than it must be."""
-        texts = [self.erasure, self.what, self.begun, *self.windows, self.before["manifest"]]
+        texts = [
+            self.erasure,
+            self.what,
+            self.begun,
+            *self.windows,
+            self.before["manifest"],
+            self.hash,
+            self.mac,
+        ]
         texts += [text for text in (self.reference, self.grounds) if text is not None]
         texts += [record[name] for record in self.records for name in ("id", "location", "digest", "name")]
         numbers = [self.seq, self.before["generation"], *(record["bytes"] for record in self.records)]
@@ -73,7 +90,7 @@ class Intent:
         path = folder / INTENT
         damaged = IntegrityError(
             f"{path} is damaged, so the erasure that it announces can't be ended; "
-            "restore it from a copy, or forget again after moving it away"
+            "restore it from a copy, or forget again with: preforget forget MODEL LABEL, which replaces it"
         )
         try:
             values = read_canonical(read_regular(path, MAX_BYTES))

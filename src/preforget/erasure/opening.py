@@ -7,21 +7,24 @@ from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.erasure.intent import Intent
+from preforget.erasure.authority import announced, check_may_destroy_again
 from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
-from preforget.store.consistency import undo
+from preforget.store.consistency import is_ahead, undo
 from preforget.store.folder import KeyringPlace
 from preforget.store.layout import RECORDS
 from preforget.store.ledger import read_export
 
 
-def open_folder(path: Path, keyring: KeyringPlace = None) -> ModelFolder:
-    """Open a model folder, strictly, after ending what had begun; raises `IntegrityError`, `StoreError`."""
+def open_folder(path: Path, keyring: KeyringPlace = None, *, to_forget: bool = False) -> ModelFolder:
+    """Open a model folder, strictly, after ending what had begun; raises `IntegrityError`, `StoreError`.
+
+    `to_forget`: also one with an announcement that this keyring didn't make; it is left, and the next one replaces it.
+    """
     with ModelFolder.opening(path, keyring) as folder:
-        _end(folder)
+        _end(folder, to_forget=to_forget)
         erase_again(folder)
         folder.check()
     return folder
@@ -35,7 +38,7 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
     the folder's ledger ends, `StoreError`.
     """
     with ModelFolder.opening(path, keyring, old=True) as folder:
-        _end(folder)
+        _end(folder, old=True)
         folder.check_current()
         adopted = 0
         if replay is not None:
@@ -54,6 +57,8 @@ def erase_again(folder: ModelFolder, *, restored: bool = False) -> int:
     if folder.keys is not None:
         destroyed = folder.keys.destroyed()
         if folder.keys.writable and not gone <= set(destroyed):  # an older keyring came back
+            if not restored:
+                check_may_destroy_again(folder, gone - set(destroyed))
             folder.keys.destroy(sorted(gone - set(destroyed)), "0" * 32)
         gone |= set(destroyed)
     live = gone & set(folder.manifest.records)
@@ -95,15 +100,22 @@ def _text(path: Path) -> str:
         raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
 
 
-def _end(folder: ModelFolder) -> None:
+def _end(folder: ModelFolder, *, to_forget: bool = False, old: bool = False) -> None:
     """End an erasure that was announced and cut off."""
-    intent = Intent.read(folder.path)
+    try:
+        intent = announced(folder)
+    except IntegrityError:
+        if not to_forget:
+            raise
+        folder.refused_intent, intent = True, None
+        if is_ahead(folder):
+            undo(folder)
     if intent is None:
         return
     ours = {"forget", "erased"}
     last = list(folder.ledger.entries(int(folder.manifest.ledger["seq"])))
     if last and not (last[-1].event in ours and last[-1].data.get("erasure") == intent.erasure):
-        undo(folder)
+        undo(folder, old=old)
     folder.note_audits(folder.ledger.entries())
     engine = engine_of(folder)
 

@@ -133,10 +133,11 @@ def receipt_digest(content: bytes) -> str:
     return bytes_digest(parse_envelope(content).payload)
 
 
-def not_claimed(of_engine: Sequence[str], sealed: bool) -> list[str]:
+def not_claimed(of_engine: Sequence[str], sealed: bool, recovered: bool = False) -> list[str]:
     """Return what a receipt doesn't claim, in plain sentences for the person who reads it.
 
-    `of_engine`: what stays by the nature of the engine, in its own sentences, which come first.
+    `of_engine`: what stays by the nature of the engine, in its own sentences, which come first; `recovered`: whether
+    the erasure was interrupted.
     """
     return [
         *of_engine,
@@ -151,10 +152,14 @@ def not_claimed(of_engine: Sequence[str], sealed: bool) -> list[str]:
         "What is learned later, under the same name or from the same data, is not part of this erasure.",
         "Answers that the model gave before, and whatever was derived from them, are not recalled.",
         "Nothing is said about training data kept elsewhere.",
+        *([_RECOVERED] if recovered else []),
         "This receipt states a technical act; it is no legal advice.",
     ]
 
 
+_RECOVERED = (
+    "The erasure was interrupted and ended later; when it began is what was announced, and is not verified."
+)
 _SEALED = (
     "Copies of the sealed records are unreadable without their keys; copies, backups and snapshots of the keyring "
     "that were made before may still hold them."

@@ -14,6 +14,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
+from preforget.erasure.authority import check_may_begin, check_may_sign
 from preforget.erasure.copies import settle_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.plan import Plan
@@ -27,6 +28,9 @@ from preforget.store.ledger import Entry
 
 MOST_RECORDS = 10_000
 """Records of one erasure: the receipt that lists them must stay readable."""
+
+_IN_LEDGER = ("id", "bytes", "digest", "name")
+"""What the ledger says of a record that was erased, and a receipt too."""
 
 ForgetInMemoryAndDerive = Callable[[], Sequence[ClassRecord]]
 """Forgets in memory, where a model is loaded, and returns the records that follow from those that are left."""
@@ -83,6 +87,7 @@ def erase_on_disk(
     plan.engine.signed_meaning()  # who can't sign a receipt must not begin
     with folder.changing():
         folder.check_current()
+        check_may_begin(folder)
         ids = [record.id for record in plan.records if record.id in folder.manifest.records]
         if not ids:
             raise UsageError(
@@ -90,7 +95,7 @@ def erase_on_disk(
             )
         if len(ids) > MOST_RECORDS:
             raise UsageError(f"{len(ids)} records are too many for one receipt; forget in several steps")
-        folder.keyring.signing.current()
+        signer = folder.keyring.signing.current()
         contents = {i: folder.read_file(i) for i in ids}
         size = size_of(folder.path)
         intent = Intent(
@@ -102,8 +107,10 @@ def erase_on_disk(
             reference=request.reference,
             grounds=request.grounds,
             before={"manifest": folder.manifest.state(), "generation": folder.manifest.generation},
-            seq=folder.ledger.head().seq,
+            seq=(head := folder.ledger.head()).seq,
+            hash=head.hash,
         )
+        intent = replace(intent, mac=signer.authenticate(intent.covered(folder.manifest.model)))
         intent.write(folder.path)
         return finish(
             folder,
@@ -145,12 +152,14 @@ def _finish(
     delete_copies: bool,
 ) -> Ended:
     row = next((e for e in folder.ledger.entries(intent.seq) if _is(e.event, e.data, "forget", intent)), None)
+    if recovered:
+        intent = check_may_sign(folder, intent, row)
     without = _without(folder, intent.ids)
     if row is None:
         data = {
             "erasure": intent.erasure,
             "what": intent.what,
-            "records": [{"id": r["id"], "digest": r["digest"], "name": r["name"]} for r in intent.records],
+            "records": [{name: r[name] for name in _IN_LEDGER} for r in intent.records],
         }
         row = folder.commit("forget", data, **without)
     elif intent.ids & set(folder.manifest.records):  # cut off between ledger and manifest
@@ -234,7 +243,7 @@ def _receipt(
         copies=copies,
         audits=folder.audits,
         ledger=row.head.as_dict(),
-        not_claimed=not_claimed(engine.not_claimed, manifest.sealed),
+        not_claimed=not_claimed(engine.not_claimed, manifest.sealed, recovered),
     )
 
 

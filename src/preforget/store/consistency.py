@@ -9,10 +9,13 @@ from typing import Any, Protocol
 from preforget.core.errors import IntegrityError
 from preforget.store.head import Head
 from preforget.store.key_service import ModelKeys
-from preforget.store.layout import LEDGER, SHARED, check_names, receipt_name
+from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, receipt_name
 from preforget.store.ledger import Entry, Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
+
+ORDINARY = frozenset({"add", "derive", "detach", "attach", "audit", "export", "seal", "copy"})
+"""Changes that begin where the manifest and the ledger end at the same row."""
 
 
 class ChangingFolder(Protocol):
@@ -21,6 +24,7 @@ class ChangingFolder(Protocol):
     path: Path
     manifest: Manifest
     ledger: Ledger
+    refused_intent: bool
 
     @property
     def keys(self) -> ModelKeys | None:
@@ -54,7 +58,8 @@ def check(folder: ChangingFolder) -> list[Entry]:
     receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
     live = [folder.name_of(i) for i in folder.manifest.records]
     shared = [] if folder.manifest.shared is None else [SHARED]
-    check_names(folder.path, [NAME, LEDGER, *shared, *live], receipts)
+    refused = [INTENT] if folder.refused_intent else []
+    check_names(folder.path, [NAME, LEDGER, *shared, *live], [*receipts, *refused])
     check_age(folder)
     return entries
 
@@ -85,11 +90,16 @@ def check_erasing(folder: ChangingFolder) -> bool:
             f"the manifest of {folder.path} lets erase files but is not the one that the ledger knows; nothing was "
             "erased. It was changed or exchanged: restore the folder from a copy"
         )
+    return known_to_keyring(folder, number)
+
+
+def known_to_keyring(folder: ChangingFolder, number: int) -> bool:
+    """Is the head that the keyring of a sealed model noted in the chain, and not before a row? True if unsealed."""
     keys = folder.keys
     if keys is None or not keys.writable:
         return True
     noted = keys.head()
-    return noted is not None and number <= noted.seq <= len(rows) and rows[noted.seq - 1].head == noted
+    return noted is not None and number <= noted.seq and folder.ledger.holds(noted)
 
 
 def settle(folder: ChangingFolder, *, old: bool = False) -> None:
@@ -113,7 +123,7 @@ def settle(folder: ChangingFolder, *, old: bool = False) -> None:
         )
     folder.finish_erasing(keys=keys)
     if head != known and not folder.has_intent():
-        undo(folder)
+        undo(folder, old=old)
 
 
 def is_ahead(folder: ChangingFolder) -> bool:
@@ -121,8 +131,18 @@ def is_ahead(folder: ChangingFolder) -> bool:
     return folder.ledger.head().seq > int(folder.manifest.ledger["seq"])
 
 
-def undo(folder: ChangingFolder) -> None:
-    """Say in the ledger that rows which the manifest doesn't know didn't come to be."""
+def undo(folder: ChangingFolder, *, old: bool = False) -> None:
+    """Say in the ledger that rows which the manifest doesn't know didn't come to be.
+
+    Once the keyring knows them, what they call erased is destroyed. So, except in an old folder, raises
+    `IntegrityError` for one that calls something erased and that the keyring doesn't know yet: nobody began it.
+    """
     head = folder.ledger.head()
     first = int(folder.manifest.ledger["seq"]) + 1
+    for row in folder.ledger.entries(first - 1):
+        if row.event == "forget" and not old and not known_to_keyring(folder, row.seq):
+            raise IntegrityError(
+                f"row {row.seq} of the ledger of {folder.path} calls something erased that the keyring doesn't know "
+                "of; nothing was destroyed. Restore the folder from a copy, or end this with: preforget restore MODEL"
+            )
     folder.commit("undone", {"rows": list(range(first, head.seq + 1))})

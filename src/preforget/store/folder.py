@@ -16,7 +16,7 @@ from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord, unknown_label
 from preforget.store.attempt import clear_unfinished, ids_of, undone_seal
-from preforget.store.consistency import check, check_age, settle
+from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, settle, undo
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.keyring import open_keyring
@@ -56,6 +56,7 @@ class ModelFolder:
         self._content = b""
         self.audits: list[dict[str, Any]] = []
         self._held = 0
+        self.refused_intent = False
 
     @classmethod
     def create(
@@ -77,7 +78,7 @@ class ModelFolder:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # a killed process may have left records in it, and their keys
-            clear_unfinished(unfinished, folder._keys_of)
+            clear_unfinished(unfinished, lambda model: folder.keyring.model(model))
             (unfinished / RECORDS).mkdir(parents=True)
             # so that whoever finds this unfinished knows which keys it has
             begun = [folder.name_of(record.id) for record in records]
@@ -102,7 +103,7 @@ class ModelFolder:
             with contextlib.suppress(StoreError):
                 head = folder.ledger.head()
             with contextlib.suppress(OSError):
-                clear_unfinished(unfinished, folder._keys_of, head)
+                clear_unfinished(unfinished, lambda model: folder.keyring.model(model), head)
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise _cannot_write(path, error) from error
             raise
@@ -157,9 +158,6 @@ class ModelFolder:
     def keys(self) -> ModelKeys | None:
         """The keys of the model's records, None where it isn't sealed."""
         return self.keyring.model(self.manifest.model) if self.manifest.sealed else None
-
-    def _keys_of(self, model: str) -> ModelKeys:
-        return self.keyring.model(model)
 
     def name_of(self, record_id: str) -> str:
         """Return the name of a record's file, relative to the folder."""
@@ -279,6 +277,8 @@ class ModelFolder:
         """Add a row to the ledger, note it in the keyring of a sealed model, then replace the manifest."""
         with self.changing():
             self.check_current()
+            if event in ORDINARY and is_ahead(self):  # nobody's row may be followed, and so be known
+                undo(self)
             changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
             entry = self.ledger.append(event, {**data, "state": changed.state()})
             self.settle_on(entry.head, changed)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import functools
+import hashlib
+import hmac
 import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import (
@@ -47,6 +51,12 @@ class Signer:
         self.key_id = key_id(self.public_key)
         self.public_pem = _public_pem(self.public_key)
 
+    def authenticate(self, content: bytes) -> str:
+        """Return the HMAC-SHA256 of bytes, as hex, under a secret that comes from the private key (HKDF, RFC 5869)."""
+        raw = self._private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        secret = HKDF(SHA256(), length=32, salt=None, info=b"preforget announcement").derive(raw)
+        return hmac.new(secret, content, hashlib.sha256).hexdigest()
+
     def sign(self, content: bytes) -> bytes:
         """Return the Ed25519 signature (RFC 8032) of 64 bytes."""
         return self._private.sign(content)
@@ -76,6 +86,11 @@ class SigningKeys:
             with changing(self.folder, self._passphrase):
                 self._write_public(signer)
         return signer
+
+    def authenticates(self, content: bytes, mac: str) -> bool:
+        """Tell whether `mac` is what the current key gives for bytes; without a key, nothing is."""
+        signer = self._load()
+        return signer is not None and hmac.compare_digest(signer.authenticate(content).encode(), mac.encode())
 
     def make(self) -> Signer:
         """Make the first key; raises `UsageError` if there is one."""

@@ -1,0 +1,126 @@
+"""Who may destroy, and who may sign: one function per question, which every command asks before it does either.
+
+What lies in a model folder, anybody may have written. So an order to destroy needs something that only the keyring can
+have given: an announcement under its secret, a row of the ledger that it has noted, or a receipt that it signed.
+`preforget.store.consistency.check_erasing` answers for changes that erase nothing for good, and
+`preforget.store.key_service.check_is_attempt` for keys that an attempt left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from preforget.core.errors import IntegrityError, StoreError
+from preforget.erasure.intent import Intent
+from preforget.erasure.receipt import Receipt, read_receipt
+from preforget.erasure.verify import read_bounded
+from preforget.store import ModelFolder
+from preforget.store.consistency import known_to_keyring
+from preforget.store.head import Head
+from preforget.store.layout import INTENT, RECEIPTS
+from preforget.store.ledger import Entry
+
+
+def announced(folder: ModelFolder) -> Intent | None:
+    """May the announced erasure be ended? Return it if this keyring announced it, None if there is none.
+
+    Raises `IntegrityError` for one that it didn't announce, or not for this model and this ledger.
+    """
+    intent = Intent.read(folder.path)
+    if intent is None:
+        return None
+    if not folder.keyring.signing.authenticates(intent.covered(folder.manifest.model), intent.mac):
+        raise IntegrityError(
+            f"{folder.path / INTENT} announces an erasure that the keyring {folder.keyring.place} didn't begin; "
+            "nothing was destroyed or signed. If another keyring began it, give that one with --keyring; otherwise "
+            "forget again with: preforget forget MODEL LABEL, which replaces the announcement"
+        )
+    row = next(folder.ledger.entries(intent.seq - 1), None) if intent.seq > 0 else None
+    stated = None if row is None else (row.head, row.data.get("state"))
+    if stated != (Head(intent.seq, intent.hash), intent.before["manifest"]):
+        raise _contradicts(folder, f"row {intent.seq} of the ledger is another one")
+    return intent
+
+
+def check_may_begin(folder: ModelFolder) -> None:
+    """May an erasure be announced? Raises `StoreError` if one is that this keyring has begun and that isn't ended."""
+    try:
+        pending = announced(folder)
+    except IntegrityError:
+        return  # it is worth nothing, and the new one replaces it
+    if pending is not None:
+        raise StoreError(
+            f"an erasure in {folder.path} has begun and not ended; load the model again, which ends it"
+        )
+
+
+def check_may_sign(folder: ModelFolder, intent: Intent, row: Entry | None) -> Intent:
+    """May an erasure that was cut off be signed? Return it with its records as the files or the ledger have them.
+
+    `row`: that announces it in the ledger, if it was written. Records that are live are read and described anew; of
+    others the row speaks, and of a sealed model the keyring must know it. Raises `IntegrityError` if what was
+    announced is not the same.
+    """
+    live = [i for i in sorted(intent.ids) if i in folder.manifest.records]
+    facts = {r["id"]: r for r in folder.describe({i: folder.read_file(i) for i in live})}
+    listed = {} if row is None else {str(r["id"]): r for r in row.data["records"]}
+    if row is not None and set(listed) != intent.ids:
+        raise _contradicts(folder, f"row {row.seq} of the ledger lists other records")
+    if len(live) < len(intent.ids) and (row is None or not known_to_keyring(folder, row.seq)):
+        raise _contradicts(
+            folder, "records of it are gone, and no row of the ledger that the keyring knows says so"
+        )
+    for record in intent.records:
+        known = {**listed.get(record["id"], {}), **facts.get(record["id"], {})}
+        if any(known.get(name, record[name]) != record[name] for name in record):
+            raise _contradicts(folder, f"record {record['id']} is another one")
+    return replace(intent, records=[{**r, **facts.get(r["id"], {})} for r in intent.records])
+
+
+def check_may_destroy_again(folder: ModelFolder, ids: Collection[str]) -> None:
+    """May keys be destroyed that the ledger calls erased? If the keyring knows the row, or signed a receipt of it.
+
+    The latter is so where the keyring was restored from a backup. Raises `IntegrityError`.
+    """
+    known = [e for e in folder.ledger.entries() if known_to_keyring(folder, e.seq)]
+    left = set(ids) - {
+        str(record["id"])
+        for entry in known
+        if entry.event in {"forget", "restore"}
+        for record in entry.data.get("records", [])
+    }
+    left -= _signed(folder) if left else set()
+    if left:
+        raise IntegrityError(
+            f"the ledger of {folder.path} calls record {min(left)} erased, but the keyring {folder.keyring.place} "
+            "neither knows that row nor signed a receipt of it; nothing was destroyed. If the keyring was restored "
+            "from a backup, run: preforget restore MODEL; otherwise restore the folder from a copy"
+        )
+
+
+def _signed(folder: ModelFolder) -> set[str]:
+    """Return the ids of records that receipts in the folder by this keyring call erased."""
+    keys, ids = folder.keyring.signing.known(), set[str]()
+    for path in sorted((folder.path / RECEIPTS).glob("*.json")):
+        receipt = _receipt(path, keys)
+        if receipt is not None and receipt.model["id"] == folder.manifest.model:
+            ids |= {str(record["id"]) for record in receipt.records}
+    return ids
+
+
+def _receipt(path: Path, keys: dict[str, Ed25519PublicKey]) -> Receipt | None:
+    try:
+        return read_receipt(read_bounded(path), keys)[0]
+    except IntegrityError:
+        return None  # nobody's, so it allows nothing
+
+
+def _contradicts(folder: ModelFolder, what: str) -> IntegrityError:
+    return IntegrityError(
+        f"{folder.path / INTENT} doesn't fit the model: {what}; nothing was destroyed or signed. Restore the folder "
+        "from a copy, or forget again with: preforget forget MODEL LABEL"
+    )
