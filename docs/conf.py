@@ -26,9 +26,10 @@ extensions = [
 exclude_patterns = ["_build"]
 root_doc = "index"
 
-# A name in the text that leads nowhere is an error, since `make docs` builds with -W.
+# A link or anchor that leads nowhere is an error, since `make docs` builds with -W.
 nitpicky = True
-# Signatures name types of other libraries and private ones of ours; those have no page here.
+# Not so the names of Python objects: signatures name types of other libraries and private ones of ours, which have no
+# page here, and pages name objects as code, without a reference.
 nitpick_ignore_regex = [("py:.*", ".*")]
 
 myst_enable_extensions = ["colon_fence", "deflist"]

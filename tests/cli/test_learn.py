@@ -13,10 +13,6 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from preforget.cli.console import Interrupted
-from preforget.cli.learn import checkpoint_beside
-from preforget.core.errors import StoreError
-
 from .conftest import LEARN, Terminal
 
 MakeImages = Callable[[Path, dict[str, int]], Path]
@@ -264,12 +260,6 @@ def test_ctrl_c_says_that_a_checkpoint_is_left(pets: Path, tiny_vit: Path, tmp_p
     assert [p.name for p in tmp_path.rglob("*")] == ["model.learning", "checkpoint.safetensors"]
 
 
-def test_ctrl_c_before_the_first_epoch_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Interrupted, match="nothing is left"), checkpoint_beside(tmp_path / "new" / "model"):
-        raise KeyboardInterrupt
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_damaged_checkpoint_is_named(
     pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
@@ -280,10 +270,3 @@ def test_a_damaged_checkpoint_is_named(
     assert done.code == 1
     assert f"the checkpoint {checkpoint} is damaged" in done.err
     assert checkpoint.read_bytes() == b"nonsense"
-
-
-def test_a_file_where_the_checkpoint_folder_would_be(tmp_path: Path) -> None:
-    (tmp_path / "model.learning").write_text("mine")
-    with pytest.raises(StoreError, match="can't be written"), checkpoint_beside(tmp_path / "model"):
-        pass
-    assert (tmp_path / "model.learning").read_text() == "mine"

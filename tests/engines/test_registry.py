@@ -52,3 +52,15 @@ def test_an_engine_says_what_kind_of_promise_it_makes() -> None:
     with pytest.raises(ValueError, match=r"'guarantee', one of: Guarantee\.BEHAVIOURAL"):
         ENGINES.register("mine")(Engine)
     assert "mine" not in ENGINES
+
+
+def test_options_say_which_engine_is_meant() -> None:
+    assert ENGINES.of_options(Exact()) is ExactEngine
+
+    class Twin(ExactEngine):
+        """Another engine with the options of exact."""
+
+    with pytest.raises(ValueError, match="'exact' and 'twin' have the same options, Exact"):
+        ENGINES.register("twin")(Twin)
+    assert "twin" not in ENGINES
+    assert ExactEngine.name == "exact"

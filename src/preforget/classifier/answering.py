@@ -86,7 +86,7 @@ class Answering(State):
         if not names:
             return np.zeros(len(inputs), dtype=np.float32)
         scores, confidence = engine.evaluate(inputs, names)
-        if engine.probabilities(np.zeros((1, len(names)), dtype=np.float32)).sum() < 1 - 1e-3:
+        if engine.leaves_share_to_abstain:
             total: Scores = engine.probabilities(scores).sum(axis=1).clip(max=1)
             return total
         margin = np.asarray(confidence, dtype=np.float64) - engine.threshold(float(self.keep), names)

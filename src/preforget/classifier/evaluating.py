@@ -19,8 +19,9 @@ from preforget.metrics.conditions import ConditionQuality, mean_average_precisio
 class Quality:
     """How good a model is on `inputs` labelled inputs; None where there is nothing to measure.
 
-    `accuracy`: the share whose best class is right, abstention left aside; `abstained`: the share without an answer;
-    for several labels per input, `mean_average_precision` and each of the `conditions` stand in place of `accuracy`.
+    `accuracy`: the share whose best class is right, abstention left aside; `abstained`: the share that doesn't
+    reach the threshold, also where `on_unknown` then answers with the best class; for several labels per input,
+    `mean_average_precision` and each of the `conditions` stand in place of `accuracy`.
     """
 
     inputs: int
@@ -48,12 +49,15 @@ class Evaluating(Answering):
         if isinstance(X, Split) and not len(X):
             return Quality(0, None, None)
         split = as_split(X, y if y is None else as_text(y), kind=engine.encoder.kind)
-        answers, names, probabilities = self.answer(split.inputs)
+        names = engine.bank.attached
+        if not names:
+            return Quality(len(split), None if engine.multilabel else 0.0, 1.0)
+        scores, confidence = engine.evaluate(split.inputs, names, int(self.shortlist))
+        probabilities = engine.probabilities(scores)
+        answers = engine.answers(scores, confidence, names, float(self.keep))
         abstained = sum(answer is ABSTAIN for answer in answers) / len(split)
         if engine.multilabel:
             conditions = per_condition(names, probabilities, marks(split.labels, names))
             return Quality(len(split), None, abstained, mean_average_precision(conditions), tuple(conditions))
-        if not names:
-            return Quality(len(split), 0.0, abstained)
-        best = np.array(names, dtype=object)[probabilities.argmax(axis=1)]
+        best = np.array(names, dtype=object)[scores.argmax(axis=1)]
         return Quality(len(split), float((best == split.labels).mean()), abstained)

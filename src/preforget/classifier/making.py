@@ -47,15 +47,10 @@ def make_engine(
             f"{next(iter(options))!r} is an option of the engine: give it to {type(engine).__name__}(...), or name "
             "the engine by text"
         )
-    kinds = [kind for _, kind in ENGINES.items() if kind.options_type is type(engine)]
-    kinds = [kind for kind in kinds if kind.multilabel_of is None]
-    if not kinds:
-        raise UsageError(
-            f"{type(engine).__name__} is the options of no engine; there are: {', '.join(choices())}"
-        )
+    kind = ENGINES.of_options(engine)
     if seed != 0 and engine.seed not in (0, seed):
         raise UsageError(f"two seeds were given, {seed!r} and the engine's {engine.seed}; give one")
-    return kinds[0](encoder, engine if seed == 0 else replace(engine, seed=seed))
+    return kind(encoder, engine if seed == 0 else replace(engine, seed=seed))
 
 
 def make_encoder(

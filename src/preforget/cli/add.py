@@ -6,8 +6,8 @@ import argparse
 import time
 
 from preforget.cli.console import Console, Interrupted, note, printable
-from preforget.cli.learn import quality
 from preforget.cli.options import Commands, add_command, add_data, add_model, load_model, read_data
+from preforget.cli.quality import show_quality
 from preforget.core.guarantee import Guarantee
 
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise Interrupted("interrupted; the model is as it was") from None
     seconds = time.perf_counter() - start
     console.line(f"added {printable(args.label)} in {seconds:.1f} s; {len(model.labels)} classes answer now")
-    figures = quality(model, data.test.only(model.labels), console)
+    figures = show_quality(model, data.test.only(model.labels), console)
     console.result(
         {
             "model": str(args.model),

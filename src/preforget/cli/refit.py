@@ -6,8 +6,8 @@ import argparse
 import time
 
 from preforget.cli.console import Console, Interrupted
-from preforget.cli.learn import quality
 from preforget.cli.options import Commands, add_command, add_data, add_model, load_model, read_data
+from preforget.cli.quality import show_quality
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -41,6 +41,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise Interrupted("interrupted; the model folder is as it was") from None
     seconds = time.perf_counter() - start
     console.line(f"learned the prompts of {count} pairs in {seconds:.1f} s")
-    figures = quality(model, data.test.only(model.labels), console)
+    figures = show_quality(model, data.test.only(model.labels), console)
     console.result({"model": str(args.model), "pairs": count, "learn_seconds": seconds, **figures})
     return 0

@@ -1,5 +1,6 @@
 """Data sets: names, folders and files become inputs, class names and splits; nothing here imports torch."""
 
+from preforget.data.counts import check_counts
 from preforget.data.dataset import Dataset, Images, Labels, Sounds, Split
 from preforget.data.images import read_batch, read_image
 from preforget.data.inputs import as_inputs, as_split, check_trainable
@@ -24,6 +25,7 @@ __all__ = [
     "as_labels",
     "as_split",
     "as_vectors",
+    "check_counts",
     "check_trainable",
     "load_data",
     "read_batch",

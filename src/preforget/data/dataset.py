@@ -87,6 +87,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        """Say how many inputs, classes and persons, no name."""
+        persons = "" if self.subjects is None else f", {len(set(self.subjects))} persons"
+        return f"<Split: {len(self)} inputs, {len(set(self.labels))} classes{persons}>"
+
     def select(self, chosen: npt.ArrayLike) -> Split:
         """Return the images that a mask `[n]` of booleans or a list of positions chooses, in that order."""
         index: npt.NDArray[Any] = np.asarray(chosen)
@@ -156,6 +161,11 @@ class Dataset:
     classes: tuple[str, ...]
     note: str
     skipped: tuple[tuple[Path, str], ...] = ()
+
+    def __repr__(self) -> str:
+        """Say how many inputs and classes, no name."""
+        counts = f"{len(self.train)} + {len(self.validation)} + {len(self.test)} inputs"
+        return f"<Dataset {self.name!r}: {counts}, {len(self.classes)} classes>"
 
 
 def label_array(labels: Sequence[Any]) -> Labels:

@@ -62,9 +62,10 @@ class Engine(ABC):
     sentences on what a forgetting leaves behind. All three are signed in every receipt.
 
     What it can do: `options_type`, the class of its options; `knows_subjects`, whether what is known of one person
-    can be forgotten by itself; `multilabel_of`, the name of the engine that this one replaces where an input can have
-    several labels or none, each with its own probability and threshold; `one_record_per_class`, so that
-    folders with many classes needn't be read to count them; `score_rows`, inputs per batch.
+    can be forgotten by itself; `leaves_share_to_abstain`, whether what its probabilities lack to 1 is that of "none
+    of them"; `multilabel_of`, the name of the engine that this one replaces where an input can have several
+    labels or none, each with its own probability and threshold; `one_record_per_class`, so that folders with many
+    classes needn't be read to count them; `score_rows`, inputs per batch.
     """
 
     name: ClassVar[str] = ""
@@ -74,6 +75,7 @@ class Engine(ABC):
     options_type: ClassVar[type[EngineOptions]] = EngineOptions
     knows_subjects: ClassVar[bool] = False
     multilabel_of: ClassVar[str | None] = None
+    leaves_share_to_abstain: ClassVar[bool] = False
     one_record_per_class: ClassVar[bool] = False
     score_rows: ClassVar[int] = 128
 

@@ -49,6 +49,7 @@ class IsolatedEngine(PromptEngine):
         "that stays.",
     )
     options_type: ClassVar[type[EngineOptions]] = Isolated
+    leaves_share_to_abstain: ClassVar[bool] = True
     config: Isolated
 
     def __init__(self, encoder: Encoder, config: Isolated) -> None:

@@ -37,6 +37,7 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         "what they learned from them stays.",
     )
     multilabel_of: ClassVar[str | None] = "isolated"
+    leaves_share_to_abstain: ClassVar[bool] = False
 
     @property
     def needs_others(self) -> bool:

@@ -8,6 +8,7 @@ from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.registry import Registry
 from preforget.engines.base import Engine
+from preforget.engines.options import EngineOptions
 
 
 class EngineRegistry(Registry[type[Engine]]):
@@ -18,7 +19,8 @@ class EngineRegistry(Registry[type[Engine]]):
     ) -> Callable[[type[Engine]], type[Engine]]:
         """Return a decorator that enters an engine and gives it its name.
 
-        Raises `ValueError` if the name is taken, or if the engine doesn't say what kind of promise it makes.
+        Raises `ValueError` if the name is taken, if the engine doesn't say what kind of promise it makes, and if
+        another engine has the same class of options.
         """
         enter = super().register(name, aliases=aliases, module=module)
 
@@ -26,11 +28,32 @@ class EngineRegistry(Registry[type[Engine]]):
             if not isinstance(getattr(kind, "guarantee", None), Guarantee):
                 kinds = ", ".join(f"Guarantee.{one.name}" for one in Guarantee)
                 raise ValueError(f"the engine {name!r} needs a class variable 'guarantee', one of: {kinds}")
+            if kind.multilabel_of is None and (other := self._of_options(kind.options_type)):
+                raise ValueError(
+                    f"the engines {other!r} and {name!r} have the same options, {kind.options_type.__name__}, which "
+                    f"say what engine is meant; give {name!r} a subclass of its own"
+                )
             enter(kind)
             kind.name = name
             return kind
 
         return named
+
+    def of_options(self, options: EngineOptions) -> type[Engine]:
+        """Return the engine that an options object is of; raises `UsageError` if it is of none."""
+        names = choices()  # finds extensions, too
+        name = self._of_options(type(options))
+        if name is None:
+            raise UsageError(
+                f"{type(options).__name__} is the options of no engine; there are: {', '.join(names)}"
+            )
+        return self[name]
+
+    def _of_options(self, options_type: type[EngineOptions]) -> str | None:
+        for name, kind in self._entries.items():
+            if kind.options_type is options_type and kind.multilabel_of is None:
+                return name
+        return None
 
 
 ENGINES = EngineRegistry("engine", package="preforget.engines", group="preforget.engines")

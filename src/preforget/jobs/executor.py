@@ -96,7 +96,7 @@ class Pool:
             done = True
         except BrokenProcessPool as error:
             raise ExecutorError(
-                "a process of the audit was killed, perhaps for lack of memory; repeat the command to go on, "
+                "a worker process was killed, perhaps for lack of memory; repeat the command to go on, "
                 "with fewer --workers"
             ) from error
         finally:

@@ -115,6 +115,11 @@ def test_what_is_absent_is_not_drawn() -> None:
         assert charts({name: {}}) == charts({name: {"unlearned": [], "retrain": [{}]}}) == []
 
 
+def test_an_extension_s_roc_curves_are_drawn_last() -> None:
+    drawn = charts({"my_attack": MADE_UP["lira"], "lira": MADE_UP["lira"]})
+    assert [chart.title.split(":")[0] for chart in drawn] == ["Shadow models"] * 2 + ["my attack"] * 2
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers(-(10**9), 10**9) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

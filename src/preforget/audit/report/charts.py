@@ -39,9 +39,12 @@ class Chart:
 
 
 def charts(figures: Mapping[str, Roles]) -> list[Chart]:
-    """Return the charts of all attacks, in the report's order."""
-    found = {name.replace(" ", "_"): roles for name, roles in figures.items()}
-    return [chart for name, draw in DRAWN.items() if name in found for chart in draw(found[name])]
+    """Return the charts of all attacks, in the report's order; ROC curves of an extension's attacks come last."""
+    by_attack = {name.replace(" ", "_"): roles for name, roles in figures.items()}
+    extensions = [name for name in sorted(by_attack) if name not in DRAWN]
+    draws: dict[str, Callable[[Roles], Iterator[Chart]]] = dict(DRAWN)
+    draws |= {name: partial(_rocs, title=name.replace("_", " ")) for name in extensions}
+    return [chart for name, draw in draws.items() if name in by_attack for chart in draw(by_attack[name])]
 
 
 def _lines(title: str, said: str, note: str, series: Sequence[Series], **options: Any) -> Chart:

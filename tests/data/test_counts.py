@@ -1,0 +1,32 @@
+"""A class with too few inputs is named before anything is learned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from preforget.core.errors import DataError
+from preforget.data import Dataset, Split, check_counts
+from preforget.data.dataset import label_array
+
+
+def part(*labels: str) -> Split:
+    return Split(np.zeros((len(labels), 4, 4), dtype=np.uint8), label_array(labels))
+
+
+def whole(train: Split) -> Dataset:
+    return Dataset("some", train, part("rare"), part("rare", "common"), ("common", "rare"), "")
+
+
+def test_too_few() -> None:
+    with pytest.raises(
+        DataError, match=r"'rare' has 3 images, 1 of them to learn from; learning needs at least 2"
+    ):
+        check_counts(whole(part("common", "common", "rare")))
+
+
+def test_enough() -> None:
+    data = whole(part("common", "common", "rare", "rare"))
+    assert check_counts(data) is None
+    assert repr(data) == "<Dataset 'some': 4 + 1 + 2 inputs, 2 classes>"
+    assert repr(data.train) == "<Split: 4 inputs, 2 classes>"
