@@ -69,7 +69,7 @@ def everything(made: Made) -> dict[str, bytes]:
 
 
 def planted(made: Made) -> dict[str, Any]:
-    """Return what somebody with the folder alone can make up, as shared/leads do: a receipt of 2020 for a record."""
+    """Return what somebody with the folder alone can make up: an erasure of 2020."""
     manifest, i = Manifest.read(made.model), secrets.token_hex(16)
     record = {"id": i, "location": f"records/{i}.sealed", "bytes": 27983}
     record |= {"digest": f"sha256:{'a' * 64}", "name": f"hmac-sha256:{'b' * 64}"}

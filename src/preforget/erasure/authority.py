@@ -36,8 +36,9 @@ def announced(folder: ModelFolder) -> Intent | None:
     if not folder.keyring.signing.authenticates(intent.covered(folder.manifest.model), intent.mac):
         raise IntegrityError(
             f"{folder.path / INTENT} announces an erasure that the keyring {folder.keyring.place} didn't begin; "
-            "nothing was destroyed or signed. If another keyring began it, give that one with --keyring; otherwise "
-            "forget again with: preforget forget MODEL LABEL, which replaces the announcement"
+            "nothing was destroyed or signed. If another keyring began it, give that one with --keyring; if an older "
+            "version did, forget again with: preforget forget MODEL LABEL, which replaces it; if nobody did, move the "
+            "file away"
         )
     row = next(folder.ledger.entries(intent.seq - 1), None) if intent.seq > 0 else None
     stated = None if row is None else (row.head, row.data.get("state"))
