@@ -47,9 +47,9 @@ def cut(made: Made, monkeypatch: pytest.MonkeyPatch, target: object, name: str) 
 
 CUTS: dict[str, tuple[object, str]] = {
     "announced": (ModelFolder, "commit"),
-    "in the ledger": (ModelFolder, "settle_on"),
+    "in the ledger": (ModelFolder, "adopt_head"),
     "half destroyed": (store_folder, "sync_folder"),
-    "without receipt": (transaction, "settle_copies"),
+    "without receipt": (transaction, "account_for_copies"),
     "without end": (transaction, "receipt_digest"),
 }
 

@@ -11,7 +11,7 @@ import torch
 
 from preforget.core.errors import UsageError
 from preforget.erasure import forget, plan
-from preforget.erasure.copies import KINDS, OF_FOLDER, add_copy, remove_copy, settle_copies
+from preforget.erasure.copies import KINDS, OF_FOLDER, account_for_copies, add_copy, remove_copy
 from preforget.erasure.receipt import payload_of
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
@@ -53,7 +53,7 @@ def id_of(folder: ModelFolder, label: str) -> str:
 
 def settled(folder: ModelFolder, label: str = "Grace") -> dict[str, str]:
     """Return what would become of the only copy if a class went."""
-    (found,) = settle_copies(folder, {id_of(folder, label)}, delete=True)
+    (found,) = account_for_copies(folder, {id_of(folder, label)}, delete=True)
     assert set(found) == {"id", "kind", "status", "detail"}
     assert found["id"] in folder.manifest.copies
     return {"status": found["status"], "detail": found["detail"]}
@@ -155,7 +155,7 @@ def test_a_neighbour_whose_name_begins_alike_is_a_copy(folder: ModelFolder) -> N
 
 
 def test_none_to_settle(folder: ModelFolder) -> None:
-    assert settle_copies(folder, {id_of(folder, "Grace")}, delete=True) == []
+    assert account_for_copies(folder, {id_of(folder, "Grace")}, delete=True) == []
 
 
 def test_a_file_is_deleted(folder: ModelFolder, tmp_path: Path) -> None:
@@ -323,11 +323,13 @@ def test_a_copy_from_before_the_sealing_is_not_unreadable(folder: ModelFolder, t
     add_copy(folder, "hub", "before")
     folder.seal()
     gone = {id_of(folder, "Grace")}
-    assert {found["status"] for found in settle_copies(folder, gone, delete=True)} == {"out of our control"}
+    assert {found["status"] for found in account_for_copies(folder, gone, delete=True)} == {
+        "out of our control"
+    }
     add_copy(folder, "hub", "after")
     found = {
         folder.manifest.copies[c["id"]]["place"]: c["status"]
-        for c in settle_copies(folder, gone, delete=True)
+        for c in account_for_copies(folder, gone, delete=True)
     }
     assert found == {str(place): "out of our control", "before": "out of our control", "after": "removed"}
 

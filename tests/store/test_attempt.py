@@ -35,7 +35,7 @@ def killed_at(folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, method: str)
 
     with monkeypatch.context() as patch:
         patch.setattr(ModelFolder, method, die)
-        patch.setattr("preforget.store.folder.settle", die)
+        patch.setattr("preforget.store.folder.recover", die)
         with pytest.raises(Killed):
             folder.seal()
 

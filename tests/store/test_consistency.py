@@ -8,7 +8,14 @@ import pytest
 
 from preforget.core.errors import IntegrityError
 from preforget.store import Manifest, ModelFolder
-from preforget.store.consistency import check, check_age, check_erasing, is_ahead, settle, undo
+from preforget.store.consistency import (
+    check,
+    check_age,
+    check_erasing,
+    is_ahead,
+    recover,
+    undo,
+)
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
 from preforget.store.ledger_sqlite import SqliteLedger
@@ -23,7 +30,7 @@ def test_a_folder_that_is_as_it_was_written(make_folder: MakeFolder) -> None:
     folder.change(add=[make_record("Mary", 2)])
     assert [entry.event for entry in check(folder)] == ["learn", "add"]
     assert not is_ahead(folder)
-    settle(folder)
+    recover(folder)
     assert len(check(folder)) == 2
 
 
@@ -33,7 +40,7 @@ def test_a_row_without_its_change_is_said_to_be_undone(make_folder: MakeFolder) 
     assert is_ahead(folder)
     with pytest.raises(IntegrityError, match="does not end where the manifest says"):
         check(folder)
-    settle(folder)
+    recover(folder)
     assert not is_ahead(folder)
     last = check(folder)[-1]
     assert (last.event, last.data["rows"]) == ("undone", [2])
@@ -66,7 +73,7 @@ def test_a_ledger_of_before(make_folder: MakeFolder) -> None:
     folder.change(add=[make_record("Mary", 2)])
     (folder.path / LEDGER).write_bytes(before)
     with pytest.raises(IntegrityError, match="lacks row 2, which the manifest knows"):
-        settle(folder)
+        recover(folder)
 
 
 def test_a_sealed_folder_that_is_older_than_its_keyring(make_folder: MakeFolder) -> None:

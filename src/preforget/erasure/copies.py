@@ -70,7 +70,7 @@ def remove_copy(folder: ModelFolder, copy_id: str) -> None:
     folder.commit("copy", {"copy": copy_id, "known": False}, copies=left)
 
 
-def settle_copies(folder: ModelFolder, gone: set[str], *, delete: bool) -> list[dict[str, Any]]:
+def account_for_copies(folder: ModelFolder, gone: set[str], *, delete: bool) -> list[dict[str, Any]]:
     """Say of each known copy what became of it, without its place; with `delete`, delete those that are listed for it.
 
     `gone`: ids of the records that are destroyed. A copy that can't be looked at or deleted is reported as such, and

@@ -15,7 +15,7 @@ from preforget.core.files import write_atomic
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
 from preforget.erasure.authority import check_may_begin, check_may_sign
-from preforget.erasure.copies import settle_copies
+from preforget.erasure.copies import account_for_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.plan import Plan
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
@@ -164,7 +164,7 @@ def _finish(
         row = folder.commit("forget", data, **without)
     elif intent.ids & set(folder.manifest.records):  # cut off between ledger and manifest
         generation = folder.manifest.generation + 1
-        folder.settle_on(row.head, replace(folder.manifest, generation=generation, **without))
+        folder.adopt_head(row.head, replace(folder.manifest, generation=generation, **without))
     folder.finish_erasing(intent.erasure)
     derived = forget_in_memory_and_derive()
     missing = [record for record in derived if record.id not in folder.manifest.records]
@@ -178,9 +178,9 @@ def _finish(
         if receipt_digest(content) != done.data.get("receipt"):
             raise IntegrityError(f"{path} is not the receipt that the ledger knows; restore it from a copy")
         if is_ahead(folder):
-            folder.settle_on(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
+            folder.adopt_head(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
-        copies = settle_copies(folder, intent.ids, delete=delete_copies)
+        copies = account_for_copies(folder, intent.ids, delete=delete_copies)
         receipt = _receipt(folder, intent, engine, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         path.parent.mkdir(exist_ok=True)

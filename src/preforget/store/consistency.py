@@ -102,7 +102,7 @@ def known_to_keyring(folder: ChangingFolder, number: int) -> bool:
     return noted is not None and number <= noted.seq and folder.ledger.holds(noted)
 
 
-def settle(folder: ChangingFolder, *, old: bool = False) -> None:
+def recover(folder: ChangingFolder, *, old: bool = False) -> None:
     """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on.
 
     `old`: of a folder that is older than its keyring knows, delete files only, and no keys.

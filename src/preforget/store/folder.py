@@ -16,7 +16,7 @@ from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord, unknown_label
 from preforget.store.attempt import clear_unfinished, ids_of, undone_seal
-from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, settle, undo
+from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, recover, undo
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.keyring import open_keyring
@@ -139,7 +139,7 @@ class ModelFolder:
             check_kinds(path)
             if not old:
                 check_age(folder)
-            settle(folder, old=old)
+            recover(folder, old=old)
             yield folder
 
     @property
@@ -228,7 +228,7 @@ class ModelFolder:
                 )
             except BaseException:
                 with contextlib.suppress(StoreError):
-                    settle(self)
+                    recover(self)
                 raise
             self.finish_erasing()
         return new
@@ -257,7 +257,7 @@ class ModelFolder:
             except BaseException:
                 if not self.manifest.sealed:
                     with contextlib.suppress(StoreError):
-                        settle(self)
+                        recover(self)
                         keys.withdraw(ids_of(self.ledger), undone_seal(self.ledger, keys))
                 raise
             self.finish_erasing()
@@ -281,7 +281,7 @@ class ModelFolder:
                 undo(self)
             changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
             entry = self.ledger.append(event, {**data, "state": changed.state()})
-            self.settle_on(entry.head, changed)
+            self.adopt_head(entry.head, changed)
         self.audits += [entry.as_audit()] if event == "audit" else []
         return entry
 
@@ -293,7 +293,7 @@ class ModelFolder:
         """Enter an audit of the model into the ledger, with the digest of its result."""
         self.commit("audit", {"kind": kind, "passed": passed, "result": value_digest(dict(result))})
 
-    def settle_on(self, head: Head, manifest: Manifest) -> None:
+    def adopt_head(self, head: Head, manifest: Manifest) -> None:
         """Note the ledger's last row in the keyring, if the model is sealed, and let the manifest know it."""
         if manifest.sealed:
             self.keyring.model(manifest.model).note_head(head)
