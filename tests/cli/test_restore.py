@@ -297,6 +297,10 @@ def test_an_older_keyring_does_not_bring_a_class_back(
     kept, both = (Path(shutil.copytree(at[1], tmp_path / name)) for name in ("kept", "both"))
     older = Path(shutil.copytree(sealed, tmp_path / "older"))
     assert terminal("forget", sealed, "dog", "--yes", *at).code == 0
+    done = terminal("classes", sealed, "--keyring", kept)  # it is from before its first signing key
+    assert done.code == 3
+    assert "nor signed a receipt of it; nothing was destroyed" in done.err
+    assert terminal("restore", sealed, "--keyring", kept).code == 0
     done = terminal("classes", sealed, "--keyring", kept)
     assert done.code == 0
     assert "dog" not in done.out
