@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from preforget.backbones import Encoder
-from preforget.classifier.making import check_answering, make_encoder, make_engine, option_names
+from preforget.classifier.making import (
+    check_answering,
+    check_options,
+    make_encoder,
+    make_engine,
+    option_names,
+)
 from preforget.core.errors import UsageError
-from preforget.engines import Exact, Isolated
+from preforget.engines import ENGINES, Exact, Isolated
 from preforget.engines.isolated import IsolatedEngine
 
 
@@ -56,3 +62,11 @@ def test_numbers_of_numpy_are_numbers() -> None:
     for wrong in ({"keep": np.float32(1)}, {"on_unknown": "guess"}, {"shortlist": -1}):
         with pytest.raises(UsageError):
             check_answering(**{"keep": 0.9, "on_unknown": None, "shortlist": 0, **wrong})
+
+
+def test_an_option_of_another_engine_is_named() -> None:
+    check_options(ENGINES["isolated"], {"epochs": 3})
+    with pytest.raises(
+        UsageError, match=r"unknown option 'epochs'.*an option of isolated and paper, .* is exact"
+    ):
+        check_options(ENGINES["exact"], {"epochs": 3})

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from preforget.core.errors import UsageError
 from preforget.core.paths import exists, given_path, shortened
 
 
@@ -31,3 +33,9 @@ def test_long_text_is_cut_in_the_middle() -> None:
     assert shortened("short\nlines") == "short lines"
     assert shortened("a" * 50 + "b" * 50, 11) == "aaaaa…bbbbb"
     assert len(shortened("x" * 1000)) <= 60
+
+
+@pytest.mark.parametrize("given", [["a.png", "b.png"], 3, None])
+def test_what_is_no_path_is_said_to_be_none(given: Any) -> None:
+    with pytest.raises(UsageError, match="a path is a text or a Path, not"):
+        given_path(given)

@@ -50,7 +50,9 @@ def test_paths_become_path_objects(file: Path) -> None:
     ("X", "message"),
     [
         (np.full((2, 4, 5), 0.5), r"float64 from 0\.5 to 0\.5.*\(X \* 255\)\.round\(\)\.astype\(\"uint8\"\)"),
-        (np.full((2, 4, 5), -3.0), r"from -3 to -3.*X - low"),
+        (np.full((2, 4, 5), -3.0), r"from -3 to -3.*\(255 \* \(X - -3\) / 1\)"),
+        (np.full((2, 4, 5), 200.0), r"from 200 to 200.*with X\.round\(\)\.astype"),
+        (np.full((4, 5), 0.5), r'is one image.*for rows of features give backbone="features"'),
         (np.array([[[0.0, np.nan], [np.inf, 1]]]), r"2 pixel values are NaN or infinite"),
         (GREY.astype(np.int32) - 1, r"int32 from -1 to 38"),
         (GREY.astype(np.int32) * 10, r"int32 from 0 to 390"),

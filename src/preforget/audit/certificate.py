@@ -45,10 +45,25 @@ def certify(
 ) -> Certificate:
     """Retrain `model` from `train` and `validation` and compare bit by bit.
 
-    The data are those that the model was learned from, in the same order, each in the same part; classes and subjects
-    that the model no longer knows are left out here. The retrained model has the same configuration and scores the
-    validation images beside `model`. Equal means: the same records, and the same bits in every score, confidence and
-    threshold. Raises `DataError` if the data lack a class, `NotFittedError` for a model without classes.
+    Equal means: the same records, and the same bits in every score, confidence and threshold. It holds on the same
+    machine, with the same libraries and number of threads.
+
+    Args:
+        model: The model after forgetting.
+        train: What it was learned from, in the same order; classes and subjects that it no longer knows are left out.
+        validation: What was held out then; the retrained model scores these inputs beside `model`.
+        progress: Whether to show progress on stderr.
+
+    Returns:
+        Whether the two are equal, how many records are, and the largest differences.
+
+    Raises:
+        DataError: The data lack a class that the model knows.
+        NotFittedError: The model knows no class.
+
+    Example:
+        certificate = pf.certify(model, data.train, data.validation)
+        print(certificate.equal)
     """
     engine = model.engine_
     labels = engine.bank.labels

@@ -28,9 +28,24 @@ def examine(
 ) -> list[Measure]:
     """Attack each model of `unlearned` and `retrain`, paired by seed, and judge the gaps.
 
-    Models need `scores(x)`, and for attacks on open weights `surface()`; `original`: the models before forgetting, for
-    attacks that compare with them; `attacks`: names, all that the models allow by default; `labels`: of the columns of
-    models that don't name them. Attacks run one after another in this process. Raises `UsageError`, `DataError`.
+    Attacks run one after another in this process.
+
+    Args:
+        unlearned: Models after forgetting, of any kind: they need `scores(x)`, and for attacks on open weights
+            `surface()`.
+        retrain: As many models that never saw what was forgotten.
+        splits: The forgotten and the retained inputs, learned from and kept apart.
+        original: The models before forgetting, for attacks that compare with them.
+        attacks: Names of those to run, all that the models allow by default.
+        effort: How much an attack does; `quick` by default.
+        labels: Names of the columns of models that don't name them.
+
+    Returns:
+        One measure for each value that an attack found, with gap, interval and verdict.
+
+    Raises:
+        UsageError: The models can't be paired, or an attack is unknown.
+        DataError: A part of the data is empty, or scores can't be used.
     """
     if len(unlearned) != len(retrain) or not unlearned or (original and len(original) != len(unlearned)):
         raise UsageError(

@@ -63,16 +63,36 @@ def audit(
 ) -> AuditResult:
     """Attack `model` without the classes `forget`, beside models retrained without them, and judge the gaps.
 
-    `data`: what the model was learned from, in the same parts, and a test part; `forget`: classes that the model still
-    knows, of which a copy in memory is made to forget them, or has forgotten already; the model itself stays as it is.
-    `seeds`: how many models of each kind, the first with the model's own seed, by default as many as `SEEDS` says of
-    the suite: one decides nothing, but shows gaps beyond a margin; `work`: a folder for results and for
-    models that know what is to be forgotten; repeated with the same folder, the audit goes on where it was, and
-    whoever gave it deletes it in the end. Without it they lie in a temporary folder that is removed. `attacks`:
-    names of those to run, all of the suite by default; `shadows`: how many models to learn for `lira`, 0 for none, by
-    default 16 where it is among the attacks; `executor`: where the work is done, by default in this process;
-    `preforget.jobs.executor.Pool()` uses all cores, in a program that guards its start with
-    `if __name__ == "__main__"`. Raises `UsageError`, `DataError`.
+    Args:
+        model: A fitted classifier with one label per input; it stays as it is.
+        data: What the model was learned from, in the same parts, and a test part.
+        forget: Classes that the model still knows, of which a copy in memory is made to forget them, or has forgotten
+            already.
+        suite: How much is attacked: `quick`, `standard` or `full`.
+        seeds: How many models of each kind, the first with the model's own seed; by default 1, 3 or 5 by the suite. One
+            decides nothing, but shows gaps beyond a margin.
+        work: A folder for results and for models that know what is to be forgotten; repeated with the same folder, the
+            audit goes on where it was, and whoever gave it deletes it in the end. Without it they lie in a temporary
+            folder that is removed.
+        attacks: Names of those to run, all of the suite by default.
+        shadows: How many models to learn for `lira`, 0 for none, by default 16 where it is among the attacks.
+        executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores,
+            in a program that guards its start with `if __name__ == "__main__"`.
+        cache_dir: A folder for hidden states, which are kept in memory otherwise.
+        command: The command line that asked for it, for the report.
+        show: Whether to show progress on stderr.
+
+    Returns:
+        Every measure beside its control, with gaps, intervals and verdicts; `audit.report.page.page` turns it into
+        a page.
+
+    Raises:
+        UsageError: A name, a suite or a number can't be used.
+        DataError: The data have no input of a class that is needed.
+
+    Example:
+        result = pf.audit(model, data, forget="3", attacks=["membership"])
+        print(result.passed, result.missed)
     """
     if work is None:
         with tempfile.TemporaryDirectory(prefix="preforget-audit-") as folder:

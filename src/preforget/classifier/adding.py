@@ -33,10 +33,26 @@ class Adding(Learning):
     ) -> Self:
         """Learn one more class; the records of the others are not touched.
 
-        The data hold images of `label` and, to tell it from them, images of classes that the model knows; images
-        of unknown classes are left aside. The exact engine needs no others, unless it has pair prompts. In the paper
-        engine the shared adapter stays as it is, so a class that is added later is learned by prompt, row and bias
-        alone. Raises as `fit`.
+        The exact engine needs no inputs of other classes, unless it has pair prompts. In the paper engine the shared
+        adapter stays as it is, so a class that is added later is learned by prompt, row and bias alone.
+
+        Args:
+            label: The class to learn, as `y` names it.
+            X: Inputs of that class and, to tell it from them, of classes that the model knows; those of unknown
+                classes are left aside. Or a `Split` with its labels.
+            y: `n` labels.
+            validation: A `Split` or a pair `(X, y)`; without it a seeded 15 % of the new class is held out.
+            subjects: `n` names, whom each input is of; for an engine that knows subjects.
+            cache_dir: A folder for hidden states, which are kept in memory otherwise.
+            progress: Whether to show progress on stderr.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            DataError: The inputs or labels can't be used, or none is of `label`.
+            UsageError: The model has the class already, or an argument can't be used.
+            StoreError: The model's folder can't be changed; then neither is the model in memory.
         """
         bank = self._fitted().bank
         label = name_of(label)
@@ -73,7 +89,22 @@ class Adding(Learning):
         """Learn images of subjects that are new to classes that the model knows (exact engine).
 
         What was derived from those classes is derived anew; pair prompts that this drops come back with `refit`.
-        Raises as `fit`, and `UnknownLabelError` for a class that the model doesn't know.
+
+        Args:
+            X: `n` inputs, or a `Split` with its labels and subjects.
+            y: `n` labels, of classes that the model knows.
+            subjects: `n` names, whom each input is of.
+            validation: A `Split` or a pair `(X, y)`; without it nothing new is held out.
+            progress: Whether to show progress on stderr.
+
+        Returns:
+            The classifier itself.
+
+        Raises:
+            DataError: Inputs or labels can't be used.
+            UnknownLabelError: A class is none of the model's.
+            UsageError: The engine knows no subjects, or none are given.
+            StoreError: The model's folder can't be changed; then neither is the model in memory.
         """
         known = self._fitted().bank
         data = self._data(X, y, subjects, asked=True)
@@ -96,9 +127,23 @@ class Adding(Learning):
         cache_dir: str | Path | None = None,
         progress: bool = False,
     ) -> int:
-        """Learn again the pair prompts that forgetting or adding a subject has dropped; return how many.
+        """Learn again the pair prompts that forgetting or adding a subject has dropped.
 
-        The data are those that the model was learned from; what it no longer knows is left aside. Raises as `fit`.
+        Args:
+            X: The inputs that the model was learned from, or a `Split`; what it no longer knows is left aside.
+            y: `n` labels.
+            validation: What was held out then; it is not learned from.
+            subjects: `n` names, whom each input is of.
+            cache_dir: A folder for hidden states, which are kept in memory otherwise.
+            progress: Whether to show progress on stderr.
+
+        Returns:
+            How many pairs were learned.
+
+        Raises:
+            DataError: Inputs or labels can't be used.
+            UsageError: The engine has no pair prompts.
+            StoreError: The model's folder can't be changed; then neither is the model in memory.
         """
         self._fitted()
         data = self._data(X, y, subjects, asked=subjects is not None)

@@ -115,20 +115,40 @@ class Answering(State):
     def predict_with_confidence(
         self, X: Any, *, without: Any = ()
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
-        """Return `predict`'s answers and the probability `[n]` of each best class.
+        """Return `predict`'s answers and how probable each best class is.
 
-        Where an engine leaves something to "none of them", that is the probability that the input is of a known class
-        and of this one. Raises as `predict`.
+        Args:
+            X: `n` inputs of the kind that was learned from.
+            without: A class or several to leave out of this request alone.
+
+        Returns:
+            The answers `[n]`, and probabilities `float32 [n]`; where an engine leaves a share to "none of them", of the
+            input being of a known class and of this one.
+
+        Raises:
+            DataError: The inputs can't be used.
+            NotFittedError: Nothing was learned yet.
+            UnknownLabelError: A class to leave out is none of the model's.
         """
         answers, _, probabilities = self.answer(X, without=without)
         typed = answers if self._fitted().multilabel else answers_of(answers, self._label_kind)
         return typed, probabilities.max(axis=1, initial=0.0)
 
     def answer(self, X: Any, *, without: Any = ()) -> tuple[Labels, list[str], Scores]:
-        """Return the answers as names or `ABSTAIN`, the names that could be answered, and their probabilities.
+        """Return the answers as names, and the engine's own probabilities of all classes.
 
-        The probabilities `[n, names]` are the engine's own: what a row lacks to 1 is that of "none of them".
-        Raises as `predict`.
+        Args:
+            X: `n` inputs of the kind that was learned from.
+            without: A class or several to leave out of this request alone.
+
+        Returns:
+            The answers `[n]`, names or `ABSTAIN`; the names that could be answered, in the order of `classes_`; their
+            probabilities `float32 [n, names]`, where what a row lacks to 1 is that of "none of them".
+
+        Raises:
+            DataError: The inputs can't be used.
+            NotFittedError: Nothing was learned yet.
+            UnknownLabelError: A class to leave out is none of the model's.
         """
         engine, inputs = self._fitted(), self._inputs(X)
         left_out = set(names_of_some(without))

@@ -50,11 +50,27 @@ class Forgetting(State):
         return self._carry_out(plan_in_memory(self._fitted(), subject=name), reason, grounds)
 
     def detach(self, label: Any) -> None:
-        """Leave a class out of all answers until `attach`; raises `UnknownLabelError`, `StoreError`."""
+        """Leave a class out of all answers until `attach`: nothing is destroyed.
+
+        Args:
+            label: The class.
+
+        Raises:
+            UnknownLabelError: It is none of the model's.
+            StoreError: The model's folder can't be changed.
+        """
         self._set_detached(name_of(label), True)
 
     def attach(self, label: Any) -> None:
-        """Take a detached class back into the answers; raises `UnknownLabelError`, `StoreError`."""
+        """Take a detached class back into the answers.
+
+        Args:
+            label: The class.
+
+        Raises:
+            UnknownLabelError: It is none of the model's.
+            StoreError: The model's folder can't be changed.
+        """
         self._set_detached(name_of(label), False)
 
     def _carry_out(self, plan: Plan, reason: str | None, grounds: str | None) -> Erasure:

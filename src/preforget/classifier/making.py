@@ -41,6 +41,7 @@ def make_engine(
     """
     if not isinstance(engine, EngineOptions):
         kind = engine_named(engine)
+        check_options(kind, options)
         return kind(encoder, kind.options_type.from_options({"seed": seed, **options}))
     if options:
         raise UsageError(
@@ -51,6 +52,20 @@ def make_engine(
     if seed != 0 and engine.seed not in (0, seed):
         raise UsageError(f"two seeds were given, {seed!r} and the engine's {engine.seed}; give one")
     return kind(encoder, engine if seed == 0 else replace(engine, seed=seed))
+
+
+def check_options(kind: type[Engine], options: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for an option of other engines, which it names; others are left to `from_options`."""
+    known = {each.name for each in fields(kind.options_type)}
+    for name in options:
+        others = [
+            other for other in choices() if name in {f.name for f in fields(ENGINES[other].options_type)}
+        ]
+        if name not in known and others:
+            raise UsageError(
+                f"unknown option {name!r}; there are: {', '.join(sorted(known))}. "
+                f"{name!r} is an option of {' and '.join(others)}, and the engine is {kind.name}"
+            )
 
 
 def make_encoder(

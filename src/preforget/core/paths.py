@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from preforget.core.errors import UsageError
+
 LONGEST = 60
 """Characters of a path that an error message shows."""
 
@@ -12,11 +14,16 @@ LONGEST = 60
 def given_path(given: str | os.PathLike[str]) -> Path:
     """Return a path with `~` or `~name` expanded, unless a file or folder is really called so.
 
-    A name that no home folder belongs to is left as it is, so the caller finds that there is no such file.
+    A name that no home folder belongs to is left as it is, so the caller finds that there is no such file. Raises
+    `UsageError` for what is neither text nor a path.
 
     >>> given_path("model").as_posix(), given_path("~1.png").as_posix()
     ('model', '~1.png')
     """
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(
+            f"a path is a text or a Path, not {shortened(repr(given))}; lists of files go to fit and predict"
+        )
     path = Path(given)
     if not path.parts or not path.parts[0].startswith("~") or exists(path):
         return path

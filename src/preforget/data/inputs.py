@@ -93,7 +93,10 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
         return _check_array(X)
     if not isinstance(X, list | tuple | np.ndarray):
-        raise DataError(f"images come as a numpy array or as a list of paths, not as {type(X).__name__}")
+        remedy = "; write X.numpy()" if hasattr(X, "numpy") else ""
+        raise DataError(
+            f"images come as a numpy array or as a list of paths, not as {type(X).__name__}{remedy}"
+        )
     if isinstance(X, np.ndarray) and X.ndim == 0:
         raise DataError(f"an array of shape () is one value; images come as a list of paths or as {SHAPES}")
     if len(X) == 0:
@@ -134,8 +137,9 @@ def _check_array(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 def _check_shape(X: npt.NDArray[Any]) -> None:
     shape = X.shape
     if X.ndim == 2 or (X.ndim == 3 and shape[2] in (1, 3)):
+        vectors = "" if X.dtype.kind != "f" else '; for rows of features give backbone="features"'
         raise DataError(
-            f"an array of shape {shape} is one image; write X[None], since images come as {SHAPES}"
+            f"an array of shape {shape} is one image; write X[None], since images come as {SHAPES}{vectors}"
         )
     if X.ndim not in (3, 4):
         raise DataError(f"an array of shape {shape} holds no images; images come as {SHAPES}")
@@ -157,7 +161,9 @@ def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
                 f"{bad} pixel values are NaN or infinite; replace them and convert to uint8, 0..255"
             )
         low, high = float(X.min()), float(X.max())
-        scaled = "(X * 255).round()" if low >= 0 and high <= 1 else "(255 * (X - low) / (high - low)).round()"
+        scaled = "X.round()" if low >= 0 and 1 < high <= 255 else "(X * 255).round()"
+        if low < 0 or high > 255:  # by fixed numbers: those of each batch would differ
+            scaled = f"(255 * (X - {low:g}) / {high - low or 1:g}).round()"
         raise DataError(
             f"pixels are {X.dtype} from {low:g} to {high:g}, not uint8 from 0 to 255; "
             f'convert them, for example with {scaled}.astype("uint8")'
