@@ -325,7 +325,10 @@ def test_kills_at_random_times_leave_each_class_live_or_gone(make_folder: MakeFo
                 churn(folder.path)
             finally:
                 os._exit(1)
-        time.sleep(rng.uniform(0.005, 0.15))
+        start = max(generations, default=0)
+        while Manifest.read(folder.path).generation < start + rng.randrange(4):
+            time.sleep(0.001)  # until it has changed something, however slow the machine is
+        time.sleep(rng.uniform(0, 0.02))
         os.kill(child, signal.SIGKILL)
         assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
         found = opened(folder.path)

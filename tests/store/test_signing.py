@@ -301,23 +301,28 @@ def test_a_rotation_killed_at_any_point_leaves_one_usable_key(folder: Path) -> N
     )
     assert server.stdin is not None
     assert server.stdout is not None
-    for _ in range(25):
+    for _ in range(12):
         server.stdin.write("go\n")
         server.stdin.flush()
+        child, seen, enough = 0, 0, random_.randrange(3)  # killed after so many rotations, and a moment
         for what, value in map(str.split, iter(server.stdout.readline, "")):
             if what == "current":
                 acknowledged.append(value)
+                seen += 1
             elif what == "pid":
-                time.sleep(0.15 * random_.random())
-                os.kill(int(value), signal.SIGKILL)
+                child = int(value)
             elif what == "gone":
                 break
+            if child and seen >= enough:
+                time.sleep(0.02 * random_.random())
+                os.kill(child, signal.SIGKILL)
+                child = 0
         signer = SigningKeys(folder).current()
         known = SigningKeys(folder).known()
         assert {*acknowledged, signer.key_id} <= known.keys()
         known[signer.key_id].verify(signer.sign(b"receipt"), b"receipt")
     server.communicate()
-    assert len(set(acknowledged)) > 10
+    assert len(set(acknowledged)) > 5
 
 
 @settings(max_examples=8, deadline=None)
