@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from ..engines.conftest import make_engine
+from ..engines.conftest import make_engine, rich_vit
 
-__all__ = ["make_engine"]
+__all__ = ["make_engine", "rich_vit"]
 
 SIZES = {
     "image_size": 32,

@@ -304,7 +304,7 @@ def test_a_rotation_killed_at_any_point_leaves_one_usable_key(folder: Path) -> N
     for _ in range(12):
         server.stdin.write("go\n")
         server.stdin.flush()
-        child, seen, enough = 0, 0, random_.randrange(3)  # killed after so many rotations, and a moment
+        child, seen, enough = 0, 0, random_.randrange(4)  # killed after so many rotations, and a moment
         for what, value in map(str.split, iter(server.stdout.readline, "")):
             if what == "current":
                 acknowledged.append(value)
