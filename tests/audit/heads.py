@@ -86,4 +86,4 @@ def fit(encoder: Encoder, train: Split) -> HeadModel:
         cls_of(encoder, train.inputs), train.labels.astype(str)
     )
     rows, bias = (np.asarray(x, dtype=np.float32) for x in (learned.coef_, learned.intercept_))
-    return HeadModel(encoder, tuple(learned.labels), torch.from_numpy(rows), torch.from_numpy(bias))
+    return HeadModel(encoder, tuple(learned.classes_), torch.from_numpy(rows), torch.from_numpy(bias))

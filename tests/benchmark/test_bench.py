@@ -15,7 +15,7 @@ def test_it_does_what_is_left_and_writes_the_tables(done: Context) -> None:
     assert results.missing == 0
     assert {row.who for row in results.rows} >= {"exact", "retrain"}
     written = {path.name for path in done.folder.glob("results.*")}
-    assert written == {f"results.{kind}" for kind in ("json", "csv", "md", "tex", "html")}
+    assert written == {f"results.{kind}" for kind in ("json", "csv", "md", "html")}
     assert json.loads((done.folder / "results.json").read_text())["name"] == done.matrix.name
 
 

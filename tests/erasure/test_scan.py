@@ -226,3 +226,15 @@ def test_what_another_record_holds_by_right_is_no_trace(tmp_path: Path) -> None:
     checks = payload_of(erasure.receipt.read_bytes())["predicate"]["checks"]
     assert all(check["passed"] for check in checks)
     assert [record.label for record in folder.records()] == ["Ada"]
+
+
+def test_holes_are_skipped_and_what_stands_beside_them_is_found(tmp_path: Path) -> None:
+    piece = bytes(range(1, 101)) + bytes(50)  # ends in zeros, as a hole reads
+    with (tmp_path / "file").open("wb") as file:
+        file.seek(1 << 40)
+        file.write(bytes(range(1, 101)))
+        file.truncate((1 << 40) + (1 << 30))
+    size = (1 << 40) + (1 << 30)
+    assert scan(tmp_path, [piece]) == (size, ["file"])
+    assert scan(tmp_path, [bytes(50) + bytes(range(1, 101))]) == (size, ["file"])
+    assert scan(tmp_path, [bytes(range(2, 103))]) == (size, [])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from preforget.core.errors import UsageError
 
-LONGEST = 60
+LONGEST = 200
 """Characters of a path that an error message shows."""
 
 

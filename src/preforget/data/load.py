@@ -49,7 +49,7 @@ def load_data(
     Example:
         >>> data = load_data("digits", seed=0)
         >>> len(data.classes), len(data.train), data.train.inputs.shape[1:]
-        (10, 1077, (8, 8))
+        (10, 1078, (8, 8))
     """
     options = DataOptions(size, seed, data_dir, download, subjects, fold, folds, skip_broken)
     known = named_set(source)

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from preforget.backbones import load_backbone
 from preforget.classifier import PreForgettableClassifier
+from preforget.classifier.making import make_engine
 from preforget.core.errors import StoreError
 from preforget.core.files import write_atomic
 from preforget.data import load_data
@@ -52,9 +54,9 @@ def run(
         raise unknown_label(forget, data.classes)
     place = free_place(out)
     options: dict[str, Any] = {"epochs": EPOCHS if epochs is None else epochs, "batch_size": BATCH_SIZE}
-    model = PreForgettableClassifier(
-        backbone or words.backbone, image_size=image_size, seed=seed, device=device, dtype=dtype, **options
-    )
+    encoder = load_backbone(backbone or words.backbone, image_size=image_size, device=device, dtype=dtype)
+    make_engine(encoder, "isolated", seed, options)  # refuses options before the story begins
+    model = PreForgettableClassifier(encoder, seed=seed, device=device, dtype=dtype, **options)
     story = Story(say, words)
     story.opening(data, model.keep)
 

@@ -23,7 +23,7 @@ from preforget.audit.attacks.observe import Array, Seen
 from preforget.core.errors import DataError
 from preforget.data.dataset import label_array
 
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "lira.py"
+BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "lira.py"
 
 
 def halves(rng: np.random.Generator, shadows: int, count: int) -> lira.Mask:
