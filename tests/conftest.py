@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from preforget.backbones import Encoder, load_backbone
+from preforget.core.registry import extension_modules
 
 torch.set_num_threads(1)
 
@@ -22,6 +24,16 @@ def own_keyring(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PREFORGET_KEYRING", str(place))
         patch.delenv("PREFORGET_PASSPHRASE", raising=False)
         yield place
+
+
+@pytest.fixture(autouse=True)
+def no_extension_stays() -> Iterator[None]:
+    """Fail the test that leaves an entry in a registry: every worker process of later tests would import it."""
+    before = extension_modules()
+    yield
+    if extension_modules() != before:
+        gc.collect()  # a registry of the test's own is gone once nothing refers to it
+        assert extension_modules() == before
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ backbone = "%s"
 image_size = 16
 """
 FILES = ["results.csv", "results.html", "results.json", "results.md"]
-RUN = "import sys; from preforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
+RUN = "import sys; from preforget.cli.main import main; sys.exit(main())"
 MACHINE = ("--device", "cpu", "--workers", "1")
 
 

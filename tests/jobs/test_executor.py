@@ -128,10 +128,10 @@ def test_an_extension_that_a_worker_cant_import_is_named(
     module = importlib.import_module("extension_of_things")
     things.register("thing")(module.thing)
     pool = Pool(1)
-    assert len(list(pool.run([Job("threads", work.threads)], None))) == 1
-    pool.close()
-    (tmp_path / "extension_of_things.py").unlink()
     try:
+        assert len(list(pool.run([Job("threads", work.threads)], None))) == 1
+        pool.close()
+        (tmp_path / "extension_of_things.py").unlink()
         with pytest.raises(ExecutorError, match=r"can't import extension_of_things.*PYTHONPATH"):
             list(pool.run([Job("threads", work.threads)], None))
     finally:

@@ -97,7 +97,8 @@ def test_a_key_service_is_one_class_in_one_file(monkeypatch: pytest.MonkeyPatch)
         def signing(self) -> SigningKeys:
             raise UsageError("none")
 
-    monkeypatch.setattr(KEYRINGS, "_entries", dict(KEYRINGS._entries))
+    for table in ("_entries", "_modules"):
+        monkeypatch.setattr(KEYRINGS, table, dict(getattr(KEYRINGS, table)))
     KEYRINGS.register("service")(Service)
     ring = open_keyring("service:https://keys:8200/a", lambda: "open")
     assert isinstance(ring, Service)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -125,6 +126,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PreforgetError as error:
         message, code = str(error), error.exit_code
     except KeyboardInterrupt as stop:
+        if argv is None:  # typed again while the program ends, it would cut off our message and the exit code
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         message, code = str(stop) or "interrupted", INTERRUPTED
     except OSError as error:
         if error.errno not in MACHINE_FAULTS:
