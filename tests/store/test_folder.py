@@ -325,8 +325,8 @@ def test_kills_at_random_times_leave_each_class_live_or_gone(make_folder: MakeFo
                 churn(folder.path)
             finally:
                 os._exit(1)
-        start = max(generations, default=0)
-        while Manifest.read(folder.path).generation < start + rng.randrange(4):
+        wanted = max(generations, default=0) + rng.randrange(4)
+        while Manifest.read(folder.path).generation < wanted:
             time.sleep(0.001)  # until it has changed something, however slow the machine is
         time.sleep(rng.uniform(0, 0.02))
         os.kill(child, signal.SIGKILL)

@@ -16,7 +16,7 @@ from preforget.engines import Session
 from preforget.erasure import open_folder
 from preforget.erasure.copies import add_copy
 from preforget.store import ModelFolder
-from preforget.store.folder import KeyringPlace
+from preforget.store.record_files import KeyringPlace
 
 
 class Saving(State):

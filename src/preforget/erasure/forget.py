@@ -107,7 +107,7 @@ def forget(
     spent = (time.perf_counter() - start) * 1e3
     facts: dict[str, Any] = {
         "what": plan.what,
-        "records": [record.id for record in plan.records],
+        "records": sorted(record.id for record in plan.records),
         "guarantee": plan.engine.guarantee,
         "meaning": meaning,
         "reason": reason,

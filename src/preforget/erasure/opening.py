@@ -13,9 +13,9 @@ from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.consistency import is_ahead, undo
-from preforget.store.folder import KeyringPlace
 from preforget.store.layout import RECORDS
 from preforget.store.ledger import read_export
+from preforget.store.record_files import KeyringPlace
 
 
 def open_folder(path: Path, keyring: KeyringPlace = None, *, to_forget: bool = False) -> ModelFolder:

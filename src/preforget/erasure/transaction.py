@@ -88,7 +88,8 @@ def erase_on_disk(
     with folder.changing():
         folder.check_current()
         check_may_begin(folder)
-        ids = [record.id for record in plan.records if record.id in folder.manifest.records]
+        # by random ids: in the order of a plan, the place of a record could tell whose it was
+        ids = sorted({record.id for record in plan.records} & set(folder.manifest.records))
         if not ids:
             raise UsageError(
                 f"none of the records to forget is in {folder.path}; plan again: they may be gone"

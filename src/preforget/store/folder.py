@@ -14,12 +14,10 @@ from torch import Tensor
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
-from preforget.records import ClassRecord, unknown_label
+from preforget.records import ClassRecord
 from preforget.store.attempt import clear_unfinished, ids_of, undone_seal
 from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, recover, undo
 from preforget.store.head import Head
-from preforget.store.key_service import Keyring, ModelKeys
-from preforget.store.keyring import open_keyring
 from preforget.store.layout import (
     INTENT,
     LEDGER,
@@ -30,18 +28,17 @@ from preforget.store.layout import (
     record_name,
     unfinished_name,
 )
-from preforget.store.ledger import Entry, Ledger
+from preforget.store.ledger import Entry
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
-from preforget.store.record_file import described, read_checked, write_file
-from preforget.store.sealing import seal, unseal
-from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
+from preforget.store.padding import padded
+from preforget.store.record_file import write_file
+from preforget.store.record_files import KeyringPlace, RecordFiles
+from preforget.store.sealing import SEALED_BYTES, seal
+from preforget.store.tensors import tensors_to_bytes
 
-KeyringPlace = Keyring | str | Path | None
-"""A keyring, where it lies, or None for the default."""
 
-
-class ModelFolder:
+class ModelFolder(RecordFiles):
     """One model on disk: `preforget.json`, its ledger, one file per record, and what no class owns.
 
     Changes are written through at once, each with a row in the ledger. `keyring`: where the keys of a sealed model
@@ -49,10 +46,7 @@ class ModelFolder:
     """
 
     def __init__(self, path: Path, manifest: Manifest, keyring: KeyringPlace = None) -> None:
-        self.path = path.absolute()  # still the same folder when the process walks elsewhere
-        self.manifest = manifest
-        self.ledger = Ledger(SqliteLedger(self.path / LEDGER), manifest.model)
-        self._keyring = keyring
+        super().__init__(path, manifest, keyring)
         self._content = b""
         self.audits: list[dict[str, Any]] = []
         self._held = 0
@@ -81,9 +75,9 @@ class ModelFolder:
             clear_unfinished(unfinished, lambda model: folder.keyring.model(model))
             (unfinished / RECORDS).mkdir(parents=True)
             # so that whoever finds this unfinished knows which keys it has
-            begun = [folder.name_of(record.id) for record in records]
+            begun = sorted(folder.name_of(record.id) for record in records)
             folder._write(replace(manifest, erasing=begun))
-            learned = folder._write_records(records)
+            learned = folder.write_records(records)
             digest = write_file(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
             SqliteLedger.create(unfinished / LEDGER)
             facts = {"engine": manifest.engine, "guarantee": manifest.guarantee, "version": manifest.version}
@@ -142,64 +136,6 @@ class ModelFolder:
             recover(folder, old=old)
             yield folder
 
-    @property
-    def keyring_place(self) -> str | Path | None:
-        """Where the keyring lies, without a key; None for the default."""
-        return self._keyring.place if isinstance(self._keyring, Keyring) else self._keyring
-
-    @property
-    def keyring(self) -> Keyring:
-        """The keyring, opened when it is first needed; raises `UsageError`, `StoreError`."""
-        if not isinstance(self._keyring, Keyring):
-            self._keyring = open_keyring(self._keyring)
-        return self._keyring
-
-    @property
-    def keys(self) -> ModelKeys | None:
-        """The keys of the model's records, None where it isn't sealed."""
-        return self.keyring.model(self.manifest.model) if self.manifest.sealed else None
-
-    def name_of(self, record_id: str) -> str:
-        """Return the name of a record's file, relative to the folder."""
-        return record_name(record_id, self.manifest.sealed)
-
-    def records(self, record_ids: Iterable[str] | None = None) -> list[ClassRecord]:
-        """Read live records, all by default; raises `IntegrityError` for a missing, changed or damaged file."""
-        live = sorted(self.manifest.records if record_ids is None else record_ids)
-        keys = {} if self.keys is None else self.keys.get(live)
-        return [record_from_bytes(i, self._open_record(i, self.read_file(i), keys.get(i))) for i in live]
-
-    def find(self, labels: Iterable[str]) -> dict[str, list[ClassRecord]]:
-        """Return all records in which each label has a part; raises `UnknownLabelError` for one that isn't there."""
-        records = self.records()
-        known = {record.label for record in records}
-        for label in labels:
-            if label not in known:
-                raise unknown_label(label, sorted(known))
-        return {label: [record for record in records if record.concerns(label)] for label in labels}
-
-    def shared(self) -> dict[str, Tensor]:
-        """Read what no class owns; empty for engines that train nothing shared."""
-        if self.manifest.shared is None:
-            return {}
-        return tensors_from_bytes(read_checked(self.path / SHARED, self.manifest.shared), SHARED)
-
-    def read_file(self, record_id: str) -> bytes:
-        """Return a record's file as it lies on disk; raises `IntegrityError`."""
-        return read_checked(self.path / self.name_of(record_id), self.manifest.records[record_id])
-
-    def describe(self, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
-        """Return id, location, bytes, digest and keyed name of records, for ledger and receipts.
-
-        `contents`: what `read_file` returns, by record id.
-        """
-        keys = {} if self.keys is None else self.keys.get(contents)
-        descriptions = []
-        for record_id, content in contents.items():
-            plain = self._open_record(record_id, content, keys.get(record_id))
-            descriptions.append(described(record_id, self.name_of(record_id), content, plain))
-        return descriptions
-
     def change(
         self, add: Sequence[ClassRecord] = (), erase: Sequence[str] = (), event: str = "add"
     ) -> list[dict[str, Any]]:
@@ -216,8 +152,8 @@ class ModelFolder:
                 raise StoreError(f"{self.path} has no record {unknown}")
             try:
                 if add:
-                    self._update(erasing=[self.name_of(record.id) for record in add])
-                    new = self._write_records(add)
+                    self._update(erasing=sorted(self.name_of(record.id) for record in add))
+                    new = self.write_records(add)
                 live = {**self.manifest.records, **{entry["id"]: entry["digest"] for entry in new}}
                 self.commit(
                     event,
@@ -248,7 +184,8 @@ class ModelFolder:
             try:
                 self._update(erasing=[record_name(i, True) for i in ids])
                 for i in ids:
-                    sealed = seal(self.read_file(i), own[i], model=self.manifest.model, record=i)
+                    plain_file = padded(self.read_file(i), SEALED_BYTES)
+                    sealed = seal(plain_file, own[i], model=self.manifest.model, record=i)
                     digests[i] = write_file(self.path / record_name(i, True), sealed)
                 plain = [record_name(i, False) for i in ids]
                 changes = {"records": digests, "sealed": True, "erasing": plain}
@@ -355,22 +292,6 @@ class ModelFolder:
             raise
         except OSError as error:
             raise _cannot_write(self.path, error) from error
-
-    def _write_records(self, records: Sequence[ClassRecord]) -> list[dict[str, Any]]:
-        keys = {} if self.keys is None else self.keys.create([record.id for record in records])
-        descriptions = []
-        for record in records:
-            plain = content = record_to_bytes(record)
-            if record.id in keys:
-                content = seal(plain, keys[record.id], model=self.manifest.model, record=record.id)
-            write_file(self.path / self.name_of(record.id), content)
-            descriptions.append(described(record.id, self.name_of(record.id), content, plain))
-        return descriptions
-
-    def _open_record(self, record_id: str, content: bytes, key: bytes | None) -> bytes:
-        if key is None:
-            return content
-        return unseal(content, key, model=self.manifest.model, record=record_id)
 
     def check_current(self) -> None:
         """Raise `StoreError` if another process has changed the folder, `UsageError` if its keys can't be changed."""

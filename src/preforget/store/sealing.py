@@ -26,6 +26,8 @@ HEADER = b"preforget-sealed-1\n"
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
+SEALED_BYTES = len(HEADER) + NONCE_BYTES + TAG_BYTES
+"""By how much a sealed file is longer than the plain one."""
 
 SCRYPT = {"n": 2**15, "r": 8, "p": 1}
 """Cost of guessing one passphrase: 32 MiB and about 0.1 s."""
