@@ -106,3 +106,15 @@ def test_subjects_that_can_not_be_added(
     with pytest.raises(kind, match=message):
         exact.add_subject(**given)
     assert state(exact) == before
+
+
+def test_a_class_that_looks_like_a_known_one_is_added_only_on_purpose() -> None:
+    X = np.random.default_rng(0).normal(size=(16, 2))
+    model = PreForgettableClassifier("features", "exact").fit(X, ["a", "b"] * 8)
+    with pytest.raises(UsageError, match="already has class 'a'"):
+        model.add(" a", X[:4], ["a"] * 4)
+    with pytest.raises(DataError, match="two classes look alike, 'A' and 'a'"):
+        model.add("A", X[:4], ["A"] * 4)
+    assert model.add("A", X[:4], ["A"] * 4, keep_similar_names=True).labels == ["A", "a", "b"]
+    model.detach(" A\n")
+    assert model.labels == ["a", "b"]

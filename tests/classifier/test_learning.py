@@ -20,6 +20,7 @@ from preforget.core.errors import (
     UsageError,
 )
 from preforget.data import Split, as_split
+from preforget.data.labels import NamesJoinedWarning
 from preforget.engines.isolated import IsolatedEngine
 
 from .tiny import CLASSES, Make, columns, data
@@ -169,3 +170,26 @@ pf.PreForgettableClassifier(
     assert not checkpoint.exists()
     for name, tensor in whole.engine_.bank.packed.items():
         assert torch.equal(tensor, resumed.engine_.bank.packed[name])
+
+
+def test_names_that_look_alike_are_refused_unless_they_are_kept() -> None:
+    X = np.random.default_rng(0).normal(size=(16, 2))
+    for y, who in (
+        (["Cat", "cat"] * 8, None),
+        (["a", "b"] * 8, ["Ann", "Ann", "ann\u200b", "ann\u200b"] * 4),
+    ):
+        model = PreForgettableClassifier("features", "exact")
+        with pytest.raises(DataError, match="look alike"):
+            model.fit(X, y, subjects=who)
+        model.fit(X, y, subjects=who, keep_similar_names=True)
+        assert len(model.labels) == 2
+
+
+def test_the_same_name_in_two_encodings_is_one_class() -> None:
+    X = np.random.default_rng(0).normal(size=(16, 2))
+    with pytest.warns(NamesJoinedWarning, match="1 labels"):
+        model = PreForgettableClassifier("features", "exact").fit(
+            X, ["caf\u00e9", "cafe\u0301 ", "tea", "tea"] * 4
+        )
+    assert model.labels == ["caf\u00e9", "tea"]
+    assert model.forget(" cafe\u0301").classes_left == 1

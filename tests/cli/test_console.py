@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from preforget.cli.console import Console, OutputError, note, percent, printable
+from preforget.cli.console import Console, OutputError, note, percent
 
 
 def test_lines_are_for_people_and_results_for_machines() -> None:
@@ -48,9 +49,10 @@ def test_a_reader_who_has_gone_needs_no_message() -> None:
     assert caught.value.exit_code == 1
 
 
-def test_printable_escapes_what_could_steer_a_terminal() -> None:
-    assert printable("größe 3") == "größe 3"
-    assert printable("a\nb\x1b[31m\udcff") == "a\\nb\\x1b[31m\\udcff"
+def test_nothing_that_is_written_can_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(sys.stdout, as_json=False).line("a\tb\n\x1b[31m\x9b\udcff")
+    note("\x1b]0;title\x07")
+    assert capsys.readouterr() == ("a\tb\n\\x1b[31m\\x9b\\udcff\n", "\\x1b]0;title\\x07\n")
 
 
 def test_percent_is_aligned() -> None:

@@ -179,3 +179,18 @@ def test_blood_cells(shared_data: Path) -> None:
     assert sizes(data) == [11_959, 1_712, 3_421]
     assert len(data.classes) == 8
     assert read_batch(data.test.inputs, slice(0, 50), 96).std() > 10
+
+
+def test_folders_whose_names_are_one_name_are_one_class(make_folder: MakeFolder) -> None:
+    data = load_folder(make_folder({"caf\u00e9": 5, "cafe\u0301 ": 5, "tea": 10}))
+    assert data.classes == ("caf\u00e9", "tea")
+    assert Counter(data.train.labels) == {"caf\u00e9": 7, "tea": 7}
+    assert data.remarks[0].startswith("label 'caf\u00e9' is written in 2 ways, on 5, 5 inputs")
+
+
+@pytest.mark.parametrize(("name", "fault"), [("caf\udce9", "is no UTF-8 text"), ("abstain", "is 'abstain'")])
+def test_a_folder_whose_name_can_not_be_a_class_is_refused(
+    make_folder: MakeFolder, name: str, fault: str
+) -> None:
+    with pytest.raises(DataError, match=f"that says its class {fault}.*; rename the folder"):
+        load_folder(make_folder({name: 3, "tea": 3}))

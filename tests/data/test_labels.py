@@ -9,6 +9,7 @@ import pytest
 
 from preforget.core.errors import DataError
 from preforget.data import as_labels
+from preforget.data.labels import NamesJoinedWarning, check_look_alikes, one_name_each
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,49 @@ def test_labels_become_text(y: Any, names: list[str]) -> None:
 def test_other_labels_are_refused(y: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         as_labels(y)
+
+
+COMPOSED, APART = "caf\u00e9", "cafe\u0301"
+
+
+def test_one_name_that_is_written_in_several_ways_is_one_and_said_without_it() -> None:
+    with pytest.warns(NamesJoinedWarning, match="1 labels are written in several ways") as said:
+        labels = as_labels([COMPOSED, APART, f" {COMPOSED} ", "tea"])
+    assert labels.tolist() == [COMPOSED, COMPOSED, COMPOSED, "tea"]
+    assert "caf" not in str(said[0].message)
+    names, remarks = one_name_each([COMPOSED, COMPOSED, APART, "tea"], "subject", str)
+    assert names == [COMPOSED, COMPOSED, COMPOSED, "tea"]
+    assert remarks[0].startswith(f"subject {COMPOSED!r} is written in 2 ways, on 2, 1 inputs")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("caf\udce9", "is no UTF-8 text"),
+        ("\u200b", "is empty"),
+        (" Abstain", "the answer to inputs of no known class"),
+    ],
+)
+def test_a_label_that_is_no_name_is_refused(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=f"position 1 {message}|position 1 is ' Abstain', which is {message}"):
+        as_labels(["a", text])
+
+
+def test_a_person_may_be_called_like_the_abstention() -> None:
+    assert as_labels(["abstain"], "subject").tolist() == ["abstain"]
+
+
+def test_text_that_stands_for_a_missing_value_is_said_with_its_count() -> None:
+    _, remarks = one_name_each(["nan", "Ann", "nan"], "subject", str)
+    assert len(remarks) == 1
+    assert remarks[0].startswith("2 of 3 inputs have the subject 'nan', which is how tables write a missing")
+    assert one_name_each(["none", "some"], "label", str)[1] == []
+
+
+def test_names_that_look_alike_are_refused_with_both_shown() -> None:
+    with pytest.raises(DataError, match=r"two classes look alike, 'Cat' and 'cat'"):
+        check_look_alikes(["Cat", "dog", "cat"])
+    with pytest.raises(DataError, match=r"two subjects look alike.*'ann\\u200b'"):
+        check_look_alikes(["ann\u200b"], ["ann", "Bob", "bob"], what="subject")
+    check_look_alikes(["eve"], ["Bob", "bob"])  # those were kept before
+    check_look_alikes(["Cat", "cat"], keep=True)

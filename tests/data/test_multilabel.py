@@ -46,7 +46,7 @@ def test_a_matrix_and_lists_give_the_same_sets() -> None:
         (np.array([[0, 2]]), None, "0 and 1 alone"),
         (np.array([[0, 1]]), ["a"], "2 columns"),
         (np.array([[0, 1]]), ["a", "a"], "1 different names"),
-        (np.array([[0, 1]]), ["a", " "], "one for each"),
+        (np.array([[0, 1]]), ["a", " "], "condition 1 is empty; give one for each column"),
         ([["a"], "b"], None, "position 1 are 'b'"),
         ([["a"], [None]], None, "missing"),
         ([["a"]], ["a"], "a list of label lists brings its own"),

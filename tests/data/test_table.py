@@ -98,3 +98,19 @@ def test_a_table_that_cannot_be_used(folder: Path, lines: list[str], message: st
 def test_a_column_of_subjects_that_is_not_there(folder: Path) -> None:
     with pytest.raises(DataError, match="has no column 'who' of subjects"):
         load_data(table(folder, ["path,label", "0.png,a", "1.png,b"]), subjects="who")
+
+
+def test_names_have_one_form_and_faults_say_the_line(folder: Path) -> None:
+    rows = [f"{n}.png, {'ab'[n % 2]},{'p q'[: 1 + n % 2]}{' ' * (n % 3)}" for n in range(12)]
+    data = load_data(table(folder, ["path, label,person", *rows]), subjects=" person")
+    assert data.classes == ("a", "b")
+    assert data.train.subjects is not None
+    assert set(data.train.subjects) == {"p"}
+    assert len(data.remarks) == 1
+    assert data.remarks[0].startswith("subject 'p' is written in 4 ways, on ")
+    for row, message in (
+        ("0.png, ,p", "line 14: the label is empty"),
+        ("0.png,a,\u200b", "line 14: the subject is"),
+    ):
+        with pytest.raises(DataError, match=message):
+            load_data(table(folder, ["path,label,person", *rows, row]), subjects="person")

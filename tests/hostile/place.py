@@ -61,7 +61,7 @@ class Place:
         ]
         folder = ModelFolder.create(self.path, manifest, records, {"adapter": torch.rand(2, 2)}, self.keyring)
         before = files_of(self.path), files_of(self.keyring)
-        planned = Plan("class", "class 0", records[:1], engine_of(folder))
+        planned = Plan("class", "class 0", records[:1], engine_of(folder), frozenset({"class 0"}))
         if what == "erased":
             forget(planned, folder=folder)
         if what in ("announced", "erasing"):

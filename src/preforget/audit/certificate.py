@@ -77,7 +77,7 @@ def certify(
             "give the data that it was learned from"
         )
     other = model.untrained()
-    other.fit(train, validation=validation, progress=progress)
+    other.fit(train, validation=validation, keep_similar_names=True, progress=progress)
     for label in labels:
         if engine.bank.is_detached(label):
             other.detach(label)

@@ -24,6 +24,7 @@ from preforget.core.clock import now
 from preforget.core.errors import DataError, UsageError
 from preforget.core.files import exclusive
 from preforget.core.hashing import value_digest
+from preforget.core.names import as_names, same_name
 from preforget.core.version import __version__
 from preforget.data import Dataset
 from preforget.data.dataset import names_of
@@ -174,10 +175,10 @@ def _context(
         raise UsageError(f"unknown suite {suite!r}; choose one of: {', '.join(SUITES)}")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, got {seeds!r}")
-    forgotten = tuple(sorted({forget} if isinstance(forget, str) else {str(label) for label in forget}))
+    live = engine.bank.labels
+    forgotten = tuple(sorted({same_name(label, live) or label for label in as_names(forget)}))
     if not forgotten:
         raise UsageError("say which class is to be forgotten")
-    live = engine.bank.labels
     known = [label for label in forgotten if label in live]
     if known and len(known) < len(forgotten):
         raise engine.bank.unknown(next(label for label in forgotten if label not in live))

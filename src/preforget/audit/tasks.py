@@ -221,7 +221,13 @@ def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, in
     model = _open(context, work.model(context.recipe, "given")).untrained(seed)
     start = time.perf_counter()
     checkpoint = work.checkpoint(context.recipe, *what)
-    model.fit(parts[0], validation=parts[1], checkpoint=checkpoint, cache_dir=context.cache_dir)
+    model.fit(
+        parts[0],
+        validation=parts[1],
+        checkpoint=checkpoint,
+        cache_dir=context.cache_dir,
+        keep_similar_names=True,  # who learned the model has decided that
+    )
     seconds = time.perf_counter() - start
     if not folder.exists():  # else the folder was saved and its result was not
         model.save_pretrained(folder, keyring=work.keyring)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from preforget.classifier.labels import as_text, check_fits, name_of
-from preforget.classifier.learning import Learning, usable_subjects
+from preforget.classifier.learning import Learning, check_names, usable_subjects
 from preforget.core.errors import DataError, UsageError
+from preforget.core.names import same_name
 from preforget.data import Split, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
@@ -29,6 +30,7 @@ class Adding(Learning):
         *,
         subjects: Any = None,
         cache_dir: str | Path | None = None,
+        keep_similar_names: bool = False,
         progress: bool = False,
     ) -> Self:
         """Learn one more class; the records of the others are not touched.
@@ -44,6 +46,7 @@ class Adding(Learning):
             validation: A `Split` or a pair `(X, y)`; without it a seeded 15 % of the new class is held out.
             subjects: `n` names, whom each input is of; for an engine that knows subjects.
             cache_dir: A folder for hidden states, which are kept in memory otherwise.
+            keep_similar_names: As in `fit`; the new names are also compared with those that the model knows.
             progress: Whether to show progress on stderr.
 
         Returns:
@@ -57,7 +60,7 @@ class Adding(Learning):
         bank = self._fitted().bank
         label = name_of(label)
         check_fits(label, self._label_kind)
-        if label in bank:
+        if same_name(label, bank.labels) is not None:
             raise UsageError(
                 f"the model already has class {label!r}; forget it first, or choose another name"
             )
@@ -73,6 +76,7 @@ class Adding(Learning):
             )
         data = data if self.engine_.multilabel else data.only([label, *others])
         check_trainable(data, classes=2 if self.engine_.needs_others else 1)
+        check_names(data.only(label), bank.labels, bank.subjects, keep=keep_similar_names)
         train, held_out = hold_out(data, validation, self.engine_.config.seed, {label})
         try:
             self.engine_.add(label, train, held_out, Session.of(cache_dir, False, None, progress))
@@ -84,7 +88,14 @@ class Adding(Learning):
         return self
 
     def add_subject(
-        self, X: Any, y: Any = None, subjects: Any = None, validation: Any = None, *, progress: bool = False
+        self,
+        X: Any,
+        y: Any = None,
+        subjects: Any = None,
+        validation: Any = None,
+        *,
+        keep_similar_names: bool = False,
+        progress: bool = False,
     ) -> Self:
         """Learn images of subjects that are new to classes that the model knows (exact engine).
 
@@ -95,6 +106,7 @@ class Adding(Learning):
             y: `n` labels, of classes that the model knows.
             subjects: `n` names, whom each input is of.
             validation: A `Split` or a pair `(X, y)`; without it nothing new is held out.
+            keep_similar_names: As in `add`.
             progress: Whether to show progress on stderr.
 
         Returns:
@@ -112,6 +124,7 @@ class Adding(Learning):
             raise known.unknown(label)
         if data.subjects is None:
             raise UsageError("subjects are missing: give one name per image")
+        check_names(data, known.labels, known.subjects, keep=keep_similar_names)
         train, held_out = hold_out(data, validation, self.engine_.config.seed, ())
         with self._all_or_nothing():
             self.engine_.add_subject(train, held_out, Session.of(None, False, None, progress))

@@ -151,9 +151,7 @@ class Answering(State):
             UnknownLabelError: A class to leave out is none of the model's.
         """
         engine, inputs = self._fitted(), self._inputs(X)
-        left_out = set(names_of_some(without))
-        for name in sorted(left_out - set(engine.bank.labels)):
-            raise engine.bank.unknown(name)
+        left_out = {engine.bank.known_as(name) for name in names_of_some(without)}
         names = [name for name in engine.bank.attached if name not in left_out]
         if not names:
             none = np.zeros((len(inputs), 0), dtype=np.float32)

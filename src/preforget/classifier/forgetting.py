@@ -78,6 +78,7 @@ class Forgetting(State):
 
     def _set_detached(self, name: str, detached: bool) -> None:
         bank = self._fitted().bank
+        name = bank.known_as(name)
         chosen = set(bank.ids(name))
         others = {i for other in bank.labels if bank.is_detached(other) for i in bank.ids(other)} - chosen
         if self.folder is not None:

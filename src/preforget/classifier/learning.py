@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,9 @@ from preforget.classifier.parameters import FEATURES
 from preforget.classifier.state import State
 from preforget.core.errors import UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
+from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
+from preforget.data.labels import check_look_alikes
 from preforget.data.vectors import Vectors
 from preforget.engines import Engine, Session, for_multilabel
 
@@ -36,6 +38,7 @@ class Learning(State):
         cache_dir: str | Path | None = None,
         keep_cache: bool = False,
         checkpoint: str | Path | None = None,
+        keep_similar_names: bool = False,
         progress: bool = False,
     ) -> Self:
         """Learn all classes and calibrate abstention.
@@ -55,13 +58,15 @@ class Learning(State):
             keep_cache: Leave that file there for the next learning.
             checkpoint: A file from which an interrupted `fit` goes on (the exact engine takes one pass and has none);
                 `save_pretrained` removes it.
+            keep_similar_names: Take names that look alike, such as `"Anna"` and `"anna"`, for those of two classes or
+                two subjects; without it they are refused, since people take the one for the other.
             progress: Show progress on stderr.
 
         Returns:
             The model itself.
 
         Raises:
-            DataError: Inputs or labels can't be learned from.
+            DataError: Inputs or labels can't be learned from, or two names look alike.
             UsageError: A parameter can't be used, or the model is bound to a folder.
             BackboneError: The backbone can't be loaded.
             StoreError: The cache or the checkpoint can't be written.
@@ -90,6 +95,7 @@ class Learning(State):
             engine, label_kind = for_multilabel(engine), TEXT
         train = usable_subjects(engine, train, asked=subjects is not None)
         check_trainable(train)
+        check_names(train, keep=keep_similar_names)
         if isinstance(validation, tuple | list) and len(validation) == 2:
             validation = (validation[0], as_text(validation[1]))
         train, held_out = hold_out(train, validation, engine.config.seed, conditions=conditions)
@@ -110,6 +116,18 @@ def usable_subjects(engine: Engine, data: Split, *, asked: bool) -> Split:
     if asked:
         raise engine.no_subjects()
     return replace(data, subjects=None)
+
+
+def check_names(
+    data: Split, labels: Collection[str] = (), subjects: Collection[str] = (), *, keep: bool
+) -> None:
+    """Raise `DataError` for names in the data that look alike or like one of the model's, unless they are to be kept.
+
+    `labels`, `subjects`: the names that the model knows.
+    """
+    check_look_alikes(names_of(data.labels), labels, keep=keep)
+    if data.subjects is not None:
+        check_look_alikes(set(data.subjects), subjects, what="subject", keep=keep)
 
 
 def _with_names(X: Any, y: Any) -> tuple[Any, Any, str]:

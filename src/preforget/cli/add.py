@@ -6,7 +6,15 @@ import argparse
 import time
 
 from preforget.cli.console import Console, Interrupted, note, printable
-from preforget.cli.options import Commands, add_command, add_data, add_model, load_model, read_data
+from preforget.cli.options import (
+    Commands,
+    add_command,
+    add_data,
+    add_model,
+    add_similar_names,
+    load_model,
+    read_data,
+)
 from preforget.cli.quality import show_quality
 from preforget.core.guarantee import Guarantee
 
@@ -22,6 +30,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     add_model(parser)
     parser.add_argument("label", metavar="LABEL", help="class to learn, as DATA names it")
     add_data(parser)
+    add_similar_names(parser)
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
     parser.set_defaults(run=run)
 
@@ -43,6 +52,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             validation=data.validation,
             subjects=data.train.subjects,
             cache_dir=args.cache_dir,
+            keep_similar_names=args.keep_similar_names,
             progress=True,
         )
     except KeyboardInterrupt:

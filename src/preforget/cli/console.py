@@ -9,6 +9,9 @@ import sys
 from typing import Any, TextIO
 
 from preforget.core.errors import PreforgetError
+from preforget.core.names import printable
+
+__all__ = ["Console", "Interrupted", "OutputError", "harmless", "note", "percent", "printable"]
 
 
 class OutputError(PreforgetError):
@@ -29,7 +32,7 @@ class Console:
     def line(self, text: str = "") -> None:
         """Write a line for people at once; nothing under `--json`."""
         if not self.as_json:
-            encoding = self._stream.encoding or "utf-8"
+            encoding, text = self._stream.encoding or "utf-8", harmless(text)
             self._write(text.encode(encoding, "backslashreplace").decode(encoding))
 
     def result(self, data: dict[str, Any]) -> None:
@@ -51,16 +54,16 @@ class Console:
 
 def note(text: str = "") -> None:
     """Write a line on stderr: progress, questions, what a person should know."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place
+    print(harmless(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the one place
 
 
-def printable(text: str) -> str:
-    r"""Return `text` with control characters and undecodable bytes escaped, so that a name can't steer a terminal.
+def harmless(text: str) -> str:
+    r"""Return lines of text as `printable` returns a name, with their ends and tabs: for text that may hold names.
 
-    >>> printable("a\x1b[2Jb")
-    'a\\x1b[2Jb'
+    >>> harmless("a\tb\n\x1b[2J")
+    'a\tb\n\\x1b[2J'
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return text if text.isprintable() else "".join(c if c in "\n\t" else printable(c) for c in text)
 
 
 def percent(share: float) -> str:

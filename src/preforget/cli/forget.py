@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
+from preforget.cli.naming import find_name
 from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
 
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     check_receipt_place(args.receipt, len(targets))
     folder = open_model_folder(args, to_forget=True)
     records = folder.records()
+    targets = known_targets(targets, records, may_ask=not args.yes)
     plans = {target: plan_for(folder, target, records) for target in targets}
     show_plan(folder, plans, records, args.delete_copies)
     try:
@@ -106,6 +108,22 @@ def run(args: argparse.Namespace, console: Console) -> int:
     left = sorted({record.label for record in folder.records() if record.label})
     console.result({"model": str(args.model), "forgotten": done, "classes": left})
     return 0
+
+
+def known_targets(
+    targets: Sequence[Target], records: Sequence[ClassRecord], *, may_ask: bool
+) -> list[Target]:
+    """Return the targets by their names in the model, each once; raises as `find_name`."""
+    known = {
+        "class": {record.label for record in records if record.label},
+        "subject": {record.subject for record in records if record.subject is not None},
+    }
+    named = [
+        # of an engine that tells no subjects apart the plan says so
+        (what, find_name(what, name, known[what], may_ask=may_ask) if known[what] else name)
+        for what, name in targets
+    ]
+    return list(dict.fromkeys(named))
 
 
 def plan_for(folder: ModelFolder, target: Target, records: Sequence[ClassRecord] | None = None) -> Plan:

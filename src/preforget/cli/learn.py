@@ -15,6 +15,7 @@ from preforget.cli.options import (
     add_data,
     add_keyring,
     add_machine,
+    add_similar_names,
     keyring,
     read_data,
 )
@@ -32,6 +33,7 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         "Interrupted, the same command goes on where it was.",
     )
     add_data(parser)
+    add_similar_names(parser)
     parser.add_argument("--keep-cache", action="store_true", help="leave the file in --cache-dir there")
     parser.add_argument("--out", metavar="MODEL", type=Path, required=True, help="folder to make")
     parser.add_argument(
@@ -92,6 +94,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             cache_dir=args.cache_dir,
             keep_cache=args.keep_cache,
             checkpoint=checkpoint,
+            keep_similar_names=args.keep_similar_names,
             progress=True,
         )
         model.save_pretrained(place, sealed=args.seal, keyring=keyring(args))

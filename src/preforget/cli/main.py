@@ -8,6 +8,7 @@ import errno
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from preforget import __version__
 from preforget.cli import (
@@ -35,7 +36,7 @@ from preforget.cli import (
     verify,
     verify_page,
 )
-from preforget.cli.console import Console, note
+from preforget.cli.console import Console, harmless, note
 from preforget.cli.engine_options import named_engine
 from preforget.core.errors import PreforgetError
 from preforget.core.paths import shortened
@@ -92,9 +93,16 @@ MACHINE_FAULTS = frozenset(
 """Faults of disk and rights, which the user can mend; any other `OSError` is our mistake and keeps its traceback."""
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose messages can't steer a terminal, whatever the arguments hold that they repeat."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(harmless(message), file)
+
+
 def build_parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Return the parser of all commands; imports nothing heavy unless `arguments` name an extension's engine."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = Parser(
         prog="preforget",
         description="Classifiers of images and sounds that can forget a class or a person at once.",
         epilog=EPILOG,

@@ -83,6 +83,16 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     add_data_options(parser)
 
 
+def add_similar_names(parser: argparse.ArgumentParser) -> None:
+    """Add what to do with names that look alike."""
+    parser.add_argument(
+        "--keep-similar-names",
+        action="store_true",
+        help="take names that differ only in case, in invisible characters or in compatible forms of characters for "
+        "different ones; without it they are refused",
+    )
+
+
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add where DATA comes from and how it is read."""
     parser.add_argument(
@@ -132,6 +142,8 @@ def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     )
     for path, why in data.skipped:
         note(printable(f"skipped {path}: {why}"))
+    for remark in data.remarks:
+        note(printable(remark))
     return data
 
 

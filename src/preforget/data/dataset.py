@@ -151,7 +151,8 @@ class Split:
 class Dataset:
     """Three disjoint parts, the classes of `train` in a fixed order, a note on source, licence and split.
 
-    `skipped`: files that were left out because they can't be used, each with the reason.
+    `skipped`: files that were left out because they can't be used, each with the reason; `remarks`: sentences on names
+    that are written in several ways or look like missing values.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Dataset:
     classes: tuple[str, ...]
     note: str
     skipped: tuple[tuple[Path, str], ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Say how many inputs and classes, no name."""

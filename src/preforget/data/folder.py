@@ -9,6 +9,7 @@ from pathlib import Path
 from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
 from preforget.data.images import EXTENSIONS as IMAGES
+from preforget.data.labels import name_parts
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.sounds import EXTENSIONS as SOUNDS
 from preforget.data.sounds import refuse_unusable, unusable
@@ -36,6 +37,9 @@ def load_folder(
     parts = _find_parts(root, _folders(root))
     found = parts or {"train": root}
     splits = {part: _read_classes(folder, subject_level) for part, folder in found.items()}
+    splits, remarks = name_parts(
+        splits, lambda part, position, what: _named_by(splits[part], position, what), "rename the folder"
+    )
     splits, skipped = usable(root, splits, skip_broken)
     classes = tuple(sorted(set(splits["train"].labels)))
     if len(classes) < 2:
@@ -46,7 +50,7 @@ def load_folder(
     take_from_train(splits, missing, seed)
     note = f"folder {name!r}; {split_note(list(parts), missing, seed)}"
     return refuse_unlearnable(
-        Dataset(name, splits["train"], splits["val"], splits["test"], classes, note, skipped)
+        Dataset(name, splits["train"], splits["val"], splits["test"], classes, note, skipped, remarks)
     )
 
 
@@ -66,6 +70,11 @@ class ClassFolders(DataFormat):
         """Return it with the parts that it has, the others taken from train."""
         level = None if options.subjects is None else _level(options.subjects)
         return load_folder(path, options.seed, level, options.skip_broken)
+
+
+def _named_by(split: Split, position: int, what: str) -> str:
+    path = split.inputs[position] if isinstance(split.inputs, list) else position
+    return f"{path}: the name of the folder that says its {'class' if what == 'label' else what}"
 
 
 def _level(subjects: str | int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ import numpy as np
 from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
+from preforget.data.labels import one_name_each
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.sounds import EXTENSIONS, refuse_unusable, unusable
 
@@ -56,6 +57,13 @@ def load_folded(
     `DataError` for a table or sounds that can't be used, unless `skip_broken` leaves those out.
     """
     name, clips = _clips(root)
+    labels, remarks = one_name_each(
+        [clip.label for clip in clips],
+        "label",
+        lambda i: f"{clips[i].path}: its class",
+        "name it in the table",
+    )
+    clips = [replace(clip, label=label) for clip, label in zip(clips, labels, strict=True)]
     there = sorted({clip.fold for clip in clips})
     used = there if folds is None else sorted(set(folds))
     test = used[-1] if fold is None else fold
@@ -83,6 +91,7 @@ def load_folded(
             tuple(sorted({clip.label for clip in learn})),
             f"{note}; validation is whole recordings of the latter, seed {seed}",
             tuple(broken),
+            tuple(remarks),
         )
     )
 

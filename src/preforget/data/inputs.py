@@ -14,7 +14,7 @@ import numpy.typing as npt
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path, shortened
 from preforget.data.dataset import Images, Labels, Sounds, Split
-from preforget.data.labels import as_labels
+from preforget.data.labels import as_labels, is_name
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
 from preforget.data.vectors import Vectors, as_vectors
 
@@ -51,9 +51,9 @@ def _checked(split: Split, conditions: Any, kind: str) -> Split:
     if not len(split):
         return split
     inputs = as_inputs(split.inputs, kind)
-    labels = split.labels if _is_text(split.labels) else _labels(split.labels, conditions)
+    labels = split.labels if _are_names(split.labels) else _labels(split.labels, conditions)
     subjects = split.subjects
-    if subjects is not None and not _is_text(subjects):
+    if subjects is not None and not _are_names(subjects, "subject"):
         subjects = as_labels(subjects, "subject")
     if isinstance(inputs, list) and inputs == split.inputs:
         inputs = split.inputs
@@ -61,14 +61,12 @@ def _checked(split: Split, conditions: Any, kind: str) -> Split:
     return split if same else Split(inputs, labels, subjects)
 
 
-def _is_text(labels: Any) -> bool:
+def _are_names(labels: Any, what: str = "label") -> bool:
     """Tell whether these are labels as `as_labels` makes them, so that nothing is to be done."""
-    return (
-        isinstance(labels, np.ndarray)
-        and labels.dtype == object
-        and labels.ndim == 1
-        and all(type(label) is str and label.strip() for label in labels)
-    )
+    if not isinstance(labels, np.ndarray) or labels.dtype != object or labels.ndim != 1:
+        return False
+    values = labels.tolist()
+    return all(type(label) is str for label in values) and all(is_name(label, what) for label in set(values))
 
 
 def _labels(y: Any, conditions: Any) -> Labels:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError
 from preforget.data.dataset import Labels, label_array, names_of
-from preforget.data.labels import as_labels
+from preforget.data.labels import labels_and_remarks, one_name_each, warn_of
 
 
 def holds_sets(y: Any) -> bool:
@@ -38,14 +38,21 @@ def as_label_sets(y: Any, conditions: Sequence[str] | None = None) -> Labels:
         raise DataError(
             "conditions name the columns of a 0/1 matrix; a list of label lists brings its own names"
         )
-    found = []
-    for position, own in enumerate(y):
-        if not isinstance(own, list | tuple | set | frozenset):
+    rows, flat = [], []
+    for position, labels in enumerate(y):
+        if not isinstance(labels, list | tuple | set | frozenset):
             raise DataError(
-                f"the labels at position {position} are {own!r}; give a list of labels, empty for none"
+                f"the labels at position {position} are {labels!r}; give a list of labels, empty for none"
             )
-        found.append(tuple(sorted(set(as_labels(list(own)).tolist()))))
-    return label_array(found)
+        rows += [position] * len(labels)
+        flat += list(labels)
+    names, remarks = labels_and_remarks(flat, place=lambda place: f"a label at position {rows[place]}")
+    if remarks:
+        warn_of(len(remarks), "label")
+    sets: list[set[str]] = [set() for _ in y]
+    for row, name in zip(rows, names, strict=True):
+        sets[row].add(name)
+    return label_array([tuple(sorted(labels)) for labels in sets])
 
 
 def marks(labels: Sequence[Any] | Labels, conditions: Sequence[str]) -> npt.NDArray[np.bool_]:
@@ -77,10 +84,11 @@ def check_conditions(labels: Labels, minimum: int = 2) -> None:
 
 
 def _from_matrix(y: npt.NDArray[Any], conditions: Sequence[str] | None) -> Labels:
-    names = (
-        [str(column) for column in range(y.shape[1])] if conditions is None else list(map(str, conditions))
+    given = list(map(str, range(y.shape[1]) if conditions is None else conditions))
+    names, _ = one_name_each(
+        given, "label", lambda column: f"the name of condition {column}", "give one for each column"
     )
-    if len(names) != y.shape[1] or len(set(names)) < len(names) or not all(name.strip() for name in names):
+    if len(names) != y.shape[1] or len(set(names)) < len(names):
         raise DataError(
             f"{len(set(names))} different names of conditions for a matrix of {y.shape[1]} columns; give one for each"
         )

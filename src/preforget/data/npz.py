@@ -16,7 +16,7 @@ import numpy.typing as npt
 from preforget.core.errors import DataError
 from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.inputs import as_inputs
-from preforget.data.labels import as_labels
+from preforget.data.labels import as_labels, as_texts, name_parts
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 from preforget.data.multilabel import as_label_sets
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
@@ -38,6 +38,14 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
     keys = KEYS if subjects is None else (*KEYS, *(f"{part}_{subjects}" for part in PARTS))
     arrays = _read_arrays(path, keys)
     parts = [_read_part(path, arrays, part, known[0] if known else None, subjects) for part in PARTS]
+    named, remarks = name_parts(
+        dict(zip(PARTS, parts, strict=True)),
+        lambda part, position, what: (
+            f"{path}: {part}_{subjects if what == 'subject' else 'labels'}[{position}]"
+        ),
+        "name one or leave the image out",
+    )
+    parts = list(named.values())
     shapes = {split.inputs.shape[1:] for split in parts if isinstance(split.inputs, np.ndarray)}
     if len(shapes) > 1:
         raise DataError(
@@ -49,7 +57,9 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
         raise DataError(f"{path}: train_labels mark no image with any label; there is nothing to learn")
     order = PUBLISHED[known[0]].classes if known else sorted(present, key=_number_first)
     classes = tuple(label for label in order if label in present)
-    return refuse_unlearnable(Dataset(path.stem, train, validation, test, classes, _note(path, known)))
+    return refuse_unlearnable(
+        Dataset(path.stem, train, validation, test, classes, _note(path, known), remarks=remarks)
+    )
 
 
 @DATASETS.register("npz")
@@ -131,7 +141,7 @@ def _read_part(
     if subjects is None:
         return Split(inputs, names)
     try:
-        return Split(inputs, names, as_labels(arrays[f"{part}_{subjects}"], "subject"))
+        return Split(inputs, names, as_texts(arrays[f"{part}_{subjects}"], "subject"))
     except DataError as error:
         raise DataError(f"{path}: {part}_{subjects}: {error}") from error
 

@@ -6,8 +6,10 @@ import csv
 from pathlib import Path
 
 from preforget.core.errors import DataError
+from preforget.core.names import normal_name
 from preforget.data.dataset import Dataset, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.folder import PARTS, SHARES, split_note, take_from_train, usable
+from preforget.data.labels import name_parts, one_name_each
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 
 PATH = ("path", "file", "filename")
@@ -23,6 +25,7 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
     Parts that are missing are taken from train by `seed`. Raises `DataError` that names the file and the line.
     """
     header, rows = _read(path)
+    subjects = None if subjects is None else normal_name(subjects)
     place = _column(path, header, PATH)
     single = next((name for name in LABEL if name in header), None)
     part = next((name for name in PART if name in header), None)
@@ -33,14 +36,18 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
         raise DataError(
             f"{path}: has no column of labels; add `label`, or one column of 0 and 1 per condition"
         )
+    if single is None:
+        one_name_each(conditions, "label", lambda i: f"{path}: column {i + 1} of the conditions", "rename it")
     found: dict[str, list[tuple[Path, str | tuple[str, ...], str]]] = {}
+    lines: dict[str, list[int]] = {}
     for line, row in rows:
         where = path.parent / row[place]
         if not where.is_file():
             raise DataError(f"{path}, line {line}: no such file: {where}")
-        label = _label(path, line, row, single) if single else _marked(path, line, row, conditions)
+        label = row[single] if single else _marked(path, line, row, conditions)
         own = _part(path, line, row[part]) if part else "train"
         found.setdefault(own, []).append((where, label, row[subjects] if subjects else ""))
+        lines.setdefault(own, []).append(line)
     if "train" not in found:
         raise DataError(f"{path}: no row is of the train part; mark some with train")
     splits = {
@@ -51,6 +58,11 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
         )
         for name, own in found.items()
     }
+    splits, remarks = name_parts(
+        splits,
+        lambda part, position, what: f"{path}, line {lines[part][position]}: the {what}",
+        "name one or remove the line",
+    )
     splits, skipped = usable(path, splits, skip_broken)
     missing = [name for name in SHARES if name not in splits]
     present = [name for name in SHARES if name in splits] if part else []
@@ -58,7 +70,7 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
     note = f"table {path.name!r}; {split_note(present, missing, seed)}"
     classes = tuple(names_of(splits["train"].labels))
     return refuse_unlearnable(
-        Dataset(path.stem, splits["train"], splits["val"], splits["test"], classes, note, skipped)
+        Dataset(path.stem, splits["train"], splits["val"], splits["test"], classes, note, skipped, remarks)
     )
 
 
@@ -84,11 +96,11 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
-            header = next(reader, [])
+            header = [normal_name(name) for name in next(reader, [])]
             lines = [(reader.line_num, values) for values in reader if values]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
-    if len(set(header)) < len(header) or not all(name.strip() for name in header):
+    if len(set(header)) < len(header) or not all(header):
         raise DataError(f"{path}: the header has a column twice or without a name")
     if not lines:
         raise DataError(f"{path}: lists no input below its header")
@@ -103,12 +115,6 @@ def _column(path: Path, header: list[str], names: tuple[str, ...]) -> str:
         if name in header:
             return name
     raise DataError(f"{path}: has no column {names[0]!r}; its header is {', '.join(header) or 'empty'}")
-
-
-def _label(path: Path, line: int, row: dict[str, str], column: str) -> str:
-    if not row[column].strip():
-        raise DataError(f"{path}, line {line}: the label is empty; name a class or remove the line")
-    return row[column]
 
 
 def _marked(path: Path, line: int, row: dict[str, str], conditions: list[str]) -> tuple[str, ...]:

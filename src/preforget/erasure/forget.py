@@ -71,12 +71,12 @@ def forget(
     forgetting; `folder`: None for a model that was never saved; `delete_copies`: delete the copies that are listed as
     to be deleted.
 
-    Raises `UsageError` for a reason that names what is forgotten, `StoreError` if the folder can't be changed: nothing
-    is forgotten then, unless the erasure on disk had begun. In that case it is gone from memory too, and opening the
-    folder completes the erasure. Raises `IntegrityError` if something is still in the folder afterwards.
+    Raises `UsageError` for a reason that holds a name of the model, `StoreError` if the folder can't be changed:
+    nothing is forgotten then, unless the erasure on disk had begun. In that case it is gone from memory too, and
+    opening the folder completes the erasure. Raises `IntegrityError` if something is still in the folder afterwards.
     """
     request = Request(reason, grounds)
-    request.check(plan.records)
+    request.check(plan.names)
     meaning = plan.engine.signed_meaning()
     if engine is not None:
         model: _Loaded | _OnDiskOnly = _Loaded(engine, plan)

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from preforget.core.errors import StoreError, UsageError
+from preforget.core.names import same_name
 from preforget.engines.base import Engine
 from preforget.engines.registry import ENGINES
 from preforget.records import ClassRecord, Roster
 from preforget.store import ModelFolder
+
+_ARGUMENT = {"class": "label", "subject": "subject"}
 
 
 @dataclass(frozen=True)
@@ -17,13 +20,15 @@ class Plan:
     """What will be destroyed: every record in which one class, or one subject, has a part.
 
     `what`: `class` or `subject`; `name`: which one, left out of the repr since it can be a person's; `records`: what
-    will be destroyed; `engine`: the engine's class, whose sentences will be signed.
+    will be destroyed; `engine`: the engine's class, whose sentences will be signed; `names`: those of all classes and
+    subjects of the model, which no receipt may hold, left out of the repr.
     """
 
     what: str
     name: str = field(repr=False)
     records: list[ClassRecord]
     engine: type[Engine]
+    names: frozenset[str] = field(repr=False)
 
 
 def plan(
@@ -42,14 +47,15 @@ def plan(
     if subject is not None and not engine.knows_subjects:
         raise engine.no_subjects()
     bank = bank_of(folder, folder.records() if records is None else records)
-    what, name = _target(label, subject)
-    return Plan(what, name, bank.affected_records(label, subject), engine)
+    what, name = _target(label, subject, bank)
+    return Plan(what, name, bank.affected_records(**{_ARGUMENT[what]: name}), engine, _names(bank))
 
 
 def plan_in_memory(engine: Engine, *, label: str | None = None, subject: str | None = None) -> Plan:
     """Return what forgetting a class or a subject destroys in a model in memory; raises as `plan` does."""
-    what, name = _target(label, subject)
-    return Plan(what, name, engine.affected_records(label, subject), type(engine))
+    what, name = _target(label, subject, engine.bank)
+    records = engine.affected_records(**{_ARGUMENT[what]: name})
+    return Plan(what, name, records, type(engine), _names(engine.bank))
 
 
 def engine_of(folder: ModelFolder) -> type[Engine]:
@@ -78,7 +84,14 @@ def derive_in_folder(folder: ModelFolder, bank: Roster) -> list[ClassRecord]:
         raise StoreError(f"{folder.path} is damaged: {error}") from error
 
 
-def _target(label: str | None, subject: str | None) -> tuple[str, str]:
+def _target(label: str | None, subject: str | None, bank: Roster) -> tuple[str, str]:
+    """Return what is meant, and its name as the bank has it; a name that it doesn't have is left as it is."""
     if (label is None) == (subject is None):
         raise UsageError("give either a class or a subject to forget")
-    return ("class", str(label)) if subject is None else ("subject", subject)
+    if subject is None:
+        return "class", same_name(str(label), bank.labels) or str(label)
+    return "subject", same_name(subject, bank.subjects) or subject
+
+
+def _names(bank: Roster) -> frozenset[str]:
+    return frozenset([*bank.labels, *bank.subjects])

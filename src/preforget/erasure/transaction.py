@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
+from preforget.core.names import appearance
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
 from preforget.erasure.authority import check_may_begin, check_may_sign
@@ -43,22 +44,28 @@ class Request:
     reference: str | None = None
     grounds: str | None = None
 
-    def check(self, records: Sequence[ClassRecord]) -> None:
-        """Raise `UsageError` if a text is too long, or names what is to be forgotten: it stays in the receipt."""
-        names = {name for r in records for name in (r.label, r.subject, r.partner) if name}
+    def check(self, names: Collection[str]) -> None:
+        """Raise `UsageError` if a text is too long, or holds one of the model's `names` as a word.
+
+        It stays in the receipt. In grounds, which cite articles and paragraphs, names of one or two characters are let
+        pass.
+        """
         for what, text in (("reason", self.reference), ("grounds", self.grounds)):
             if text is None:
                 continue
             if len(text) > 500 or not text.isprintable():
                 raise UsageError(f"the {what} must be one line of at most 500 characters")
-            if any(
-                re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.IGNORECASE)
-                for name in names
-                if len(name) > 2
-            ):
-                raise UsageError(
-                    f"the {what} names what is to be forgotten, and it stays in the receipt; give a request's number"
-                )
+            for name in names:
+                if (what == "reason" or len(name) > 2) and _holds_word(text, name):
+                    raise UsageError(
+                        f"there is {name!r} in the {what}, which is the name of a class or a person of the model, and "
+                        "it stays in the receipt; give a request's number without that word"
+                    )
+
+
+def _holds_word(text: str, name: str) -> bool:
+    text, name = appearance(text), appearance(name)
+    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 @dataclass(frozen=True)
@@ -81,9 +88,9 @@ def erase_on_disk(
 
     `delete_copies`: delete the copies that are listed as to be deleted; an interrupted erasure leaves them.
     Nothing has happened if this raises before the erasure is announced. Afterwards the next opening ends it. Raises
-    `StoreError`, and `UsageError` for a request that names what is to go.
+    `StoreError`, and `UsageError` for a request that holds a name of the model.
     """
-    request.check(plan.records)
+    request.check(plan.names)
     plan.engine.signed_meaning()  # who can't sign a receipt must not begin
     with folder.changing():
         folder.check_current()

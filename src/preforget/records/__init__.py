@@ -4,6 +4,15 @@ from preforget.records.bank import PromptBank, slot_block
 from preforget.records.record import ClassRecord
 from preforget.records.record_list import RecordList
 from preforget.records.roster import Roster, unknown_label
-from preforget.records.unit_bank import UnitBank
+from preforget.records.unit_bank import UnitBank, unknown_subject
 
-__all__ = ["ClassRecord", "PromptBank", "RecordList", "Roster", "UnitBank", "slot_block", "unknown_label"]
+__all__ = [
+    "ClassRecord",
+    "PromptBank",
+    "RecordList",
+    "Roster",
+    "UnitBank",
+    "slot_block",
+    "unknown_label",
+    "unknown_subject",
+]

@@ -20,6 +20,11 @@ class RecordList(Roster):
         """All labels that the list holds, sorted."""
         return sorted({record.label for record in self._records})
 
+    @property
+    def subjects(self) -> list[str]:
+        """All subjects that records of the list name, sorted."""
+        return sorted({record.subject for record in self._records if record.subject is not None})
+
     def ids(self, label: str) -> list[str]:
         """Return the ids of the records that a class has to itself; raises `UnknownLabelError`."""
         return [r.id for r in self.affected_records(label) if r.label == label and r.partner is None]

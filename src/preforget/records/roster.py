@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from preforget.core.errors import UnknownLabelError
+from preforget.core.names import meant, printable, same_name
 from preforget.records.record import ClassRecord
 
 
@@ -20,6 +21,18 @@ class Roster(ABC):
     @abstractmethod
     def labels(self) -> list[str]:
         """All labels that the bank holds, detached ones too, sorted."""
+
+    @property
+    def subjects(self) -> list[str]:
+        """All subjects that the bank holds something of, sorted; none in a bank that doesn't tell them apart."""
+        return []
+
+    def known_as(self, label: str) -> str:
+        """Return a class as the bank names it, however its characters are encoded; raises `UnknownLabelError`."""
+        name = same_name(label, self.labels)
+        if name is None:
+            raise self.unknown(label)
+        return name
 
     @abstractmethod
     def ids(self, label: str) -> list[str]:
@@ -72,8 +85,10 @@ def unknown_label(label: object, known: Sequence[str]) -> UnknownLabelError:
     """Return the error for a label that the model does not hold, with the nearest names that it does hold."""
     if not isinstance(label, str):
         return UnknownLabelError(f"labels are strings, got {label!r} of type {type(label).__name__}")
-    near = difflib.get_close_matches(label, known, n=3)
-    shown = ", ".join(near or known[:10]) + (" …" if not near and len(known) > 10 else "")
+    alike = meant(label, known)
+    near = [name for name in (alike.name, *alike.others) if name is not None]
+    near = near or difflib.get_close_matches(label, known, n=3)
+    shown = ", ".join(map(printable, near or known[:10])) + (" …" if not near and len(known) > 10 else "")
     hint = f"did you mean: {shown}" if near else f"it knows: {shown}" if known else "it knows no class"
     return UnknownLabelError(
         f"the model has no class {label!r} (never learned, or already forgotten); {hint}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from preforget.core.names import same_name
 from preforget.records import ClassRecord, unknown_label
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.keyring import open_keyring
@@ -61,13 +62,18 @@ class RecordFiles:
         return [record_from_bytes(i, self._open_record(i, self.read_file(i), keys.get(i))) for i in live]
 
     def find(self, labels: Iterable[str]) -> dict[str, list[ClassRecord]]:
-        """Return all records in which each label has a part; raises `UnknownLabelError` for one that isn't there."""
-        records = self.records()
-        known = {record.label for record in records}
+        """Return all records in which each label has a part, by its name in the folder.
+
+        Raises `UnknownLabelError` for a label that isn't there.
+        """
+        records, names = self.records(), []
+        known = {record.label for record in records if record.label}
         for label in labels:
-            if label not in known:
+            name = same_name(label, known)
+            if name is None:
                 raise unknown_label(label, sorted(known))
-        return {label: [record for record in records if record.concerns(label)] for label in labels}
+            names.append(name)
+        return {name: [record for record in records if record.concerns(name)] for name in names}
 
     def shared(self) -> dict[str, Tensor]:
         """Read what no class owns; empty for engines that train nothing shared."""
