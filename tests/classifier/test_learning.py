@@ -80,7 +80,7 @@ def test_a_model_that_is_bound_to_a_folder_learns_once(saved: PreForgettableClas
 def test_a_fit_that_fails_leaves_the_model_as_it_was(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     model, images = make(), data()[0]
     with monkeypatch.context() as patch:
-        patch.setattr(IsolatedEngine, "calibrate", lambda *_: 1 / 0)
+        patch.setattr(IsolatedEngine, "hold_scores", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             model.fit(*data())
     with pytest.raises(NotFittedError):

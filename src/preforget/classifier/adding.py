@@ -33,7 +33,10 @@ class Adding(Learning):
         keep_similar_names: bool = False,
         progress: bool = False,
     ) -> Self:
-        """Learn one more class; the records of the others are not touched.
+        """Learn one more class; what was learned of the others is not touched.
+
+        The isolated engine forms abstention anew, from what is held out of the inputs of all classes that are given:
+        give those of each class that it should go on to be calibrated for, or run `refit` later.
 
         The exact engine needs no inputs of other classes, unless it has pair prompts. In the paper engine the shared
         adapter stays as it is, so a class that is added later is learned by prompt, row and bias alone.
@@ -78,12 +81,14 @@ class Adding(Learning):
         check_trainable(data, classes=2 if self.engine_.needs_others else 1)
         check_names(data.only(label), bank.labels, bank.subjects, keep=keep_similar_names)
         train, held_out = hold_out(data, validation, self.engine_.config.seed, {label})
+        before = self.engine_.records()
         try:
             self.engine_.add(label, train, held_out, Session.of(cache_dir, False, None, progress))
             self._write()
         except BaseException:
             if label in bank:
                 self.engine_.forget(label)
+            self.engine_.rollback(before)
             raise
         return self
 
@@ -140,7 +145,11 @@ class Adding(Learning):
         cache_dir: str | Path | None = None,
         progress: bool = False,
     ) -> int:
-        """Learn again the pair prompts that forgetting or adding a subject has dropped.
+        """Learn again what forgetting or adding has dropped.
+
+        In the exact engine these are pair prompts. The isolated engine forms abstention and probabilities anew from the
+        inputs that are held out: for classes that lost theirs when another was added, and for models of versions that
+        kept none.
 
         Args:
             X: The inputs that the model was learned from, or a `Split`; what it no longer knows is left aside.
@@ -155,13 +164,14 @@ class Adding(Learning):
 
         Raises:
             DataError: Inputs or labels can't be used.
-            UsageError: The engine has no pair prompts.
+            UsageError: An argument can't be used.
             StoreError: The model's folder can't be changed; then neither is the model in memory.
         """
         self._fitted()
         data = self._data(X, y, subjects, asked=subjects is not None)
-        train, _ = hold_out(data, validation, self.engine_.config.seed, ())
+        train, held_out = hold_out(data, validation, self.engine_.config.seed, ())
         with self._all_or_nothing():
+            self.engine_.recalibrate(self.engine_.retained(held_out))
             return self.engine_.refit(
                 self.engine_.retained(train), Session.of(cache_dir, False, None, progress)
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,33 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.data.dataset import Labels
 from preforget.engines.base import Engine, Scores
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Answers to `n` inputs, and what decided them.
+
+    `labels`: the names that could be answered; `answers [n]`: one of them or `ABSTAIN`, or tuples of them where an
+    input can have several; `probabilities [n, labels]`: of each, given that the input is of one of them; `known [n]`:
+    how likely that is, None where an input can have several labels or none; `confidence [n]`: what decides, answered
+    where it reaches `limit [n]`.
+    """
+
+    labels: list[str]
+    answers: Labels
+    probabilities: Scores
+    known: Scores | None
+    confidence: Scores
+    limit: Scores
+
+    @classmethod
+    def of_nothing(cls, count: int) -> Answers:
+        """Return what a model without a class says of inputs: it abstains."""
+        answers = np.empty(count, dtype=object)
+        answers[:] = ABSTAIN
+        endless = np.full(count, np.inf, dtype=np.float32)
+        none = np.zeros((count, 0), dtype=np.float32)
+        return cls([], answers, none, np.zeros(count, dtype=np.float32), -endless, endless)
 
 
 class Answering(State):
@@ -56,10 +84,9 @@ class Answering(State):
         inputs, engine = self._inputs(X), self._fitted()
         names = engine.bank.attached
         scores, confidence = engine.evaluate(inputs, names)
-        shares = engine.probabilities(scores)
         if engine.multilabel or not names:
-            return shares[:, self._columns()]
-        shares = given_known(shares, scores)
+            return engine.probabilities(scores)[:, self._columns()]
+        shares = engine.class_probabilities(scores, names)
         if self._on_unknown(engine) == "uniform":
             answers = engine.answers(scores, confidence, names, float(self.keep))
             shares[[answer is ABSTAIN for answer in answers]] = 1 / len(names)
@@ -68,9 +95,10 @@ class Answering(State):
     def known_proba(self, X: Any) -> Scores:
         """Return how likely it is that each input is of a class that the model knows, `float32 [n]`.
 
-        An engine whose probabilities leave something to "none of them" (isolated) says it itself. Of the others it is
-        the logistic function of the confidence less the threshold: 1/2 where `predict` begins to answer, and no
-        calibrated probability. It is 0 where there is no class left.
+        The isolated engine says it by its validation inputs, each of which counts once as known and once, with its own
+        class left out, as unknown: before an input is looked at, both are as likely. Of the other engines it is the
+        logistic function of the confidence less its limit: 1/2 where `predict` begins to answer, and no calibrated
+        probability. It is 0 where there is no class left.
 
         Raises:
             DataError: The inputs can't be used.
@@ -86,12 +114,7 @@ class Answering(State):
         if not names:
             return np.zeros(len(inputs), dtype=np.float32)
         scores, confidence = engine.evaluate(inputs, names)
-        if engine.leaves_share_to_abstain:
-            total: Scores = engine.probabilities(scores).sum(axis=1).clip(max=1)
-            return total
-        margin = np.asarray(confidence, dtype=np.float64) - engine.threshold(float(self.keep), names)
-        known: Scores = (0.5 * (1 + np.tanh(margin / 2))).astype(np.float32)
-        return known
+        return engine.known_probability(scores, confidence, names, float(self.keep))
 
     def predict(self, X: Any, *, without: Any = ()) -> npt.NDArray[Any]:
         """Return the best class of each input, or `ABSTAIN` where the model knows none of that kind.
@@ -150,20 +173,47 @@ class Answering(State):
             NotFittedError: Nothing was learned yet.
             UnknownLabelError: A class to leave out is none of the model's.
         """
-        engine, inputs = self._fitted(), self._inputs(X)
+        found = self.respond(X, without=without)
+        if self._fitted().leaves_share_to_abstain and found.known is not None:
+            return found.answers, found.labels, found.probabilities * found.known[:, None]
+        return found.answers, found.labels, found.probabilities
+
+    def respond(self, X: Any, *, without: Any = ()) -> Answers:
+        """Return the answers with all that decided them.
+
+        Args:
+            X: `n` inputs of the kind that was learned from.
+            without: A class or several to leave out of this request alone.
+
+        Raises:
+            DataError: The inputs can't be used.
+            NotFittedError: Nothing was learned yet.
+            UnknownLabelError: A class to leave out is none of the model's.
+        """
+        engine, inputs, keep = self._fitted(), self._inputs(X), float(self.keep)
         left_out = {engine.bank.known_as(name) for name in names_of_some(without)}
         names = [name for name in engine.bank.attached if name not in left_out]
         if not names:
-            none = np.zeros((len(inputs), 0), dtype=np.float32)
-            return np.full(len(inputs), ABSTAIN, dtype=object), names, none
+            return Answers.of_nothing(len(inputs))
         mode = self._on_unknown(engine)
         scores, confidence = engine.evaluate(inputs, names, int(self.shortlist))
         if mode == "best":
             answers: Labels = np.array(names, dtype=object)[scores.argmax(axis=1)]
         else:
-            answers = engine.answers(scores, confidence, names, float(self.keep))
+            answers = engine.answers(scores, confidence, names, keep)
         order = ordered(names, self._label_kind)
-        return answers, order, engine.probabilities(scores)[:, [names.index(name) for name in order]]
+        columns = [names.index(name) for name in order]
+        if engine.multilabel:
+            limit = np.full(len(scores), engine.threshold(keep, names), dtype=np.float32)
+            return Answers(order, answers, engine.probabilities(scores)[:, columns], None, confidence, limit)
+        return Answers(
+            order,
+            answers,
+            engine.class_probabilities(scores, names)[:, columns],
+            engine.known_probability(scores, confidence, names, keep),
+            confidence,
+            engine.limits(scores, names, keep),
+        )
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of inputs with the right answer; an abstention is a wrong one.
@@ -190,17 +240,3 @@ class Answering(State):
         if engine.multilabel:
             return "abstain"
         return self.on_unknown or ("best" if engine.encoder.kind == "vectors" else "abstain")
-
-
-def given_known(shares: Scores, scores: Scores) -> Scores:
-    """Return probabilities `[n, classes]` whose rows sum to 1: those of an input that is of one of the classes.
-
-    Where all of them are too small for a float, the best class has it all.
-
-    >>> given_known(np.array([[0.1, 0.3]], dtype=np.float32), np.zeros((1, 2), dtype=np.float32)).round(2).tolist()
-    [[0.25, 0.75]]
-    """
-    total = shares.sum(axis=1, keepdims=True, dtype=np.float64)
-    best = np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
-    known: Scores = np.where(total > 0, shares / np.where(total > 0, total, 1), best).astype(np.float32)
-    return known

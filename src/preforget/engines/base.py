@@ -19,6 +19,7 @@ from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.core.paths import absolute_path
 from preforget.data.dataset import Images, Labels, Split
+from preforget.engines.coverage import ClassCoverage
 from preforget.engines.options import EngineOptions
 from preforget.records import ClassRecord, RecordList, Roster
 from preforget.training.checkpoint import Checkpoint
@@ -160,12 +161,47 @@ class Engine(ABC):
         """Return the lowest score at which each label is answered, `[labels]`, where an input can have several."""
         raise UsageError(f"the {self.name} engine answers one label per input and has one threshold for all")
 
+    def limits(self, scores: Scores, labels: Sequence[str], keep: float) -> Scores:
+        """Return the confidence that each input must reach to be answered, `[n]`: `threshold`, whatever the answer."""
+        return np.full(len(scores), self.threshold(keep, labels), dtype=np.float32)
+
     def answers(self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float) -> Labels:
-        """Return the best of `labels` for each input `[n]`, or `ABSTAIN` below the threshold for `keep`."""
+        """Return the best of `labels` for each input `[n]`, or `ABSTAIN` below the limit for `keep`."""
         answers = np.full(len(scores), ABSTAIN, dtype=object)
-        sure = confidence >= self.threshold(keep, labels)
+        sure = confidence >= self.limits(scores, labels, keep)
         answers[sure] = np.array(labels, dtype=object)[scores[sure].argmax(axis=1)]
         return answers
+
+    def class_probabilities(self, scores: Scores, labels: Sequence[str]) -> Scores:
+        """Return the probability of each of `labels` given that an input is of one of them, `[n, labels]`.
+
+        Rows sum to 1 where there is a class at all.
+        """
+        return given_known(self.probabilities(scores), scores)
+
+    def known_probability(
+        self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float
+    ) -> Scores:
+        """Return how likely each input is of one of `labels`, `[n]`; 0 where there is none.
+
+        An engine whose probabilities leave a share to abstaining says it by that. Of the others it is the logistic
+        function of the confidence less its limit: 1/2 where answers begin, and no calibrated probability.
+        """
+        if not labels:
+            return np.zeros(len(scores), dtype=np.float32)
+        if self.leaves_share_to_abstain:
+            total: Scores = self.probabilities(scores).sum(axis=1).clip(max=1)
+            return total
+        margin = np.asarray(confidence, dtype=np.float64) - self.limits(scores, labels, keep)
+        return np.asarray(0.5 * (1 + np.tanh(margin / 2)), dtype=np.float32)
+
+    def coverage(self, keep: float, labels: Sequence[str] | None = None) -> list[ClassCoverage]:
+        """Return how many held-out inputs of each of `labels` are answered; empty where an engine keeps none."""
+        return []
+
+    def recalibrate(self, validation: Split) -> None:
+        """Form abstention and probabilities anew from held-out inputs; does nothing by default."""
+        del validation
 
     @abstractmethod
     def records(self) -> list[ClassRecord]:
@@ -210,6 +246,19 @@ class Engine(ABC):
         """Learn the prompts again that a forgetting dropped, as they had seen its data; return how many those were."""
         return 0
 
+    @classmethod
+    def rewritten(cls, gone: Sequence[ClassRecord]) -> list[ClassRecord]:
+        """Return what takes the place of records that concern all classes when all of `gone` is destroyed.
+
+        It may hold nothing of the classes whose own records are in `gone`. None by default. Raises `UsageError` for
+        records that can't be those of a model.
+        """
+        return []
+
+    def take_rewritten(self, records: Sequence[ClassRecord]) -> None:
+        """Hold these, which `rewritten` returned, instead of what `forget` made in their place; nothing by default."""
+        del records
+
     def derive(self) -> list[ClassRecord]:
         """Derive from the live records those that are missing after a change, insert and return them."""
         return []
@@ -252,3 +301,19 @@ class Engine(ABC):
             return None
         seen = [asdict(self.encoder.preprocessing), str(self.encoder.dtype)]
         return Checkpoint(session.checkpoint, value_digest([digest, *seen]))
+
+
+def given_known(shares: Scores, scores: Scores) -> Scores:
+    """Return probabilities `[n, classes]` whose rows sum to 1: those of an input that is of one of the classes.
+
+    Where all of them are too small for a float, the best class has it all.
+
+    >>> given_known(np.array([[0.1, 0.3]], dtype=np.float32), np.zeros((1, 2), dtype=np.float32)).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    if not scores.shape[1]:
+        return shares
+    total = shares.sum(axis=1, keepdims=True, dtype=np.float64)
+    best = np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+    known: Scores = np.where(total > 0, shares / np.where(total > 0, total, 1), best).astype(np.float32)
+    return known

@@ -20,11 +20,16 @@ from preforget.data.dataset import Images, Split
 from preforget.data.digest import split_digest
 from preforget.engines.base import Scores, Session
 from preforget.engines.block_scorer import BlockScorer
+from preforget.engines.coverage import ClassCoverage
+from preforget.engines.held_out import HeldOut
 from preforget.engines.options import EngineOptions, Isolated
+from preforget.engines.pair_scores import PairScores
 from preforget.engines.prompted import PromptEngine
 from preforget.engines.registry import ENGINES
 from preforget.engines.scorer import Scorer
 from preforget.engines.vector_scorer import VectorScorer
+from preforget.records import ClassRecord
+from preforget.records.record import EVERY_CLASS
 from preforget.training.loop import run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
@@ -56,6 +61,7 @@ class IsolatedEngine(PromptEngine):
         config.check_first_block(encoder)
         self.scorer = scorer_of(encoder, config)
         super().__init__(encoder, config)
+        self._held_out = HeldOut()
 
     def learned_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every learned tensor of one class."""
@@ -65,15 +71,56 @@ class IsolatedEngine(PromptEngine):
         """Learn a record for every class of `train` from one forward pass per image for both loss terms."""
         labels = sorted(set(train.labels))
         self._learn(labels, labels, train, None, session)
-        self.calibrate(labels, validation)
+        self.hold_scores(labels, validation)
 
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn the record of one more class; other records only contribute their scores and are not changed."""
+        """Learn the record of one more class; other records only contribute their scores and are not changed.
+
+        Abstention is formed anew from the held-out images of all classes: those that it was formed from were not kept,
+        so they can't be scored for the new class.
+        """
         others = [known for known in self.bank.attached if known in set(train.labels)]
         train = train.only([label, *others])
         fixed = torch.from_numpy(self.scores(train.inputs, others))
         self._learn([label], [label, *others], train, fixed, session)
-        self.calibrate([label], validation)
+        self.hold_scores([label], validation)
+
+    def recalibrate(self, validation: Split) -> None:
+        """Score held-out images anew: of classes that lost theirs, or of a model that never had any."""
+        self.hold_scores([], validation)
+
+    def records(self) -> list[ClassRecord]:
+        """Return the live records, sorted by label, and the scores of validation images."""
+        return [*super().records(), *self._held_out.records]
+
+    def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
+        """Return the record of a class, and the scores of validation images, which are written anew without it."""
+        return [*super().affected_records(label, subject), *self._held_out.records]
+
+    @classmethod
+    def rewritten(cls, gone: Sequence[ClassRecord]) -> list[ClassRecord]:
+        """Return the scores of validation images without those of the classes that go, and without their columns."""
+        labels = {record.label for record in gone} - {EVERY_CLASS}
+        left = [PairScores.from_record(r).without(labels) for r in gone if r.label == EVERY_CLASS]
+        return [scores.to_record() for scores in left if scores is not None]
+
+    def take_rewritten(self, records: Sequence[ClassRecord]) -> None:
+        """Hold the record that was written to the folder."""
+        self._held_out.take(records)
+
+    def forget(self, label: str) -> None:
+        """Destroy a record in memory, and its class's part in the scores of validation images."""
+        super().forget(label)
+        self._held_out.forget(label)
+
+    def rollback(self, before: Sequence[ClassRecord]) -> None:
+        """Go back to the scores of validation images that were there before."""
+        self._held_out.take([record for record in before if record.label == EVERY_CLASS])
+
+    def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
+        """Fill an empty engine from records; without scores of validation images it abstains by their quantiles."""
+        super().restore([record for record in records if record.label != EVERY_CLASS], shared)
+        self._held_out.take([record for record in records if record.label == EVERY_CLASS])
 
     def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
         """Return `float32 [batch, capacity]`, whatever `labels`; slot blocks one by one, so shapes never change."""
@@ -89,6 +136,47 @@ class IsolatedEngine(PromptEngine):
             return np.full(len(scores), -np.inf, dtype=np.float32)
         summed: Scores = np.logaddexp.reduce(scores, axis=1)
         return summed
+
+    def confidence(self, scores: Scores, labels: Sequence[str]) -> Scores:
+        """Return the statistic that decides, see `abstention`; without validation scores `log_confidence`."""
+        formed = self._held_out.formed(labels)
+        return self.log_confidence(scores) if formed is None else formed.confidence(scores)
+
+    def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
+        """Return the confidence that at least a share `keep` of the validation images of `labels` reaches."""
+        formed = self._held_out.formed(self.bank.attached if labels is None else labels)
+        return super().threshold(keep, labels) if formed is None else formed.share_reached(keep)
+
+    def limits(self, scores: Scores, labels: Sequence[str], keep: float) -> Scores:
+        """Return the confidence that each input must reach, `[n]`, which may depend on its best class."""
+        formed = self._held_out.formed(labels)
+        if formed is None:
+            return super().limits(scores, labels, keep)
+        order = [sorted(labels).index(label) for label in labels]
+        limits: Scores = formed.limits(keep)[order].astype(np.float32)[scores.argmax(axis=1)]
+        return limits
+
+    def class_probabilities(self, scores: Scores, labels: Sequence[str]) -> Scores:
+        """Return softmax over `labels` at the temperature that suits their validation images best."""
+        formed = self._held_out.formed(labels)
+        return (
+            super().class_probabilities(scores, labels)
+            if formed is None
+            else formed.class_probabilities(scores)
+        )
+
+    def known_probability(
+        self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float
+    ) -> Scores:
+        """Return how likely each input is of one of `labels` and not of one that was left out of learning."""
+        formed = self._held_out.formed(labels)
+        known = None if formed is None else formed.known(confidence)
+        return super().known_probability(scores, confidence, labels, keep) if known is None else known
+
+    def coverage(self, keep: float, labels: Sequence[str] | None = None) -> list[ClassCoverage]:
+        """Return how many validation images of each of `labels` are answered."""
+        formed = self._held_out.formed(self.bank.attached if labels is None else labels)
+        return [] if formed is None else formed.coverage(keep)
 
     def own_confidence(self, label: str, inputs: Images) -> Scores:
         """Return the class's own score `[n]`: no other record has a part in it."""
@@ -185,6 +273,17 @@ class IsolatedEngine(PromptEngine):
             )
         for i, label in enumerate(new):
             self.insert(label, {name: weight[i] for name, weight in weights.items()})
+
+    def hold_scores(self, new: Sequence[str], validation: Split) -> None:
+        """Score held-out images of known classes, and keep what abstention is formed from."""
+        labels = self.bank.labels
+        known = validation.only(labels)
+        scores = self.scores(known.inputs, labels)
+        for label in new:
+            self.keep_quantiles(label, scores[known.labels == label, labels.index(label)])
+        column = {label: number for number, label in enumerate(labels)}
+        truth = np.array([column[label] for label in known.labels], dtype=np.int64)
+        self._held_out.take([PairScores.of(labels, truth, scores).to_record()])
 
     def _start(self, labels: Sequence[str]) -> dict[str, Tensor]:
         """Return untrained weights `[classes, ...]`; each class draws from its own stream."""

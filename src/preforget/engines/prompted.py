@@ -95,7 +95,7 @@ class PromptEngine(Engine):
     def evaluate(
         self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
     ) -> tuple[Scores, Scores]:
-        """Return scores and their `log_confidence`."""
+        """Return scores and their `confidence`."""
         labels = self.bank.attached if labels is None else labels
         columns = self.bank.slots(labels)
         out = np.empty((len(inputs), len(columns)), dtype=np.float32)
@@ -105,7 +105,11 @@ class PromptEngine(Engine):
             else:
                 part = self.score_batch(pixels, labels)[:, columns].cpu().numpy()
             out[start : start + len(part)] = part
-        return out, self.log_confidence(out)
+        return out, self.confidence(out, labels)
+
+    def confidence(self, scores: Scores, labels: Sequence[str]) -> Scores:
+        """Return what decides whether an input is answered, `[n]` of scores `[n, labels]`: `log_confidence`."""
+        return self.log_confidence(scores)
 
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
         """Write into each record of `labels` how sure of the class the model is on its own validation images.
@@ -113,14 +117,17 @@ class PromptEngine(Engine):
         A record keeps `QUANTILES` of them, evenly spread over their ranks, and their number, so that the threshold
         can be computed again from the live records alone whenever one of them is forgotten.
         """
-        levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
         for label in labels:
-            confidences = self.own_confidence(label, validation.only(label).inputs)
-            kept = np.quantile(confidences, levels, method="inverted_cdf").astype(np.float32)
-            record = self.bank[label]
-            with torch.no_grad():
-                record.tensors["calibration"].copy_(torch.from_numpy(kept))
-                record.tensors["count"].fill_(len(confidences))
+            self.keep_quantiles(label, self.own_confidence(label, validation.only(label).inputs))
+
+    def keep_quantiles(self, label: str, confidences: Scores) -> None:
+        """Write into the record of a class how its own validation images are distributed, `[images]`."""
+        levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+        kept = np.quantile(confidences, levels, method="inverted_cdf").astype(np.float32)
+        record = self.bank[label]
+        with torch.no_grad():
+            record.tensors["calibration"].copy_(torch.from_numpy(kept))
+            record.tensors["count"].fill_(len(confidences))
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
         """Return the log-confidence that at least a share `keep` of the validation images of `labels` reaches.

@@ -114,7 +114,7 @@ def forget(
         "grounds": grounds,
         "memory_ms": None if engine is None else memory.ms,
         "disk_ms": None if ended is None else spent - memory.ms - derive.ms,
-        "derived": len(derive.result),
+        "derived": len(derive.result) + len(plan.rewritten),
         "derive_ms": derive.ms,
         "classes_left": model.classes_left,
     }
@@ -157,6 +157,8 @@ class _Loaded:
         """Destroy what the plan says in memory."""
         forget = self._engine.forget if self._plan.what == "class" else self._engine.forget_subject
         forget(self._plan.name)
+        if self._plan.rewritten:
+            self._engine.take_rewritten(self._plan.rewritten)
 
     def derive(self) -> list[ClassRecord]:
         """Derive what follows from the records that are left."""
@@ -172,7 +174,7 @@ class _OnDiskOnly:
     """A model folder whose model isn't loaded: there is nothing to forget in memory."""
 
     def __init__(self, folder: ModelFolder, plan: Plan) -> None:
-        self._folder, self._engine = folder, plan.engine
+        self._folder, self._engine, self._rewritten = folder, plan.engine, len(plan.rewritten)
         self.classes_left = 0
 
     def forget(self) -> None:
@@ -181,7 +183,7 @@ class _OnDiskOnly:
     def derive(self) -> list[ClassRecord]:
         """Derive what follows from the records that are left, which are read from the folder."""
         if self._engine.one_record_per_class:  # reading a large bank takes longer than all the rest
-            self.classes_left = len(self._folder.manifest.records)
+            self.classes_left = len(self._folder.manifest.records) - self._rewritten
             return []
         bank = bank_of(self._folder, self._folder.records())
         self.classes_left = len(bank)

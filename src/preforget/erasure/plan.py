@@ -21,7 +21,8 @@ class Plan:
 
     `what`: `class` or `subject`; `name`: which one, left out of the repr since it can be a person's; `records`: what
     will be destroyed; `engine`: the engine's class, whose sentences will be signed; `names`: those of all classes and
-    subjects of the model, which no receipt may hold, left out of the repr.
+    subjects of the model, which no receipt may hold, left out of the repr; `rewritten`: what takes the place of records
+    that concern all classes.
     """
 
     what: str
@@ -29,6 +30,7 @@ class Plan:
     records: list[ClassRecord]
     engine: type[Engine]
     names: frozenset[str] = field(repr=False)
+    rewritten: list[ClassRecord] = field(default_factory=list)
 
 
 def plan(
@@ -48,14 +50,15 @@ def plan(
         raise engine.no_subjects()
     bank = bank_of(folder, folder.records() if records is None else records)
     what, name = _target(label, subject, bank)
-    return Plan(what, name, bank.affected_records(**{_ARGUMENT[what]: name}), engine, _names(bank))
+    affected = bank.affected_records(**{_ARGUMENT[what]: name})
+    return Plan(what, name, affected, engine, _names(bank), rewritten_in_folder(folder, affected))
 
 
 def plan_in_memory(engine: Engine, *, label: str | None = None, subject: str | None = None) -> Plan:
     """Return what forgetting a class or a subject destroys in a model in memory; raises as `plan` does."""
     what, name = _target(label, subject, engine.bank)
-    records = engine.affected_records(**{_ARGUMENT[what]: name})
-    return Plan(what, name, records, type(engine), _names(engine.bank))
+    affected = engine.affected_records(**{_ARGUMENT[what]: name})
+    return Plan(what, name, affected, type(engine), _names(engine.bank), engine.rewritten(affected))
 
 
 def engine_of(folder: ModelFolder) -> type[Engine]:
@@ -80,6 +83,14 @@ def derive_in_folder(folder: ModelFolder, bank: Roster) -> list[ClassRecord]:
     """Return records that follow from the live ones of a folder and are missing in it; raises `StoreError`."""
     try:
         return engine_of(folder).derive_from(bank, folder.manifest.options)
+    except UsageError as error:
+        raise StoreError(f"{folder.path} is damaged: {error}") from error
+
+
+def rewritten_in_folder(folder: ModelFolder, gone: Sequence[ClassRecord]) -> list[ClassRecord]:
+    """Return what takes the place of records of a folder that concern all classes; raises `StoreError`."""
+    try:
+        return engine_of(folder).rewritten(gone)
     except UsageError as error:
         raise StoreError(f"{folder.path} is damaged: {error}") from error
 

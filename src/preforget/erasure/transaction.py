@@ -18,7 +18,7 @@ from preforget.engines.base import Engine
 from preforget.erasure.authority import check_may_begin, check_may_sign
 from preforget.erasure.copies import account_for_copies
 from preforget.erasure.intent import Intent
-from preforget.erasure.plan import Plan
+from preforget.erasure.plan import Plan, rewritten_in_folder
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
 from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
@@ -127,6 +127,7 @@ def erase_on_disk(
             forget_in_memory_and_derive,
             recovered=False,
             delete_copies=delete_copies,
+            rewritten=plan.rewritten,
         )
 
 
@@ -138,10 +139,16 @@ def finish(
     *,
     recovered: bool,
     delete_copies: bool = False,
+    rewritten: Sequence[ClassRecord] | None = None,
 ) -> Ended:
-    """End an erasure that was announced, wherever it was cut off; raises `StoreError` if it can't be ended."""
+    """End an erasure that was announced, wherever it was cut off; raises `StoreError` if it can't be ended.
+
+    `rewritten`: what takes the place of records that concern all classes; read from the folder if it isn't given.
+    """
     try:
-        return _finish(folder, intent, engine, forget_in_memory_and_derive, recovered, delete_copies)
+        return _finish(
+            folder, intent, engine, forget_in_memory_and_derive, recovered, delete_copies, rewritten
+        )
     except OSError as error:
         if isinstance(error, StoreError):
             raise
@@ -158,10 +165,13 @@ def _finish(
     forget_in_memory_and_derive: ForgetInMemoryAndDerive,
     recovered: bool,
     delete_copies: bool,
+    rewritten: Sequence[ClassRecord] | None,
 ) -> Ended:
     row = next((e for e in folder.ledger.entries(intent.seq) if _is(e.event, e.data, "forget", intent)), None)
     if recovered:
         intent = check_may_sign(folder, intent, row)
+    if row is None:
+        _write_rewritten(folder, intent, rewritten)
     without = _without(folder, intent.ids)
     if row is None:
         data = {
@@ -200,11 +210,23 @@ def _finish(
     return Ended(content, receipt)
 
 
-def _count_derived(folder: ModelFolder, after: int) -> int:
-    """Return how many records were derived since a row of the ledger, also before a crash."""
+def _derived(folder: ModelFolder, after: int) -> list[str]:
+    """Return the ids of records that were derived since a row of the ledger, also before a crash."""
     rows = list(folder.ledger.entries(after))
     undone = {number for entry in rows if entry.event == "undone" for number in entry.data["rows"]}
-    return sum(len(e.data["records"]) for e in rows if e.event == "derive" and e.seq not in undone)
+    derived = [e.data["records"] for e in rows if e.event == "derive" and e.seq not in undone]
+    return [str(record["id"]) for records in derived for record in records]
+
+
+def _write_rewritten(folder: ModelFolder, intent: Intent, records: Sequence[ClassRecord] | None) -> None:
+    """Write what takes the place of records that concern all classes, before those that it is made of are destroyed."""
+    if _derived(folder, intent.seq):
+        return  # written before the erasure was cut off
+    if records is None:
+        gone = folder.records(i for i in intent.ids if i in folder.manifest.records)
+        records = rewritten_in_folder(folder, gone)
+    if records:
+        folder.change(add=records, event="derive")
 
 
 def _is(event: str, data: dict[str, Any], wanted: str, intent: Intent) -> bool:
@@ -241,7 +263,7 @@ def _receipt(
         guarantee={"name": engine.guarantee.value, "meaning": engine.signed_meaning()},
         records=intent.records,
         method=["key destroyed", "file deleted"] if manifest.sealed else ["file deleted"],
-        derived=_count_derived(folder, row.seq),
+        derived=len(_derived(folder, intent.seq)),
         begun=intent.begun,
         finished=now(),
         recovered=recovered,

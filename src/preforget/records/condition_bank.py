@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from preforget.records.moments import Moments, summed
-from preforget.records.record import ClassRecord
+from preforget.records.record import EVERY_CLASS, ClassRecord
 from preforget.records.unit_bank import UnitBank, unknown_subject
 from preforget.records.units import unit_count, unit_moments
 
-EVERYONE = ""
-"""The label of units that sum up every image, whatever it shows; no condition can have it, since names aren't empty."""
+EVERYONE = EVERY_CLASS
+"""The label of units that sum up every image, whatever it shows."""
 
 
 class ConditionBank(UnitBank):

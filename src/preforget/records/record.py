@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+EVERY_CLASS = ""
+"""The label of a record that concerns every class; no class can have it, since names aren't empty."""
+
 
 def new_record_id() -> str:
     """Return 128 random bits as 32 hex digits: nothing about the class can be read from it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from preforget.records.record import ClassRecord
+from preforget.records.record import EVERY_CLASS, ClassRecord
 from preforget.records.roster import Roster
 
 
 class RecordList(Roster):
-    """Classes and their records; a record that concerns two classes is forgotten with either of them."""
+    """Classes and their records; one that concerns two classes, or all, is forgotten with each of them."""
 
     def __init__(self, records: Sequence[ClassRecord]) -> None:
         super().__init__()
@@ -18,7 +18,7 @@ class RecordList(Roster):
     @property
     def labels(self) -> list[str]:
         """All labels that the list holds, sorted."""
-        return sorted({record.label for record in self._records})
+        return sorted({record.label for record in self._records} - {EVERY_CLASS})
 
     @property
     def subjects(self) -> list[str]:
@@ -34,6 +34,6 @@ class RecordList(Roster):
         if subject is not None:
             return super().affected_records(label, subject)
         affected = [record for record in self._records if record.concerns(str(label))]
-        if not affected:
+        if not affected or label == EVERY_CLASS:
             raise self.unknown(label)
-        return affected
+        return affected + [record for record in self._records if record.label == EVERY_CLASS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,13 +158,17 @@ def rule_of(scene: Scene) -> Accepts:
     """Return the model's own rule for answering, from scores `[n, C]`; a quantile of softmax where it has none."""
     model = scene.model
     if isinstance(model, PreForgettableClassifier) and isinstance(model.engine_, PromptEngine):
-        engine, limit = model.engine_, model.engine_.threshold(model.keep)
-        return lambda scores: torch.from_numpy(engine.log_confidence(scores.detach().cpu().numpy()) >= limit)
+        return partial(_accepted, model.engine_, model.engine_.bank.attached, float(model.keep))
     known = scene.surface.logits(
         scene.surface.read(scene.splits.retain_test.inputs), torch.arange(len(scene.splits.retain_test))
     )
     limit = float(torch.quantile(torch.softmax(known.double(), dim=1).max(dim=1).values, 1 - KEPT))
     return lambda scores: torch.softmax(scores.detach().double(), dim=1).max(dim=1).values >= limit
+
+
+def _accepted(engine: PromptEngine, labels: Sequence[str], keep: float, scores: Tensor) -> Tensor:
+    values = scores.detach().cpu().numpy()
+    return torch.from_numpy(engine.confidence(values, labels) >= engine.limits(values, labels, keep))
 
 
 def step_of(scene: Scene) -> float | Tensor:

@@ -1,0 +1,188 @@
+"""When the isolated engine abstains: a statistic of all scores, formed from live classes alone.
+
+`statistic = T log sum_c exp(score_c / T)`. For `T = 1` it is the log-odds against abstaining that learning optimised;
+a larger `T` counts how many classes are somewhat likely. `T` is chosen by leaving out each live class in turn, as if it
+were unknown: the one whose statistic tells it best from the others, on average. Nothing of a forgotten class is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.engines.coverage import ClassCoverage, coverage, limits, one_limit
+from preforget.engines.pair_scores import Floats, PairScores, Whole
+from preforget.engines.temperature import likelihood_temperature
+from preforget.metrics.roc import auc
+from preforget.metrics.softmax import softmax
+
+TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 15.0, 20.0, 40.0, 1000.0)
+MOST_LEFT_OUT = 64
+"""The most classes that are left out in turn; of more, evenly spread ones by name."""
+
+NEWTON_STEPS = 60
+RIDGE = 1e-6
+
+Values = npt.NDArray[np.float64]
+
+
+def statistic(scores: npt.NDArray[np.floating], temperature: float) -> Values:
+    """Return `T log sum exp(s / T)` of each row `[n, k]`; `-inf` for one without a finite score.
+
+    >>> statistic(np.zeros((1, 2)), 10.0).round(3).tolist()
+    [6.931]
+    """
+    if not scores.shape[1]:
+        return np.full(len(scores), -np.inf)
+    values = scores.astype(np.float64) / temperature
+    top = values.max(axis=1, keepdims=True)
+    safe = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        logs: Values = temperature * (safe[:, 0] + np.log(np.exp(values - safe).sum(axis=1)))
+    return logs
+
+
+def without_own(scores: PairScores, temperature: float) -> Values:
+    """Return the statistic of each input without the column of its own class, `[n]`."""
+    values = np.where(scores.columns == scores.truth[:, None], -np.inf, scores.values)
+    return statistic(values, temperature)
+
+
+def choose_temperature(scores: PairScores) -> float:
+    """Return the temperature that tells each class, left out of the others, best on average; 1 where nothing tells."""
+    left_out = list(_left_out(scores))
+    if not left_out:
+        return 1.0
+
+    def told(temperature: float) -> float:
+        unknown, sums = without_own(scores, temperature), _Sums(scores, temperature)
+        areas = [
+            auc(sums.without(column)[scores.truth != column], unknown[scores.truth == column])
+            for column in left_out
+        ]
+        return float(np.mean(areas))
+
+    return max(TEMPERATURES, key=told)
+
+
+def known_odds(scores: PairScores, temperature: float) -> tuple[float, float] | None:
+    """Return `(a, b)`: `sigmoid(a statistic + b)` is how likely an input is of a known class; None where nothing tells.
+
+    Each validation input counts once as known and once, without the column of its own class, as unknown, so the odds
+    are even before it is looked at. Fitted as by Platt, with targets a little off 0 and 1 (Advances in Large Margin
+    Classifiers, 1999, section 2.2).
+    """
+    if len(scores.labels) < 2 or not len(scores.truth):
+        return None
+    known, unknown = statistic(scores.values, temperature), without_own(scores, temperature)
+    finite = np.isfinite(unknown)
+    x = np.concatenate([known, unknown[finite]])
+    n, m = len(known), int(finite.sum())
+    target = np.concatenate([np.full(n, (n + 1) / (n + 2)), np.full(m, 1 / (m + 2))])
+    middle, spread = float(x.mean()), float(x.std()) or 1.0
+    table = np.stack([(x - middle) / spread, np.ones_like(x)], axis=1)
+    beta = np.zeros(2)
+    for _ in range(NEWTON_STEPS):
+        p = 0.5 * (1 + np.tanh(table @ beta / 2))
+        slope = table.T @ (p - target) / len(x)
+        curve = (table * (p * (1 - p))[:, None]).T @ table / len(x) + RIDGE * np.eye(2)
+        beta -= np.clip(np.linalg.solve(curve, slope), -2, 2)
+    steepness = max(float(beta[0]), 0.0) / spread
+    return steepness, float(beta[1]) - steepness * middle
+
+
+@dataclass(frozen=True, eq=False)
+class Abstention:
+    """What follows from the live classes' validation scores: confidence, its limits, and both kinds of probability."""
+
+    scores: PairScores
+    temperature: float
+    odds: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, scores: PairScores) -> Abstention:
+        """Choose the temperature and fit the odds."""
+        temperature = choose_temperature(scores)
+        return cls(scores, temperature, known_odds(scores, temperature))
+
+    def confidence(self, scores: Floats) -> Floats:
+        """Return the statistic of scores `[n, C]`, of as many of the highest as were kept of the validation inputs."""
+        width = self.scores.width
+        kept = scores if width == scores.shape[1] else -np.partition(-scores, width - 1, axis=1)[:, :width]
+        return statistic(kept, self.temperature).astype(np.float32)
+
+    def known(self, confidence: Floats) -> Floats | None:
+        """Return how likely inputs of a confidence are of a known class, `[n]`; None where nothing tells."""
+        if self.odds is None:
+            return None
+        slope, offset = self.odds
+        return (0.5 * (1 + np.tanh((slope * confidence.astype(np.float64) + offset) / 2))).astype(np.float32)
+
+    def class_probabilities(self, scores: Floats) -> Floats:
+        """Return the probability of each class given that it is one of them, `[n, C]`."""
+        return softmax(scores.astype(np.float64) / self.sharpness).astype(np.float32)
+
+    @cached_property
+    def sharpness(self) -> float:
+        """The temperature of the probabilities, by the likelihood of the validation inputs."""
+        full = np.full((len(self.scores.truth), len(self.scores.labels)), -np.inf, dtype=np.float32)
+        np.put_along_axis(full, self.scores.columns, self.scores.values, axis=1)
+        return likelihood_temperature(full, self.scores.truth)
+
+    def limits(self, keep: float) -> Values:
+        """Return the confidence that each answer must reach, `[C]`."""
+        return limits(self._confidence, self._best, self.scores.truth, len(self.scores.labels), keep)
+
+    def coverage(self, keep: float) -> list[ClassCoverage]:
+        """Return how many validation inputs of each class are answered."""
+        labels, truth = self.scores.labels, self.scores.truth
+        return coverage(labels, self._confidence, self._best, truth, self.limits(keep))
+
+    def share_reached(self, keep: float) -> float:
+        """Return the one confidence that a share `keep` of all validation inputs reaches."""
+        return one_limit(self._confidence, keep)
+
+    @cached_property
+    def _confidence(self) -> Values:
+        return statistic(self.scores.values, self.temperature).astype(np.float32).astype(np.float64)
+
+    @cached_property
+    def _best(self) -> Whole:
+        place = self.scores.values.argmax(axis=1)[:, None]
+        best: Whole = np.take_along_axis(self.scores.columns, place, axis=1)[:, 0]
+        return best
+
+
+def _left_out(scores: PairScores) -> Iterator[int]:
+    """Yield the columns that are left out in turn: of classes with inputs, beside inputs of others."""
+    present = np.unique(scores.truth)
+    if len(present) < 2:
+        return
+    step = -(-len(present) // MOST_LEFT_OUT)
+    yield from present[::step].tolist()
+
+
+class _Sums:
+    """Statistics without one column, from sums over all: each row is summed anew only where that column leads it."""
+
+    def __init__(self, scores: PairScores, temperature: float) -> None:
+        self.scores, self.temperature = scores, temperature
+        values = scores.values.astype(np.float64) / temperature
+        self.top = values.max(axis=1, keepdims=True)
+        self.parts = np.exp(values - self.top)
+        self.total = self.parts.sum(axis=1)
+        self.leads = np.take_along_axis(scores.columns, values.argmax(axis=1)[:, None], axis=1)[:, 0]
+
+    def without(self, column: int) -> Values:
+        """Return the statistic of every row without a column, `[n]`."""
+        own = self.scores.columns == column
+        rest = self.total - (self.parts * own).sum(axis=1)
+        led = self.leads == column
+        out = np.empty(len(rest))
+        out[~led] = self.temperature * (self.top[~led, 0] + np.log(rest[~led]))
+        out[led] = statistic(np.where(own[led], -np.inf, self.scores.values[led]), self.temperature)
+        return out

@@ -1,0 +1,99 @@
+"""How sure an answer must be so that a set share of known inputs is answered, in each class if that can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.metrics.shares import COVERAGE, share_interval
+
+Values = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True)
+class ClassCoverage:
+    """How many held-out inputs of a class are answered.
+
+    `share`: `answered / held_out`, None where none was held out; `interval`: where the true share lies, 95 %.
+    """
+
+    label: str = field(repr=False)
+    held_out: int
+    answered: int
+    interval: tuple[float, float]
+
+    @property
+    def share(self) -> float | None:
+        """The share that is answered."""
+        return self.answered / self.held_out if self.held_out else None
+
+    def holds(self, keep: float) -> bool:
+        """Tell whether the inputs that were held out agree with the share that is to be answered."""
+        return self.interval[0] <= keep <= self.interval[1]
+
+
+def one_limit(confidence: npt.ArrayLike, keep: float) -> float:
+    """Return the confidence that at least a share `keep` of inputs reaches; minus infinity where there are none.
+
+    >>> one_limit([4.0, 1.0, 2.0, 3.0], 0.75)
+    2.0
+    """
+    ordered = np.sort(np.asarray(confidence, dtype=np.float64))
+    if not len(ordered):
+        return float("-inf")
+    return float(ordered[min(int(np.floor((1 - keep) * len(ordered) + 1e-9)), len(ordered) - 1)])
+
+
+def limits(confidence: Values, best: Whole, truth: Whole, classes: int, keep: float) -> Values:
+    """Return the confidence that an answer must reach, `[classes]`: the same for all, or one for each answer.
+
+    One for all is simpler and rests on more inputs. It is given up only where the held-out inputs of some class refute
+    that a share `keep` of them is answered, at 5 % for all classes together. Then the limit of an answer is such that
+    `keep` of new inputs with that answer are expected to reach it (as in split conformal prediction, Lei et al., JASA
+    113, 2018); where the inputs are too few for that, it is the lowest of them, and at most the one for all.
+
+    Args:
+        confidence: Of held-out inputs, `[n]`.
+        best: The column of the class that each would be answered with, `[n]`.
+        truth: The column of its class, `[n]`.
+        classes: How many there are.
+        keep: The share to be answered.
+    """
+    shared = one_limit(confidence, keep)
+    every = np.full(classes, shared)
+    present = np.unique(truth)
+    surely = 1 - (1 - COVERAGE) / max(1, len(present))
+    counts = [(confidence[truth == column] >= shared) for column in present]
+    if not any(_refutes(int(sure.sum()), len(sure), keep, surely) for sure in counts):
+        return every
+    for column in range(classes):
+        values = np.sort(confidence[best == column])
+        rank = int(np.floor((1 - keep) * (len(values) + 1) + 1e-9))
+        if rank:
+            every[column] = values[rank - 1]
+        elif len(values):
+            every[column] = min(shared, float(values[0]))
+    return every
+
+
+def coverage(
+    labels: Sequence[str], confidence: Values, best: Whole, truth: Whole, limit: Values
+) -> list[ClassCoverage]:
+    """Return for each class how many of its held-out inputs reach the limit of their best answer."""
+    sure = confidence >= limit[best] if len(confidence) else np.zeros(0, dtype=np.bool_)
+    counted = []
+    for column, label in enumerate(labels):
+        of_class = sure[truth == column]
+        answered = int(of_class.sum())
+        counted.append(ClassCoverage(label, len(of_class), answered, share_interval(answered, len(of_class))))
+    return counted
+
+
+def _refutes(answered: int, count: int, keep: float, surely: float) -> bool:
+    low, high = share_interval(answered, count, surely)
+    return not low <= keep <= high
