@@ -13,7 +13,7 @@ def test_what_a_model_is_in_text_without_a_name(model: Path, terminal: Terminal)
     done = terminal("info", model)
     assert (done.code, done.err) == (0, "")
     assert "isolated; forgetting is parametric" in done.out
-    assert "3 classes, 1 of them detached, 0 persons, in 3 records" in done.out
+    assert "3 classes, 1 of them detached, 0 persons, in 4 records" in done.out
     assert "licence: unknown" in done.out
     assert "copies     backup\n" in done.out
     rows = list(ModelFolder.open(model).ledger.entries())
@@ -30,7 +30,7 @@ def test_the_same_for_machines_and_without_the_backbone(model: Path, terminal: T
         "classes": 3,
         "detached": 0,
         "persons": 0,
-        "records": 3,
+        "records": 4,  # and the scores of validation inputs
         "sealed": False,
     }
     assert info["encoder"]["id"] == "gone-vit"

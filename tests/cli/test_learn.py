@@ -220,7 +220,7 @@ def tensors(model: Path) -> list[dict[str, bytes]]:
     records = [load_file(path) for path in (model / "records").iterdir()]
     return sorted(
         ({name: value.tobytes() for name, value in record.items()} for record in records),
-        key=lambda record: record["row"],
+        key=lambda record: record.get("row", b""),
     )
 
 

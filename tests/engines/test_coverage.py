@@ -9,9 +9,18 @@ from preforget.engines.coverage import coverage, limits, one_limit
 
 
 def test_one_limit_by_hand() -> None:
-    assert one_limit(np.arange(20.0), 0.95) == 1
+    assert one_limit(np.arange(39.0), 0.95) == 1
     assert one_limit(np.arange(19.0), 0.95) == 0
+    assert one_limit(np.arange(9.0), 0.95) == pytest.approx(4 - 4 * np.log(10) / np.log(5))
+    assert one_limit([3.0], 0.95) == 3
     assert one_limit([], 0.95) == -np.inf
+
+
+@pytest.mark.parametrize("count", [5, 12, 40, 300])
+def test_a_share_of_new_inputs_is_answered_on_average(count: int) -> None:
+    rng = np.random.default_rng(0)
+    shares = [(rng.normal(size=400) >= one_limit(rng.normal(size=count), 0.95)).mean() for _ in range(300)]
+    assert np.mean(shares) == pytest.approx(0.95, abs=0.015)
 
 
 def test_one_limit_for_all_where_no_class_speaks_against_it() -> None:
@@ -27,7 +36,7 @@ def test_a_rare_class_below_all_others_is_answered_too() -> None:
     confidence = np.concatenate([common, rare])
     truth = np.repeat([0, 1], [300, 6])
     found = limits(confidence, truth, truth, 2, 0.95)
-    assert found[1] == rare.min()
+    assert found[1] < rare.min()
     first, second = coverage(["a", "b"], confidence, truth, truth, found)
     assert first.share == pytest.approx(0.95, abs=0.01)
     assert (second.answered, second.held_out, second.holds(0.95)) == (6, 6, True)

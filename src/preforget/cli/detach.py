@@ -41,7 +41,7 @@ def switch(args: argparse.Namespace, console: Console, state: str) -> int:
     folder.set_detached(sorted(left_out | chosen if state == "detached" else left_out - chosen))
     for label in ids:
         console.line(f"{state}  {printable(label)}")
-    units = [record for record in folder.records() if record.partner is None]
+    units = [record for record in folder.records() if record.partner is None and record.label]
     known = {record.label: record.id in folder.manifest.detached for record in units}
     live, detached = (
         sorted(label for label, out in known.items() if out == which) for which in (False, True)

@@ -38,15 +38,23 @@ class ClassCoverage:
 
 
 def one_limit(confidence: npt.ArrayLike, keep: float) -> float:
-    """Return the confidence that at least a share `keep` of inputs reaches; minus infinity where there are none.
+    """Return the confidence that a share `keep` of new inputs is expected to reach, by `[n]` that were held out.
+
+    It is that of rank `(1 - keep) (n + 1)` from below, as in split conformal prediction (Lei et al., JASA 113, 2018).
+    Where that is less than 1, which for 95 % is below 19 inputs, it lies below all of them: as far as an exponential
+    lower tail says that goes through their median and their minimum. Minus infinity where there are none.
 
     >>> one_limit([4.0, 1.0, 2.0, 3.0], 0.75)
-    2.0
+    1.0
     """
     ordered = np.sort(np.asarray(confidence, dtype=np.float64))
     if not len(ordered):
         return float("-inf")
-    return float(ordered[min(int(np.floor((1 - keep) * len(ordered) + 1e-9)), len(ordered) - 1)])
+    rank = int(np.floor((1 - keep) * (len(ordered) + 1) + 1e-9))
+    lowest, middle = float(ordered[0]), float(np.median(ordered))
+    if rank or not np.isfinite(lowest) or middle == lowest:
+        return float(ordered[max(0, rank - 1)])
+    return middle - (middle - lowest) * float(np.log(0.5 / (1 - keep)) / np.log((len(ordered) + 1) / 2))
 
 
 def limits(confidence: Values, best: Whole, truth: Whole, classes: int, keep: float) -> Values:
@@ -54,8 +62,8 @@ def limits(confidence: Values, best: Whole, truth: Whole, classes: int, keep: fl
 
     One for all is simpler and rests on more inputs. It is given up only where the held-out inputs of some class refute
     that a share `keep` of them is answered, at 5 % for all classes together. Then the limit of an answer is such that
-    `keep` of new inputs with that answer are expected to reach it (as in split conformal prediction, Lei et al., JASA
-    113, 2018); where the inputs are too few for that, it is the lowest of them, and at most the one for all.
+    `keep` of new inputs with that answer are expected to reach it; where the inputs are too few to tell that, it is at
+    most the one for all.
 
     Args:
         confidence: Of held-out inputs, `[n]`.
@@ -72,12 +80,11 @@ def limits(confidence: Values, best: Whole, truth: Whole, classes: int, keep: fl
     if not any(_refutes(int(sure.sum()), len(sure), keep, surely) for sure in counts):
         return every
     for column in range(classes):
-        values = np.sort(confidence[best == column])
-        rank = int(np.floor((1 - keep) * (len(values) + 1) + 1e-9))
-        if rank:
-            every[column] = values[rank - 1]
-        elif len(values):
-            every[column] = min(shared, float(values[0]))
+        values = confidence[best == column]
+        own = one_limit(values, keep)
+        few = (1 - keep) * (len(values) + 1) < 1
+        if len(values):
+            every[column] = min(shared, own) if few else own
     return every
 
 
