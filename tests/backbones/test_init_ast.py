@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from preforget.backbones import load_backbone
-from preforget.backbones.init_ast import AudioShape, ast_from_vit, init_ast
+from preforget.backbones.init_ast import AudioShape, ast_from_vit, init_ast, transformers_ast
 from preforget.backbones.spectrogram import AudioEncoder
 from preforget.core.errors import StoreError, UsageError
 
@@ -22,7 +22,7 @@ SHAPE = AudioShape(frames=48, bins=24)
 def test_a_grey_picture_gives_the_same_states(make_checkpoint: MakeCheckpoint, architecture: str) -> None:
     """On a grid of the ViT's own shape the AST is that ViT, shown the spectrogram as a grey picture."""
     _folder, vit = make_checkpoint(architecture)
-    model: Any = ast_from_vit(vit, AudioShape(frames=32, bins=32))
+    model: Any = transformers_ast(ast_from_vit(vit, AudioShape(frames=32, bins=32)))
     heard = torch.randn(2, 32, 32, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         seen = vit.embeddings(heard.transpose(1, 2)[:, None].expand(-1, 3, -1, -1))

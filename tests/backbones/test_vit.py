@@ -156,8 +156,12 @@ def test_another_architecture(tmp_path: Path) -> None:
     [
         ({"hidden_act": "relu"}, "activation 'relu'; supported is gelu"),
         ({"num_channels": 1}, "reads images of 1 channels; supported are 3"),
-        ({"patch_size": [8, 8]}, "patches and images must be squares"),
-        ({"image_size": [32, 48]}, "patches and images must be squares"),
+        ({"patch_size": [8, 8]}, r"patch_size in config.json must be a whole number .*got \[8, 8\]"),
+        ({"image_size": [32, 48]}, "image_size in config.json must be a whole number"),
+        ({"num_attention_heads": 5}, "can't be divided among 5 heads"),
+        ({"qkv_bias": "yes"}, "qkv_bias in config.json must be true or false, got 'yes'"),
+        ({"hidden_size": 0}, "hidden_size in config.json must be a whole number of at least 1, got 0"),
+        ({"model_type": None}, "names no model_type"),
     ],
 )
 def test_a_config_that_is_not_supported(

@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from preforget.core.errors import BackboneError
 from preforget.core.paths import exists, shortened
 
+WEIGHTS = "model.safetensors"
 DAMAGE = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
     *(SafetensorError, UnpicklingError),
@@ -33,25 +35,43 @@ def read_config(source: str, revision: str | None) -> Any:
         raise _unreadable(source, error) from None
 
 
-def read_model_type(source: str, revision: str | None) -> str:
-    """Return the `model_type` of a checkpoint's `config.json`, known to transformers or not; raises `BackboneError`."""
-    from transformers import PretrainedConfig
-
+def read_settings(source: str, revision: str | None) -> dict[str, Any]:
+    """Return what `config.json` holds, with `_commit_hash` if it is the hub's; raises `BackboneError` with a remedy."""
     _check_folder(source)
     try:
-        values, _ = PretrainedConfig.get_config_dict(source, revision=revision)
-    except (OSError, ValueError, KeyError) as error:
+        if is_folder(source):
+            values = json.loads((Path(source) / "config.json").read_text(encoding="utf-8"))
+            if isinstance(values, dict):
+                values.pop("_commit_hash", None)  # a folder can't say which commit it is
+        else:
+            from transformers import PretrainedConfig
+
+            values, _ = PretrainedConfig.get_config_dict(source, revision=revision)
+    except (OSError, ValueError, KeyError, RecursionError) as error:
         raise _unreadable(source, error) from None
-    named = values.get("model_type") if isinstance(values, dict) else None
-    return str(read_config(source, revision).model_type if named is None else named)
+    if not isinstance(values, dict):
+        raise BackboneError(f"config.json of {source!r} is damaged: it holds no settings")
+    return values
+
+
+def read_model_type(source: str, revision: str | None) -> str:
+    """Return the `model_type` of a checkpoint's `config.json`, known to transformers or not; raises `BackboneError`."""
+    named = read_settings(source, revision).get("model_type")
+    if not isinstance(named, str):
+        raise BackboneError(f"config.json of {source!r} names no model_type, by which its family is told")
+    return named
+
+
+def is_folder(source: str) -> bool:
+    """Return whether a backbone's name is a folder here; else it is an id on the hub."""
+    return exists(Path(source)) and Path(source).is_dir()
 
 
 def _check_folder(source: str) -> None:
-    path = Path(source)
-    is_folder = exists(path) and path.is_dir()
-    if is_folder and not (path / "config.json").is_file():
+    folder = is_folder(source)
+    if folder and not (Path(source) / "config.json").is_file():
         raise BackboneError(f"no config.json in {source}: a checkpoint folder of transformers has one")
-    if source.startswith((".", "/", "~")) and not is_folder:
+    if source.startswith((".", "/", "~")) and not folder:
         raise BackboneError(f"backbone folder not found: {shortened(source)}")
 
 
@@ -87,17 +107,51 @@ def read_weights(kind: Any, source: str, revision: str | None, **options: Any) -
     return loaded
 
 
-def read_preprocessor(source: str, revision: str | None) -> dict[str, Any]:
-    """Return what `preprocessor_config.json` holds; a checkpoint without one is an error."""
+def read_tensors(source: str, revision: str | None) -> dict[str, Tensor] | None:
+    """Return the tensors of a checkpoint's safetensors files, of one or of several, or None where it has none.
+
+    Raises `BackboneError` for damaged files. Nothing else is interpreted: safetensors hold numbers alone.
+    """
+    single = _file(source, WEIGHTS, revision)
+    index = None if single is not None else _file(source, f"{WEIGHTS}.index.json", revision)
+    if single is None and index is None:
+        return None
+    try:
+        paths = [single]
+        if index is not None:
+            names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            paths = [_file(source, Path(name).name, revision) for name in sorted(set(names))]
+        tensors: dict[str, Tensor] = {}
+        for path in paths:
+            if path is None:
+                raise FileNotFoundError("a file that its index names is missing")
+            tensors.update(load_file(path))
+    except DAMAGE as error:
+        raise BackboneError(f"weights of {source!r} can't be loaded: {first_line(error)}") from error
+    return tensors
+
+
+def _file(source: str, name: str, revision: str | None) -> Path | None:
+    if is_folder(source):
+        path = Path(source) / name
+        return path if path.is_file() else None
     from transformers.utils.hub import cached_file
 
     try:
-        file = cached_file(source, "preprocessor_config.json", revision=revision)
+        found = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
     except OSError as error:
-        raise BackboneError(f"{source!r} has no preprocessor_config.json: {first_line(error)}") from None
+        raise _unreadable(source, error) from None
+    return None if found is None else Path(str(found))
+
+
+def read_preprocessor(source: str, revision: str | None) -> dict[str, Any]:
+    """Return what `preprocessor_config.json` holds; a checkpoint without one is an error."""
+    file = _file(source, "preprocessor_config.json", revision)
+    if file is None:
+        raise BackboneError(f"{source!r} has no preprocessor_config.json")
     try:
-        values = json.loads(Path(str(file)).read_text(encoding="utf-8"))
-    except ValueError as error:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise BackboneError(f"preprocessor_config.json of {source!r} is damaged: {error}") from None
     if not isinstance(values, dict):
         raise BackboneError(f"preprocessor_config.json of {source!r} is damaged: it holds no settings")

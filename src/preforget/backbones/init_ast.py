@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from preforget.backbones.checkpoint import read_config, read_weights
+from preforget.backbones.checkpoint import read_model_type
 from preforget.backbones.encoder import Identity
+from preforget.backbones.layout import Layout, SpectrogramShape, layout_of, read_layout
 from preforget.backbones.positions import regrid
 from preforget.backbones.spectrogram import (
     ARCHITECTURE,
@@ -27,7 +28,6 @@ from preforget.backbones.spectrogram import (
     audio_config,
     audio_digest,
     encoder_from_ast,
-    patch_grid,
 )
 from preforget.backbones.vit import vit_config, vit_model
 from preforget.core.errors import StoreError, UsageError
@@ -85,18 +85,17 @@ def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = N
     """
     if out.exists() or out.is_symlink():
         raise StoreError(f"{out} exists; choose another place for the checkpoint")
-    config = read_config(source, revision)
-    model = ast_from_ast(source, revision, shape) if config.model_type == ARCHITECTURE else None
-    if model is None:
-        config = vit_config(source, revision)
-        model = ast_from_vit(vit_model(source, revision, config), shape)
-    found: Any = model.config
+    if read_model_type(source, revision) == ARCHITECTURE:
+        model = ast_from_ast(source, revision, shape)
+    else:
+        model = ast_from_vit(vit_model(source, revision, vit_config(source, revision)), shape)
+    made = model.shape
     values = {
         "feature_extractor_type": "ASTFeatureExtractor",
         "feature_size": 1,
         "sampling_rate": shape.rate,
-        "num_mel_bins": found.num_mel_bins,
-        "max_length": found.max_length,
+        "num_mel_bins": made.num_mel_bins,
+        "max_length": made.max_length,
         "do_normalize": True,
         "mean": shape.mean,
         "std": shape.std,
@@ -108,7 +107,7 @@ def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = N
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(unfinished, ignore_errors=True)
-        _save(model, unfinished)
+        _save(transformers_ast(model), unfinished)
         (unfinished / "preprocessor_config.json").write_text(
             json.dumps(values, indent=2) + "\n", encoding="utf-8"
         )
@@ -120,25 +119,17 @@ def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = N
     return {
         "checkpoint": str(out),
         "from": source,
-        "frames": found.max_length,
-        "mel_bins": found.num_mel_bins,
-        "patch": found.patch_size,
-        "tokens": PREFIX + found_patches(found),
+        "frames": made.max_length,
+        "mel_bins": made.num_mel_bins,
+        "patch": made.patch_size,
+        "tokens": PREFIX + made.patches,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
 
 
-def found_patches(config: Any) -> int:
-    """Return how many patches a model's spectrogram has."""
-    down, along = patch_grid(config, config.max_length)
-    return down * along
-
-
 @torch.no_grad()
-def ast_from_vit(vit: nn.Module, shape: AudioShape) -> nn.Module:
-    """Return a transformers `ASTModel` with the weights of a `ViTModel` or `DeiTModel`."""
-    from transformers import ASTConfig, ASTModel
-
+def ast_from_vit(vit: nn.Module, shape: AudioShape) -> Layout[SpectrogramShape]:
+    """Return the tensors of an AST made from those of a ViT or DeiT, of transformers or of ours."""
     source: Any = vit.config
     shape.checked(source.patch_size)
     names = (
@@ -153,57 +144,60 @@ def ast_from_vit(vit: nn.Module, shape: AudioShape) -> nn.Module:
         "initializer_range",
     )
     stride = shape.stride or source.patch_size
-    config = ASTConfig(
+    config = SpectrogramShape(
+        model_type=ARCHITECTURE,
         **{name: getattr(source, name) for name in names},
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
         frequency_stride=stride,
         time_stride=stride,
         max_length=shape.frames,
         num_mel_bins=shape.bins,
     )
-    model: Any = ASTModel(config)
-    for part in ("layers", "layernorm"):
-        getattr(model, part).load_state_dict(getattr(vit, part).state_dict())
     old: Any = vit.embeddings
-    new = model.embeddings
     kernel = old.patch_embeddings.projection.weight
     kernel = kernel.sum(dim=1, keepdim=True) if shape.kernel == "sum" else kernel.mean(dim=1, keepdim=True)
-    new.patch_embeddings.projection.weight.copy_(kernel)
-    new.patch_embeddings.projection.bias.copy_(old.patch_embeddings.projection.bias)
     table = old.position_embeddings[0]
     distilled = hasattr(old, "distillation_token")
-    new.cls_token.copy_(old.cls_token)
-    new.distillation_token.copy_(old.distillation_token if distilled else old.cls_token)
     prefix = table[:2] if distilled else table[[0, 0]]
     side = source.image_size // source.patch_size
     grid = table[2 if distilled else 1 :].view(side, side, -1)
-    grid = regrid(grid, patch_grid(config, shape.frames), cut=shape.cut)
-    new.position_embeddings.copy_(torch.cat([prefix, grid.flatten(0, 1)])[None])
-    frozen: nn.Module = model.eval().requires_grad_(False)
-    return frozen
+    grid = regrid(grid, config.grid(shape.frames), cut=shape.cut)
+    embeddings = {
+        "cls_token": old.cls_token,
+        "distillation_token": old.distillation_token if distilled else old.cls_token,
+        "position_embeddings": torch.cat([prefix, grid.flatten(0, 1)])[None],
+        "patch_embeddings.projection.weight": kernel,
+        "patch_embeddings.projection.bias": old.patch_embeddings.projection.bias,
+    }
+    blocks = {n: t for n, t in vit.state_dict().items() if n.startswith(("layers.", "layernorm."))}
+    return layout_of(config, blocks | {f"embeddings.{name}": tensor for name, tensor in embeddings.items()})
 
 
 @torch.no_grad()
-def ast_from_ast(source: str, revision: str | None, shape: AudioShape) -> nn.Module:
-    """Return an `ASTModel` for other frames and another stride, with the weights of one; mel bins stay."""
-    from transformers import ASTConfig, ASTModel
-
-    old_config = audio_config(source, revision)
-    if shape.bins != old_config.num_mel_bins:
-        raise UsageError(f"{source!r} hears {old_config.num_mel_bins} mel bins; leave bins={shape.bins} out")
-    shape.checked(old_config.patch_size)
-    stride = shape.stride or old_config.patch_size
-    changed = {"max_length": shape.frames, "frequency_stride": stride, "time_stride": stride}
-    config = ASTConfig(**{**old_config.to_dict(), **changed})
-    old: Any = read_weights(ASTModel, source, revision)
-    model: Any = ASTModel(config)
-    state = old.state_dict()
+def ast_from_ast(source: str, revision: str | None, shape: AudioShape) -> Layout[SpectrogramShape]:
+    """Return the tensors of an AST for other frames and another stride, with the weights of one; mel bins stay."""
+    old = audio_config(source, revision)
+    if shape.bins != old.num_mel_bins:
+        raise UsageError(f"{source!r} hears {old.num_mel_bins} mel bins; leave bins={shape.bins} out")
+    shape.checked(old.patch_size)
+    stride = shape.stride or old.patch_size
+    config = replace(old, max_length=shape.frames, frequency_stride=stride, time_stride=stride)
+    state = read_layout(old, source, revision, "ASTModel").state_dict()
     name = "embeddings.position_embeddings"
     table = state[name][0]
-    grid = table[PREFIX:].view(*patch_grid(old_config, old_config.max_length), -1)
-    grid = regrid(grid, patch_grid(config, shape.frames), cut=shape.cut).flatten(0, 1)
-    model.load_state_dict({**state, name: torch.cat([table[:PREFIX], grid])[None]})
+    grid = table[PREFIX:].view(*old.grid(old.max_length), -1)
+    grid = regrid(grid, config.grid(shape.frames), cut=shape.cut).flatten(0, 1)
+    return layout_of(config, {**state, name: torch.cat([table[:PREFIX], grid])[None]})
+
+
+def transformers_ast(layout: Layout[SpectrogramShape]) -> nn.Module:
+    """Return transformers' own model with these tensors: what other programs can open."""
+    from transformers import ASTConfig, ASTModel
+
+    values = asdict(layout.shape)
+    for name in ("model_type", "commit"):
+        del values[name]
+    model = ASTModel(ASTConfig(**values, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    model.load_state_dict(layout.state_dict())
     frozen: nn.Module = model.eval().requires_grad_(False)
     return frozen
 
@@ -211,13 +205,13 @@ def ast_from_ast(source: str, revision: str | None, shape: AudioShape) -> nn.Mod
 def builtin_audio(source: str, frames: int | None, device: torch.device, dtype: torch.dtype) -> AudioEncoder:
     """Return `builtin-audio`: an AST made at once from the builtin ViT, see `BUILTIN_SHAPE`; no file of its own."""
     shape = BUILTIN_SHAPE
-    vit = vit_model(source, None, vit_config(source, None))
-    patch: Any = vit.config
-    hearing = shape.hearing(patch.patch_size)
+    config = vit_config(source, None)
+    vit = vit_model(source, None, config)
+    hearing = shape.hearing(config.patch_size)
     model = ast_from_vit(vit, shape)
     wanted = shape.frames if frames is None else frames
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < patch.patch_size:
-        raise UsageError(f"{wanted!r} frames are no whole number of at least {patch.patch_size}, one patch")
+    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < config.patch_size:
+        raise UsageError(f"{wanted!r} frames are no whole number of at least {config.patch_size}, one patch")
     identity = Identity("builtin-audio", None, ARCHITECTURE, audio_digest(model, hearing))
     return encoder_from_ast(model, hearing, wanted, identity, device, dtype)
 

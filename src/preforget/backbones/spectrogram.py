@@ -15,10 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from preforget.backbones.checkpoint import read_config, read_preprocessor, read_weights, weights_digest
+from preforget.backbones.checkpoint import read_preprocessor, weights_digest
 from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
 from preforget.backbones.families import BACKBONES
 from preforget.backbones.filterbank import HOP, IMPLEMENTATION, log_mel, samples_for, triangles
+from preforget.backbones.layout import SpectrogramShape, read_layout, read_shape
 from preforget.backbones.positions import regrid
 from preforget.backbones.vit import block_of
 from preforget.core.errors import BackboneError, UsageError
@@ -115,17 +116,14 @@ def load_spectrogram(
     For another number of frames positions are cut in the middle or interpolated, as the AST paper does.
     Raises `BackboneError` for a missing, incomplete or foreign checkpoint, `UsageError` for a bad number.
     """
-    from transformers import ASTModel
-
     config = audio_config(source, revision)
     frames = config.max_length if image_size is None else image_size
     if isinstance(frames, bool) or not isinstance(frames, int) or frames < config.patch_size:
         raise UsageError(f"{frames!r} frames are no whole number of at least {config.patch_size}, one patch")
     hearing = _hearing(source, revision, config)
-    model = read_weights(ASTModel, source, revision)
-    found = getattr(config, "_commit_hash", None)
+    model = read_layout(config, source, revision, "ASTModel")
     digest = audio_digest(model, hearing)
-    identity = Identity(source, found or revision, ARCHITECTURE, digest)
+    identity = Identity(source, config.commit or revision, ARCHITECTURE, digest)
     return encoder_from_ast(model, hearing, frames, identity, device, dtype)
 
 
@@ -150,8 +148,8 @@ def encoder_from_ast(
 
     e: Any = model.embeddings
     table = e.position_embeddings.detach()[0]
-    grid = table[PREFIX:].view(*patch_grid(config, config.max_length), -1)
-    grid = regrid(grid, patch_grid(config, frames), cut=True).flatten(0, 1)
+    grid = table[PREFIX:].view(*config.grid(config.max_length), -1)
+    grid = regrid(grid, config.grid(frames), cut=True).flatten(0, 1)
     projection = e.patch_embeddings.projection
     embedding = Embedding(
         patch_weight=put(projection.weight.flatten(1)),
@@ -176,29 +174,19 @@ def encoder_from_ast(
     )
 
 
-def patch_grid(config: Any, frames: int) -> tuple[int, int]:
-    """Return how many patches there are along frequency and along time."""
-    down = (config.num_mel_bins - config.patch_size) // config.frequency_stride + 1
-    return down, (frames - config.patch_size) // config.time_stride + 1
-
-
-def audio_config(source: str, revision: str | None) -> Any:
+def audio_config(source: str, revision: str | None) -> SpectrogramShape:
     """Read and check the configuration of an AST checkpoint; raises `BackboneError`."""
-    config = read_config(source, revision)
+    config = read_shape(SpectrogramShape, source, revision)
     if config.model_type != ARCHITECTURE:
         raise BackboneError(f"{source!r} is of architecture {config.model_type!r}, not {ARCHITECTURE}")
     if config.hidden_act != "gelu":
         raise BackboneError(f"{source!r} uses the activation {config.hidden_act!r}; supported is gelu")
-    for name in ("patch_size", "frequency_stride", "time_stride", "num_mel_bins", "max_length"):
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise BackboneError(f"{source!r}: {name} must be a whole number of at least 1, got {value!r}")
     if min(config.num_mel_bins, config.max_length) < config.patch_size:
         raise BackboneError(f"{source!r}: its spectrogram is smaller than one patch of {config.patch_size}")
     return config
 
 
-def _hearing(source: str, revision: str | None, config: Any) -> Hearing:
+def _hearing(source: str, revision: str | None, config: SpectrogramShape) -> Hearing:
     values = read_preprocessor(source, revision)
     try:
         mean, std = float(values["mean"]), float(values["std"])

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from preforget.backbones.block import Block
-from preforget.backbones.checkpoint import read_config, read_weights, weights_digest
+from preforget.backbones.checkpoint import weights_digest
 from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
 from preforget.backbones.families import BACKBONES
+from preforget.backbones.layout import ImageShape, read_layout, read_shape
 from preforget.backbones.positions import resize_positions
 from preforget.backbones.preprocessing import image_side, mean_and_std
 from preforget.core.errors import BackboneError
@@ -37,8 +38,7 @@ def load_vit(
     model = vit_model(source, revision, config)
     mean, std = mean_and_std(source, revision)
     preprocessing = Preprocessing(size, mean, std)
-    found = getattr(config, "_commit_hash", None)
-    identity = Identity(source, found or revision, config.model_type, weights_digest(model))
+    identity = Identity(source, config.commit or revision, config.model_type, weights_digest(model))
     return encoder_from_model(model, preprocessing, identity, device, dtype)
 
 
@@ -100,24 +100,19 @@ def block_of(layer: Any, config: Any) -> Block:
     )
 
 
-def vit_config(source: str, revision: str | None) -> Any:
+def vit_config(source: str, revision: str | None) -> ImageShape:
     """Read and check the configuration of a ViT or DeiT checkpoint; raises `BackboneError`."""
-    config = read_config(source, revision)
+    config = read_shape(ImageShape, source, revision)
     if config.model_type not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise BackboneError(f"{source!r} is of architecture {config.model_type!r}; supported are: {known}")
     if config.hidden_act != "gelu":
         raise BackboneError(f"{source!r} uses the activation {config.hidden_act!r}; supported is gelu")
-    if not isinstance(config.image_size, int) or not isinstance(config.patch_size, int):
-        raise BackboneError(f"{source!r}: patches and images must be squares, their sizes one number each")
     if config.num_channels != 3:
         raise BackboneError(f"{source!r} reads images of {config.num_channels} channels; supported are 3")
     return config
 
 
-def vit_model(source: str, revision: str | None, config: Any) -> nn.Module:
-    """Read the weights of a ViT or DeiT checkpoint into transformers' own model; raises `BackboneError`."""
-    from transformers import DeiTModel, ViTModel
-
-    kind: Any = DeiTModel if config.model_type == "deit" else ViTModel
-    return read_weights(kind, source, revision, add_pooling_layer=False)
+def vit_model(source: str, revision: str | None, config: ImageShape) -> nn.Module:
+    """Read the weights of a ViT or DeiT checkpoint; raises `BackboneError`."""
+    return read_layout(config, source, revision, "DeiTModel" if config.model_type == "deit" else "ViTModel")
