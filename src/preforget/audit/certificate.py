@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from preforget.backbones.pinned import pinned
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, NotFittedError
 from preforget.data import Split
@@ -41,7 +40,6 @@ class Certificate:
         return asdict(self)
 
 
-@pinned
 def certify(
     model: PreForgettableClassifier, train: Split, validation: Split, *, progress: bool = False
 ) -> Certificate:

@@ -11,7 +11,6 @@ from preforget.backbones.checkpoint import read_model_type
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.families import loader_for
 from preforget.backbones.init_ast import builtin_audio
-from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.backbones.vectors import NAME as FEATURES
 from preforget.backbones.vectors import vector_encoder
@@ -21,7 +20,6 @@ BUILTIN_AUDIO = "builtin-audio"
 BUILTIN = Path(__file__).with_name("builtin_weights")
 
 
-@pinned
 def load_backbone(
     name: str = "builtin",
     *,

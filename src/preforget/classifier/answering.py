@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preforget.classifier.bound import Bound
 from preforget.classifier.labels import answers_of, name_of, names_of_some, ordered
 from preforget.classifier.making import check_answering
-from preforget.classifier.turns import reads
+from preforget.classifier.state import State
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.data.dataset import Labels
@@ -45,10 +44,9 @@ class Answers:
         return cls([], answers, none, np.zeros(count, dtype=np.float32), -endless, endless)
 
 
-class Answering(Bound):
+class Answering(State):
     """The part of the classifier that answers."""
 
-    @reads
     def scores(self, X: Any) -> Scores:
         """Return the score of each class for each input, the higher the likelier.
 
@@ -66,7 +64,6 @@ class Answering(Bound):
         inputs = self._inputs(X)
         return self._fitted().scores(inputs)[:, self._columns()]
 
-    @reads
     def predict_proba(self, X: Any) -> Scores:
         """Return the probability of each class, given that the input is of one of them.
 
@@ -95,7 +92,6 @@ class Answering(Bound):
             shares[[answer is ABSTAIN for answer in answers]] = 1 / len(names)
         return shares[:, self._columns()]
 
-    @reads
     def known_proba(self, X: Any) -> Scores:
         """Return how likely it is that each input is of a class that the model knows, `float32 [n]`.
 
@@ -120,7 +116,6 @@ class Answering(Bound):
         scores, confidence = engine.evaluate(inputs, names)
         return engine.known_probability(scores, confidence, names, float(self.keep))
 
-    @reads
     def predict(self, X: Any, *, without: Any = ()) -> npt.NDArray[Any]:
         """Return the best class of each input, or `ABSTAIN` where the model knows none of that kind.
 
@@ -140,7 +135,6 @@ class Answering(Bound):
         """
         return self.predict_with_confidence(X, without=without)[0]
 
-    @reads
     def predict_with_confidence(
         self, X: Any, *, without: Any = ()
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
@@ -163,7 +157,6 @@ class Answering(Bound):
         typed = answers if self._fitted().multilabel else answers_of(answers, self._label_kind)
         return typed, probabilities.max(axis=1, initial=0.0)
 
-    @reads
     def answer(self, X: Any, *, without: Any = ()) -> tuple[Labels, list[str], Scores]:
         """Return the answers as names, and the engine's own probabilities of all classes.
 
@@ -185,7 +178,6 @@ class Answering(Bound):
             return found.answers, found.labels, found.probabilities * found.known[:, None]
         return found.answers, found.labels, found.probabilities
 
-    @reads
     def respond(self, X: Any, *, without: Any = ()) -> Answers:
         """Return the answers with all that decided them.
 
@@ -223,7 +215,6 @@ class Answering(Bound):
             engine.limits(scores, names, keep),
         )
 
-    @reads
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of inputs with the right answer; an abstention is a wrong one.
 

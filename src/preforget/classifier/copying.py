@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Self
 
-from preforget.backbones.pinned import pinned
-from preforget.classifier.bound import Bound, copied
 from preforget.classifier.labels import TEXT
-from preforget.classifier.turns import reads
+from preforget.classifier.state import State
 from preforget.engines import Engine, EngineOptions, Session
 
 
-class Copying(Bound):
+class Copying(State):
     """The part of the classifier that makes copies of it."""
 
-    @reads
     def untrained(self, seed: int | None = None) -> Self:
         """Return a model with the same parameters, or another `seed`, that has learned nothing.
 
@@ -31,7 +28,6 @@ class Copying(Bound):
             other._encoder = self._encoder
         return other
 
-    @reads
     def copy(self) -> Self:
         """Return a copy in memory that knows the same and is bound to no folder.
 
@@ -44,7 +40,10 @@ class Copying(Bound):
         engine, other = self._fitted(), self.untrained()
         twin = type(engine)(engine.encoder, engine.config)
         twin.restore(
-            [copied(record) for record in engine.records()],
+            [
+                replace(record, tensors={name: tensor.clone() for name, tensor in record.tensors.items()})
+                for record in engine.records()
+            ],
             {name: tensor.clone() for name, tensor in engine.shared_tensors().items()},
         )
         for label in engine.bank.labels:
@@ -54,7 +53,6 @@ class Copying(Bound):
         return other
 
     @classmethod
-    @pinned
     def from_engine(cls, engine: Engine, *, keep: float = 0.95) -> Self:
         """Return a model in memory around an engine that has learned already, with labels that are text."""
         model = cls(engine.encoder, engine.config, seed=engine.config.seed, keep=keep)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from weakref import WeakSet
 
 from preforget.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint, EntryPoints
 
 T = TypeVar("T")
 
@@ -25,6 +27,25 @@ _registries: WeakSet[Registry[Any]] = WeakSet()
 def extension_modules() -> list[str]:
     """Return the modules by which extensions of all kinds came in: what another process must import first."""
     return sorted({module for registry in _registries for module in registry.extension_modules()})
+
+
+@lru_cache(maxsize=1)
+def _installed(paths: tuple[tuple[str, int], ...]) -> EntryPoints:
+    """Return what installed packages offer; `paths`: the folders that are searched, and when each changed last.
+
+    Every package's metadata is read for it, so it is read again only after something was installed.
+    """
+    from importlib.metadata import entry_points  # late: it takes as long as all that the command line needs
+
+    return entry_points()
+
+
+def _changed(folder: str) -> int:
+    """Return when a folder changed last, 0 for the one a program works in: its own files change all the time."""
+    try:
+        return Path(folder).stat().st_mtime_ns if folder else 0
+    except OSError:
+        return 0
 
 
 class Registry(Generic[T]):
@@ -121,11 +142,8 @@ class Registry(Generic[T]):
     def _entry_points(self) -> list[EntryPoint]:
         if self.group is None:
             return []
-        from importlib.metadata import (
-            entry_points,  # late: it takes as long as all that the command line needs
-        )
-
-        return sorted(entry_points(group=self.group), key=lambda p: p.name)
+        found = _installed(tuple((path, _changed(path)) for path in sys.path))
+        return sorted(found.select(group=self.group), key=lambda point: point.name)
 
     def _load(self, point: EntryPoint) -> None:
         if point.value in self._loaded:
