@@ -59,9 +59,7 @@ def test_what_can_not_be_added(
     assert reloaded(saved).labels == saved.labels == CLASSES
 
 
-def test_an_adding_that_fails_leaves_the_model_as_it_was(
-    saved: PreForgettableClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_adding_that_fails_leaves_the_model_as_it_was(saved: PreForgettableClassifier) -> None:
     path = place(saved)
     packed = {name: tensor.clone() for name, tensor in saved.engine_.bank.packed.items()}
     aside = path.rename(path.with_name("aside"))
@@ -70,7 +68,7 @@ def test_an_adding_that_fails_leaves_the_model_as_it_was(
     assert saved.labels == CLASSES
     assert all(torch.equal(tensor, saved.engine_.bank.packed[name]) for name, tensor in packed.items())
     aside.rename(path)
-    monkeypatch.setattr(type(saved.engine_), "hold_scores", lambda *_: 1 / 0)
+    saved.engine_.hold_scores = lambda *_: 1 / 0  # type: ignore[attr-defined]
     with pytest.raises(ZeroDivisionError):
         saved.add("emu", *data(6, [*CLASSES, "emu"]))
     assert reloaded(saved).labels == saved.labels == CLASSES

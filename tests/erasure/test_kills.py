@@ -1,6 +1,6 @@
 """Whatever cuts an erasure off: the class is whole, or gone with a valid receipt, and nobody else is harmed.
 
-`PREFORGET_KILL_EVERY=1` kills before each system call instead of every sixth.
+`PREFORGET_KILL_EVERY=1` kills before each system call instead of every twelfth.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 KINDS = [(engine, sealed) for engine in ("isolated", "exact", "paper") for sealed in (False, True)]
-EVERY = int(os.environ.get("PREFORGET_KILL_EVERY", "6"))
-"""One in so many changes is killed; every kind of model begins at another, so that together they see them all."""
+EVERY = int(os.environ.get("PREFORGET_KILL_EVERY", "12"))
+"""One in so many changes is killed; every kind of model begins at another, so that together they see every second."""
 OPTIONS = {"isolated": {"epochs": 1, "lora_rank": 1}, "paper": {"epochs": 1}, "exact": {"levels": 1}}
 
 
@@ -134,7 +134,7 @@ def test_a_kill_before_every_change(
     assert code == 0
     assert check(before, whole)
     outcomes = []
-    points = range(1 + KINDS.index((engine, sealed)) % EVERY, calls + 1, EVERY)
+    points = range(1 + 2 * KINDS.index((engine, sealed)) % EVERY, calls + 1, EVERY)
     for at in points:
         place = before.copy(tmp_path / "killed")
         _, code = run_and_kill(place.forget, at)
@@ -150,7 +150,7 @@ def test_kills_at_random_times_also_while_a_crash_is_mended(
     places: dict[tuple[str, bool], Place], engine: str, sealed: bool, tmp_path: Path
 ) -> None:
     before, rng = places[engine, sealed], random.Random(engine + str(sealed))
-    for _ in range(6):
+    for _ in range(3):
         place = before.copy(tmp_path / "killed")
         start = time.perf_counter()
         before.copy(tmp_path / "timed").forget()
@@ -173,7 +173,7 @@ def test_a_full_disk(
     places: dict[tuple[str, bool], Place], engine: str, sealed: bool, tmp_path: Path
 ) -> None:
     before, outcomes = places[engine, sealed], []
-    for limit in [0, 1, 100, 512, 1000, 2000, 3000, 4096, 6000, 9000, 16384, 20000, 24000, 10**6]:
+    for limit in [0, 1, 1000, 3000, 4096, 9000, 20000, 10**6]:
         place = before.copy(tmp_path / "full")
         code = limited(place.forget, limit)
         assert code in (0, 1)

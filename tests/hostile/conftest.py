@@ -25,8 +25,10 @@ import pytest
 from preforget.core.errors import PreforgetError
 
 SECONDS = 5.0
-"""Time of one case."""
-STUCK = 60.0
+"""Time that one case may compute; how long a busy machine keeps it waiting doesn't count."""
+WAITING = 60.0
+"""Seconds after which a case that waits is a fault."""
+STUCK = 90.0
 """Seconds after which a case that no signal can end is killed."""
 MEMORY = 3 * 2**29
 """Bytes that all cases together may have beyond what the process has at its start."""
@@ -62,7 +64,10 @@ NEVER = frozenset(
 
 
 class TooSlow(BaseException):
-    """A case took longer than `SECONDS`; no `Exception`, so that nobody takes it for an error of a file."""
+    """A case computed longer than `SECONDS` or waited longer than `WAITING`.
+
+    It is no `Exception`, so that nobody takes it for an error of a file.
+    """
 
 
 @dataclass
@@ -146,7 +151,8 @@ def _live(range_: Range, cases: Iterable[Case], report: Path, progress: Path) ->
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.signal(signal.SIGALRM, _alarm)
+        signal.signal(signal.SIGPROF, _too_slow)
+        signal.signal(signal.SIGALRM, _waits)
         report.write_text(json.dumps(_run(range_, cases, progress)))
         code = 0
     except BaseException:  # noqa: BLE001 (the parent must not go on in here)
@@ -194,7 +200,8 @@ class _Witness:
         """Return what a case did that it must not."""
         self._found, self.said = [], ""
         try:
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, WAITING)
             self._armed = True
             do()
             self.end = "well"
@@ -210,6 +217,7 @@ class _Witness:
         finally:
             self._armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         return self._found
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -247,8 +255,12 @@ class _Witness:
         return real.replace(self._canary, "CANARY")[:100]
 
 
-def _alarm(number: int, frame: FrameType | None) -> None:
-    raise TooSlow(f"longer than {SECONDS:g} s")
+def _too_slow(number: int, frame: FrameType | None) -> None:
+    raise TooSlow(f"computes longer than {SECONDS:g} s")
+
+
+def _waits(number: int, frame: FrameType | None) -> None:
+    raise TooSlow(f"waits longer than {WAITING:g} s")
 
 
 def _wait(child: int, progress: Path) -> int:

@@ -8,6 +8,7 @@ import pickle
 import random
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from preforget.data.load import load_data
 from preforget.data.npz import KEYS
 
 from .conftest import Case, Range
+from .draw import drawn, least
 from .mutate import mutate_bytes
 
 
@@ -124,55 +126,57 @@ DIMENSIONS = (
     ),
 )
 
+HEADERS = (
+    *(
+        b"(" * 9000,
+        b"-" * 9000 + b"1",
+        b"[" * 100 + b"]" * 100,
+        b"{",
+        b"'",
+        b"'''",
+        b"\\",
+        b"\0",
+        b"\xff",
+    ),
+    *(
+        b"{'descr':__import__('os').getpid()}",
+        b"1" * 9000,
+        b"  x\n y\n",
+        b"{" * 60_000,
+        b"1+1j",
+        b"f'{1}'",
+    ),
+    *(
+        b"{'descr':'|u1','fortran_order':1,'shape':(4L,)}",
+        b"{1:2,'a':[3L]}",
+        b"'" + b"a" * 9000,
+        b"",
+    ),
+)
+
 
 def hostile_npz(random_: random.Random) -> Iterator[tuple[str, bytes]]:
-    good = arrays()
+    good, draw = arrays(), random.Random(3)
     for key in ("train_images.npy", "train_labels.npy"):
         for description in DESCRIPTIONS:
-            for shape in DIMENSIONS:
+            for shape in drawn(DIMENSIONS, draw):
                 header = {"descr": description, "fortran_order": False, "shape": shape}
                 yield f"{key} {header}", archive({**good, key: npy(np.zeros((4, 5, 4), np.uint8), header)})
         for version in ((1, 0), (2, 0), (3, 0), (9, 9)):
-            for text in (
-                *(
-                    b"(" * 9000,
-                    b"-" * 9000 + b"1",
-                    b"[" * 100 + b"]" * 100,
-                    b"{",
-                    b"'",
-                    b"'''",
-                    b"\\",
-                    b"\0",
-                    b"\xff",
-                ),
-                *(
-                    b"{'descr':__import__('os').getpid()}",
-                    b"1" * 9000,
-                    b"  x\n y\n",
-                    b"{" * 60_000,
-                    b"1+1j",
-                    b"f'{1}'",
-                ),
-                *(
-                    b"{'descr':'|u1','fortran_order':1,'shape':(4L,)}",
-                    b"{1:2,'a':[3L]}",
-                    b"'" + b"a" * 9000,
-                    b"",
-                ),
-            ):
+            for text in drawn(HEADERS, draw):
                 yield (
                     f"{key} {version} {text[:40]!r}",
                     archive({**good, key: npy(np.zeros(4), text, version)}),
                 )
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         whole = archive(good, method)
-        for number in range(350):
+        for number in drawn(range(350), draw):
             yield f"bytes {method} {number}", mutate_bytes(random_, whole)
         central = whole.index(b"PK\x01\x02")
-        for number in range(350):
+        for number in drawn(range(350), draw):
             yield f"directory {method} {number}", whole[:central] + mutate_bytes(random_, whole[central:])
         for key in ("train_images.npy", "test_labels.npy"):
-            for number in range(150):
+            for number in drawn(range(150), draw):
                 yield (
                     f"{key} {method} {number}",
                     archive({**good, key: mutate_bytes(random_, good[key])}, method),
@@ -200,7 +204,7 @@ def test_hostile_npz(firing_range: Range) -> None:
 
     path.write_bytes(archive(arrays()))
     read()
-    firing_range.attack(cases()).check(4_500)
+    firing_range.attack(cases()).check(least(4_500))
 
 
 @pytest.mark.slow
@@ -212,18 +216,18 @@ def test_pickles_and_bombs_in_npz(firing_range: Range) -> None:
 
     def bomb(key: str, size: int) -> bytes:
         """Return an archive that holds `size` bytes of zeros in a thousandth of the space."""
+        packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (1, size)}
+        start = packer.compress(npy(np.zeros((1, 1), np.uint8), header)[:-1]) + packer.flush(
+            zlib.Z_FULL_FLUSH
+        )
+        zeros = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
         made = io.BytesIO()
-        header = npy(
-            np.zeros((1, 1), np.uint8), {"descr": "|u1", "fortran_order": False, "shape": (1, size)}
-        )[:-1]
-        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as zipped:
+        with zipfile.ZipFile(made, "w") as zipped:
             for name, content in arrays().items():
-                if name != key:
-                    zipped.writestr(name, content)
-            with zipped.open(key, "w", force_zip64=True) as file:
-                file.write(header)
-                for _ in range(size >> 24):
-                    file.write(bytes(1 << 24))
+                zipped.writestr(name, start + zeros * (size >> 24) if name == key else content)
+            packed = zipped.getinfo(key)  # its entry in the archive's directory, which is written at the end
+            packed.compress_type, packed.file_size = zipfile.ZIP_DEFLATED, size + 128
         return made.getvalue()
 
     def cases() -> Iterator[Case]:

@@ -21,6 +21,7 @@ from preforget.store.manifest import NAME, UNSTATED
 from preforget.store.sealing import seal
 
 from .conftest import Case, Range
+from .draw import drawn, least
 from .mutate import NAMES, NUMBERS, VALUES, mutate_bytes, mutate_json, nested
 from .place import Place, State, known, manifest_file, values_of
 
@@ -38,18 +39,18 @@ def test_bytes_of_any_file(firing_range: Range, place: Place) -> None:
     random_ = random.Random(11)
 
     def cases() -> Iterator[Case]:
-        for number in range(2500):
+        for number in drawn(range(2500)):
             state, keyring = made[random_.choice((0, 0, 0, 1, 2, 3, 4))]
             name, other = random_.choice(sorted(state)), random_.choice(sorted(state))
             place.lay({**state, name: mutate_bytes(random_, state[name], state[other])}, keyring)
             yield "bytes", f"{name} {number}", place.open
-        for number in range(600):
+        for number in drawn(range(600)):
             state, keyring = made[random_.choice((1, 3))]
             name = random_.choice(sorted(keyring))
             place.lay(state, {**keyring, name: mutate_bytes(random_, keyring[name])})
             yield "keyring", f"{name} {number}", place.open
 
-    firing_range.attack(cases()).check(3100)
+    firing_range.attack(cases()).check(least(3100))
 
 
 @pytest.mark.slow
@@ -84,7 +85,7 @@ def test_manifests_with_a_right_checksum(firing_range: Range, place: Place) -> N
                 yield f"{field} {number} with an erasure", erasing, state, keyring
 
     def cases() -> Iterator[Case]:
-        for name, values, state, keyring in hostile():
+        for name, values, state, keyring in drawn(hostile()):
             place.lay(state, keyring)
             with suppress(ValueError, RecursionError):
                 place.lay({**state, NAME: manifest_file(values)}, keyring)
@@ -95,7 +96,7 @@ def test_manifests_with_a_right_checksum(firing_range: Range, place: Place) -> N
                 place.lay(changed, keyring)
                 yield "manifest that the ledger knows", name, place.open
 
-    firing_range.attack(cases()).check(2500)
+    firing_range.attack(cases()).check(least(2500))
 
 
 @pytest.mark.slow
@@ -104,7 +105,7 @@ def test_rows_of_the_ledger(firing_range: Range, place: Place) -> None:
     random_ = random.Random(13)
 
     def cases() -> Iterator[Case]:
-        for number in range(700):
+        for number in drawn(range(700)):
             state, keyring = made[number % 4 == 0]
             place.lay(state, keyring)
             values, ledger = (
@@ -124,7 +125,7 @@ def test_rows_of_the_ledger(firing_range: Range, place: Place) -> None:
                 place.lay({**changed, NAME: manifest_file(values)} if number % 3 else changed, keyring)
                 yield "row", f"{row.event} {number}", place.open
 
-    firing_range.attack(cases()).check(500)
+    firing_range.attack(cases()).check(least(500))
 
 
 @pytest.mark.slow
@@ -146,13 +147,13 @@ def test_announced_erasures(firing_range: Range, place: Place) -> None:
         for kind, (begun, keyring) in enumerate(made):
             values = json.loads(begun[INTENT])
             del values["checksum"]
-            for name, changed in hostile(values):
+            for name, changed in drawn(hostile(values)):
                 with suppress(ValueError, RecursionError):
                     content = canonical_json({**changed, "checksum": canonical_digest(changed)})
                     place.lay({**begun, INTENT: content}, keyring)
                     yield "intent", f"{name} {kind}", place.open
 
-    firing_range.attack(cases()).check(1000)
+    firing_range.attack(cases()).check(least(1000))
 
 
 @pytest.mark.slow
@@ -163,7 +164,7 @@ def test_records_that_the_ledger_knows(firing_range: Range, place: Place) -> Non
     random_ = random.Random(15)
 
     def cases() -> Iterator[Case]:
-        for number in range(900):
+        for number in drawn(range(900)):
             sealed = int(number % 5 == 0)
             state, keyring = made[sealed]
             place.lay(state, keyring)
@@ -185,4 +186,4 @@ def test_records_that_the_ledger_knows(firing_range: Range, place: Place) -> Non
             place.lay({**known(place, state, values, {"records": []}), name: content}, keyring)
             yield "record", f"{name} {number}", place.open
 
-    firing_range.attack(cases()).check(900)
+    firing_range.attack(cases()).check(least(900))

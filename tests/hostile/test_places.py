@@ -18,6 +18,7 @@ from preforget.store.layout import INTENT, LEDGER, RECEIPTS, RECORDS, SHARED
 from preforget.store.manifest import NAME
 
 from .conftest import Case, Range
+from .draw import drawn, least
 from .mutate import BOUNDARIES, mutate_bytes
 from .place import Place, State, manifest_file, remove, values_of
 
@@ -75,7 +76,7 @@ def things(canary: Path) -> dict[str, Callable[[Path], object]]:
 
 @pytest.mark.slow
 def test_things_in_places(firing_range: Range) -> None:
-    place, canary = Place(firing_range), firing_range.canary
+    place, canary, random_ = Place(firing_range), firing_range.canary, random.Random(23)
     receipt = firing_range.work / "receipt.json"
     made = {
         kind: place.make(kind)
@@ -101,7 +102,7 @@ def test_things_in_places(firing_range: Range) -> None:
                 *records,
                 *extra,
             ):
-                for what, make in things(canary).items():
+                for what, make in drawn(things(canary).items(), random_):
                     place.lay(state, keyring)
                     path = place.path / name
                     remove(path)
@@ -119,7 +120,7 @@ def test_things_in_places(firing_range: Range) -> None:
                         )
                     remove(path)
 
-    firing_range.attack(cases()).check(1000)
+    firing_range.attack(cases()).check(least(1000))
 
 
 def test_links_among_what_is_to_be_deleted(firing_range: Range) -> None:
@@ -143,14 +144,14 @@ def test_links_among_what_is_to_be_deleted(firing_range: Range) -> None:
 
 def test_copies_that_a_folder_lists(firing_range: Range) -> None:
     """A list in the folder is no order of the user's to delete something elsewhere."""
-    place, canary = Place(firing_range), firing_range.canary
+    place, canary, random_ = Place(firing_range), firing_range.canary, random.Random(24)
     made = [place.make(f"{kind} {when}") for kind in ("plain", "sealed") for when in ("announced", "erasing")]
     copy = {"kind": "replica", "place": "", "time": "2026-01-31T12:00:00.000Z", "expires": None}
     targets = [canary, canary / "victim", canary / "new", Path("/a\0b"), Path("/" + "a" * 9000), Path("~/x")]
 
     def cases() -> Iterator[Case]:
         for kind, (state, keyring) in enumerate(made):
-            for target in map(str, targets):
+            for target in drawn(map(str, targets), random_):
                 for name in ("replica", "cache", "backup", "nothing known"):
                     for sealed in (True, False):
                         listed = {**copy, "kind": name, "place": target, "sealed": sealed, "delete": True}
@@ -158,7 +159,7 @@ def test_copies_that_a_folder_lists(firing_range: Range) -> None:
                         place.lay({**state, NAME: manifest_file(values)}, keyring)
                         yield "copy", f"{name} {target[-9:]!r} {sealed} {kind}", place.open
 
-    firing_range.attack(cases()).check(150)
+    firing_range.attack(cases()).check(least(150))
 
 
 def journal(database: bytes, numbers: list[int], above: bytes = b"", **head: int) -> bytes:
@@ -211,11 +212,11 @@ def test_journals(firing_range: Range) -> None:
 
     def cases() -> Iterator[Case]:
         for kind, (state, keyring) in enumerate(made):
-            for name, content in hostile(state[LEDGER]):
+            for name, content in drawn(hostile(state[LEDGER])):
                 place.lay({**state, f"{LEDGER}-journal": content}, keyring)
                 yield "journal", f"{name} {kind}", place.open
 
-    firing_range.attack(cases()).check(700)
+    firing_range.attack(cases()).check(least(700))
 
 
 def test_models_in_each_others_places(firing_range: Range) -> None:
@@ -225,7 +226,7 @@ def test_models_in_each_others_places(firing_range: Range) -> None:
     ]
 
     def cases() -> Iterator[Case]:
-        for number in range(400):
+        for number in drawn(range(400)):
             (mine, keyring), (other, _) = random_.sample(made, 2)
             mixed: State = dict(mine)
             for _ in range(random_.choice((1, 1, 2, 3))):
@@ -236,4 +237,4 @@ def test_models_in_each_others_places(firing_range: Range) -> None:
             place.lay(mixed, keyring)
             yield "mixed", str(number), place.open
 
-    firing_range.attack(cases()).check(400)
+    firing_range.attack(cases()).check(least(400))

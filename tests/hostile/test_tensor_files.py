@@ -13,6 +13,7 @@ from preforget.store.record_file import described
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes
 
 from .conftest import Case, Range
+from .draw import drawn, least
 from .mutate import mutate_bytes, mutate_json
 
 SHAPES = (
@@ -88,7 +89,7 @@ def test_hostile_tensors(firing_range: Range) -> None:
             yield f"bytes {number}", mutate_bytes(random_, good)
 
     def cases() -> Iterator[Case]:
-        for name, content in hostile():
+        for name, content in drawn(hostile()):
             yield "record", name, lambda: read(content)  # noqa: B023 (called before the next)
             yield "tensors", name, lambda: tensors_from_bytes(content, "shared")  # noqa: B023
 
@@ -96,4 +97,4 @@ def test_hostile_tensors(firing_range: Range) -> None:
         record_from_bytes("0" * 32, content)
         described("0" * 32, "records/0", content, content)
 
-    firing_range.attack(cases()).check(14_000)
+    firing_range.attack(cases()).check(least(14_000))
