@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from preforget.store.passphrase import LOCKED
 from preforget.store.signing import key_id
 
 from .conftest import Terminal
@@ -30,6 +32,7 @@ from .conftest import Terminal
 MAIN = "import sys; from preforget.cli.main import main; sys.exit(main())"
 WRONG = "the passphrases differ or are empty; nothing was made"
 NEW, AGAIN, OLD = "New passphrase of the keyring: ", "Once more: ", "Passphrase of the keyring: "
+SHORT = "Type yes to take it all the same: "
 
 
 @pytest.fixture
@@ -268,10 +271,10 @@ def test_an_encrypted_keyring(ring: Path, terminal: Terminal, monkeypatch: pytes
     monkeypatch.setenv("PREFORGET_PASSPHRASE", "correct horse")
     made = terminal("keys", "make", "--keyring", ring, "--json")
     assert made.code == 0
-    assert (ring / "signing" / "current.pem").read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY")
+    assert (ring / "signing" / "current.pem").read_bytes().startswith(LOCKED)
     assert terminal("keys", "show", "--keyring", ring, "--json").json["current"] == made.json["current"]
     assert terminal("keys", "rotate", "--keyring", ring).code == 0
-    assert b"ENCRYPTED" in (ring / "signing" / "current.pem").read_bytes()
+    assert (ring / "signing" / "current.pem").read_bytes().startswith(LOCKED)
     monkeypatch.setenv("PREFORGET_PASSPHRASE", "wrong horse")
     for action in ("show", "rotate"):
         done = terminal("keys", action, "--keyring", ring)
@@ -318,7 +321,7 @@ def test_a_new_passphrase_is_asked_twice(
     assert code == 0, seen
     assert "horse" not in seen  # it isn't shown
     assert "without this passphrase nothing sealed with the keyring can be read again" in seen
-    assert (ring / "signing" / "current.pem").read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY")
+    assert (ring / "signing" / "current.pem").read_bytes().startswith(LOCKED)
     monkeypatch.setenv("PREFORGET_PASSPHRASE", "correct horse")
     assert terminal("keys", "show", "--keyring", ring).code == 0
 
@@ -330,6 +333,72 @@ def test_answers_that_differ_or_are_empty(ring: Path, first: str, second: str | 
     assert code == 2
     assert seen.splitlines()[-1] == f"preforget: {WRONG}"
     assert not (ring / "signing").exists()
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_a_short_passphrase_is_warned_of_and_confirmed(ring: Path, answer: str) -> None:
+    answers = [(NEW, "short\n"), (AGAIN, "short\n"), (SHORT, f"{answer}\n")]
+    code, seen = at_a_terminal("keys", "make", "--passphrase", "--keyring", ring, answers=answers)
+    assert "warning: it has fewer than 12 characters" in seen
+    assert (code, (ring / "signing").exists()) == ((0, True) if answer == "yes" else (2, False))
+
+
+def test_without_a_terminal_a_short_passphrase_is_confirmed_by_an_option(
+    ring: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFORGET_PASSPHRASE", "short")
+    done = terminal("keys", "make", "--keyring", ring)
+    assert (done.code, ring.exists()) == (2, False)
+    assert "fewer than 12 characters" in done.err
+    assert terminal("keys", "make", "--short-passphrase", "--keyring", ring).code == 0
+    assert terminal("keys", "rotate", "--keyring", ring).code == 0  # it is that of the keyring now
+
+
+def test_the_passphrase_is_changed_and_receipts_stay_those_of_the_same_key(
+    model: Path, ring: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = ("--keyring", ring)
+    monkeypatch.setenv("PREFORGET_PASSPHRASE", "correct horse")
+    assert terminal("seal", model, *at).code == 0
+    before = terminal("keys", "make", *at, "--json").json["current"]
+    done = terminal("keys", "passphrase", *at)
+    assert (done.code, "PREFORGET_NEW_PASSPHRASE" in done.err) == (2, True)
+    monkeypatch.setenv("PREFORGET_NEW_PASSPHRASE", "short")
+    assert terminal("keys", "passphrase", *at).code == 2
+    monkeypatch.setenv("PREFORGET_NEW_PASSPHRASE", "battery staple")
+    done = terminal("keys", "passphrase", *at)
+    assert done.code == 0
+    assert "still open with the former passphrase" in done.err
+    assert terminal("classes", model, *at).code == 3
+    monkeypatch.setenv("PREFORGET_PASSPHRASE", "battery staple")
+    assert terminal("classes", model, *at).code == 0
+    assert terminal("keys", "show", *at, "--json").json["current"] == before
+
+
+def test_a_backup_is_a_listed_copy_and_brings_back_what_was_destroyed_after_it(
+    model: Path, ring: Path, terminal: Terminal, tmp_path: Path
+) -> None:
+    at, file, elsewhere = ("--keyring", ring), tmp_path / "keys.backup", tmp_path / "elsewhere"
+    assert terminal("seal", model, *at).code == 0
+    assert terminal("keys", "make", *at).code == 0
+    done = terminal("keys", "backup", file, *at, "--model", model, "--expires", "2999-01-31")
+    assert done.code == 0
+    assert "whoever can read the backup can use its keys" in done.err
+    assert "don't list it" not in done.err
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert terminal("keys", "backup", file, *at).code == 2
+    old = tmp_path / "old"
+    shutil.copytree(model, old)
+    (copy,) = terminal("forget", model, "dog", "--yes", *at, "--json").json["forgotten"][0]["copies"]
+    assert (copy["kind"], copy["status"]) == ("backup", "scheduled")
+    assert terminal("keys", "restore", file, *at).code == 2  # keys that are there are never replaced
+    done = terminal("keys", "restore", file, "--keyring", elsewhere)
+    assert done.code == 0
+    assert "keys that were destroyed after" in done.err
+    live = terminal("classes", old, "--keyring", elsewhere, "--json").json["classes"]
+    assert [entry["label"] for entry in live] == ["cat", "dog", "owl"]  # so the backup must go
+    assert terminal("restore", model, "--keyring", elsewhere).code == 0
+    assert terminal("classes", old, "--keyring", elsewhere).code == 3
 
 
 @pytest.mark.parametrize(("key", "code"), [("\x04", 2), ("\x03", 130)])
@@ -353,13 +422,13 @@ def test_at_a_terminal_a_plain_keyring_asks_for_nothing_and_stays_plain(ring: Pa
         code, seen = at_a_terminal("keys", action, "--keyring", ring)
         assert OLD not in seen
         assert code == 0, seen
-        assert b"ENCRYPTED" not in (ring / "signing" / "current.pem").read_bytes()
+        assert private_of(ring)
 
 
 def test_at_a_terminal_the_variable_is_used_and_nothing_asked(ring: Path) -> None:
     code, seen = at_a_terminal("keys", "make", "--keyring", ring, passphrase="correct horse")
     assert (code, OLD in seen) == (0, False)
-    assert b"ENCRYPTED" in (ring / "signing" / "current.pem").read_bytes()
+    assert (ring / "signing" / "current.pem").read_bytes().startswith(LOCKED)
     code, seen = at_a_terminal("keys", "show", "--keyring", ring, passphrase="correct horse")
     assert (code, OLD in seen) == (0, False)
 

@@ -72,7 +72,7 @@ def test_a_copy_that_shared_weights_hold_is_found(tmp_path: Path) -> None:
 def test_it_does_not_begin_where_nobody_can_sign(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made.open()
     planned = plan(folder, label=LABELS[1])
-    monkeypatch.setenv("PREFORGET_PASSPHRASE", "secret")
+    monkeypatch.setenv("PREFORGET_PASSPHRASE", "a secret of many words")
     locked = made.keyring.with_name("locked")
     open_keyring(locked).signing.make()
     monkeypatch.delenv("PREFORGET_PASSPHRASE")

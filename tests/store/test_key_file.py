@@ -315,7 +315,7 @@ def test_a_passphrase_guards_everything_and_is_asked_for_once(folder: Path) -> N
     assert ring.encrypted
     for path in folder.glob("*.keys"):
         assert ONE.encode() not in path.read_bytes()
-        assert set(json.loads(path.read_bytes())) == {"format", "kdf", "nonce", "ciphertext"}
+        assert set(json.loads(path.read_bytes())) == {"format", "nonce", "ciphertext"}
     assert [traces(folder, key) for keys in made.values() for key in keys.values()] == [[]] * 4
     again = FileKeyring(folder, lambda: "open").model(MODEL)
     assert (again.get([ONE]), again.destroyed(), again.head()) == ({ONE: made[MODEL][ONE]}, {TWO: "e1"}, HEAD)

@@ -36,10 +36,10 @@ def test_the_argument_goes_before_the_variable_and_that_before_the_default(
     tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert open_keyring().place == str(home / "data" / "preforget" / "keyring")
-    monkeypatch.setenv("PREFORGET_KEYRING", str(tmp_path / "variable"))
-    assert open_keyring().place == str(tmp_path / "variable")
-    assert open_keyring(tmp_path / "argument").place == str(tmp_path / "argument")
-    assert open_keyring(str(tmp_path / "argument")).place == str(tmp_path / "argument")
+    monkeypatch.setenv("PREFORGET_KEYRING", str(tmp_path / "the variable's one"))
+    assert open_keyring().place == str(tmp_path / "the variable's one")
+    assert open_keyring(tmp_path / "the argument's one").place == str(tmp_path / "the argument's one")
+    assert open_keyring(str(tmp_path / "the argument's one")).place == str(tmp_path / "the argument's one")
     monkeypatch.setenv("KEYS", f'{{"model":"{MODEL}","keys":{{}}}}')
     monkeypatch.setenv("PREFORGET_KEYRING", "env:KEYS")
     assert isinstance(open_keyring(), EnvironmentKeyring)
@@ -110,17 +110,20 @@ def test_the_passphrase_is_the_argument_or_the_variable_and_the_question_comes_l
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "keyring" / f"{MODEL}.keys"
-    monkeypatch.setenv("PREFORGET_PASSPHRASE", "variable")
+    monkeypatch.setenv("PREFORGET_PASSPHRASE", "the variable's one")
     keys = (
         open_keyring(tmp_path / "keyring", question=lambda: pytest.fail("asked")).model(MODEL).create([ONE])
     )
     assert path.read_bytes().startswith(b'{"ciphertext":')
     with pytest.raises(IntegrityError, match="the passphrase is wrong"):
-        open_keyring(tmp_path / "keyring", lambda: "argument").model(MODEL).get([ONE])
+        open_keyring(tmp_path / "keyring", lambda: "the argument's one").model(MODEL).get([ONE])
     monkeypatch.delenv("PREFORGET_PASSPHRASE")
     with pytest.raises(UsageError, match=f"{path} is encrypted; set PREFORGET_PASSPHRASE, or answer"):
         open_keyring(tmp_path / "keyring").model(MODEL).get([ONE])
-    assert open_keyring(tmp_path / "keyring", question=lambda: "variable").model(MODEL).get([ONE]) == keys
+    assert (
+        open_keyring(tmp_path / "keyring", question=lambda: "the variable's one").model(MODEL).get([ONE])
+        == keys
+    )
     monkeypatch.setenv("PREFORGET_PASSPHRASE", "")
     with pytest.raises(UsageError, match="the passphrase has 0 bytes"):
         open_keyring(tmp_path / "other").model(MODEL).create([ONE])

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from preforget.core.canonical import canonical_json
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
-from preforget.store.signing import Signer, SigningKeys, key_id, read_public_key
+from preforget.store.signing import SMALL_ORDER, Signer, SigningKeys, key_id, read_public_key
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
@@ -134,10 +134,9 @@ def test_a_rotation_is_a_statement_that_the_old_key_signs(folder: Path) -> None:
 
 
 @needs_openssl
-@pytest.mark.parametrize("passphrase", [None, "open sesame"])
-def test_openssl_reads_the_key_and_checks_the_signature(folder: Path, passphrase: str | None) -> None:
-    signer = SigningKeys(folder, (lambda: passphrase) if passphrase else None).current()
-    arguments = ("pkey", "-in", folder / "current.pem", "-passin", f"pass:{passphrase}", "-pubout")
+def test_openssl_reads_the_key_and_checks_the_signature(folder: Path) -> None:
+    signer = SigningKeys(folder).current()
+    arguments = ("pkey", "-in", folder / "current.pem", "-pubout")
     assert openssl(*arguments) == signer.public_pem == (folder / public_name(signer)).read_bytes()
     der = openssl("pkey", "-pubin", "-in", folder / public_name(signer), "-outform", "DER")
     assert signer.key_id == f"sha256:{hashlib.sha256(der).hexdigest()}"
@@ -148,21 +147,35 @@ def test_openssl_reads_the_key_and_checks_the_signature(folder: Path, passphrase
     assert b"Signature Verified Successfully" in done
 
 
-@needs_openssl
-def test_a_passphrase_costs_a_guesser_memory(folder: Path) -> None:
-    SigningKeys(folder, lambda: "open").make()
-    found = openssl("asn1parse", "-in", folder / "current.pem").decode()
-    fields = [line.split(":", 3)[-1].strip() for line in found.splitlines() if "prim" in line]
-    assert [fields[1], *fields[3:6], fields[6]] == ["scrypt", "4000", "08", "02", "aes-256-cbc"]
-    with pytest.raises(subprocess.CalledProcessError):
-        openssl("pkey", "-in", folder / "current.pem", "-passin", "pass:shut")
+# written by an older version: PKCS8 under scrypt and AES-256-CBC (RFC 8018), the passphrase "open", the key 00 01 .. 1f
+OLD_PEM = b"""-----BEGIN ENCRYPTED PRIVATE KEY-----
+MIGbMFcGCSqGSIb3DQEFDTBKMCkGCSsGAQQB2kcECzAcBBBVFFceoWQVdC92AXgG
+oNbYAgJAAAIBCAIBAjAdBglghkgBZQMEASoEEIj68bXVYDjlyqqMSjUZSPsEQJqi
+gvvsGvgFFAeFCYZycz4BIxGTn2wfdzVqnbcOLQi72mnKB0aFm2h+C3c60sDtqPUe
+SUboqAtrMd0ozZ3qtEE=
+-----END ENCRYPTED PRIVATE KEY-----
+"""
+
+
+def test_an_encrypted_key_of_an_older_version_opens_and_takes_the_new_form(folder: Path) -> None:
+    folder.mkdir(0o700)
+    (folder / "current.pem").touch(0o600)
+    (folder / "current.pem").write_bytes(OLD_PEM)
+    signer = SigningKeys(folder, lambda: "open").current()
+    assert signer.key_id == "sha256:a050837d85070582ccf7394b0988847cc312cb88259b894899f6f239cf1791a5"
+    mac = signer.authenticate(b"an announcement")
+    with pytest.raises(IntegrityError, match="the passphrase is wrong or the file was changed"):
+        SigningKeys(folder, lambda: "shut").current()
+    SigningKeys(folder, lambda: "open").encrypt()
+    assert (folder / "current.pem").read_bytes().startswith(b'{"ciphertext":')
+    assert SigningKeys(folder, lambda: "open").authenticates(b"an announcement", mac)
 
 
 def test_a_passphrase_is_needed_and_asked_for_once(folder: Path) -> None:
     asked = []
     keys = SigningKeys(folder, lambda: asked.append(1) or "open")
     signer = keys.current()
-    assert (folder / "current.pem").read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    assert (folder / "current.pem").read_bytes().startswith(b'{"ciphertext":')
     assert keys.current().key_id == signer.key_id
     rotated = keys.rotate()
     assert len(asked) == 1
@@ -180,7 +193,7 @@ def test_a_plain_key_is_read_with_a_passphrase_and_the_next_is_encrypted(folder:
     keys = SigningKeys(folder, lambda: "open")
     assert keys.current().key_id == signer.key_id
     keys.rotate()
-    assert b"ENCRYPTED" in (folder / "current.pem").read_bytes()
+    assert (folder / "current.pem").read_bytes().startswith(b'{"ciphertext":')
 
 
 def flips(path: Path, step: int, check: Callable[[], object]) -> int:
@@ -400,6 +413,36 @@ def test_other_keys_and_garbage_are_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(IntegrityError, match=r"given.pem is no public key in PEM form"):
             read_public_key(path)
+
+
+def eightfold_is_neutral(encoded: bytes) -> bool:
+    """Double a point of Ed25519 (RFC 8032, section 5.1) three times and compare with the neutral one."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, -1, p) % p
+    y = int.from_bytes(encoded, "little") % p
+    square = (y * y - 1) * pow(d * y * y + 1, -1, p) % p
+    x = pow(square, (p + 3) // 8, p)
+    x = x if x * x % p == square else x * pow(2, (p - 1) // 4, p) % p
+    assert x * x % p == square  # it is on the curve
+    for _ in range(3):
+        both = d * x * x * y * y % p
+        x, y = 2 * x * y * pow(1 + both, -1, p) % p, (y * y + x * x) * pow(1 - both, -1, p) % p
+    return (x, y) == (0, 1)
+
+
+def test_a_key_under_which_anybody_can_sign_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "given.pem"
+    assert len(SMALL_ORDER) == 7
+    for point in SMALL_ORDER:
+        assert eightfold_is_neutral(point)
+        for sign in (0, 128):
+            der = bytes.fromhex("302a300506032b6570032100") + point[:-1] + bytes([point[-1] | sign])
+            text = base64.b64encode(der).decode()
+            path.write_text(f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+            with pytest.raises(UsageError, match=r"given.pem holds a point of small order"):
+                read_public_key(path)
+    raw = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    assert not eightfold_is_neutral(raw[:-1] + bytes([raw[-1] & 127]))
 
 
 def test_another_kind_of_private_key_is_refused(folder: Path) -> None:

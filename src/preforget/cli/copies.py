@@ -27,6 +27,11 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--delete", action="store_true", help="with --add: forget --delete-copies deletes it as a whole"
     )
+    parser.add_argument(
+        "--keys",
+        action="store_true",
+        help="with --add: it holds the keys, such as a backup of the keyring, so that it can be read after an erasure",
+    )
     parser.set_defaults(run=run)
 
 
@@ -34,13 +39,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Change the list if asked, then print it."""
     from preforget.erasure.copies import add_copy, remove_copy
 
-    if args.add is None and (args.expires is not None or args.delete):
+    if args.add is None and (args.expires is not None or args.delete or args.keys):
         raise UsageError(
-            "--expires and --delete say something of a new copy; give --add KIND PLACE with them"
+            "--expires, --delete and --keys say something of a new copy; give --add KIND PLACE with them"
         )
     folder = open_model_folder(args)
     if args.add is not None:
-        add_copy(folder, *args.add, expires=args.expires, delete=args.delete)
+        add_copy(
+            folder, *args.add, expires=args.expires, delete=args.delete, sealed=False if args.keys else None
+        )
     if args.remove is not None:
         remove_copy(folder, args.remove)
     copies = folder.manifest.copies

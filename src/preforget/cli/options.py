@@ -147,11 +147,14 @@ def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     return data
 
 
-def keyring(args: argparse.Namespace) -> Keyring:
-    """Open the keyring; the passphrase of an encrypted one comes from PREFORGET_PASSPHRASE or is asked for."""
+def keyring(args: argparse.Namespace, *, short: bool = False) -> Keyring:
+    """Open the keyring; the passphrase of an encrypted one comes from PREFORGET_PASSPHRASE or is asked for.
+
+    `short`: see `open_keyring`.
+    """
     from preforget.store.keyring import open_keyring
 
-    return open_keyring(args.keyring, question=ask_passphrase if sys.stdin.isatty() else None)
+    return open_keyring(args.keyring, question=ask_passphrase if sys.stdin.isatty() else None, short=short)
 
 
 def ask_passphrase() -> str:

@@ -18,7 +18,7 @@ from preforget.store.key_service import (
     check_model_id,
     check_record_ids,
 )
-from preforget.store.sealing import Passphrase
+from preforget.store.passphrase import Passphrase
 
 if TYPE_CHECKING:
     from preforget.store.signing import SigningKeys

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,10 @@ from preforget.store.key_service import (
     check_record_ids,
     later_head,
 )
+from preforget.store.keyring_lock import LOCK, KeyringLock, as_lock, is_locked, no_passphrase
+from preforget.store.passphrase import Passphrase
 from preforget.store.private_file import cannot_read, changing, read_private
-from preforget.store.sealing import LOCKED, Passphrase, PassphraseSeal, new_key
+from preforget.store.sealing import new_key
 
 if TYPE_CHECKING:
     from preforget.store.signing import SigningKeys
@@ -63,11 +65,11 @@ class FileModelKeys(ModelKeys):
 
     writable = True
 
-    def __init__(self, folder: Path, model: str, passphrase: Passphrase | None = None) -> None:
+    def __init__(self, folder: Path, model: str, passphrase: KeyringLock | Passphrase | None = None) -> None:
         self.model, self.place, self.path = model, str(folder), folder / f"{model}{KEYS}"
         self._folder = folder
-        self._passphrase = functools.cache(passphrase) if passphrase else None
-        self._seal = PassphraseSeal(self._passphrase) if self._passphrase else None
+        self._lock = as_lock(folder, passphrase)
+        self._prepare = self._lock.ready if self._lock else None
         self._seen: tuple[bytes, _State] | None = None
 
     def get(self, ids: Iterable[str]) -> dict[str, bytes]:
@@ -81,7 +83,7 @@ class FileModelKeys(ModelKeys):
         created = {i: new_key() for i in check_record_ids(ids)}
         if not created:
             return {}
-        with changing(self._folder, self._passphrase):
+        with changing(self._folder, self._prepare):
             state = self._read()
             for i in created:
                 if i in state.keys:
@@ -102,7 +104,7 @@ class FileModelKeys(ModelKeys):
         Raises `IntegrityError`, and destroys nothing, if `head` is behind the head that is noted.
         """
         gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
-        with changing(self._folder, self._passphrase):
+        with changing(self._folder, self._prepare):
             state = self._read()
             changed = replace(
                 state,
@@ -123,13 +125,13 @@ class FileModelKeys(ModelKeys):
 
     def note_head(self, head: Head) -> None:
         """Note where the ledger ends, durable on return; raises `IntegrityError` if that is behind what is noted."""
-        with changing(self._folder, self._passphrase):
+        with changing(self._folder, self._prepare):
             state = self._read()
             self._change(state, replace(state, head=later_head(state.head, head, str(self.path))))
 
     def forget_head(self) -> None:
         """Let go of the noted head, durable on return: only when a user restores an older model folder on purpose."""
-        with changing(self._folder, self._passphrase):
+        with changing(self._folder, self._prepare):
             state = self._read()
             self._change(state, replace(state, head=None))
 
@@ -142,7 +144,7 @@ class FileModelKeys(ModelKeys):
         at the head.
         """
         wanted = check_record_ids(ids)
-        with changing(self._folder, self._passphrase):
+        with changing(self._folder, self._prepare):
             state = self._read()
             own = {*wanted, *earlier}
             check_is_attempt(state.keys, state.destroyed, state.head, own, head, str(self.path))
@@ -155,11 +157,17 @@ class FileModelKeys(ModelKeys):
         """Remove the file of a model that was never finished, if it holds nothing but what that attempt left."""
         own = check_record_ids(ids)
         if os.path.lexists(self.path):
-            with changing(self._folder, self._passphrase):
+            with changing(self._folder, self._prepare):
                 state = self._read()
                 check_is_attempt(state.keys, state.destroyed, state.head, own, head, str(self.path))
                 self.path.unlink(missing_ok=True)
                 sync_folder(self._folder)
+
+    def encrypt(self) -> None:
+        """Write the file again, if there is one, as the keyring's lock encrypts it."""
+        with changing(self._folder, self._prepare):
+            if os.path.lexists(self.path):
+                self._write(self._read())
 
     def _change(self, old: _State, new: _State) -> None:
         if new != old:
@@ -174,20 +182,18 @@ class FileModelKeys(ModelKeys):
         if self._seen is not None and self._seen[0] == content:
             return self._seen[1]
         plain = content
-        if content.startswith(LOCKED):
-            if self._seal is None:
-                raise UsageError(
-                    f"{self.path} is encrypted; set PREFORGET_PASSPHRASE, or answer the question for the passphrase"
-                )
-            plain = self._seal.unlock(content, model=self.model, path=self.path)
+        if is_locked(content):
+            if self._lock is None:
+                raise no_passphrase(self.path)
+            plain = self._lock.unlock(content, self.model, self.path)
         state = _decode(plain, self.model, self.path)
         self._seen = content, state
         return state
 
     def _write(self, state: _State) -> None:
         content = _encode(state)
-        if self._seal is not None:
-            content = self._seal.lock(content, model=self.model)
+        if self._lock is not None:
+            content = self._lock.lock(content, self.model)
         write_atomic(self.path, content)
         self._seen = content, state
 
@@ -196,29 +202,33 @@ class FileKeyring(Keyring):
     """A folder of mode 0700 with one key file per model and the signing keys; made when something is written.
 
     With a passphrase all that is written is encrypted. Without one, `question` is asked for what is encrypted already,
-    and for a new file among such.
+    and for a new file among such. `accept`: see `KeyringLock`.
     """
 
     def __init__(
-        self, folder: Path, passphrase: Passphrase | None = None, question: Passphrase | None = None
+        self,
+        folder: Path,
+        passphrase: Passphrase | None = None,
+        question: Passphrase | None = None,
+        accept: Callable[[str], None] | None = None,
     ) -> None:
         self.folder = folder.absolute()  # still the same folder when the process walks elsewhere
         self.place = str(self.folder)
-        self._passphrase = functools.cache(passphrase) if passphrase else None
-        self._question = functools.cache(question) if question else None
+        self._accept = accept
+        self._given = KeyringLock(self.folder, passphrase, self._check) if passphrase else None
+        self._asked = KeyringLock(self.folder, question, self._check) if question else None
         self._models: dict[str, FileModelKeys] = {}
 
     @property
     def encrypted(self) -> bool:
         """Whether a passphrase is needed to read any of the keys that are here."""
-        files = [self.folder / f"{model}{KEYS}" for model in self.models()]
-        return any(map(_is_encrypted, [*files, self.folder / SIGNING / CURRENT]))
+        return os.path.lexists(self.folder / LOCK) or any(map(_is_encrypted, self._files()))
 
     def model(self, model_id: str) -> ModelKeys:
         """Return the keys of one model, none for one that isn't here yet."""
         if model_id not in self._models:
             path = self.folder / f"{check_model_id(model_id)}{KEYS}"
-            self._models[model_id] = FileModelKeys(self.folder, model_id, self._passphrase_for(path))
+            self._models[model_id] = FileModelKeys(self.folder, model_id, self._lock_for(path))
         return self._models[model_id]
 
     def models(self) -> list[str]:
@@ -236,39 +246,67 @@ class FileKeyring(Keyring):
         """The keys that sign receipts."""
         from preforget.store.signing import SigningKeys
 
-        return SigningKeys(self.folder / SIGNING, self._passphrase_for(self.folder / SIGNING / CURRENT))
+        return SigningKeys(self.folder / SIGNING, self._lock_for(self.folder / SIGNING / CURRENT))
 
-    def _passphrase_for(self, path: Path) -> Passphrase | None:
-        """Return what opens a file; a new one gets no passphrase that doesn't open the others."""
-        passphrase = self._passphrase
-        if (
-            passphrase is None
-            and self._question
-            and (_is_encrypted(path) if os.path.lexists(path) else self.encrypted)
-        ):
-            passphrase = self._question
-        if passphrase is None and not os.path.lexists(path) and self.encrypted:
-            return self._refuse
-        if passphrase is None or os.path.lexists(path):
-            return passphrase
-        return functools.cache(functools.partial(self._checked, passphrase))
+    def change_passphrase(self, new: Passphrase) -> None:
+        """Let a new passphrase open everything here, and the one so far nothing; encrypt what isn't encrypted yet.
+
+        Killed at any point, the passphrase so far opens everything, or the new one does: of a keyring that had none,
+        the new one. Raises `IntegrityError` for a wrong passphrase.
+        """
+        from preforget.store.signing import SigningKeys
+
+        had_one = self.encrypted
+        lock = (self._given or self._asked) if had_one else KeyringLock(self.folder, new, self._check)
+        if lock is None:
+            raise no_passphrase(self.folder)
+        lock.ready()
+        for model in self.models():
+            FileModelKeys(self.folder, model, lock).encrypt()
+        SigningKeys(self.folder / SIGNING, lock).encrypt()
+        if had_one:
+            if self._accept is not None:
+                self._accept(new())
+            lock.change(new)
+        self._given, self._models = KeyringLock(self.folder, new), {}
+        vars(self).pop("signing", None)
+
+    def _files(self) -> list[Path]:
+        files = [self.folder / f"{model}{KEYS}" for model in self.models()]
+        return [*files, self.folder / SIGNING / CURRENT]
+
+    def _lock_for(self, path: Path) -> KeyringLock | None:
+        """Return what opens and encrypts a file; without a passphrase, a new file among encrypted ones is refused."""
+        if self._given is not None:
+            return self._given
+        needed = _is_encrypted(path) if os.path.lexists(path) else self.encrypted
+        if needed and self._asked is not None:
+            return self._asked
+        if self.encrypted and not os.path.lexists(path):
+            return KeyringLock(self.folder, self._refuse)
+        return None
 
     def _refuse(self) -> str:
         raise UsageError(
             f"the keyring {self.place} is encrypted; set PREFORGET_PASSPHRASE, or answer the question at a terminal"
         )
 
-    def _checked(self, passphrase: Passphrase) -> str:
-        locked = [model for model in self.models() if _is_encrypted(self.folder / f"{model}{KEYS}")]
-        if locked:
-            FileModelKeys(self.folder, locked[0], passphrase).head()
-        elif _is_encrypted(self.folder / SIGNING / CURRENT):
-            self.signing.current()
-        return passphrase()
+    def _check(self, passphrase: str) -> None:
+        """Raise `IntegrityError` unless a passphrase opens what older versions have encrypted; ask `accept` if none."""
+        old = next(filter(_is_encrypted, self._files()), None)
+        if old is None:
+            if self._accept is not None:
+                self._accept(passphrase)
+        elif old.suffix == KEYS:
+            FileModelKeys(self.folder, old.stem, lambda: passphrase).head()
+        else:
+            from preforget.store.signing import SigningKeys
+
+            SigningKeys(self.folder / SIGNING, lambda: passphrase).current()
 
 
 def _is_encrypted(path: Path) -> bool:
-    return (read_private(path) or b"").startswith((LOCKED, b"-----BEGIN ENCRYPTED"))
+    return is_locked(read_private(path))
 
 
 def _encode(state: _State) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.core.registry import Registry
 from preforget.store.head import Head
-from preforget.store.sealing import Passphrase
+from preforget.store.passphrase import Passphrase
 from preforget.store.signing import SigningKeys
 
 MODEL_ID = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?")

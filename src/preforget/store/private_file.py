@@ -46,15 +46,16 @@ def read_private(path: Path) -> bytes | None:
 
 
 @contextlib.contextmanager
-def changing(folder: Path, passphrase: Callable[[], str] | None = None) -> Iterator[None]:
+def changing(folder: Path, prepare: Callable[[], object] | None = None) -> Iterator[None]:
     """Make a private folder, if it isn't there, and let one process at a time change it; raises `StoreError`.
 
     Unfinished files that a killed process left are removed first: they may hold keys that are to be destroyed.
+    `prepare` is called before the lock is taken, so that no other process waits for what a user answers there.
     """
-    if passphrase is not None:
-        passphrase()  # before the lock, so that no other process waits for the user's answer
+    if prepare is not None:
+        prepare()
     try:
-        _make_folder(folder)
+        make_folder(folder)
         if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o022:
             raise StoreError(
                 f"others may change the keyring {folder}; make it private with: chmod 700 {folder}, "
@@ -73,11 +74,11 @@ def changing(folder: Path, passphrase: Callable[[], str] | None = None) -> Itera
         ) from error
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     """Make a folder and those above it, private as the XDG specification asks, each durable before the next."""
     if folder.is_dir():
         return
-    _make_folder(folder.parent)
+    make_folder(folder.parent)
     folder.mkdir(0o700, exist_ok=True)
     sync_folder(folder.parent)
 

@@ -1,22 +1,18 @@
-"""Encryption with AES-256-GCM: a record under its data key, a key file under a passphrase."""
+"""Encryption with AES-256-GCM: a record under its data key."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
-import unicodedata
-from collections.abc import Callable
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from preforget.core.canonical import canonical_json, read_canonical
+from preforget.core.canonical import canonical_json
 from preforget.core.errors import IntegrityError, UsageError
 
 SEALED = ".sealed"
@@ -28,16 +24,6 @@ NONCE_BYTES = 12
 TAG_BYTES = 16
 SEALED_BYTES = len(HEADER) + NONCE_BYTES + TAG_BYTES
 """By how much a sealed file is longer than the plain one."""
-
-SCRYPT = {"n": 2**15, "r": 8, "p": 1}
-"""Cost of guessing one passphrase: 32 MiB and about 0.1 s."""
-
-LOCKED = b'{"ciphertext":'
-"""The beginning of a file that is encrypted under a passphrase: the first entry of its canonical JSON."""
-
-
-Passphrase = Callable[[], str]
-"""Asks for the passphrase, once, and only when something is to be read or written that needs it."""
 
 
 def new_key() -> bytes:
@@ -90,90 +76,6 @@ def keyed_digest(key: bytes, value: Any) -> str:
             f"a key for digests has at least {KEY_BYTES} bytes, not {len(key)}: make it by name_key"
         )
     return f"hmac-sha256:{hmac.new(key, canonical_json(value), hashlib.sha256).hexdigest()}"
-
-
-def passphrase_bytes(passphrase: Callable[[], str]) -> bytes:
-    """Ask for a passphrase and return it as UTF-8, normalised so that every keyboard gives the same bytes."""
-    try:
-        content = unicodedata.normalize("NFKC", passphrase()).encode()
-    except UnicodeEncodeError:
-        raise UsageError("the passphrase is not text; write it in UTF-8") from None
-    if not 1 <= len(content) <= 1000:
-        raise UsageError(
-            f"the passphrase has {len(content)} bytes; it needs 1 to 1000. "
-            "To use none, leave PREFORGET_PASSPHRASE unset"
-        )
-    return content
-
-
-class PassphraseSeal:
-    """Seals one file under a passphrase; keeps the derived key, so that scrypt runs once per process and file."""
-
-    def __init__(self, passphrase: Passphrase) -> None:
-        self._passphrase = passphrase
-        self._derived: tuple[dict[str, Any], bytes] | None = None
-
-    def lock(self, content: bytes, *, model: str) -> bytes:
-        """Encrypt to canonical JSON: format, key derivation, nonce, ciphertext, all bound to the model."""
-        if self._derived is None:
-            kdf = {"name": "scrypt", **SCRYPT, "salt": base64.b64encode(secrets.token_bytes(16)).decode()}
-            self._derived = kdf, self._derive(kdf)
-        kdf, key = self._derived
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        outer = {"format": 1, "kdf": kdf, "nonce": base64.b64encode(nonce).decode()}
-        ciphertext = AESGCM(key).encrypt(nonce, content, canonical_json({**outer, "model": model}))
-        return canonical_json({**outer, "ciphertext": base64.b64encode(ciphertext).decode()})
-
-    def unlock(self, content: bytes, *, model: str, path: object) -> bytes:
-        """Decrypt what `lock` returned; raises `IntegrityError`, which names `path`."""
-        try:
-            outer = read_canonical(content)
-            if set(outer) != {"format", "kdf", "nonce", "ciphertext"} or outer["format"] != 1:
-                raise ValueError("its entries are not those of format 1")
-            ciphertext = _from_base64(outer.pop("ciphertext"))
-            nonce, kdf = _from_base64(outer["nonce"]), outer["kdf"]
-            _check_kdf(kdf)
-            if len(nonce) != NONCE_BYTES or len(ciphertext) < TAG_BYTES:
-                raise ValueError("its nonce or its ciphertext has the wrong length")
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise IntegrityError(f"{path} is damaged: {error}; restore it from a copy") from None
-        key = self._derived[1] if self._derived and self._derived[0] == kdf else self._derive(kdf)
-        try:
-            plain = AESGCM(key).decrypt(nonce, ciphertext, canonical_json({**outer, "model": model}))
-        except InvalidTag:
-            raise IntegrityError(
-                f"{path} can't be opened: the passphrase is wrong or the file was changed"
-            ) from None
-        self._derived = kdf, key
-        return plain
-
-    def _derive(self, kdf: dict[str, Any]) -> bytes:
-        salt = base64.b64decode(kdf["salt"])
-        return Scrypt(salt=salt, length=KEY_BYTES, n=kdf["n"], r=kdf["r"], p=kdf["p"]).derive(
-            passphrase_bytes(self._passphrase)
-        )
-
-
-def _check_kdf(kdf: Any) -> None:
-    """Raise `ValueError` for a key derivation that isn't scrypt within 1 GiB of memory and seconds of time."""
-    if set(kdf) != {"name", "n", "r", "p", "salt"} or kdf["name"] != "scrypt":
-        raise ValueError("its key derivation is not scrypt")
-    n, r, p = kdf["n"], kdf["r"], kdf["p"]
-    if not all(type(number) is int and number > 0 for number in (n, r, p)):
-        raise ValueError("a cost of scrypt is no positive number")
-    if n < 2 or n > 2**20 or n & (n - 1) or r * p > 64 or n * r * p > 2**23:
-        raise ValueError(f"its costs of scrypt, n={n}, r={r}, p={p}, are none that preforget would choose")
-    if not 16 <= len(_from_base64(kdf["salt"])) <= 64:
-        raise ValueError("its salt has the wrong length")
-
-
-def _from_base64(text: Any) -> bytes:
-    if not isinstance(text, str):
-        raise ValueError("base64 text expected")
-    content = base64.b64decode(text, validate=True)
-    if base64.b64encode(content).decode() != text:
-        raise ValueError("not in canonical form")
-    return content
 
 
 def _check_key(key: bytes) -> None:

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import hashlib
 import hmac
-import secrets
 from pathlib import Path
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -31,15 +26,30 @@ from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import write_atomic
 from preforget.core.hashing import bytes_digest
+from preforget.store.keyring_lock import KeyringLock, as_lock, is_locked, no_passphrase
+from preforget.store.passphrase import LOCKED, Passphrase
 from preforget.store.private_file import changing, read_private
-from preforget.store.sealing import Passphrase, passphrase_bytes
 
 CURRENT = "current.pem"
 ROTATIONS = "rotations.json"
 PUBLIC = ".pub.pem"
 
-SCRYPT = {"n": 2**14, "r": 8, "p": 2}
-"""Cost of guessing one passphrase, about 0.1 s; more memory (r n) is more than OpenSSL's command line accepts."""
+_KEY = "signing key"  # no model's id has a blank
+
+
+SMALL_ORDER = frozenset(
+    map(
+        bytes.fromhex,
+        (
+            "00" * 32,
+            "01" + "00" * 31,
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            *(f"{first}{'ff' * 30}7f" for first in ("ec", "ed", "ee")),
+        ),
+    )
+)
+"""The y of all points of small order, with the sign bit cleared, two of them not reduced (RFC 8032, section 5.1.7)."""
 
 
 class Signer:
@@ -69,21 +79,22 @@ class SigningKeys:
     raises `StoreError` if a file can't be read or written, `IntegrityError` if one is not what was written.
     """
 
-    def __init__(self, folder: Path, passphrase: Passphrase | None = None) -> None:
+    def __init__(self, folder: Path, passphrase: KeyringLock | Passphrase | None = None) -> None:
         self.folder = folder.absolute()
-        self._passphrase = functools.cache(passphrase) if passphrase else None
+        self._lock = as_lock(self.folder.parent, passphrase)
+        self._prepare = self._lock.ready if self._lock else None
         self._seen: tuple[bytes, Signer] | None = None
 
     def current(self) -> Signer:
         """Return the signer with the current key; the first key is made if there is none."""
         signer = self._load()
         if signer is None:
-            with changing(self.folder, self._passphrase):
+            with changing(self.folder, self._prepare):
                 return self._load() or self._make()  # another process may have been faster
         if not self._public_path(
             signer.key_id
         ).exists():  # it was made, or rotated to, by a process that was killed
-            with changing(self.folder, self._passphrase):
+            with changing(self.folder, self._prepare):
                 self._write_public(signer)
         return signer
 
@@ -94,7 +105,7 @@ class SigningKeys:
 
     def make(self) -> Signer:
         """Make the first key; raises `UsageError` if there is one."""
-        with changing(self.folder, self._passphrase):
+        with changing(self.folder, self._prepare):
             if self._load() is not None:
                 raise UsageError(f"there is a signing key in {self.folder}; replace it by rotating the key")
             return self._make()
@@ -106,7 +117,7 @@ class SigningKeys:
         is current; a key that got its statement but was never current signed nothing. Raises `UsageError` if there
         is no key yet.
         """
-        with changing(self.folder, self._passphrase):
+        with changing(self.folder, self._prepare):
             old = self._load()
             if old is None:
                 raise UsageError(f"there is no signing key in {self.folder} yet; the first receipt makes one")
@@ -126,6 +137,14 @@ class SigningKeys:
             self._write_current(private)
             self._write_public(new)
         return new
+
+    def encrypt(self) -> None:
+        """Write the current key again, if there is one, as the keyring's lock encrypts it."""
+        content = read_private(self.folder / CURRENT)
+        if content is not None:
+            with changing(self.folder, self._prepare):
+                content = read_private(self.folder / CURRENT) or content
+                self._write_current(_read_private_pem(content, self._lock, self.folder / CURRENT))
 
     def known(self) -> dict[str, Ed25519PublicKey]:
         """Return all public keys by id, oldest first; raises `IntegrityError` for one that no older key introduced."""
@@ -177,7 +196,7 @@ class SigningKeys:
         if content is None:
             return None
         if self._seen is None or self._seen[0] != content:
-            self._seen = content, Signer(_read_private_pem(content, self._passphrase, path))
+            self._seen = content, Signer(_read_private_pem(content, self._lock, path))
         signer = self._seen[1]
         known = self.known()
         if known and signer.key_id not in known:
@@ -208,7 +227,9 @@ class SigningKeys:
         return statements
 
     def _write_current(self, private: Ed25519PrivateKey) -> None:
-        content = _private_pem(private, self._passphrase)
+        content = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        if self._lock is not None:
+            content = self._lock.lock(content, _KEY)
         write_atomic(self.folder / CURRENT, content)
         self._seen = content, Signer(private)
 
@@ -257,6 +278,11 @@ def _read_public_pem(content: bytes, path: Path) -> tuple[str, Ed25519PublicKey]
         raise IntegrityError(f"{path} is no public key in PEM form; get it from its owner again") from None
     if not isinstance(public, Ed25519PublicKey):
         raise UsageError(f"{path} holds a key of another kind; give an Ed25519 public key")
+    point = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+    if point[:-1] + bytes([point[-1] & 127]) in SMALL_ORDER:
+        raise UsageError(
+            f"{path} holds a point of small order, under which anybody can sign anything; don't trust who gave it"
+        )
     return key_id(public), public
 
 
@@ -264,50 +290,23 @@ def _public_pem(public: Ed25519PublicKey) -> bytes:
     return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _read_private_pem(content: bytes, passphrase: Passphrase | None, path: Path) -> Ed25519PrivateKey:
-    encrypted = b"ENCRYPTED" in content
-    if encrypted and passphrase is None:
-        raise UsageError(
-            f"{path} is encrypted; set PREFORGET_PASSPHRASE, or answer the question for the passphrase"
-        )
-    password = passphrase_bytes(passphrase) if encrypted and passphrase is not None else None
+def _read_private_pem(content: bytes, lock: KeyringLock | None, path: Path) -> Ed25519PrivateKey:
+    """Read PKCS8 in PEM form: plain, as `KeyringLock` encrypts it, or encrypted by older versions (RFC 8018)."""
+    locked = is_locked(content)
+    if locked and lock is None:
+        raise no_passphrase(path)
+    password = None
+    if locked and lock is not None:
+        if content.startswith(LOCKED):
+            content = lock.unlock(content, _KEY, path)
+        else:
+            password = lock.old_bytes()
     try:
         private = load_pem_private_key(content, password)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         # InternalError: the key is too short for the kind that it says it is
-        why = "the passphrase is wrong or the file was changed" if encrypted else "it was changed"
+        why = "the passphrase is wrong or the file was changed" if locked else "it was changed"
         raise IntegrityError(f"{path} can't be opened: {why}; restore it from a copy") from None
     if not isinstance(private, Ed25519PrivateKey):
         raise UsageError(f"{path} holds a key of another kind; put an Ed25519 private key there")
     return private
-
-
-def _private_pem(private: Ed25519PrivateKey, passphrase: Passphrase | None) -> bytes:
-    """Return PKCS8, with a passphrase under scrypt and AES-256-CBC (RFC 8018, RFC 7914), as `openssl pkcs8 -scrypt`.
-
-    The library's own encryption, 2048 rounds of PBKDF2, would make guesses of the passphrase cheap.
-    """
-    if passphrase is None:
-        return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    salt, iv = secrets.token_bytes(16), secrets.token_bytes(16)
-    key = Scrypt(salt=salt, length=32, **SCRYPT).derive(passphrase_bytes(passphrase))
-    padder, encryptor = PKCS7(128).padder(), Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
-    plain = padder.update(private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
-    ciphertext = encryptor.update(plain + padder.finalize()) + encryptor.finalize()
-    pbes2, scrypt, aes256_cbc = (
-        bytes.fromhex(oid) for oid in ("2a864886f70d01050d", "2b06010401da47040b", "60864801650304012a")
-    )
-    costs = [_der(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big")) for number in SCRYPT.values()]
-    derivation = _der(0x30, _der(0x06, scrypt), _der(0x30, _der(0x04, salt), *costs))
-    cipher = _der(0x30, _der(0x06, aes256_cbc), _der(0x04, iv))
-    algorithm = _der(0x30, _der(0x06, pbes2), _der(0x30, derivation, cipher))
-    text = base64.b64encode(_der(0x30, algorithm, _der(0x04, ciphertext))).decode()
-    wrapped = "\n".join(text[i : i + 64] for i in range(0, len(text), 64))
-    return f"-----BEGIN ENCRYPTED PRIVATE KEY-----\n{wrapped}\n-----END ENCRYPTED PRIVATE KEY-----\n".encode()
-
-
-def _der(tag: int, *parts: bytes) -> bytes:
-    """Return one element of DER: SEQUENCE 0x30, OBJECT IDENTIFIER 0x06, OCTET STRING 0x04, INTEGER 0x02."""
-    content = b"".join(parts)
-    length = bytes([len(content)]) if len(content) < 128 else bytes([0x81, len(content)])
-    return bytes([tag]) + length + content
