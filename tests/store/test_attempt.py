@@ -104,7 +104,7 @@ def test_a_creation_that_was_killed_leaves_no_keys(
 
     keyring, sealed = tmp_path / "keyring", replace(manifest(), sealed=True)
     with monkeypatch.context() as patch:
-        module = "key_file" if "." in killed else "folder"
+        module = "key_file" if "." in killed else "record_files"
         patch.setattr(f"preforget.store.{module}.{killed}", die)
         patch.setattr("preforget.store.folder.clear_unfinished", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
