@@ -59,7 +59,9 @@ def test_what_can_not_be_added(
     assert reloaded(saved).labels == saved.labels == CLASSES
 
 
-def test_an_adding_that_fails_leaves_the_model_as_it_was(saved: PreForgettableClassifier) -> None:
+def test_an_adding_that_fails_leaves_the_model_as_it_was(
+    saved: PreForgettableClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = place(saved)
     packed = {name: tensor.clone() for name, tensor in saved.engine_.bank.packed.items()}
     aside = path.rename(path.with_name("aside"))
@@ -68,7 +70,7 @@ def test_an_adding_that_fails_leaves_the_model_as_it_was(saved: PreForgettableCl
     assert saved.labels == CLASSES
     assert all(torch.equal(tensor, saved.engine_.bank.packed[name]) for name, tensor in packed.items())
     aside.rename(path)
-    saved.engine_.hold_scores = lambda *_: 1 / 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(saved.engine_), "hold_scores", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         saved.add("emu", *data(6, [*CLASSES, "emu"]))
     assert reloaded(saved).labels == saved.labels == CLASSES

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from preforget.backbones.pinned import pinned
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, NotFittedError
 from preforget.data import Split
@@ -40,6 +41,7 @@ class Certificate:
         return asdict(self)
 
 
+@pinned
 def certify(
     model: PreForgettableClassifier, train: Split, validation: Split, *, progress: bool = False
 ) -> Certificate:

@@ -12,10 +12,12 @@ from preforget.audit.attacks.observe import Classifier, Parts
 from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, UNLEARNED, Scene, observe_parts
 from preforget.audit.result import Measure
+from preforget.backbones.pinned import pinned
 from preforget.core.errors import UsageError
 from preforget.data import Split
 
 
+@pinned
 def examine(
     unlearned: Sequence[Classifier],
     retrain: Sequence[Classifier],

@@ -19,6 +19,7 @@ from preforget.audit.attacks.attack import SUITES, Effort
 from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES
 from preforget.audit.result import AuditResult
+from preforget.backbones.pinned import pinned
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.clock import now
 from preforget.core.errors import DataError, UsageError
@@ -47,6 +48,7 @@ LEARNING, SHADOWING = 20, 20
 """The weight of learning a model, where an attack has 1, for the progress bar."""
 
 
+@pinned
 def audit(
     model: PreForgettableClassifier,
     data: Dataset,

@@ -11,6 +11,7 @@ from preforget.backbones.checkpoint import read_model_type
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.families import loader_for
 from preforget.backbones.init_ast import builtin_audio
+from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.backbones.vectors import NAME as FEATURES
 from preforget.backbones.vectors import vector_encoder
@@ -20,6 +21,7 @@ BUILTIN_AUDIO = "builtin-audio"
 BUILTIN = Path(__file__).with_name("builtin_weights")
 
 
+@pinned
 def load_backbone(
     name: str = "builtin",
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from preforget.backbones.pinned import pinned
 from preforget.benchmark.context import begin
 from preforget.benchmark.headlines import summary
 from preforget.benchmark.matrix import Matrix, overridden
@@ -18,6 +19,7 @@ from preforget.core.files import write_atomic
 from preforget.jobs.executor import Executor, Here
 
 
+@pinned
 def bench(
     matrix: str | Path | Matrix,
     out: str | Path,

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from preforget.classifier.bound import Begun, destroy
 from preforget.classifier.labels import as_text, check_fits, name_of
 from preforget.classifier.learning import Learning, check_names, usable_subjects
+from preforget.classifier.turns import learns
 from preforget.core.errors import DataError, UsageError
 from preforget.core.names import same_name
 from preforget.data import Split, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
-from preforget.engines.base import Session
+from preforget.engines.base import Engine, Session
+
+R = TypeVar("R")
 
 
 class Adding(Learning):
     """The part of the classifier that learns more after `fit`."""
 
+    @learns
     def add(
         self,
         label: Any,
@@ -81,17 +86,11 @@ class Adding(Learning):
         check_trainable(data, classes=2 if self.engine_.needs_others else 1)
         check_names(data.only(label), bank.labels, bank.subjects, keep=keep_similar_names)
         train, held_out = hold_out(data, validation, self.engine_.config.seed, {label})
-        before = self.engine_.records()
-        try:
-            self.engine_.add(label, train, held_out, Session.of(cache_dir, False, None, progress))
-            self._write()
-        except BaseException:
-            if label in bank:
-                self.engine_.forget(label)
-            self.engine_.rollback(before)
-            raise
+        session = Session.of(cache_dir, False, None, progress)
+        self._learn_aside(lambda engine: engine.add(label, train, held_out, session))
         return self
 
+    @learns
     def add_subject(
         self,
         X: Any,
@@ -131,10 +130,11 @@ class Adding(Learning):
             raise UsageError("subjects are missing: give one name per image")
         check_names(data, known.labels, known.subjects, keep=keep_similar_names)
         train, held_out = hold_out(data, validation, self.engine_.config.seed, ())
-        with self._all_or_nothing():
-            self.engine_.add_subject(train, held_out, Session.of(None, False, None, progress))
+        session = Session.of(None, False, None, progress)
+        self._learn_aside(lambda engine: engine.add_subject(train, held_out, session))
         return self
 
+    @learns
     def refit(
         self,
         X: Any,
@@ -170,11 +170,13 @@ class Adding(Learning):
         self._fitted()
         data = self._data(X, y, subjects, asked=subjects is not None)
         train, held_out = hold_out(data, validation, self.engine_.config.seed, ())
-        with self._all_or_nothing():
-            self.engine_.recalibrate(self.engine_.retained(held_out))
-            return self.engine_.refit(
-                self.engine_.retained(train), Session.of(cache_dir, False, None, progress)
-            )
+        session = Session.of(cache_dir, False, None, progress)
+
+        def learn(engine: Engine) -> int:
+            engine.recalibrate(engine.retained(held_out))
+            return engine.refit(engine.retained(train), session)
+
+        return self._learn_aside(learn)
 
     def _data(self, X: Any, y: Any, subjects: Any, *, asked: bool) -> Split:
         """Return checked data with labels as names."""
@@ -184,13 +186,23 @@ class Adding(Learning):
         split = as_split(X, y if y is None else as_text(y), subjects, kind=engine.encoder.kind)
         return usable_subjects(engine, split, asked=asked)
 
-    @contextlib.contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Write what happened to the folder, or go back in memory to what was there before."""
-        before = self.engine_.records()
+    def _learn_aside(self, learn: Callable[[Engine], R]) -> R:
+        """Let an engine that knows the same learn more, then answer with it; if that fails, all is as it was."""
+        twin = self.engine_.twin()
         try:
-            yield
-            self._write()
-        except BaseException:
-            self.engine_.rollback(before)
+            result = learn(twin)
+            with self._turns.gate:
+                self._turns.wait_for_others()
+                self._all_or_nothing(Begun(), partial(self._take, twin))
+        except BaseException:  # what was learned so far must not stay in memory
+            known = {record.id for record in self.engine_.records()}
+            destroy([record for record in twin.records() if record.id not in known])
             raise
+        return result
+
+    def _take(self, engine: Engine) -> None:
+        """Write what an engine knows to the folder, and answer with it from here on."""
+        self._write(engine)
+        former, self.engine_ = self.engine_, engine
+        known = {record.id for record in engine.records()}
+        destroy([record for record in former.records() if record.id not in known])

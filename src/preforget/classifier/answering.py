@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from preforget.classifier.bound import Bound
 from preforget.classifier.labels import answers_of, name_of, names_of_some, ordered
 from preforget.classifier.making import check_answering
-from preforget.classifier.state import State
+from preforget.classifier.turns import reads
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.data.dataset import Labels
@@ -44,9 +45,10 @@ class Answers:
         return cls([], answers, none, np.zeros(count, dtype=np.float32), -endless, endless)
 
 
-class Answering(State):
+class Answering(Bound):
     """The part of the classifier that answers."""
 
+    @reads
     def scores(self, X: Any) -> Scores:
         """Return the score of each class for each input, the higher the likelier.
 
@@ -64,6 +66,7 @@ class Answering(State):
         inputs = self._inputs(X)
         return self._fitted().scores(inputs)[:, self._columns()]
 
+    @reads
     def predict_proba(self, X: Any) -> Scores:
         """Return the probability of each class, given that the input is of one of them.
 
@@ -92,6 +95,7 @@ class Answering(State):
             shares[[answer is ABSTAIN for answer in answers]] = 1 / len(names)
         return shares[:, self._columns()]
 
+    @reads
     def known_proba(self, X: Any) -> Scores:
         """Return how likely it is that each input is of a class that the model knows, `float32 [n]`.
 
@@ -116,6 +120,7 @@ class Answering(State):
         scores, confidence = engine.evaluate(inputs, names)
         return engine.known_probability(scores, confidence, names, float(self.keep))
 
+    @reads
     def predict(self, X: Any, *, without: Any = ()) -> npt.NDArray[Any]:
         """Return the best class of each input, or `ABSTAIN` where the model knows none of that kind.
 
@@ -135,6 +140,7 @@ class Answering(State):
         """
         return self.predict_with_confidence(X, without=without)[0]
 
+    @reads
     def predict_with_confidence(
         self, X: Any, *, without: Any = ()
     ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float32]]:
@@ -157,6 +163,7 @@ class Answering(State):
         typed = answers if self._fitted().multilabel else answers_of(answers, self._label_kind)
         return typed, probabilities.max(axis=1, initial=0.0)
 
+    @reads
     def answer(self, X: Any, *, without: Any = ()) -> tuple[Labels, list[str], Scores]:
         """Return the answers as names, and the engine's own probabilities of all classes.
 
@@ -178,6 +185,7 @@ class Answering(State):
             return found.answers, found.labels, found.probabilities * found.known[:, None]
         return found.answers, found.labels, found.probabilities
 
+    @reads
     def respond(self, X: Any, *, without: Any = ()) -> Answers:
         """Return the answers with all that decided them.
 
@@ -215,6 +223,7 @@ class Answering(State):
             engine.limits(scores, names, keep),
         )
 
+    @reads
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the share of inputs with the right answer; an abstention is a wrong one.
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Self
 
+from preforget.backbones.pinned import pinned
+from preforget.classifier.bound import Bound, copied
 from preforget.classifier.labels import TEXT
-from preforget.classifier.state import State
+from preforget.classifier.turns import reads
 from preforget.engines import Engine, EngineOptions, Session
 
 
-class Copying(State):
+class Copying(Bound):
     """The part of the classifier that makes copies of it."""
 
+    @reads
     def untrained(self, seed: int | None = None) -> Self:
         """Return a model with the same parameters, or another `seed`, that has learned nothing.
 
@@ -28,6 +31,7 @@ class Copying(State):
             other._encoder = self._encoder
         return other
 
+    @reads
     def copy(self) -> Self:
         """Return a copy in memory that knows the same and is bound to no folder.
 
@@ -40,10 +44,7 @@ class Copying(State):
         engine, other = self._fitted(), self.untrained()
         twin = type(engine)(engine.encoder, engine.config)
         twin.restore(
-            [
-                replace(record, tensors={name: tensor.clone() for name, tensor in record.tensors.items()})
-                for record in engine.records()
-            ],
+            [copied(record) for record in engine.records()],
             {name: tensor.clone() for name, tensor in engine.shared_tensors().items()},
         )
         for label in engine.bank.labels:
@@ -53,6 +54,7 @@ class Copying(State):
         return other
 
     @classmethod
+    @pinned
     def from_engine(cls, engine: Engine, *, keep: float = 0.95) -> Self:
         """Return a model in memory around an engine that has learned already, with labels that are text."""
         model = cls(engine.encoder, engine.config, seed=engine.config.seed, keep=keep)

@@ -9,6 +9,7 @@ import numpy as np
 
 from preforget.classifier.answering import Answering
 from preforget.classifier.labels import as_text
+from preforget.classifier.turns import reads
 from preforget.core.abstain import ABSTAIN
 from preforget.data import Split, as_split
 from preforget.data.multilabel import marks
@@ -34,6 +35,7 @@ class Quality:
 class Evaluating(Answering):
     """The part of the classifier that measures how good it is."""
 
+    @reads
     def evaluate(self, X: Any, y: Any = None) -> Quality:
         """Return how good the model is on labelled inputs.
 

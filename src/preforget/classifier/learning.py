@@ -11,10 +11,11 @@ from typing import Any, Self
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
+from preforget.classifier.bound import Bound
 from preforget.classifier.labels import TEXT, as_text, kind_of
 from preforget.classifier.making import check_answering, make_engine
 from preforget.classifier.parameters import FEATURES
-from preforget.classifier.state import State
+from preforget.classifier.turns import learns
 from preforget.core.errors import UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.dataset import names_of
@@ -24,9 +25,10 @@ from preforget.data.vectors import Vectors
 from preforget.engines import Engine, Session, for_multilabel
 
 
-class Learning(State):
+class Learning(Bound):
     """The part of the classifier that learns."""
 
+    @learns
     def fit(
         self,
         X: Any,
@@ -105,7 +107,9 @@ class Learning(State):
         except BaseException:  # what was learned so far must not stay in memory
             engine.clear()
             raise
-        self._begin(engine, session, label_kind)
+        with self._turns.gate:
+            self._turns.wait_for_others()
+            self._begin(engine, session, label_kind)
         return self
 
 
@@ -144,7 +148,7 @@ def _with_names(X: Any, y: Any) -> tuple[Any, Any, str]:
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected; y.ravel() is learned from",
             DataConversionWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
         y = y[:, 0]
     one_each = hasattr(y, "__len__") and not isinstance(y, str) and getattr(y, "ndim", 1) == 1

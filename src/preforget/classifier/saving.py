@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.classifier.binding import load_records, manifest_of
+from preforget.classifier.bound import Begun, Bound
 from preforget.classifier.making import check_answering, engine_named, make_encoder
-from preforget.classifier.state import State
+from preforget.classifier.turns import changes, reads
 from preforget.core.errors import StoreError, UsageError
 from preforget.core.paths import absolute_path
 from preforget.engines import Session
 from preforget.erasure import open_folder
 from preforget.erasure.copies import add_copy
-from preforget.store import ModelFolder
+from preforget.store import Manifest, ModelFolder
 from preforget.store.record_files import KeyringPlace
 
+NOT_PICKLED = ("_locks", "_begun", "_ended")
+"""What belongs to this process alone."""
 
-class Saving(State):
+
+@dataclass(frozen=True)
+class _Save:
+    """A saving: where to, of what manifest, with which keyring, and the folder and ledger row that it is a copy of."""
+
+    place: Path
+    manifest: Manifest
+    keyring: KeyringPlace
+    former: ModelFolder | None
+    origin: dict[str, Any] | None
+
+
+class Saving(Bound):
     """The part of the classifier that is bound to a model folder."""
 
+    @changes
     def save_pretrained(
         self, path: str | Path, *, sealed: bool = False, keyring: KeyringPlace = None
     ) -> None:
@@ -48,19 +67,50 @@ class Saving(State):
         if before is not None and before.path.exists():
             before.check_current()  # else a class that another process has forgotten would come back
             origin = {"model": before.manifest.model, **before.ledger.head().as_dict()}
-        records, shared = engine.records(), engine.shared_tensors()
-        self.folder = ModelFolder.create(place, manifest, records, shared, keyring, origin)
-        if before is not None and origin is not None:
-            if before.is_writable():
-                before.commit("export", {"model": manifest.model})
-            add_copy(self.folder, "export", str(before.path), sealed=False)
+        save = _Save(place, manifest, keyring, None if origin is None else before, origin)
+        self._all_or_nothing(Begun(end=partial(self._end_save, save)), partial(self._save, save))
+
+    def _save(self, save: _Save) -> None:
+        records, shared = self.engine_.records(), self.engine_.shared_tensors()
+        self.folder = ModelFolder.create(
+            save.place, save.manifest, records, shared, save.keyring, save.origin
+        )
+        self._list_copies(save.former)
+
+    def _end_save(self, save: _Save) -> None:
+        """End a saving that was cut off: as if nothing had been, or with the whole folder and all that follows."""
+        ModelFolder.discard_unfinished(save.place, save.manifest.model, save.keyring)
+        if not (save.place.is_dir() and any(save.place.iterdir())):
+            return
+        if Manifest.read(save.place).model != save.manifest.model:
+            return  # it was there before
+        former = save.former
+        self.folder = open_folder(save.place, save.keyring)
+        self._list_copies(None if former is None else open_folder(former.path, former.keyring))
+
+    def _list_copies(self, former: ModelFolder | None) -> None:
+        """Enter into both folders that they know of each other, and a cache that was kept; what is there stays."""
+        folder = self.folder
+        assert folder is not None
+        listed = {(copy["kind"], copy["place"]) for copy in folder.manifest.copies.values()}
+        if former is not None:
+            told = any(
+                e.event == "export" and e.data.get("model") == folder.manifest.model
+                for e in former.ledger.entries()
+            )
+            if former.is_writable() and not told:
+                former.commit("export", {"model": folder.manifest.model})
+            if ("export", str(former.path)) not in listed:
+                add_copy(folder, "export", str(former.path), sealed=False)
         session = self._session
-        if session.cache_dir is not None and session.keep_cache and session.cache_dir.exists():
-            add_copy(self.folder, "cache", str(session.cache_dir))
+        cache = session.cache_dir if session.keep_cache else None
+        if cache is not None and cache.exists() and ("cache", str(cache)) not in listed:
+            add_copy(folder, "cache", str(cache))
         if session.checkpoint is not None:
             session.checkpoint.unlink(missing_ok=True)
 
     @classmethod
+    @pinned
     def from_pretrained(
         cls,
         path: str | Path,
@@ -123,6 +173,7 @@ class Saving(State):
         model.folder = folder
         return model
 
+    @reads
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: of a model that is bound to a folder its path alone, else all of it.
 
@@ -130,7 +181,7 @@ class Saving(State):
         of a model in memory is a copy of all that it knows: what is forgotten later is not forgotten there.
         """
         if self.folder is None:
-            return dict(vars(self))
+            return {name: value for name, value in vars(self).items() if name not in NOT_PICKLED}
         return {
             "path": str(self.folder.path),
             "backbone": self.backbone if isinstance(self.backbone, str) else None,

@@ -11,6 +11,7 @@ from preforget.backbones.encoder import Encoder
 from preforget.classifier.labels import TEXT, labels_of, ordered
 from preforget.classifier.making import make_encoder
 from preforget.classifier.parameters import Parameters
+from preforget.classifier.turns import Turns, reads
 from preforget.core.errors import DataError, NotFittedError
 from preforget.data import as_inputs
 from preforget.data.dataset import Images
@@ -50,6 +51,16 @@ class State(Parameters):
         return "engine_" in vars(self)
 
     @property
+    def _turns(self) -> Turns:
+        """The locks of this model."""
+        turns: Turns = self.__dict__.setdefault("_locks", Turns())
+        return turns
+
+    def _end_begun(self, *, strict: bool) -> None:
+        """Do nothing: a state that isn't changed has nothing to end."""
+
+    @property
+    @reads
     def classes_(self) -> npt.NDArray[Any]:
         """The labels that can be answered `[classes]`, of the type they were given with, as `numpy.unique` sorts them.
 
@@ -58,6 +69,7 @@ class State(Parameters):
         return labels_of(self.labels, self._label_kind)
 
     @property
+    @reads
     def labels(self) -> list[str]:
         """The names of the classes that can be answered, as text, in the order of `classes_`."""
         return ordered(self._fitted().bank.attached, self._label_kind)
@@ -94,17 +106,18 @@ class State(Parameters):
 
     def _begin(self, engine: Engine, session: Session, label_kind: str) -> None:
         """Take an engine that has learned as this model's."""
-        self.engine_, self._session, self._label_kind = engine, session, label_kind
         width = engine.encoder.preprocessing.image_size if engine.encoder.kind == VECTORS else None
-        self._encoder = self._encoder_key(width), engine.encoder
+        learned: dict[str, Any] = {"engine_": engine, "_session": session, "_label_kind": label_kind}
+        learned["_encoder"] = self._encoder_key(width), engine.encoder
         if width is not None:
-            self.n_features_in_ = width
+            learned["n_features_in_"] = width
+        self.__dict__.update(learned)  # all of it or nothing, whatever is raised
 
-    def _write(self) -> None:
-        """Bring the folder, if there is one, to what is in memory, as one step."""
+    def _write(self, engine: Engine) -> None:
+        """Bring the folder, if there is one, to what an engine knows, as one step."""
         if self.folder is None:
             return
-        records = {record.id: record for record in self.engine_.records()}
+        records = {record.id: record for record in engine.records()}
         old = self.folder.manifest.records
         self.folder.change(
             add=[record for i, record in records.items() if i not in old],

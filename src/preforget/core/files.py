@@ -81,9 +81,24 @@ def exclusive(folder: Path) -> Iterator[None]:
         return
     import fcntl
 
-    descriptor = os.open(folder, os.O_RDONLY)
+    lock = _Descriptor(os.open(folder, os.O_RDONLY))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(lock.number, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(descriptor)
+        lock.close()
+
+
+class _Descriptor:
+    """A number of an open file, closed at the latest when nobody refers to it any more."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def close(self) -> None:
+        """Close it, unless that has been done."""
+        number, self.number = self.number, -1
+        if number >= 0:
+            os.close(number)
+
+    __del__ = close

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -238,10 +238,6 @@ class Engine(ABC):
         """Return the images of `split` whose subject the model still knows; all where it knows none."""
         return split
 
-    def rollback(self, before: Sequence[ClassRecord]) -> None:
-        """Go back in memory to the records `before` a failed `add_subject` or `refit`; does nothing by default."""
-        del before
-
     def refit(self, train: Split, session: Session) -> int:
         """Learn the prompts again that a forgetting dropped, as they had seen its data; return how many those were."""
         return 0
@@ -277,6 +273,18 @@ class Engine(ABC):
     @abstractmethod
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
         """Fill an empty engine from records and shared tensors of a model folder; raises `UsageError`."""
+
+    def twin(self) -> Self:
+        """Return an engine that has learned the same and can learn more by itself; records may share their tensors.
+
+        What learns more never writes into the tensors of a record that is there already.
+        """
+        twin = type(self)(self.encoder, self.config)
+        twin.restore(self.records(), self.shared_tensors())
+        for label in self.bank.labels:
+            if self.bank.is_detached(label):
+                twin.bank.detach(label)
+        return twin
 
     def surface(self) -> Files:
         """Return the open weights for white-box attacks; raises `UsageError` if the engine has no way to open them."""

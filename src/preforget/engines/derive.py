@@ -74,21 +74,39 @@ class Derived:
 
     def heads(self, labels: Sequence[str]) -> Heads:
         """Return the heads of `labels`, sorted; they depend on the units of these classes alone."""
-        key = tuple(labels)
-        if key not in self._heads:
-            self._heads.clear()
+        key, known = (
+            tuple(labels),
+            self._heads,
+        )  # one dictionary for this call: another thread may make a new one
+        if key not in known:
             few = len(labels) <= MOST_PAIRED
-            self._heads[key] = self._paired(labels) if few else self._pooled(labels)
-        return self._heads[key]
+            heads = self._paired(labels) if few else self._pooled(labels)
+            self._heads = {key: heads}
+            return heads
+        return known[key]
 
     def changed(self, labels: Iterable[str]) -> None:
         """Drop what was derived from the units of `labels`."""
         for heads in self._heads.values():
             heads.rows.zero_()  # freed memory keeps its content
-        self._heads.clear()
+        self._heads = {}
         for label in labels:
             if label in self._gaussians:
                 self._gaussians.pop(label).wipe()
+
+    def start_from(self, other: Derived) -> None:
+        """Take over the sum over all classes from one that has seen the same units; what is derived is made anew."""
+        whole = other._whole
+        if whole is not None:
+            self._whole = replace(whole, total=whole.total.clone(), scatter=whole.scatter.clone())
+
+    def wipe(self) -> None:
+        """Overwrite all that was derived."""
+        self.changed([*self._gaussians])
+        if self._whole is not None:
+            self._whole.total.zero_()
+            self._whole.scatter.zero_()
+            self._whole = None
 
     def joining(self, units: Iterable[ClassRecord]) -> None:
         """Add new units to the sum over all classes, if there is one; exact, as if they had always been in it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -151,17 +151,6 @@ class ExactEngine(Engine):
         known = {(unit.label, unit.subject) for unit in self.bank.records() if unit.partner is None}
         return split.select([row for row, unit in enumerate(split.units) if unit in known])
 
-    def rollback(self, before: Sequence[ClassRecord]) -> None:
-        """Destroy what is not among the records `before`, and insert those pairs again that are missing."""
-        kept = {record.id for record in before}
-        new = [record for record in self.bank.records() if record.id not in kept]
-        self._derived.leaving([record for record in new if record.partner is None])
-        self.bank.erase_records(new)
-        for record in before:
-            if record.partner is not None and (record.label, record.partner) not in self.bank.pairs:
-                self.bank.insert(record)
-        self._changed(self.bank.labels)
-
     def refit(self, train: Split, session: Session) -> int:
         """Learn the prompts of pairs that should have one and have none, and return how many those were."""
         return self._learn_prompts(train, self.bank.pairs, session)
@@ -221,6 +210,18 @@ class ExactEngine(Engine):
     def heads(self, labels: Sequence[str]) -> Heads:
         """Return what scores `labels` in closed form, without prompts of pairs."""
         return self._derived.heads(labels)
+
+    def twin(self) -> Self:
+        """Return an engine that has learned the same, with the sum over all classes if there is one."""
+        twin = super().twin()
+        twin._derived.start_from(self._derived)
+        return twin
+
+    def clear(self) -> None:
+        """Destroy in memory all that was learned and derived."""
+        self._derived.wipe()
+        self._thresholds.clear()
+        self.bank.erase_records(self.bank.records())
 
     def surface(self) -> Files:
         """Return the frozen image path with closed-form scores; gradients pass the rounding of features unchanged."""

@@ -113,10 +113,6 @@ class IsolatedEngine(PromptEngine):
         super().forget(label)
         self._held_out.forget(label)
 
-    def rollback(self, before: Sequence[ClassRecord]) -> None:
-        """Go back to the scores of validation images that were there before."""
-        self._held_out.take([record for record in before if record.label == EVERY_CLASS])
-
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
         """Fill an empty engine from records; without scores of validation images it abstains by their quantiles."""
         super().restore([record for record in records if record.label != EVERY_CLASS], shared)

@@ -147,12 +147,6 @@ class MultilabelExactEngine(Engine):
             )
         self._take_in(train, validation, self.bank.labels, session)
 
-    def rollback(self, before: Sequence[ClassRecord]) -> None:
-        """Destroy in memory what is not among the records `before`."""
-        kept = {record.id for record in before}
-        self.bank.erase_records([record for record in self.bank.records() if record.id not in kept])
-        self._drop(list(self._heads))
-
     def evaluate(
         self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0
     ) -> tuple[Scores, Scores]:

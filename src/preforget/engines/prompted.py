@@ -75,6 +75,7 @@ class PromptEngine(Engine):
 
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
         """Fill an empty engine from records and shared tensors of a model folder."""
+        self.bank.reserve(max((record.slot or 0 for record in records), default=-1) + 1)
         for record in records:
             if record.slot is None or record.subject is not None or record.partner is not None:
                 raise UsageError(f"record {record.id} is not one of the {self.name} engine")

@@ -14,6 +14,7 @@ from preforget.core.errors import StoreError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
 from preforget.erasure.plan import Plan, bank_of, derive_in_folder
+from preforget.erasure.receipt import Receipt, payload_of
 from preforget.erasure.transaction import Ended, Request, erase_on_disk, refuse_failed
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
@@ -77,7 +78,7 @@ def forget(
     """
     request = Request(reason, grounds)
     request.check(plan.names)
-    meaning = plan.engine.signed_meaning()
+    plan.engine.signed_meaning()  # who promises nothing must not begin
     if engine is not None:
         model: _Loaded | _OnDiskOnly = _Loaded(engine, plan)
     elif folder is not None:
@@ -105,20 +106,61 @@ def forget(
                 memory.once()
             raise
     spent = (time.perf_counter() - start) * 1e3
-    facts: dict[str, Any] = {
-        "what": plan.what,
-        "records": sorted(record.id for record in plan.records),
-        "guarantee": plan.engine.guarantee,
-        "meaning": meaning,
+    facts = _facts(plan, model.classes_left) | {
         "reason": reason,
         "grounds": grounds,
         "memory_ms": None if engine is None else memory.ms,
         "disk_ms": None if ended is None else spent - memory.ms - derive.ms,
         "derived": len(derive.result) + len(plan.rewritten),
         "derive_ms": derive.ms,
-        "classes_left": model.classes_left,
     }
     return _never_saved(facts) if folder is None or ended is None else _saved(facts, folder, ended)
+
+
+def ended_in_folder(folder: ModelFolder, plan: Plan, classes_left: int) -> Erasure | None:
+    """Return what came of a plan that was cut off, from its receipt in the folder, None if it had not begun there.
+
+    Raises `IntegrityError` if a check after the erasure has failed.
+    """
+    ids = {record.id for record in plan.records}
+    for entry in folder.ledger.entries():
+        if entry.event == "forget" and ids >= {str(record["id"]) for record in entry.data["records"]}:
+            content = (folder.path / receipt_name(str(entry.data["erasure"]))).read_bytes()
+            receipt = Receipt.from_statement(payload_of(content))
+            facts = {**_facts(plan, classes_left), **_stated(receipt)}
+            return _saved(facts, folder, Ended(content, receipt))
+    return None
+
+
+def ended_in_memory(plan: Plan, classes_left: int) -> Erasure:
+    """Return what came of a plan that was cut off in a model that was never saved, and then ended."""
+    return _never_saved(_facts(plan, classes_left))
+
+
+def _facts(plan: Plan, classes_left: int) -> dict[str, Any]:
+    """Return what an erasure says of a plan, without times and requests."""
+    return {
+        "what": plan.what,
+        "records": sorted(record.id for record in plan.records),
+        "guarantee": plan.engine.guarantee,
+        "meaning": plan.engine.signed_meaning(),
+        "reason": None,
+        "grounds": None,
+        "memory_ms": None,
+        "disk_ms": None,
+        "derived": 0,
+        "derive_ms": 0.0,
+        "classes_left": classes_left,
+    }
+
+
+def _stated(receipt: Receipt) -> dict[str, Any]:
+    request = receipt.request
+    return {
+        "reason": request["reference"],
+        "grounds": request["grounds"],
+        "derived": receipt.derived,
+    }
 
 
 def _never_saved(facts: dict[str, Any]) -> Erasure:

@@ -33,6 +33,7 @@ class PromptBank(Roster):
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
         self.packed = {n: torch.zeros(0, *shape, device=device) for n, shape in self.shapes.items()}
         self._records: dict[str, ClassRecord] = {}
+        self._taken: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._records)
@@ -94,18 +95,19 @@ class PromptBank(Roster):
             raise UsageError(
                 f"record {record.id} does not fit the bank: it has {shapes}, needed is {self.shapes}"
             )
-        taken = {r.slot for r in self._records.values()}
+        taken = self._taken
         slot = (
             next(s for s in range(len(taken) + 1) if s not in taken) if record.slot is None else record.slot
         )
         if slot in taken or slot < 0:
             raise UsageError(f"slot {slot} of record {record.id} is taken")
-        self._reserve(slot + 1)
+        self.reserve(slot + 1)
         with torch.no_grad():
             for name, tensor in record.tensors.items():
                 self.packed[name][slot].copy_(tensor)
         live = ClassRecord(record.label, self._views(slot), slot, record.id)
         self._records[record.label] = live
+        taken.add(slot)
         return live
 
     def erase(self, label: str) -> ClassRecord:
@@ -114,8 +116,9 @@ class PromptBank(Roster):
         with torch.no_grad():
             for tensor in record.tensors.values():
                 tensor.zero_()
-        del self._records[label]
         self._detached.discard(label)
+        self._taken.discard(self.slot(label))
+        del self._records[label]
         return ClassRecord(
             "", {}, record.slot, record.id
         )  # its views would show the class that takes the slot next
@@ -123,7 +126,8 @@ class PromptBank(Roster):
     def _views(self, slot: int) -> dict[str, Tensor]:
         return {name: tensor[slot] for name, tensor in self.packed.items()}
 
-    def _reserve(self, slots: int) -> None:
+    def reserve(self, slots: int) -> None:
+        """Make room for so many slots at once, which is faster than one by one."""
         if slots <= self.capacity:
             return
         capacity = slot_block(slots - 1).stop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,21 @@ class ModelFolder(RecordFiles):
         moved = cls(path, folder.manifest, keyring)
         moved._content = folder._content
         return moved
+
+    @classmethod
+    def discard_unfinished(cls, path: Path, model: str, keyring: KeyringPlace = None) -> None:
+        """Delete what a creation that was cut off has left beside `path`, if it was of the model with this id."""
+        unfinished = path.parent / unfinished_name(path.name)
+        if not unfinished.exists():
+            return
+        folder, head = None, None
+        with contextlib.suppress(StoreError):
+            folder = cls(unfinished, Manifest.read(unfinished), keyring)
+            head = folder.ledger.head()
+        if folder is None:  # it has no keys yet
+            shutil.rmtree(unfinished, ignore_errors=True)
+        elif folder.manifest.model == model:
+            clear_unfinished(unfinished, folder.keyring.model, head)
 
     @classmethod
     def open(cls, path: Path, keyring: KeyringPlace = None) -> ModelFolder:

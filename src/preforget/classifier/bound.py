@@ -1,0 +1,143 @@
+"""What is in memory and what is in the folder stay one state, whatever exception cuts a change off."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from torch import Tensor
+
+from preforget.classifier.binding import load_records
+from preforget.classifier.state import State
+from preforget.core.errors import PreforgetError, StoreError
+from preforget.engines import Engine
+from preforget.erasure import Erasure, Plan, open_folder
+from preforget.erasure.forget import ended_in_folder, ended_in_memory
+from preforget.records import ClassRecord
+from preforget.store import Manifest
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A change that has begun: noted before its first step and struck out after its last.
+
+    `end`: what brings it to an end if it is cut off, by default to read the folder again; `plan`: what is being
+    forgotten; `kept` and `shared`: what stays in memory then.
+    """
+
+    end: Callable[[], None] | None = None
+    plan: Plan | None = None
+    kept: Sequence[ClassRecord] = ()
+    shared: dict[str, Tensor] | None = None
+
+
+class Bound(State):
+    """The part of the classifier that changes memory and folder as one.
+
+    `_begun`: a change that has begun and not ended; `_ended`: a forgetting that was cut off and then ended, for
+    whoever asks for it again.
+    """
+
+    _begun: Begun | None = None
+    _ended: tuple[Plan, Erasure] | None = None
+
+    def _check_folder(self) -> None:
+        """Raise `StoreError` before a change begins if the folder is gone or another process has changed it."""
+        if self.folder is not None:
+            with self.folder.changing():
+                self.folder.check_current()
+
+    def _all_or_nothing(self, begun: Begun, change: Callable[[], R]) -> R:
+        """Return what a change returns; if it is cut off, bring memory and folder to one state, now or when next used.
+
+        That is the one before the change, or the one after it if the folder has begun to be changed.
+        """
+        self._ended, self._begun = None, begun
+        try:
+            result = change()
+        except BaseException as error:
+            traceback.clear_frames(error.__traceback__)  # what was cut off lets go of locks and files
+            with contextlib.suppress(PreforgetError):
+                self._end_begun(strict=True)
+            raise
+        self._begun = None
+        return result
+
+    def _end_begun(self, *, strict: bool) -> None:
+        """End a change that was cut off; raises `PreforgetError` if that can't be done and `strict`.
+
+        Otherwise the model goes on with what it has in memory, without what the folder has begun to erase.
+        """
+        begun = self._begun
+        if begun is None:
+            return
+        self._turns.wait_for_others()
+        try:
+            if begun.end is not None:
+                begun.end()
+            elif self.folder is not None:
+                self._read_again(begun.plan)
+            elif begun.plan is not None:
+                self._go_on_without(begun)
+                self._ended = begun.plan, ended_in_memory(begun.plan, len(self.engine_.bank))
+        except PreforgetError:
+            if begun.plan is not None and self._has_begun_to_erase(begun.plan):
+                self._go_on_without(begun)
+            if strict:
+                raise
+            return
+        self._begun = None
+
+    def _read_again(self, plan: Plan | None) -> None:
+        """Open the folder, which ends what was cut off there, and take what it holds; raises `PreforgetError`."""
+        before = self.folder
+        assert before is not None
+        folder = open_folder(before.path, before.keyring)
+        engine = type(self.engine_)(self.engine_.encoder, self.engine_.config)
+        load_records(engine, folder, None)
+        if plan is not None:
+            erasure = ended_in_folder(folder, plan, len(engine.bank))
+            self._ended = None if erasure is None else (plan, erasure)
+        self.folder = folder
+        self._exchange(engine)
+
+    def _go_on_without(self, begun: Begun) -> None:
+        """Drop from memory what was being forgotten, however far that came."""
+        engine = type(self.engine_)(self.engine_.encoder, self.engine_.config)
+        engine.restore([copied(record) for record in begun.kept], begun.shared or {})
+        for label in engine.bank.labels:
+            if self.engine_.bank.is_detached(label):
+                engine.bank.detach(label)
+        self._exchange(engine)
+
+    def _exchange(self, engine: Engine) -> None:
+        """Answer with another engine from here on, and destroy what the former one holds."""
+        former, self.engine_ = self.engine_, engine
+        former.clear()
+
+    def _has_begun_to_erase(self, plan: Plan) -> bool:
+        """Tell whether the folder has begun to erase a plan's records, or can't say."""
+        if self.folder is None or self.folder.has_intent():
+            return True
+        try:
+            live = Manifest.read(self.folder.path).records
+        except StoreError:
+            return True
+        return any(r.id in self.folder.manifest.records and r.id not in live for r in plan.records)
+
+
+def copied(record: ClassRecord) -> ClassRecord:
+    """Return a record with tensors of its own."""
+    return replace(record, tensors={name: tensor.clone() for name, tensor in record.tensors.items()})
+
+
+def destroy(records: Iterable[ClassRecord]) -> None:
+    """Overwrite records in memory with zeros."""
+    for record in records:
+        for tensor in record.tensors.values():
+            tensor.detach().zero_()
