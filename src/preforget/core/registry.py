@@ -29,15 +29,15 @@ def extension_modules() -> list[str]:
     return sorted({module for registry in _registries for module in registry.extension_modules()})
 
 
-@lru_cache(maxsize=1)
-def _installed(paths: tuple[tuple[str, int], ...]) -> EntryPoints:
+@lru_cache(maxsize=32)
+def _installed(group: str, paths: tuple[tuple[str, int], ...]) -> EntryPoints:
     """Return what installed packages offer; `paths`: the folders that are searched, and when each changed last.
 
     Every package's metadata is read for it, so it is read again only after something was installed.
     """
     from importlib.metadata import entry_points  # late: it takes as long as all that the command line needs
 
-    return entry_points()
+    return entry_points(group=group)
 
 
 def _changed(folder: str) -> int:
@@ -142,8 +142,8 @@ class Registry(Generic[T]):
     def _entry_points(self) -> list[EntryPoint]:
         if self.group is None:
             return []
-        found = _installed(tuple((path, _changed(path)) for path in sys.path))
-        return sorted(found.select(group=self.group), key=lambda point: point.name)
+        points = _installed(self.group, tuple((path, _changed(path)) for path in sys.path))
+        return sorted(points, key=lambda point: point.name)
 
     def _load(self, point: EntryPoint) -> None:
         if point.value in self._loaded:
