@@ -10,6 +10,7 @@ import pytest
 from preforget.audit import tasks
 from preforget.audit.attacks.attack import Effort
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, UNLEARNED, observe_parts
+from preforget.classifier.packing import as_arrays
 from preforget.data import Dataset
 
 from .conftest import Make, coloured
@@ -32,8 +33,7 @@ def context(make: Make, tmp_path: Path) -> tasks.Context:
         True,
     )
     model = make("exact", data.train, seed=3)
-    work = found.open_work()
-    model.save_pretrained(work.model("recipe", "given"), keyring=work.keyring)
+    found.open_work().put_arrays(as_arrays(model), "recipe", "given")
     return found
 
 
@@ -85,5 +85,4 @@ def test_a_shadow_learns_half_of_what_it_forgets(context: tasks.Context) -> None
     assert not np.array_equal(first["member"], second["member"])
     assert first["signal"].shape == (10,)
     assert np.isfinite(first["signal"]).all()
-    place = context.open_work().model("recipe", "shadow", 0)
-    assert place.is_dir()
+    assert context.open_work().get_arrays("recipe", "model", "shadow", 0) is not None

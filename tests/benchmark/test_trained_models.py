@@ -10,15 +10,14 @@ from preforget.benchmark.sources import open_source
 from preforget.benchmark.trained_models import (
     evaluation_seed,
     facts_of,
-    fill_from_arrays,
     is_learned,
     learn,
     learning,
     model_of,
-    records_as_arrays,
     reference,
     validation_reference,
 )
+from preforget.classifier.packing import fill_from_arrays, records_as_arrays
 
 
 def test_models_come_back_from_the_folder_as_they_were(done: Context) -> None:

@@ -174,10 +174,12 @@ def test_the_public_key_for_others(ring: Path, terminal: Terminal, tmp_path: Pat
     file = tmp_path / "key.pub.pem"
     assert terminal("keys", "make", "--keyring", ring, "--public", file).code == 0
     assert load_pem_public_key(file.read_bytes()) == private_of(ring).public_key()
-    assert terminal("keys", "rotate", "--keyring", ring, "--public", file).code == 0
+    assert terminal("keys", "rotate", "--keyring", ring, "--public", file).code == 2
+    assert load_pem_public_key(file.read_bytes()) == private_of(ring).public_key()  # nothing was rotated
+    assert terminal("keys", "rotate", "--keyring", ring, "--public", file, "--force").code == 0
     assert load_pem_public_key(file.read_bytes()) == private_of(ring).public_key()
     done = terminal("keys", "show", "--keyring", ring, "--public", tmp_path)
-    assert (done.code, f"{tmp_path} can't be written: " in done.err) == (1, True)
+    assert (done.code, f"{tmp_path} is no plain file" in done.err) == (2, True)
     done = terminal("keys", "show", "--keyring", ring, "--public", tmp_path / "nowhere" / "key")
     assert (done.code, "nowhere does not exist; make that folder first" in done.err) == (2, True)
 

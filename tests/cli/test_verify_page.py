@@ -42,6 +42,6 @@ def test_what_is_no_plain_file_is_refused(terminal: Terminal, tmp_path: Path) ->
         assert (done.code, done.out) == (2, "")
         assert f"{place} is no plain file" in done.err
     done = terminal("verify-page", "--out", tmp_path / "nowhere" / "verify.html")
-    assert (done.code, done.out) == (1, "")
-    assert "can't be written: No such file or directory" in done.err
+    assert (done.code, done.out) == (2, "")
+    assert "nowhere does not exist; make that folder first" in done.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]

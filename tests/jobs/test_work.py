@@ -59,10 +59,9 @@ def test_arrays(tmp_path: Path) -> None:
 
 def test_places_differ_and_tell_nothing(tmp_path: Path) -> None:
     work = Work(tmp_path)
-    places = {work.model("Jane Doe", 1), work.model("Jane Doe", 2), work.checkpoint("Jane Doe", 1)}
-    assert len(places) == 3
+    places = {work.checkpoint("Jane Doe", 1), work.checkpoint("Jane Doe", 2)}
+    assert len(places) == 2
     assert all("Jane" not in str(place) for place in places)
-    assert work.keyring.parent == tmp_path
 
 
 def test_a_damaged_result_is_named(tmp_path: Path) -> None:
@@ -79,6 +78,49 @@ def test_numbers_that_are_none_are_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         work.put(float("nan"), "a")
     assert work.get("a") is None
+
+
+class Reversed:
+    """Stands for encryption: what begins with the name can be opened."""
+
+    def lock(self, name: str, content: bytes) -> bytes:
+        return name.encode() + content[::-1]
+
+    def unlock(self, name: str, content: bytes) -> bytes | None:
+        return content.removeprefix(name.encode())[::-1] if content.startswith(name.encode()) else None
+
+
+def test_what_is_locked_comes_back_and_what_can_not_be_opened_is_not_there(tmp_path: Path) -> None:
+    work = Work(tmp_path, Reversed())
+    work.put("Jane Doe", "a")
+    work.put_arrays({"x": np.arange(3.0)}, "b")
+    assert work.get("a") == "Jane Doe"
+    found = work.get_arrays("b")
+    assert found is not None
+    assert found["x"].tolist() == [0, 1, 2]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert all(b"Jane Doe" not in path.read_bytes() for path in files)
+    for path in files:
+        path.write_bytes(b"anything else")
+    assert (work.get("a"), work.get_arrays("b")) == (None, None)
+    assert work.once(lambda: 7, "a") == 7
+
+
+def test_damaged_arrays_are_named(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    work.put_arrays({"x": np.arange(3.0)}, "a")
+    (path,) = (tmp_path / "arrays").iterdir()
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(IntegrityError, match=f"{path.name} is damaged; delete it"):
+        work.get_arrays("a")
+
+
+def test_it_can_be_cleared(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    work.put(1, "a")
+    work.clear()
+    assert work.get("a") is None
+    work.put(2, "a")
 
 
 def test_it_can_be_removed(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_creation_that_was_killed_leaves_no_keys(
     with monkeypatch.context() as patch:
         module = "key_file" if "." in killed else "record_files"
         patch.setattr(f"preforget.store.{module}.{killed}", die)
-        patch.setattr("preforget.store.folder.clear_unfinished", lambda *_: None)
+        patch.setattr("preforget.store.attempt.clear_unfinished", lambda *_, **__: None)
         with pytest.raises(KeyboardInterrupt):
             ModelFolder.create(tmp_path / "m", sealed, records(), {}, keyring)
     assert len(open_keyring(keyring).models()) == (killed == "write_file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import tempfile
@@ -19,11 +20,12 @@ from preforget.audit.attacks.attack import SUITES, Effort
 from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES
 from preforget.audit.result import AuditResult
+from preforget.audit.work_place import opened_work, passing_work
 from preforget.backbones.pinned import pinned
 from preforget.classifier import PreForgettableClassifier
+from preforget.classifier.packing import as_arrays
 from preforget.core.clock import now
 from preforget.core.errors import DataError, UsageError
-from preforget.core.files import exclusive
 from preforget.core.hashing import value_digest
 from preforget.core.names import as_names, same_name
 from preforget.core.version import __version__
@@ -74,9 +76,10 @@ def audit(
         suite: How much is attacked: `quick`, `standard` or `full`.
         seeds: How many models of each kind, the first with the model's own seed; by default 1, 3 or 5 by the suite. One
             decides nothing, but shows gaps beyond a margin.
-        work: A folder for results and for models that know what is to be forgotten; repeated with the same folder, the
-            audit goes on where it was, and whoever gave it deletes it in the end. Without it they lie in a temporary
-            folder that is removed.
+        work: A folder for results and for models that know what is to be forgotten. It is in the model's list of
+            copies before it is made, and encrypted if the model is sealed. Repeated with the same folder, the audit
+            goes on where it was, and `end_work` removes it in the end. Without it they lie in a temporary folder,
+            encrypted with a key that is in memory alone.
         attacks: Names of those to run, all of the suite by default.
         shadows: How many models to learn for `lira`, 0 for none, by default 16 where it is among the attacks.
         executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores,
@@ -97,36 +100,24 @@ def audit(
         result = pf.audit(model, data, forget="3", attacks=["membership"])
         print(result.passed, result.missed)
     """
-    if work is None:
-        with tempfile.TemporaryDirectory(prefix="preforget-audit-") as folder:
-            return audit(
-                model,
-                data,
-                forget,
-                suite=suite,
-                seeds=seeds,
-                work=folder,
-                attacks=attacks,
-                shadows=shadows,
-                executor=executor,
-                cache_dir=cache_dir,
-                command=command,
-                show=show,
-            )
-    work = Path(work)
-    context = _context(
-        model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
-    )
-    names, wanted = _chosen(attacks, suite, shadows)
-    results, executor = context.open_work(), executor or Here()
-    with exclusive(work):
+    with contextlib.ExitStack() as held:
+        passing = work is None
+        if work is None:
+            work = held.enter_context(tempfile.TemporaryDirectory(prefix="preforget-audit-"))
+        work = Path(work)
+        context = _context(
+            model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
+        )
+        names, wanted = _chosen(attacks, suite, shadows)
+        key = held.enter_context(passing_work(work) if passing else opened_work(work, model))
+        context = replace(context, lock=key)
+        results, executor = context.open_work(), executor or Here()
         _keep_given(context, model)
         lacking = [
             (role, seed)
             for seed in context.seeds
             for role in (ORIGINAL, RETRAIN)
-            if context.made(role, seed) == (role, seed)
-            and results.get(context.recipe, "learn", role, seed) is None
+            if context.made(role, seed) == (role, seed) and not tasks.is_learned(context, role, seed)
         ]
         threads = executor.threads_for(len(lacking))
         learning = [Job(f"learning {one[0]}", tasks.learn, (*one, threads), LEARNING) for one in lacking]
@@ -139,7 +130,7 @@ def audit(
             Job("asking", tasks.look, (role, seed))
             for seed in context.seeds
             for role in (*ROLES, "untrained")
-            if results.get_arrays(context.key, "seen", role, seed) is None
+            if not tasks.is_seen(context, role, seed)
         ]
         attacking = [
             Job(name, tasks.attack, (name, role, seed), ATTACKS[name].weight_in(suite))
@@ -245,10 +236,8 @@ def _chosen(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> t
 def _keep_given(context: tasks.Context, model: PreForgettableClassifier) -> None:
     """Write a copy of the model into the work folder, for the workers."""
     work = context.open_work()
-    folder = work.model(context.recipe, "given")
-    if folder.exists():
-        return
-    model.copy().save_pretrained(folder, keyring=work.keyring)
+    if work.get_arrays(context.recipe, "given") is None:
+        work.put_arrays(as_arrays(model), context.recipe, "given")
 
 
 def _result(

@@ -25,11 +25,15 @@ from preforget.audit.attacks.scene import (
     split_parts,
 )
 from preforget.classifier import PreForgettableClassifier
+from preforget.classifier.packing import as_arrays, from_arrays
 from preforget.core.abstain import ABSTAIN
+from preforget.core.errors import StoreError
 from preforget.core.seeds import derive_seed
 from preforget.data import Dataset, Split
 from preforget.data.dataset import label_array
 from preforget.jobs.work import Work
+from preforget.store.side_key import SideKey
+from preforget.training.checkpoint import CheckpointFile
 from preforget.white_box.open_model import surface_of
 from preforget.white_box.surface import Weights
 
@@ -43,7 +47,7 @@ class Context:
 
     `recipe`: digest of model, data and what is to be forgotten; `key`: of these and of the effort; `data`: inputs of
     known classes alone; `retained`: classes that stay; `seeds`: the first is that of the model given; `given_knows`:
-    whether that still knows what is to be forgotten.
+    whether that still knows what is to be forgotten; `lock`: the key of the work folder's files, if they have one.
     """
 
     recipe: str
@@ -57,10 +61,11 @@ class Context:
     device: str
     given_knows: bool
     cache_dir: Path | None = None
+    lock: SideKey | None = None
 
     def open_work(self) -> Work:
         """Open the work folder."""
-        return Work(self.work)
+        return Work(self.work, self.lock)
 
     def made(self, role: str, seed: int) -> tuple[str, int] | None:
         """Return role and seed of the learning that a model comes from; None for the one that was given."""
@@ -79,19 +84,33 @@ def learn(context: Context, role: str, seed: int, threads: int | None = None) ->
     gone = context.forgotten if role == RETRAIN else ()
     parts = [part.without(gone) for part in (context.data.train, context.data.validation)]
     try:
-        return float(
-            work.once(
-                lambda: _learn(context, work, parts, (role, seed), seed), context.recipe, "learn", role, seed
-            )
-        )
+        if not is_learned(context, role, seed):
+            seconds = _learn(context, work, parts, (role, seed), seed)
+            work.put(seconds, context.recipe, "learn", role, seed)
+        return float(work.get(context.recipe, "learn", role, seed))
     finally:
         torch.set_num_threads(before)
 
 
+def is_learned(context: Context, role: str, seed: int) -> bool:
+    """Tell whether a learned model is there and can be read."""
+    work = context.open_work()
+    if work.get(context.recipe, "learn", role, seed) is None:
+        return False
+    return work.get_arrays(context.recipe, "model", role, seed) is not None
+
+
+def is_seen(context: Context, role: str, seed: int) -> bool:
+    """Tell whether a model's answers are there and can be read."""
+    work = context.open_work()
+    if work.get(context.key, "labels", role, seed) is None:
+        return False
+    return work.get_arrays(context.key, "seen", role, seed) is not None
+
+
 def look(context: Context, role: str, seed: int) -> None:
     """Ask a model for its answers to all four parts and keep them."""
-    work = context.open_work()
-    if work.get_arrays(context.key, "seen", role, seed) is None:
+    if not is_seen(context, role, seed):
         if role == "untrained":
             model: Any = RandomHead(load(context, RETRAIN, seed).engine_.encoder, context.retained, seed)
         else:
@@ -123,7 +142,7 @@ def shadow(context: Context, number: int) -> None:
     kept[forgotten[~member]] = False
     parts = [train.select(kept), context.data.validation]
     _learn(context, work, parts, ("shadow", number), seed)
-    model = _open(context, work.model(context.recipe, "shadow", number))
+    model = _open(context, ("shadow", number))
     for label in context.forgotten:
         model.forget(label)
     signal = forgotten_signal(observe(model, whole))
@@ -133,9 +152,7 @@ def shadow(context: Context, number: int) -> None:
 @lru_cache(maxsize=2)
 def load(context: Context, role: str, seed: int) -> PreForgettableClassifier:
     """Return a model in its role, in memory only; copy it before changing it."""
-    made = context.made(role, seed)
-    work = context.open_work()
-    model = _open(context, work.model(context.recipe, *(made or ["given"])))
+    model = _open(context, context.made(role, seed))
     if role == UNLEARNED:
         for label in context.forgotten:
             if label in model.engine_.bank:
@@ -217,10 +234,9 @@ def _attack(context: Context, name: str, role: str, seed: int) -> dict[str, Any]
 
 def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, int], seed: int) -> float:
     """Learn, save and return seconds; goes on from a checkpoint."""
-    folder = work.model(context.recipe, *what)
-    model = _open(context, work.model(context.recipe, "given")).untrained(seed)
+    model = _open(context, None).untrained(seed)
     start = time.perf_counter()
-    checkpoint = work.checkpoint(context.recipe, *what)
+    checkpoint = WorkCheckpoint(work.checkpoint(context.recipe, *what), context.lock)
     model.fit(
         parts[0],
         validation=parts[1],
@@ -229,17 +245,37 @@ def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, in
         keep_similar_names=True,  # who learned the model has decided that
     )
     seconds = time.perf_counter() - start
-    if not folder.exists():  # else the folder was saved and its result was not
-        model.save_pretrained(folder, keyring=work.keyring)
+    work.put_arrays(as_arrays(model), context.recipe, "model", *what)
+    checkpoint.remove()
     return seconds
 
 
-def _open(context: Context, folder: Path) -> PreForgettableClassifier:
-    model = PreForgettableClassifier.from_pretrained(
-        folder, device=context.device, keyring=context.open_work().keyring
-    )
-    model.folder = None  # what happens to it here happens in memory alone
-    return model
+def _open(context: Context, made: tuple[str, int] | None) -> PreForgettableClassifier:
+    """Return a model in memory alone: one that was learned here, or the one that was given."""
+    what = ("given",) if made is None else ("model", *made)
+    arrays = context.open_work().get_arrays(context.recipe, *what)
+    if arrays is None:
+        raise StoreError(f"a model is missing in {context.work}; repeat the command")
+    return from_arrays(arrays, device=context.device)
+
+
+class WorkCheckpoint(CheckpointFile):
+    """A checkpoint in a work folder, encrypted as all its files are; what can't be decrypted counts as not there."""
+
+    def __init__(self, path: Path, lock: SideKey | None) -> None:
+        super().__init__(path)
+        self._lock = lock
+
+    def read(self) -> bytes | None:
+        """Return what was written, None if there is nothing or it has another key."""
+        content = super().read()
+        if content is None or self._lock is None:
+            return content
+        return self._lock.unlock(self.path.name, content)
+
+    def write(self, content: bytes) -> None:
+        """Encrypt, then replace the file."""
+        super().write(content if self._lock is None else self._lock.lock(self.path.name, content))
 
 
 def _stolen(context: Context, seed: int) -> Weights | None:

@@ -14,9 +14,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from preforget.core.errors import BackboneError
+from preforget.core.files import read_regular
 from preforget.core.paths import exists, shortened
 
 WEIGHTS = "model.safetensors"
+MAX_SETTINGS = 2**24
+"""No file of settings is larger."""
+
 DAMAGE = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
     *(SafetensorError, UnpicklingError),
@@ -150,8 +154,8 @@ def read_preprocessor(source: str, revision: str | None) -> dict[str, Any]:
     if file is None:
         raise BackboneError(f"{source!r} has no preprocessor_config.json")
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        values = json.loads(read_regular(file, MAX_SETTINGS, follow=True))
+    except (OSError, ValueError, RecursionError) as error:
         raise BackboneError(f"preprocessor_config.json of {source!r} is damaged: {error}") from None
     if not isinstance(values, dict):
         raise BackboneError(f"preprocessor_config.json of {source!r} is damaged: it holds no settings")

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from preforget.core.files import read_regular
 from preforget.core.paths import exists, given_path
 
 UNKNOWN = "unknown"
@@ -15,6 +16,8 @@ BUILTIN = {"builtin", "builtin-audio"}
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.S | re.M)
 LICENCE = re.compile(r"^licen[sc]e\s*:\s*[\"']?([^\"'\n#]+)", re.M | re.I)
 LONGEST = 1 << 20
+MAX_BYTES = 1 << 24
+"""A larger file tells no licence."""
 
 
 def licence_of(backbone: str, revision: str | None = None) -> str:
@@ -44,7 +47,7 @@ def _text(backbone: str, name: str, revision: str | None) -> str:
     folder = given_path(backbone)
     try:
         if exists(folder) and folder.is_dir():
-            return (folder / name).read_text(encoding="utf-8")[:LONGEST]
+            return _bounded(folder / name)
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
 
@@ -52,6 +55,10 @@ def _text(backbone: str, name: str, revision: str | None) -> str:
             path = try_to_load_from_cache(backbone, name, revision=revision)
         except HFValidationError:  # a path that is gone
             return ""
-        return Path(path).read_text(encoding="utf-8")[:LONGEST] if isinstance(path, str) else ""
+        return _bounded(Path(path)) if isinstance(path, str) else ""
     except (OSError, UnicodeDecodeError):
         return ""
+
+
+def _bounded(path: Path) -> str:
+    return read_regular(path, MAX_BYTES, follow=True).decode().replace("\r\n", "\n")[:LONGEST]

@@ -15,8 +15,13 @@ from preforget.benchmark.run import run
 from preforget.benchmark.tables import Results, results_of
 from preforget.benchmark.writers import to_csv, to_json, to_markdown
 from preforget.core.errors import StoreError
-from preforget.core.files import write_atomic
+from preforget.core.files import make_private
+from preforget.core.targets import check_target, write_target
 from preforget.jobs.executor import Executor, Here
+from preforget.jobs.work import RESULTS
+
+FILES = ("results.json", "results.csv", "results.md", "results.html")
+"""What a benchmark writes into its folder."""
 
 
 @pinned
@@ -60,10 +65,7 @@ def bench(
     chosen = matrix if isinstance(matrix, Matrix) else read_matrix(SHIPPED.get(str(matrix), Path(matrix)))
     paths = {name: str(path) for name, path in (data or {}).items()}
     chosen, folder = overridden(chosen, data=paths, seeds=seeds), Path(out).expanduser()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{folder} can't be written: {error.strerror or error}") from error
+    begin_results(folder)
     context = begin(
         chosen,
         folder,
@@ -83,14 +85,24 @@ def write_results(results: Results, folder: Path, command: str) -> None:
     `command`: what repeats it, shown on the page.
     """
     said = summary(results)
-    files = {
-        "results.json": to_json(results),
-        "results.csv": to_csv(results),
-        "results.md": to_markdown(results, said),
-        "results.html": page(results, said, command),
-    }
+    texts = (
+        *(to_json(results), to_csv(results)),
+        *(to_markdown(results, said), page(results, said, command)),
+    )
+    for name, text in zip(FILES, texts, strict=True):
+        write_target(folder / name, text.encode(), force=True)
+
+
+def begin_results(folder: Path, *, force: bool = False) -> None:
+    """Make the folder of a benchmark, or go on in it.
+
+    Raises `UsageError` if files of its names are there that no benchmark wrote, and `force` doesn't allow to replace
+    them, and `StoreError` if it can't be made.
+    """
+    ours = force or (folder / RESULTS).is_dir()
     try:
-        for name, text in files.items():
-            write_atomic(folder / name, text.encode())
+        make_private(folder)
     except OSError as error:
         raise StoreError(f"{folder} can't be written: {error.strerror or error}") from error
+    for name in FILES:
+        check_target(folder / name, force=ours)

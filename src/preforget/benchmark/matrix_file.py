@@ -16,9 +16,13 @@ from preforget.benchmark.own_method import load_method
 from preforget.benchmark.search_space import check_space
 from preforget.benchmark.toml_table import Table, is_of
 from preforget.core.errors import UsageError
+from preforget.core.files import read_regular
 from preforget.engines import ENGINES, choices
 
 T = TypeVar("T")
+
+MAX_BYTES = 2**24
+"""No matrix is larger."""
 
 SHIPPED = {name: Path(__file__).with_name(f"{name}.toml") for name in ("quick", "paper")}
 """Matrices that come with the package."""
@@ -32,7 +36,7 @@ OWN_SEEDS = "leave it out, a matrix has its own: seeds = [0, 1]"
 def read_matrix(path: Path) -> Matrix:
     """Read a matrix; raises `UsageError` that names what is unknown, missing or can't be used."""
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(read_regular(path, MAX_BYTES, follow=True).decode())
     except OSError as error:
         raise UsageError(
             f"{path} can't be read: {error.strerror or error}; give a TOML file, or one of: {', '.join(SHIPPED)}"

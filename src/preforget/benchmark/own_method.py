@@ -8,8 +8,11 @@ from types import ModuleType
 
 from preforget.baselines import METHODS
 from preforget.core.errors import UsageError
+from preforget.core.files import read_regular
 from preforget.core.hashing import bytes_digest
 
+MAX_BYTES = 2**24
+"""No method's file is larger."""
 _MODULES: dict[str, ModuleType] = {}
 """What was run in this process, by digest."""
 
@@ -21,7 +24,7 @@ def load_method(name: str, file: Path, digest: str | None = None) -> str:
     than before, and that doesn't enter the method.
     """
     try:
-        code = file.read_bytes()
+        code = read_regular(file, MAX_BYTES, follow=True)
     except OSError as error:
         raise UsageError(
             f"{file} can't be read: {error.strerror or error}; name the file of the method {name!r}"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -17,11 +16,9 @@ from preforget.benchmark.matrix_file import LORA
 from preforget.benchmark.measures import Values, measured, parts_for, validated
 from preforget.benchmark.timing import wait
 from preforget.classifier import PreForgettableClassifier
+from preforget.classifier.packing import fill_from_arrays, records_as_arrays
 from preforget.core.seeds import derive_seed
-from preforget.engines.base import Engine, Session
-from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
-
-SHARED = "shared"
+from preforget.engines.base import Session
 
 
 def learning(context: Context, data: str, who: str, forgotten: tuple[str, ...], seed: int) -> Task:
@@ -113,19 +110,6 @@ def validation_reference(context: Context, task: Task) -> Values:
 def evaluation_seed(task: Task) -> int:
     """Return the seed of sampling and attacks: the same for a model and its retrain, another than that of learning."""
     return derive_seed(task.seed, "evaluation") % 2**31
-
-
-def records_as_arrays(engine: Engine) -> dict[str, npt.NDArray[Any]]:
-    """Return all that an engine has learned as byte arrays, by the ids of its records."""
-    found = {record.id: record_to_bytes(record) for record in engine.records()}
-    found[SHARED] = tensors_to_bytes(engine.shared_tensors())
-    return {name: np.frombuffer(content, dtype=np.uint8) for name, content in found.items()}
-
-
-def fill_from_arrays(engine: Engine, arrays: dict[str, npt.NDArray[Any]]) -> None:
-    """Fill an engine that has learned nothing with what `records_as_arrays` gave."""
-    records = [record_from_bytes(name, own.tobytes()) for name, own in arrays.items() if name != SHARED]
-    engine.restore(records, tensors_from_bytes(arrays[SHARED].tobytes(), "what no class owns"))
 
 
 def _seconds(learner: Any, learn: Callable[[Session], None], context: Context) -> float:

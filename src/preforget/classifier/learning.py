@@ -23,6 +23,7 @@ from preforget.data.hold_out import hold_out
 from preforget.data.labels import check_look_alikes
 from preforget.data.vectors import Vectors
 from preforget.engines import Engine, Session, for_multilabel
+from preforget.training.checkpoint import CheckpointFile
 
 
 class Learning(Bound):
@@ -39,7 +40,7 @@ class Learning(Bound):
         conditions: Sequence[str] | None = None,
         cache_dir: str | Path | None = None,
         keep_cache: bool = False,
-        checkpoint: str | Path | None = None,
+        checkpoint: str | Path | CheckpointFile | None = None,
         keep_similar_names: bool = False,
         progress: bool = False,
     ) -> Self:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -14,13 +16,15 @@ from preforget.classifier.binding import load_records, manifest_of
 from preforget.classifier.bound import Begun, Bound
 from preforget.classifier.making import check_answering, engine_named, make_encoder
 from preforget.classifier.turns import changes, reads
+from preforget.core.clock import now
 from preforget.core.errors import StoreError, UsageError
 from preforget.core.paths import absolute_path
 from preforget.engines import Session
 from preforget.erasure import open_folder
-from preforget.erasure.copies import add_copy
+from preforget.erasure.copies import add_copy, copy_entry, remove_copy
 from preforget.store import Manifest, ModelFolder
 from preforget.store.record_files import KeyringPlace
+from preforget.training.checkpoint import KEPT_DAYS, CheckpointFile
 
 NOT_PICKLED = ("_locks", "_begun", "_ended")
 """What belongs to this process alone."""
@@ -62,7 +66,9 @@ class Saving(Bound):
         engine, place = self._fitted(), absolute_path(path)
         if self.folder is not None and place.resolve() == self.folder.path.resolve() and place.exists():
             return
-        manifest = manifest_of(engine, self.keep, sealed, self._label_kind)
+        session = self._session
+        left = _left_of_learning(session)
+        manifest = replace(manifest_of(engine, self.keep, sealed, self._label_kind), copies=left)
         before, origin = self.folder, None
         if before is not None and before.path.exists():
             before.check_current()  # else a class that another process has forgotten would come back
@@ -89,7 +95,7 @@ class Saving(Bound):
         self._list_copies(None if former is None else open_folder(former.path, former.keyring))
 
     def _list_copies(self, former: ModelFolder | None) -> None:
-        """Enter into both folders that they know of each other, and a cache that was kept; what is there stays."""
+        """Enter into both folders that they know of each other, and a kept cache; remove the checkpoint and its entry."""
         folder = self.folder
         assert folder is not None
         listed = {(copy["kind"], copy["place"]) for copy in folder.manifest.copies.values()}
@@ -106,8 +112,11 @@ class Saving(Bound):
         cache = session.cache_dir if session.keep_cache else None
         if cache is not None and cache.exists() and ("cache", str(cache)) not in listed:
             add_copy(folder, "cache", str(cache))
-        if session.checkpoint is not None:
-            session.checkpoint.unlink(missing_ok=True)
+        if isinstance(session.checkpoint, CheckpointFile):
+            session.checkpoint.remove()
+            place = _one_line(str(session.checkpoint.path.absolute()))
+            for copy_id in [i for i, c in folder.manifest.copies.items() if c["place"] == place]:
+                remove_copy(folder, copy_id)
 
     @classmethod
     @pinned
@@ -196,3 +205,24 @@ class Saving(Bound):
                 state = {**state, "backbone": None}
             state = dict(vars(type(self).from_pretrained(**state)))
         self.__dict__.update(state)
+
+
+def _left_of_learning(session: Session) -> dict[str, dict[str, Any]]:
+    """Return the copies that a new model has from the start: the checkpoint, until it is removed, and a kept cache."""
+    copies = []
+    checkpoint = session.checkpoint
+    if isinstance(checkpoint, CheckpointFile) and checkpoint.path.exists():
+        place, last_day = (
+            str(checkpoint.path.absolute()),
+            date.fromisoformat(now()[:10]) + timedelta(KEPT_DAYS),
+        )
+        copies.append(
+            copy_entry("checkpoint", place, expires=last_day.isoformat(), delete=place.isprintable())
+        )
+    if session.cache_dir is not None and session.keep_cache and session.cache_dir.exists():
+        copies.append(copy_entry("cache", str(session.cache_dir)))
+    return {secrets.token_hex(16): {**copy, "place": _one_line(copy["place"])} for copy in copies}
+
+
+def _one_line(place: str) -> str:
+    return place if place.isprintable() else ascii(place)

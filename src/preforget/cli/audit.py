@@ -13,18 +13,22 @@ from preforget.cli.options import (
     Commands,
     add_command,
     add_data_options,
+    add_force,
     add_model,
     load_model,
     read_data,
 )
 from preforget.core.errors import StoreError
+from preforget.core.files import make_private
 from preforget.core.paths import given_path
+from preforget.core.targets import check_target, write_target
 
 if TYPE_CHECKING:
     from preforget.audit.result import AuditResult, Measure
 
 MISSED = 4
 WORK = "work"
+REPORT, PAGE = "audit.json", "audit.html"
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -71,9 +75,16 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         metavar="DIR",
         help="folder for the report (default: MODEL.audit beside the model)",
     )
-    parser.add_argument(
-        "--hide-labels", action="store_true", help="write numbers instead of class names into the report"
+    names = parser.add_mutually_exclusive_group()
+    names.add_argument(
+        "--hide-labels",
+        action="store_true",
+        help="write numbers instead of class names into the report (default for a sealed model)",
     )
+    names.add_argument(
+        "--show-labels", action="store_true", help="write class names into the report of a sealed model"
+    )
+    add_force(parser)
     parser.add_argument(
         "--strict", action="store_true", help="exit code 4 also for measures that the seeds can't decide"
     )
@@ -90,14 +101,18 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.audit.report.page import page
     from preforget.audit.result import hide_labels
     from preforget.audit.run import audit
+    from preforget.audit.work_place import end_work
     from preforget.core.canonical import canonical_json
-    from preforget.core.files import write_atomic
     from preforget.jobs.executor import Pool
 
     place = _place(args)
     work = place / WORK
+    for name in (REPORT, PAGE):  # an audit that was cut off at its end goes on
+        check_target(place / name, force=args.force or work.is_dir())
+    sealed = model.folder is not None and model.folder.manifest.sealed
     note(
-        f"until the audit is done, {work} holds models that know what is to be forgotten; it is deleted then"
+        f"until the audit is done, {work} holds models that know what is to be forgotten"
+        f"{', encrypted' if sealed else ''}; it is deleted then"
     )
     try:
         found = audit(
@@ -116,22 +131,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
         )
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; repeat the command to go on, or delete {work}") from None
-    if args.hide_labels:
+    if args.hide_labels or (sealed and not args.show_labels):
         found = hide_labels(found)
-    try:
-        write_atomic(place / "audit.json", canonical_json(found.as_dict()) + b"\n")
-        write_atomic(place / "audit.html", page(found).encode())
-    except OSError as error:
-        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+    write_target(place / REPORT, canonical_json(found.as_dict()) + b"\n", force=True)
+    write_target(place / PAGE, page(found).encode(), force=True)
     passed = found.passed and not (args.strict and found.undecided)
     if model.folder is not None and model.folder.is_writable():
         model.folder.note_audit(f"attacks-{args.suite}", passed, found.as_dict())
     else:
         note("the model can't be changed here, so this is not entered into its ledger")
-    _remove(work)
+    end_work(work, model)
     _show(found, console)
-    console.line(f"report     {printable(str(place / 'audit.html'))}")
-    console.result({"report": str(place / "audit.html"), **found.as_dict(), "passed": passed})
+    console.line(f"report     {printable(str(place / PAGE))}")
+    console.result({"report": str(place / PAGE), **found.as_dict(), "passed": passed})
     return 0 if passed else MISSED
 
 
@@ -140,16 +152,10 @@ def _place(args: argparse.Namespace) -> Path:
     model = Path(os.path.abspath(given_path(args.model)))  # noqa: PTH100 - resolve() would follow a link
     place: Path = model.with_name(f"{model.name}.audit") if args.out is None else given_path(args.out)
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        make_private(place)
     except OSError as error:
         raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
     return place
-
-
-def _remove(work: Path) -> None:
-    from preforget.jobs.work import Work
-
-    Work(work).remove()
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
-from preforget.cli.options import Commands, add_command
-from preforget.core.errors import StoreError, UsageError
+from preforget.cli.options import Commands, add_command, add_force
+from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--cache-dir", metavar="DIR", type=Path, help="keep hidden states in files there, not in memory"
     )
+    add_force(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--estimate", action="store_true", help="say how long it takes and what memory, and end")
     how.add_argument("--no-estimate", action="store_true", help="begin at once")
@@ -62,6 +63,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Do what is left of a matrix and write its tables."""
     from preforget.backbones.precision import choose_device
+    from preforget.benchmark.bench import begin_results
     from preforget.benchmark.context import begin
     from preforget.benchmark.run import run as run_matrix
     from preforget.jobs.executor import Pool
@@ -70,10 +72,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     place = given_path(args.out or f"bench-{matrix.name}")
     on_cpu = choose_device(args.device).type == "cpu"
     pool = Pool(args.workers if on_cpu or args.workers else 1)
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+    begin_results(place, force=args.force)
     context = begin(
         matrix,
         place,

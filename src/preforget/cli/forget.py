@@ -12,6 +12,7 @@ from preforget.cli.console import Console, Interrupted, note, printable
 from preforget.cli.naming import find_name
 from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
+from preforget.core.targets import check_target, write_target
 
 if TYPE_CHECKING:
     from preforget.erasure import Erasure, Plan
@@ -203,25 +204,20 @@ def check_receipt_place(place: Path | None, count: int) -> None:
     """Raise `UsageError` before anything is forgotten if receipts can't be copied to `place`."""
     if place is None:
         return
-    if place.exists() and not place.is_dir():
-        raise UsageError(f"{place} exists already; choose another name for the receipt")
     if count > 1 and not place.is_dir():
         raise UsageError(f"{place} is no folder; for {count} receipts give a folder that exists")
-    if not place.is_dir() and not place.absolute().parent.is_dir():
-        raise UsageError(f"{place.parent} does not exist; make that folder first")
+    if not place.is_dir():
+        check_target(place, remedy="move it away")
 
 
 def copy_receipt(erasure: Erasure, place: Path | None) -> None:
     """Copy the receipt out of the model folder; raises `StoreError`, the original stays where it is."""
     if place is None or erasure.receipt is None:
         return
-    from preforget.core.files import write_atomic
-
     target = place / erasure.receipt.name if place.is_dir() else place
     try:
-        write_atomic(target, erasure.receipt.read_bytes())
-    except OSError as error:
+        write_target(target, erasure.receipt.read_bytes())
+    except (OSError, UsageError) as error:  # StoreError is one of the former
         raise StoreError(
-            f"the forgetting is done, but the receipt could not be copied to {target}: {error.strerror or error}; "
-            f"it lies in {erasure.receipt}"
+            f"the forgetting is done, but the receipt could not be copied: {error}; it lies in {erasure.receipt}"
         ) from error

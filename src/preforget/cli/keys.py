@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preforget.cli.console import Console, note, printable
-from preforget.cli.options import Commands, add_command, add_keyring, keyring
-from preforget.core.errors import StoreError, UsageError
+from preforget.cli.options import Commands, add_command, add_force, add_keyring, keyring
+from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
+from preforget.core.targets import check_target, write_target
 
 if TYPE_CHECKING:
     from preforget.store.key_file import FileKeyring
@@ -55,6 +56,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--expires", metavar="DAY", help="with --model: when it will be deleted, like 2027-01-31"
     )
+    add_force(parser)
     parser.set_defaults(run=run)
 
 
@@ -83,8 +85,8 @@ def sign(args: argparse.Namespace, console: Console) -> int:
 
     if args.passphrase and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at; set PREFORGET_PASSPHRASE instead of --passphrase")
-    if args.public is not None and not args.public.absolute().parent.is_dir():
-        raise UsageError(f"{args.public.parent} does not exist; make that folder first")
+    if args.public is not None:
+        check_target(args.public, force=args.force)
     if args.passphrase:
         new = ask_twice(short=args.short_passphrase)
         ring = open_keyring(args.keyring, lambda: new, short=True)
@@ -105,12 +107,7 @@ def sign(args: argparse.Namespace, console: Console) -> int:
     models = ring.models()
     console.line(f"{len(models)} models have something in {ring.place}")
     if args.public is not None:
-        from preforget.core.files import write_atomic
-
-        try:
-            write_atomic(args.public, current.public_pem)
-        except OSError as error:
-            raise StoreError(f"{args.public} can't be written: {error.strerror or error}") from error
+        write_target(args.public, current.public_pem, force=args.force)
     console.result(
         {
             "keyring": ring.place,

@@ -10,9 +10,10 @@ from pathlib import Path
 from preforget.cli.console import Console, note, printable
 from preforget.cli.engine_options import DEFAULT_ENGINE, add_engine_options, given_options
 from preforget.cli.options import (
+    DATA_HELP,
     Commands,
     add_command,
-    add_data,
+    add_data_options,
     add_keyring,
     add_machine,
     add_similar_names,
@@ -20,6 +21,7 @@ from preforget.cli.options import (
     read_data,
 )
 from preforget.cli.quality import show_quality
+from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
 from preforget.engines.options import OPTIONS
 
@@ -30,9 +32,11 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         commands,
         "learn",
         "learn the classes of a data set into a new model folder",
-        "Interrupted, the same command goes on where it was.",
+        "Interrupted, the same command goes on where it was. The checkpoint that is left for that is removed by "
+        "--discard, or after 7 days by any command on a model in the same folder.",
     )
-    add_data(parser)
+    parser.add_argument("data", metavar="DATA", nargs="?", help=DATA_HELP)
+    add_data_options(parser)
     add_similar_names(parser)
     parser.add_argument("--keep-cache", action="store_true", help="leave the file in --cache-dir there")
     parser.add_argument("--out", metavar="MODEL", type=Path, required=True, help="folder to make")
@@ -58,6 +62,11 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
     parser.add_argument(
         "--seal", action="store_true", help="encrypt each class with a key of its own, kept in the keyring"
     )
+    parser.add_argument(
+        "--discard",
+        action="store_true",
+        help="remove what an interrupted learning of MODEL left, instead of learning",
+    )
     add_keyring(parser)
     add_engine_options(parser, engine)
     parser.set_defaults(run=run)
@@ -66,12 +75,16 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
 def run(args: argparse.Namespace, console: Console) -> int:
     """Learn, save, measure."""
     from preforget.classifier import PreForgettableClassifier
+    from preforget.classifier.unfinished import checkpoint_beside
     from preforget.data import check_counts
     from preforget.store.layout import check_free
-    from preforget.training.resuming import checkpoint_beside
 
-    options = given_options(args, args.engine)
     place = Path(os.path.abspath(given_path(args.out)))  # noqa: PTH100 - resolve() would follow a link
+    if args.discard:
+        return _discard(place, args, console)
+    if args.data is None:
+        raise UsageError("the following arguments are required: DATA")
+    options, keys = given_options(args, args.engine), keyring(args)
     check_free(place)
     data = read_data(args, args.seed)
     check_counts(data)
@@ -86,7 +99,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         **options,
     )
     start = time.perf_counter()
-    with checkpoint_beside(place, note) as checkpoint:
+    with checkpoint_beside(place, note, sealed=args.seal, keyring=keys) as checkpoint:
         model.fit(
             data.train,
             validation=data.validation,
@@ -97,7 +110,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             keep_similar_names=args.keep_similar_names,
             progress=True,
         )
-        model.save_pretrained(place, sealed=args.seal, keyring=keyring(args))
+        model.save_pretrained(place, sealed=args.seal, keyring=keys)
     seconds = time.perf_counter() - start
     console.line(f"learned {len(data.classes)} classes from {len(data.train):,} images in {seconds:.1f} s")
     figures = show_quality(model, data.test, console)
@@ -113,4 +126,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
             **figures,
         }
     )
+    return 0
+
+
+def _discard(place: Path, args: argparse.Namespace, console: Console) -> int:
+    """Remove the checkpoint of a learning that was cut off, and say so."""
+    from preforget.classifier.unfinished import discard
+
+    if args.data is not None:
+        raise UsageError("--discard removes what was left and learns nothing; leave DATA out")
+    gone = [str(folder) for folder in discard(place, keyring(args))]
+    for folder in gone:
+        console.line(f"removed    {printable(folder)}")
+    if not gone:
+        console.line("nothing is left of an interrupted learning")
+    console.result({"model": str(args.out), "removed": gone})
     return 0

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 from preforget.cli.console import Console
-from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
-from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.cli.options import Commands, add_command, add_folder, add_force, open_model_folder
+from preforget.core.errors import IntegrityError, UsageError
 from preforget.core.paths import given_path
+from preforget.core.targets import check_target, write_target
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -23,6 +24,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--head", metavar="HEAD", help="verify: a head that you know; it must be in the ledger"
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="export: file to write instead of printing")
+    add_force(parser)
     parser.set_defaults(run=run)
 
 
@@ -34,6 +36,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise UsageError("--out goes with 'export'")
     if args.out is not None and args.out.resolve().is_relative_to(given_path(args.model).resolve()):
         raise UsageError(f"{args.out} lies in the model; export to a place elsewhere")
+    if args.out is not None:
+        check_target(args.out, force=args.force)
     folder = open_model_folder(args)
     ledger = folder.ledger
     if args.action == "show":
@@ -45,7 +49,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         console.result({"model": folder.manifest.model, "entries": [entry.as_dict() for entry in entries]})
         return 0
     if args.action == "export":
-        return _export(list(ledger.export()), args.out, console)
+        return _export(list(ledger.export()), args.out, console, force=args.force)
     from preforget.store.head import Head
 
     known = None if args.head is None else Head.parse(args.head)
@@ -59,17 +63,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _export(lines: list[str], place: Path | None, console: Console) -> int:
+def _export(lines: list[str], place: Path | None, console: Console, *, force: bool) -> int:
     if place is None:
         for line in lines:
             console.line(line)
     else:
-        from preforget.core.files import write_atomic
-
-        try:
-            write_atomic(place, "".join(f"{line}\n" for line in lines).encode())
-        except OSError as error:
-            raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+        write_target(place, "".join(f"{line}\n" for line in lines).encode(), force=force)
         console.line(f"exported  {len(lines)} rows to {place}")
     rows = {"entries": [json.loads(line) for line in lines]} if place is None else {"out": str(place)}
     console.result({"rows": len(lines), **rows})

@@ -38,6 +38,7 @@ from preforget.cli import (
 )
 from preforget.cli.console import Console, harmless, note
 from preforget.cli.engine_options import named_engine
+from preforget.cli.leftovers import clear_beside
 from preforget.core.errors import PreforgetError
 from preforget.core.paths import shortened
 
@@ -129,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # libraries that print must not get between our data
         with contextlib.redirect_stdout(sys.stderr):
+            clear_beside(args)
             code: int = args.run(args, Console(stdout, args.json))
             return code
     except PreforgetError as error:

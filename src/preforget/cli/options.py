@@ -50,6 +50,11 @@ def add_keyring(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """Add the permission to replace what is there."""
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
 def add_public_keys(parser: argparse.ArgumentParser) -> None:
     """Add whose signatures to trust."""
     parser.add_argument(

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_keyring, add_public_keys, keyring
-from preforget.core.errors import StoreError, UsageError
+from preforget.cli.options import Commands, add_command, add_force, add_keyring, add_public_keys, keyring
+from preforget.core.errors import UsageError
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -20,6 +20,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("receipt", metavar="RECEIPT", type=Path, help="file of a receipt")
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
+    add_force(parser)
     add_public_keys(parser)
     add_keyring(parser)
     parser.set_defaults(run=run)
@@ -32,15 +33,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     receipt, key_id = read_receipt(read_bounded(args.receipt), trusted_keys(args.public_key, keyring(args)))
     if args.html is not None:
-        from preforget.core.files import write_atomic
+        from preforget.core.targets import write_target
         from preforget.erasure.receipt_page import page
 
         if args.html.resolve() == args.receipt.resolve():
             raise UsageError(f"{args.html} is the receipt; choose another name for the page")
-        try:
-            write_atomic(args.html, page(receipt, key_id, checked=True).encode())
-        except OSError as error:
-            raise StoreError(f"{args.html} can't be written: {error.strerror or error}") from error
+        write_target(args.html, page(receipt, key_id, checked=True).encode(), force=args.force)
     console.line(f"erased     a {receipt.what}: {len(receipt.records)} records, {receipt.finished}")
     console.line(f"guarantee  {receipt.guarantee['name']}: {receipt.guarantee['meaning']}")
     for check in receipt.checks:

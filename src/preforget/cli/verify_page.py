@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 
 from preforget.cli.console import Console
-from preforget.cli.options import Commands, add_command
-from preforget.core.errors import StoreError, UsageError
+from preforget.cli.options import Commands, add_command, add_force
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -25,25 +24,18 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         default=Path("verify.html"),
         help="the page (default: verify.html)",
     )
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_force(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Write the page and say its digest, by which two people can see that theirs is the same."""
-    from preforget.core.files import write_atomic
     from preforget.core.hashing import bytes_digest
+    from preforget.core.targets import write_target
     from preforget.erasure.verify_page import verify_page
 
-    if args.out.is_symlink() or (args.out.exists() and not args.out.is_file()):
-        raise UsageError(f"{args.out} is no plain file; choose another name for the page")
     content = verify_page().encode()
-    if args.out.exists() and not args.force:
-        raise UsageError(f"{args.out} is there already; choose another name, or give --force to replace it")
-    try:
-        write_atomic(args.out, content)
-    except OSError as error:
-        raise StoreError(f"{args.out} can't be written: {error.strerror or error}") from error
+    write_target(args.out, content, force=args.force)
     digest = bytes_digest(content)
     console.line(f"{args.out}  {digest}")
     console.result({"page": str(args.out), "digest": digest})

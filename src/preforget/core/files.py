@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, that only their owner can read, and that are files."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 ODD = frozenset({errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.ENXIO})
 """What `read_regular` says of something that is no file, or no such file as was written."""
+
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
+"""Rights of what is written: its owner's alone."""
 
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file so that a crash leaves the old one or the new one: temporary file, fsync, rename, fsync.
 
-    Raises `OSError`; the temporary file is gone then.
+    Only its owner can read it. Raises `OSError`; the temporary file is gone then.
     """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            temporary.chmod(PRIVATE_FILE)  # whatever the umask
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -34,29 +39,63 @@ def write_atomic(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
-    """Return a file's bytes; raises `OSError` for a pipe, a device or a folder, and for more than `limit` bytes.
+def open_regular(path: Path, limit: int, *, follow: bool = True) -> IO[bytes]:
+    """Open a plain file for reading; raises `OSError` for a pipe, a device, a folder, and more than `limit` bytes.
 
-    `follow`: whether a symbolic link may stand for the file.
+    `follow`: whether a symbolic link may stand for the file. Never waits, as opening a pipe would.
     """
     if not follow and path.is_symlink():
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
     # without waiting for a pipe's writer, and without following a link that came just now
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags if follow else flags | getattr(os, "O_NOFOLLOW", 0))
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is a pipe, a socket or a device", str(path))
+        if status.st_size > limit:
+            raise _too_large(path, limit)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
+    """Return the bytes of a plain file; raises `OSError` as `open_regular`."""
+    with open_regular(path, limit, follow=follow) as file:
         try:
-            content = file.read(limit + 1) if status.st_size <= limit else b""
+            content = file.read(os.fstat(file.fileno()).st_size + 1)
+            while (
+                content and len(content) <= limit and (more := file.read(2**20))
+            ):  # a file of /proc has no size
+                content += more
         except MemoryError:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), str(path)) from None
-    if status.st_size > limit or len(content) > limit:
-        raise OSError(errno.EFBIG, f"it is larger than {limit >> 20} MiB", str(path))
+    if len(content) > limit:  # it grew meanwhile
+        raise _too_large(path, limit)
     return content
+
+
+def _too_large(path: Path, limit: int) -> OSError:
+    return OSError(errno.EFBIG, f"it is larger than {limit >> 20} MiB", str(path))
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder and those above it that are missing, for their owner alone whatever the umask; raises `OSError`."""
+    if folder.is_dir():
+        return
+    make_private(folder.parent)
+    try:
+        folder.mkdir(PRIVATE_FOLDER)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+        return  # another process was faster
+    folder.chmod(PRIVATE_FOLDER)  # the umask may have taken even the owner's rights
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:
@@ -71,19 +110,20 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
-    """Let one process at a time change a folder: others wait; a process that dies gives the lock back.
+def exclusive(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Let one process at a time change a folder; a process that dies gives the lock back.
 
-    Where the system has no such locks (Windows), nothing is locked. Raises `OSError`.
+    `wait`: whether to wait for another process that has the lock; without, `BlockingIOError` says that one has. Where
+    the system has no such locks (Windows), nothing is locked. Raises `OSError`.
     """
     if sys.platform == "win32":
         yield
         return
     import fcntl
 
-    lock = _Descriptor(os.open(folder, os.O_RDONLY))
+    lock = _Descriptor(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
     try:
-        fcntl.flock(lock.number, fcntl.LOCK_EX)
+        fcntl.flock(lock.number, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         lock.close()

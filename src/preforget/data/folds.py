@@ -7,6 +7,7 @@ together, so a test fold is never mixed with others: figures are comparable only
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from preforget.core.errors import DataError, UsageError
+from preforget.core.files import open_regular
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
 from preforget.data.labels import one_name_each
@@ -24,6 +26,8 @@ from preforget.data.sounds import EXTENSIONS, refuse_unusable, unusable
 URBAN = Path("metadata/UrbanSound8K.csv")
 ESC = Path("meta/esc50.csv")
 VALIDATION = 0.15
+MAX_BYTES = 2**28
+"""No official table is larger."""
 ESC_CLASS = re.compile(r"\d{3} - (.+)")
 ESC_FILE = re.compile(r"(\d)-(.+?)-?[A-Z]?\.\w+")
 
@@ -177,7 +181,7 @@ def _esc10_folders(root: Path) -> dict[str, Path]:
 
 def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
-        with table.open(newline="", encoding="utf-8") as file:
+        with io.TextIOWrapper(open_regular(table, MAX_BYTES), "utf-8", newline="") as file:
             reader = csv.DictReader(file)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
             if missing:

@@ -14,12 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError
+from preforget.core.files import open_regular
 from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.inputs import as_inputs
 from preforget.data.labels import as_labels, as_texts, name_parts
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 from preforget.data.multilabel import as_label_sets
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
+
+MAX_BYTES = 2**40
+"""No archive is larger: its arrays are held in memory."""
 
 PARTS = ("train", "val", "test")
 KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))
@@ -82,7 +86,7 @@ class NumpyArchive(DataFormat):
 def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     key = ""
     try:
-        with path.open("rb") as raw:
+        with open_regular(path, MAX_BYTES) as raw:
             if not zipfile.is_zipfile(raw):
                 raise DataError(f"{path}: no readable .npz archive; save one with {', '.join(keys)}")
             raw.seek(0)

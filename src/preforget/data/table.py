@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 from preforget.core.errors import DataError
+from preforget.core.files import open_regular
 from preforget.core.names import normal_name
 from preforget.data.dataset import Dataset, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.folder import PARTS, SHARES, split_note, take_from_train, usable
 from preforget.data.labels import name_parts, one_name_each
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
+
+MAX_BYTES = 2**30
+"""No table is larger."""
 
 PATH = ("path", "file", "filename")
 LABEL = ("label", "class", "category")
@@ -94,7 +99,7 @@ class Table(DataFormat):
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with io.TextIOWrapper(open_regular(path, MAX_BYTES), "utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             header = [normal_name(name) for name in next(reader, [])]
             lines = [(reader.line_num, values) for values in reader if values]

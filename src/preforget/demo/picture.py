@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from preforget.core.errors import StoreError
+from preforget.core.targets import write_target
 from preforget.demo.forgetting import Forgetting
 from preforget.demo.look import Look
 from preforget.demo.modality import IMAGE, Modality
@@ -43,10 +44,9 @@ def draw(step: Forgetting, path: Path, words: Modality = IMAGE) -> Path | None:
     _confusion(figure.add_subplot(above[0]), step.before, labels, "Before", words)
     _confusion(figure.add_subplot(above[1]), step.after, labels, title, words, gone=step.label)
     _confidence(figure.add_subplot(rows[1]), step, words)
-    try:
-        figure.savefig(path, facecolor="white")
-    except OSError as error:
-        raise StoreError(f"{path} can't be written: {error.strerror}") from error
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:], facecolor="white")
+    write_target(path, content.getvalue(), force=True)
     return path
 
 

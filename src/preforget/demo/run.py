@@ -13,7 +13,8 @@ from preforget.backbones import load_backbone
 from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.making import make_engine
 from preforget.core.errors import StoreError
-from preforget.core.files import write_atomic
+from preforget.core.files import make_private
+from preforget.core.targets import check_target, write_target
 from preforget.data import load_data
 from preforget.demo.forgetting import forget_and_measure, same_scores
 from preforget.demo.look import look
@@ -22,6 +23,7 @@ from preforget.demo.picture import draw
 from preforget.demo.story import Story
 from preforget.records import unknown_label
 
+RESULT, PICTURE = "demo.json", "demo.png"
 EPOCHS = 8
 BATCH_SIZE = 16
 REASON = "demo"
@@ -84,7 +86,7 @@ def run(
         last = steps[-1].after
 
     reloaded = look(PreForgettableClassifier.from_pretrained(place, device=device), data.test)
-    picture = draw(gone, out / "demo.png", words)
+    picture = draw(gone, out / PICTURE, words)
     figures = gone.figures()
     result: dict[str, Any] = {
         "accuracy_before": first.accuracy(),
@@ -109,8 +111,8 @@ def run(
         "model": str(place),
         "picture": str(picture) if picture else None,
     }
-    _write(out / "demo.json", result)
-    story.ending(result, out / "demo.json")
+    _write(out / RESULT, result)
+    story.ending(result, out / RESULT)
     return result
 
 
@@ -127,12 +129,14 @@ def is_proven(result: dict[str, Any]) -> bool:
 def free_place(out: Path) -> Path:
     """Make `out` and return where the model goes: `model`, or `model-2` and so on beside those of earlier runs.
 
-    Raises `StoreError` if `out` can't be made.
+    Raises `StoreError` if `out` can't be made, `UsageError` if something in it stands in the way.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_private(out)
     except OSError as error:
         raise StoreError(f"{out} can't be made: {error.strerror}; choose another with --out") from error
+    for name in (RESULT, PICTURE):  # of an earlier run, which are replaced
+        check_target(out / name, force=True)
     number, place = 1, out / "model"
     while place.exists() or place.is_symlink():
         number += 1
@@ -141,10 +145,7 @@ def free_place(out: Path) -> Path:
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
-    try:
-        write_atomic(path, json.dumps(result, indent=2, allow_nan=False).encode() + b"\n")
-    except OSError as error:
-        raise StoreError(f"{path} can't be written: {error.strerror}") from error
+    write_target(path, json.dumps(result, indent=2, allow_nan=False).encode() + b"\n", force=True)
 
 
 def peak_memory_mb() -> float | None:

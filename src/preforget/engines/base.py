@@ -22,7 +22,7 @@ from preforget.data.dataset import Images, Labels, Split
 from preforget.engines.coverage import ClassCoverage
 from preforget.engines.options import EngineOptions
 from preforget.records import ClassRecord, RecordList, Roster
-from preforget.training.checkpoint import Checkpoint
+from preforget.training.checkpoint import Checkpoint, CheckpointFile
 from preforget.white_box.surface import Files
 
 Scores = npt.NDArray[np.float32]
@@ -39,18 +39,24 @@ class Session:
 
     cache_dir: Path | None = None
     keep_cache: bool = False
-    checkpoint: Path | None = None
+    checkpoint: Path | CheckpointFile | None = None
     show: bool = False
 
     @classmethod
     def of(
-        cls, cache_dir: str | Path | None, keep_cache: bool, checkpoint: str | Path | None, show: bool
+        cls,
+        cache_dir: str | Path | None,
+        keep_cache: bool,
+        checkpoint: str | Path | CheckpointFile | None,
+        show: bool,
     ) -> Session:
         """Make one from what a user gives; raises `UsageError` for a cache to keep without a folder to keep it in."""
         if keep_cache and cache_dir is None:
             raise UsageError("keep_cache needs cache_dir: the folder where the hidden states are to stay")
-        paths = [None if p is None else absolute_path(p) for p in (cache_dir, checkpoint)]
-        return cls(paths[0], keep_cache, paths[1], show)
+        folder = None if cache_dir is None else absolute_path(cache_dir)
+        if not isinstance(checkpoint, CheckpointFile | None):
+            checkpoint = CheckpointFile(absolute_path(checkpoint))
+        return cls(folder, keep_cache, checkpoint, show)
 
 
 class Engine(ABC):

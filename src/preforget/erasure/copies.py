@@ -13,6 +13,7 @@ from preforget.core.errors import StoreError, UsageError
 from preforget.store import Manifest, ModelFolder
 from preforget.store.layout import RECORDS, record_name
 from preforget.store.sealing import keyed_digest, new_key
+from preforget.store.side_key import destroy_key
 
 KINDS = ("export", "hub", "onnx", "checkpoint", "cache", "replica", "backup")
 OF_FOLDER = frozenset({"export", "hub", "backup"})
@@ -48,18 +49,25 @@ def add_copy(
     if delete and (near := _too_near(folder, Path(place))):
         raise UsageError(f"{near} must not be deleted when something is forgotten; name a copy elsewhere")
     copy_id = secrets.token_hex(16)
-    entry = {
-        "kind": kind,
-        "place": place,
-        "time": now(),
-        "expires": expires,
-        "sealed": folder.manifest.sealed if sealed is None else sealed,
-        "delete": delete,
-    }
+    entry = copy_entry(
+        kind,
+        place,
+        expires=expires,
+        delete=delete,
+        sealed=folder.manifest.sealed if sealed is None else sealed,
+    )
     # the place can reveal something, so the ledger gets a digest under a key that nobody keeps
     facts = {"copy": copy_id, "kind": kind, "place": keyed_digest(new_key(), place)}
     folder.commit("copy", {**facts, "known": True}, copies={**folder.manifest.copies, copy_id: entry})
     return copy_id
+
+
+def copy_entry(
+    kind: str, place: str, *, expires: str | None = None, delete: bool = False, sealed: bool = False
+) -> dict[str, Any]:
+    """Return how the list of copies holds one, with its time; arguments as in `add_copy`."""
+    entry = {"kind": kind, "place": place, "time": now(), "expires": expires}
+    return {**entry, "sealed": sealed, "delete": delete}
 
 
 def remove_copy(folder: ModelFolder, copy_id: str) -> None:
@@ -114,6 +122,7 @@ def _delete(folder: ModelFolder, place: Path) -> dict[str, str]:
     if place.is_symlink():
         place.unlink()
         return _status("out of our control", "only a link was there, which is deleted")
+    destroy_key(place, folder.keyring)
     shutil.rmtree(place) if place.is_dir() else place.unlink()
     return _status("removed", "deleted as a whole")
 

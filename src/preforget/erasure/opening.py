@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.files import read_regular
 from preforget.erasure.authority import announced, check_may_destroy_again
 from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
@@ -16,6 +17,9 @@ from preforget.store.consistency import is_ahead, undo
 from preforget.store.layout import RECORDS
 from preforget.store.ledger import read_export
 from preforget.store.record_files import KeyringPlace
+
+MAX_EXPORT = 2**30
+"""No export of a ledger is larger."""
 
 
 def open_folder(path: Path, keyring: KeyringPlace = None, *, to_forget: bool = False) -> ModelFolder:
@@ -93,7 +97,7 @@ def erase_again(folder: ModelFolder, *, restored: bool = False) -> int:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, MAX_EXPORT, follow=True).decode().replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise IntegrityError(f"{path} can't be read: it is no UTF-8, so no export of a ledger") from None
     except OSError as error:

@@ -11,7 +11,7 @@ from typing import Any
 
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
-from preforget.core.files import write_atomic
+from preforget.core.files import make_private, write_atomic
 from preforget.core.names import appearance
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
@@ -201,7 +201,7 @@ def _finish(
         copies = account_for_copies(folder, intent.ids, delete=delete_copies)
         receipt = _receipt(folder, intent, engine, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
-        path.parent.mkdir(exist_ok=True)
+        make_private(path.parent)
         write_atomic(path, content)
         passed = all(check["passed"] for check in receipt.checks)
         facts = {"erasure": intent.erasure, "receipt": receipt_digest(content), "passed": passed}

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from preforget.core.errors import StoreError
+from preforget.core.files import PRIVATE_FILE, make_private
 
 STALE_AFTER = 6 * 3600.0
 """Seconds after which a claim from another host, or of a process that hangs, is taken over."""
@@ -105,9 +106,9 @@ def _next(folder: Path, name: str, stale_after: float) -> Path | None:
         return None
     path = folder / f"{name}.{max(found, default=-1) + 1}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private(folder)
         try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE)
         except FileExistsError:
             return None
         with os.fdopen(descriptor, "wb") as file:

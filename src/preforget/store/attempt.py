@@ -4,29 +4,74 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from preforget.core.errors import StoreError, UsageError
+from preforget.core.files import exclusive, make_private
 from preforget.store.head import Head
 from preforget.store.key_service import ModelKeys
+from preforget.store.layout import RECORDS
 from preforget.store.ledger import Ledger
 from preforget.store.manifest import Manifest
 
 
-def clear_unfinished(path: Path, keys_of: Callable[[str], ModelKeys], head: Head | None = None) -> None:
+@contextlib.contextmanager
+def attempt(
+    unfinished: Path, keys_of: Callable[[str], ModelKeys], head: Callable[[], Head]
+) -> Iterator[None]:
+    """Make the folder of a model that is to be written in it; whatever is raised meanwhile, nothing of it stays.
+
+    It is locked, so that other processes see that somebody is at it, even after it was renamed. `keys_of` as in
+    `clear_unfinished`; `head`: returns the end of the ledger in it. Raises `StoreError` if another process has it.
+    """
+    make_private(unfinished.parent)
+    clear_unfinished(unfinished, keys_of)  # a killed process may have left records in it, and their keys
+    try:
+        make_private(unfinished / RECORDS)
+        with exclusive(unfinished, wait=False):
+            yield
+    except BaseException:
+        noted = None
+        with contextlib.suppress(StoreError):
+            noted = head()
+        with contextlib.suppress(OSError):
+            clear_unfinished(unfinished, keys_of, noted, ours=True)
+        raise
+
+
+def clear_unfinished(
+    path: Path, keys_of: Callable[[str], ModelKeys], head: Head | None = None, *, ours: bool = False
+) -> None:
     """Delete a folder that an unfinished creation left, and the keys of that creation, unless a model lives by them.
 
     `keys_of`: returns the keys of a model by its id. The folder's first manifest names the records that were to be
     written. `head`: what the calling process itself noted in the keyring; one that anybody else noted is that of a
-    finished model.
+    finished model. `ours`: whether this process made it; without its passphrase it made no keys then.
+
+    Raises `StoreError` if a living process has the folder locked, and `UsageError` if the keyring can't be opened.
     """
-    with contextlib.suppress(StoreError, UsageError):  # no folder there, or keys that stay
-        left = Manifest.read(path)
-        if left.sealed:
-            ids = {Path(name).stem for name in left.erasing} | set(left.records)
-            keys_of(left.model).withdraw(ids, head)
-    shutil.rmtree(path, ignore_errors=True)
+    if path.is_symlink():
+        raise StoreError(f"{path} is a link, where an unfinished model would be; move it away")
+    try:
+        with exclusive(path, wait=False):
+            try:
+                left = Manifest.read(path)
+                if left.sealed:
+                    ids = {Path(name).stem for name in left.erasing} | set(left.records)
+                    keys_of(left.model).withdraw(ids, head)
+            except UsageError:
+                if not ours:
+                    raise
+            except StoreError:
+                pass  # no model is there, or keys stay
+            shutil.rmtree(path, ignore_errors=True)
+    except FileNotFoundError:
+        return
+    except BlockingIOError as error:
+        raise StoreError(
+            f"another process is writing {path}; wait for it, or choose another place"
+        ) from error
 
 
 def ids_of(ledger: Ledger) -> set[str]:

@@ -16,7 +16,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord
-from preforget.store.attempt import clear_unfinished, ids_of, undone_seal
+from preforget.store.attempt import attempt, ids_of, undone_seal
 from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, recover, undo
 from preforget.store.head import Head
 from preforget.store.layout import (
@@ -71,37 +71,34 @@ class ModelFolder(RecordFiles):
         unfinished = path.parent / unfinished_name(path.name)
         folder = cls(unfinished, manifest, keyring)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # a killed process may have left records in it, and their keys
-            clear_unfinished(unfinished, lambda model: folder.keyring.model(model))
-            (unfinished / RECORDS).mkdir(parents=True)
-            # so that whoever finds this unfinished knows which keys it has
-            begun = sorted(folder.name_of(record.id) for record in records)
-            folder._write(replace(manifest, erasing=begun))
-            learned = folder.write_records(records)
-            digest = write_file(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
-            SqliteLedger.create(unfinished / LEDGER)
-            facts = {"engine": manifest.engine, "guarantee": manifest.guarantee, "version": manifest.version}
-            folder.commit(
-                "learn",
-                {**facts, "records": learned, "origin": None if origin is None else dict(origin)},
-                records={entry["id"]: entry["digest"] for entry in learned},
-                shared=digest,
-                erasing=[],
-            )
-            if path.is_dir():
-                path.rmdir()  # empty, see check_free
-            unfinished.rename(path)
-            sync_folder(path.parent)
-        except BaseException as error:
-            head = None
-            with contextlib.suppress(StoreError):
-                head = folder.ledger.head()
-            with contextlib.suppress(OSError):
-                clear_unfinished(unfinished, lambda model: folder.keyring.model(model), head)
-            if isinstance(error, OSError) and not isinstance(error, StoreError):
-                raise _cannot_write(path, error) from error
+            with attempt(unfinished, lambda model: folder.keyring.model(model), folder.ledger.head):
+                folder._held += 1  # by the attempt
+                # so that whoever finds this unfinished knows which keys it has
+                begun = sorted(folder.name_of(record.id) for record in records)
+                folder._write(replace(manifest, erasing=begun))
+                learned = folder.write_records(records)
+                digest = write_file(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
+                SqliteLedger.create(unfinished / LEDGER)
+                facts = {
+                    "engine": manifest.engine,
+                    "guarantee": manifest.guarantee,
+                    "version": manifest.version,
+                }
+                folder.commit(
+                    "learn",
+                    {**facts, "records": learned, "origin": None if origin is None else dict(origin)},
+                    records={entry["id"]: entry["digest"] for entry in learned},
+                    shared=digest,
+                    erasing=[],
+                )
+                if path.is_dir():
+                    path.rmdir()  # empty, see check_free
+                unfinished.rename(path)
+                sync_folder(path.parent)
+        except StoreError:
             raise
+        except OSError as error:
+            raise _cannot_write(path, error) from error
         moved = cls(path, folder.manifest, keyring)
         moved._content = folder._content
         return moved

@@ -22,10 +22,10 @@ from typing import Any
 from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
-from preforget.core.files import exclusive, read_regular, sync_folder, write_atomic
+from preforget.core.files import exclusive, make_private, read_regular, sync_folder, write_atomic
 from preforget.store.key_file import KEYS, SIGNING, FileKeyring
 from preforget.store.keyring_lock import LOCK
-from preforget.store.private_file import changing, make_folder, read_private
+from preforget.store.private_file import changing, read_private
 from preforget.store.signing import CURRENT, ROTATIONS
 
 KIND = "preforget keyring"
@@ -120,14 +120,14 @@ def put_back(backup: Backup, folder: Path) -> None:
                 f"{folder} is not empty, and keys that are there are never replaced: move it away, or name a new "
                 "folder with --keyring"
             )
-        make_folder(folder.parent)
+        make_private(folder.parent)
         with exclusive(folder.parent):
             begun = f".{folder.name}.restoring-"
             for left in [path for path in folder.parent.iterdir() if path.name.startswith(begun)]:
                 shutil.rmtree(left)  # a process that was killed left it, with keys in it
             temporary = folder.with_name(begun + secrets.token_hex(8))
             for name, content in backup.files.items():
-                make_folder((temporary / name).parent)
+                make_private((temporary / name).parent)
                 write_atomic(temporary / name, content)
             if folder.is_dir():
                 folder.rmdir()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from preforget.core.errors import StoreError
-from preforget.core.files import exclusive, sync_folder
+from preforget.core.files import exclusive, make_private
 
 
 def read_private(path: Path) -> bytes | None:
@@ -55,7 +55,7 @@ def changing(folder: Path, prepare: Callable[[], object] | None = None) -> Itera
     if prepare is not None:
         prepare()
     try:
-        make_folder(folder)
+        make_private(folder)
         if os.name == "posix" and stat.S_IMODE(folder.stat().st_mode) & 0o022:
             raise StoreError(
                 f"others may change the keyring {folder}; make it private with: chmod 700 {folder}, "
@@ -72,15 +72,6 @@ def changing(folder: Path, prepare: Callable[[], object] | None = None) -> Itera
             f"the keyring {folder} can't be written: {error.strerror or error}; "
             "make it writable, or name another with --keyring"
         ) from error
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, private as the XDG specification asks, each durable before the next."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(0o700, exist_ok=True)
-    sync_folder(folder.parent)
 
 
 def cannot_read(path: Path, error: OSError) -> StoreError:

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
-from preforget.core.files import write_atomic
+from preforget.core.files import read_regular, write_atomic
 from preforget.core.hashing import bytes_digest
 from preforget.store.keyring_lock import KeyringLock, as_lock, is_locked, no_passphrase
 from preforget.store.passphrase import LOCKED, Passphrase
@@ -258,8 +258,7 @@ def read_public_key(path: Path) -> tuple[str, Ed25519PublicKey]:
     Raises `UsageError` for a key of another kind, `IntegrityError` for a file that holds no key, `StoreError`.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(2**16)
+        content = read_regular(path, 2**16, follow=True)
     except OSError as error:
         raise StoreError(
             f"the public key {path} can't be read: {error.strerror or error}; name the right file"

@@ -2,65 +2,99 @@
 
 from __future__ import annotations
 
-import struct
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from preforget.core.errors import StoreError
-from preforget.core.files import write_atomic
+from preforget.core.files import make_private, read_regular, write_atomic
+
+KEPT_DAYS = 7
+"""How long a checkpoint beside a model is kept for its learning to go on."""
+
+MAX_BYTES = 2**40
+"""No checkpoint is larger: its tensors are held in memory."""
 
 
-class Checkpoint:
-    """Parameters and optimizer state of a learning, tied by `digest` to its configuration and data.
+class CheckpointFile:
+    """Where the bytes of a checkpoint lie, as they are; a subclass may encrypt them.
 
     The file holds what was learned so far, so it is as personal as the model itself: `remove` it when done.
     """
 
-    def __init__(self, path: Path, digest: str) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.digest = digest
 
-    def save(self, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, epochs: int) -> None:
-        """Write the state after `epochs` epochs."""
-        tensors = {}
-        for name, parameter in parameters.items():
-            tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
-            for key, value in optimizer.state[parameter].items():
-                tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
-        content = save(tensors, metadata={"digest": self.digest, "epochs": str(epochs)})
+    def begin(self) -> None:
+        """Prepare to be written; called once before the first epoch."""
+
+    def read(self) -> bytes | None:
+        """Return what was written, None if there is nothing; raises `StoreError`."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return read_regular(self.path, MAX_BYTES, follow=True)
+        except FileNotFoundError:
+            return None
+        except IsADirectoryError:
+            raise StoreError(f"the checkpoint {self.path} is a folder; give the path of a file") from None
+        except OSError as error:
+            raise StoreError(
+                f"the checkpoint {self.path} can't be read: {error.strerror or error}"
+            ) from error
+
+    def write(self, content: bytes) -> None:
+        """Replace the file, whole or not at all; raises `StoreError`."""
+        try:
+            make_private(self.path.parent)
             write_atomic(self.path, content)
         except OSError as error:
             raise StoreError(
                 f"the checkpoint {self.path} can't be written: {error.strerror or error}"
             ) from error
 
+    def remove(self) -> None:
+        """Delete the file; its folder stays, it may have been there before."""
+        self.path.unlink(missing_ok=True)
+
+
+class Checkpoint:
+    """Parameters and optimizer state of a learning, tied by `digest` to its configuration and data."""
+
+    def __init__(self, file: Path | CheckpointFile, digest: str) -> None:
+        self.file = file if isinstance(file, CheckpointFile) else CheckpointFile(file)
+        self.digest = digest
+
+    def save(self, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, epochs: int) -> None:
+        """Write the state after `epochs` epochs; raises `StoreError`."""
+        tensors = {}
+        for name, parameter in parameters.items():
+            tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
+            for key, value in optimizer.state[parameter].items():
+                tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
+        self.file.write(save(tensors, metadata={"digest": self.digest, "epochs": str(epochs)}))
+
     def load(self, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> int:
         """Restore the state in place and return the epochs done, 0 if there is no checkpoint.
 
         Raises `StoreError` if it is a folder, is damaged or belongs to a learning with other options or data.
         """
-        if self.path.is_dir():
-            raise StoreError(f"the checkpoint {self.path} is a folder; give the path of a file")
-        if not self.path.is_file():
+        self.file.begin()
+        content = self.file.read()
+        if content is None:
             return 0
         try:
-            with safe_open(self.path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-        except (SafetensorError, OSError, struct.error) as error:
+            tensors, metadata = load(content), _metadata(content)
+        except (SafetensorError, ValueError) as error:
             raise StoreError(
-                f"the checkpoint {self.path} is damaged ({error}); delete it and learn again"
+                f"the checkpoint {self.file.path} is damaged ({error}); delete it and learn again"
             ) from error
         if metadata.get("digest") != self.digest:
             raise StoreError(
-                f"the checkpoint {self.path} belongs to a learning with other options or data; "
+                f"the checkpoint {self.file.path} belongs to a learning with other options or data; "
                 "delete it to begin anew, or repeat the first command to resume"
             )
         with torch.no_grad():
@@ -74,5 +108,12 @@ class Checkpoint:
         return int(metadata["epochs"])
 
     def remove(self) -> None:
-        """Delete the file; its folder stays, it may have been there before."""
-        self.path.unlink(missing_ok=True)
+        """Delete the file."""
+        self.file.remove()
+
+
+def _metadata(content: bytes) -> dict[str, str]:
+    """Return what the header of a safetensors file, which `load` has accepted, says beside its tensors."""
+    size = int.from_bytes(content[:8], "little")
+    metadata: dict[str, str] = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    return metadata

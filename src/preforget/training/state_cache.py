@@ -8,6 +8,7 @@ memory of the process.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
 from preforget.core.errors import StoreError
+from preforget.core.files import make_private
 from preforget.core.hashing import value_digest
 from preforget.data.dataset import Split
 from preforget.data.digest import split_digest
@@ -108,7 +110,7 @@ class StateCache:
         self, split: Split, batches: Iterator[tuple[int, Tensor]], folder: Path, keep: bool
     ) -> IO[bytes]:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private(folder)
             if not keep:
                 file: IO[bytes] = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - close() does
                 try:
@@ -120,16 +122,10 @@ class StateCache:
             kept = folder / f"states-{self._digest(split)[7:39]}.bin"
             if kept.is_file() and kept.stat().st_size == self.size * self._bytes:
                 return kept.open("rb", buffering=0)
-            descriptor, name = tempfile.mkstemp(dir=folder, suffix=".part")
-            part = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb", buffering=0) as file:
-                    self._write(file, batches)
-                    os.fsync(file.fileno())
-                part.replace(kept)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+            with _nameless(folder) as nameless:  # vanishes if the process is killed
+                self._write(nameless, batches)
+                os.fsync(nameless.fileno())
+                _give_name(nameless, kept)
             return kept.open("rb", buffering=0)
         except OSError as error:
             needed = self.size * self._bytes / 1e9
@@ -159,3 +155,34 @@ class StateCache:
                 split_digest(split),
             ]
         )
+
+
+def _nameless(folder: Path) -> IO[bytes]:
+    """Open a file without a name, which can be given one where the system can do that."""
+    try:
+        return os.fdopen(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600), "w+b", buffering=0)
+    except (AttributeError, OSError):
+        return tempfile.TemporaryFile(dir=folder, buffering=0)
+
+
+def _give_name(file: IO[bytes], path: Path) -> None:
+    """Give a file that has no name one, or copy it to a file with that name where the system can't."""
+    path.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        # only with a folder the link to the file is followed
+        os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=folder, follow_symlinks=True)
+        return
+    except (OSError, NotImplementedError):  # no /proc, or a system that can't
+        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    finally:
+        os.close(folder)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as part:
+            file.seek(0)
+            shutil.copyfileobj(file, part, 2**24)
+            os.fsync(part.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

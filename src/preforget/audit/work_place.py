@@ -1,0 +1,93 @@
+"""The work folder of an audit: a listed copy before it is made, encrypted if its model is sealed, gone at the end.
+
+It holds models that know what is to be forgotten, and their answers. The key of a sealed model's audit lies in the
+model's keyring under the audit's own id, so an audit that was cut off goes on; what its key doesn't open is made anew.
+Where the model's list can't be changed, the key is in memory alone, and what was cut off begins anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import StoreError
+from preforget.core.files import exclusive, make_private
+from preforget.erasure.copies import add_copy, remove_copy
+from preforget.jobs.work import Work
+from preforget.store import ModelFolder
+from preforget.store.side_key import MARK, SideKey, begin_key, destroy_key, key_of, passing_key
+
+KIND = "checkpoint"
+"""What the list of copies calls it: the state of something unfinished."""
+
+
+@contextlib.contextmanager
+def opened_work(work: Path, model: PreForgettableClassifier) -> Iterator[SideKey | None]:
+    """Enter the work folder into the model's list of copies, make and lock it, and yield the key of its files.
+
+    None where they are in the clear: the model is not sealed, or is bound to no folder. Raises `StoreError`,
+    and `UsageError` if the folder lies where it can't be.
+    """
+    folder = model.folder
+    listed = folder is not None and folder.is_writable()
+    if folder is not None and listed:
+        _list(work, folder)
+    try:
+        make_private(work)
+        with exclusive(work):
+            yield _key(work, folder, listed=listed)
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{work} can't be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def passing_work(work: Path) -> Iterator[SideKey]:
+    """Yield a key that ends with this process, for a temporary folder."""
+    with exclusive(work):
+        yield passing_key()
+
+
+def end_work(work: Path, model: PreForgettableClassifier) -> None:
+    """Destroy the key of a work folder, delete the folder, and strike it out of the model's list of copies.
+
+    Raises `StoreError`.
+    """
+    folder = model.folder
+    if folder is not None and folder.manifest.sealed and folder.is_writable():
+        destroy_key(work, folder.keyring)
+    try:
+        shutil.rmtree(work, ignore_errors=not work.exists())
+    except OSError as error:
+        raise StoreError(f"{work} can't be deleted: {error.strerror or error}") from error
+    if folder is not None and folder.is_writable():
+        for copy_id in _entries(work, folder):
+            remove_copy(folder, copy_id)
+
+
+def _key(work: Path, folder: ModelFolder | None, *, listed: bool) -> SideKey | None:
+    """Return the key of a work folder that is listed, after clearing it of what has another key or none."""
+    sealed = folder is not None and (folder.manifest.sealed or not listed)
+    key = None
+    if folder is not None and sealed and listed:
+        key = key_of(work, folder.keyring)
+    if key is None and (sealed or (work / MARK).exists()):
+        Work(work).clear()
+        (work / MARK).unlink(missing_ok=True)
+        if folder is not None and sealed:
+            key = begin_key(work, folder.keyring) if listed else passing_key()
+    return key
+
+
+def _list(work: Path, folder: ModelFolder) -> None:
+    if not _entries(work, folder):
+        add_copy(folder, KIND, str(work.absolute()), delete=True, sealed=False)
+
+
+def _entries(work: Path, folder: ModelFolder) -> list[str]:
+    place = str(work.absolute())
+    return [i for i, copy in folder.manifest.copies.items() if copy["place"] == place]

@@ -1,0 +1,102 @@
+"""A key in the keyring for files beside a model that know as much as it does: an audit's work, a checkpoint.
+
+Who destroys the key has destroyed the files, wherever copies of them lie.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from preforget.core.canonical import canonical_json
+from preforget.core.errors import IntegrityError
+from preforget.core.files import read_regular, write_atomic
+from preforget.store.key_service import Keyring
+from preforget.store.sealing import SEALED, new_key, seal, unseal
+
+MARK = "key.json"
+"""The file of a folder that says by which key its files are encrypted."""
+
+AUDIT, LEARNING = "audit", "learning"
+OWNER = re.compile(rf"(?:{AUDIT}|{LEARNING})-([0-9a-f]{{32}})")
+"""The name in the keyring under which such a key lies."""
+
+FILE = re.compile(rf"([0-9a-f]{{32}}){re.escape(SEALED)}")
+"""The name of a sealed checkpoint, which says its key."""
+
+
+@dataclass(frozen=True)
+class SideKey:
+    """Encrypts and decrypts files by their names; `owner`: what the key is for, as the keyring knows it."""
+
+    owner: str
+    key: bytes = field(repr=False)
+
+    def lock(self, name: str, content: bytes) -> bytes:
+        """Return the content encrypted; nothing else can take its place."""
+        return seal(content, self.key, model=self.owner, record=name)
+
+    def unlock(self, name: str, content: bytes) -> bytes | None:
+        """Return what was encrypted under that name, None for anything else."""
+        try:
+            return unseal(content, self.key, model=self.owner, record=name)
+        except IntegrityError:
+            return None
+
+
+def passing_key() -> SideKey:
+    """Return a key that no keyring has: what it encrypts can't be read once this process and its children end."""
+    return SideKey(f"{AUDIT}-{secrets.token_hex(16)}", new_key())
+
+
+def key_of(folder: Path, keyring: Keyring) -> SideKey | None:
+    """Return the key that a folder's mark names, None if there is no mark or the keyring doesn't have it.
+
+    Raises `UsageError` if the keyring can't be opened.
+    """
+    owner = owner_of(folder)
+    if owner is None:
+        return None
+    record = _id(owner)
+    try:
+        return SideKey(owner, keyring.model(owner).get([record])[record])
+    except IntegrityError:
+        return None
+
+
+def begin_key(folder: Path, keyring: Keyring) -> SideKey:
+    """Make a key for the files of a folder: first the mark, so that whoever finds the folder knows of the key."""
+    owner = f"{AUDIT}-{secrets.token_hex(16)}"
+    write_atomic(folder / MARK, canonical_json({"key": owner}))
+    return SideKey(owner, keyring.model(owner).create([_id(owner)])[_id(owner)])
+
+
+def destroy_key(place: Path, keyring: Keyring) -> None:
+    """Destroy the key of a folder with a mark or of a sealed checkpoint; nothing to do for any other place.
+
+    Raises `StoreError` or `UsageError` if the keyring can't be opened or changed.
+    """
+    owner = owner_of(place)
+    if owner is not None:
+        keyring.model(owner).withdraw([_id(owner)])
+
+
+def owner_of(place: Path) -> str | None:
+    """Return the name of the key by which a folder's files, or a checkpoint, are encrypted; None if by none."""
+    match = FILE.fullmatch(place.name)
+    if match is not None:
+        return f"{LEARNING}-{match[1]}"
+    try:
+        values = json.loads(read_regular(place / MARK, 2**16))
+    except (OSError, ValueError):
+        return None
+    owner = values.get("key") if isinstance(values, dict) else None
+    return owner if isinstance(owner, str) and OWNER.fullmatch(owner) else None
+
+
+def _id(owner: str) -> str:
+    match = OWNER.fullmatch(owner)
+    return "" if match is None else match[1]
