@@ -17,13 +17,11 @@ from preforget.store.manifest import Manifest
 
 
 @contextlib.contextmanager
-def attempt(
-    unfinished: Path, keys_of: Callable[[str], ModelKeys], head: Callable[[], Head]
-) -> Iterator[None]:
+def attempt(unfinished: Path, keys_of: Callable[[str], ModelKeys]) -> Iterator[None]:
     """Make the folder of a model that is to be written in it; whatever is raised meanwhile, nothing of it stays.
 
     It is locked, so that other processes see that somebody is at it, even after it was renamed. `keys_of` as in
-    `clear_unfinished`; `head`: returns the end of the ledger in it. Raises `StoreError` if another process has it.
+    `clear_unfinished`. Raises `StoreError` if another process has it.
     """
     make_private(unfinished.parent)
     clear_unfinished(unfinished, keys_of)  # a killed process may have left records in it, and their keys
@@ -32,22 +30,17 @@ def attempt(
         with exclusive(unfinished, wait=False):
             yield
     except BaseException:
-        noted = None
-        with contextlib.suppress(StoreError):
-            noted = head()
         with contextlib.suppress(OSError):
-            clear_unfinished(unfinished, keys_of, noted, ours=True)
+            clear_unfinished(unfinished, keys_of, ours=True)
         raise
 
 
-def clear_unfinished(
-    path: Path, keys_of: Callable[[str], ModelKeys], head: Head | None = None, *, ours: bool = False
-) -> None:
+def clear_unfinished(path: Path, keys_of: Callable[[str], ModelKeys], *, ours: bool = False) -> None:
     """Delete a folder that an unfinished creation left, and the keys of that creation, unless a model lives by them.
 
     `keys_of`: returns the keys of a model by its id. The folder's first manifest names the records that were to be
-    written. `head`: what the calling process itself noted in the keyring; one that anybody else noted is that of a
-    finished model. `ours`: whether this process made it; without its passphrase it made no keys then.
+    written; a model is finished once the keyring has noted a head of it. `ours`: whether this process made it; if it
+    can't open the keyring, it made no keys.
 
     Raises `StoreError` if a living process has the folder locked, and `UsageError` if the keyring can't be opened.
     """
@@ -59,7 +52,7 @@ def clear_unfinished(
                 left = Manifest.read(path)
                 if left.sealed:
                     ids = {Path(name).stem for name in left.erasing} | set(left.records)
-                    keys_of(left.model).withdraw(ids, head)
+                    keys_of(left.model).withdraw(ids)
             except UsageError:
                 if not ours:
                     raise

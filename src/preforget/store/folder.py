@@ -51,6 +51,7 @@ class ModelFolder(RecordFiles):
         self._content = b""
         self.audits: list[dict[str, Any]] = []
         self._held = 0
+        self._unfinished = False
         self.refused_intent = False
 
     @classmethod
@@ -71,8 +72,9 @@ class ModelFolder(RecordFiles):
         unfinished = path.parent / unfinished_name(path.name)
         folder = cls(unfinished, manifest, keyring)
         try:
-            with attempt(unfinished, lambda model: folder.keyring.model(model), folder.ledger.head):
+            with attempt(unfinished, lambda model: folder.keyring.model(model)):
                 folder._held += 1  # by the attempt
+                folder._unfinished = True
                 # so that whoever finds this unfinished knows which keys it has
                 begun = sorted(folder.name_of(record.id) for record in records)
                 folder._write(replace(manifest, erasing=begun))
@@ -95,6 +97,8 @@ class ModelFolder(RecordFiles):
                     path.rmdir()  # empty, see check_free
                 unfinished.rename(path)
                 sync_folder(path.parent)
+                folder._unfinished = False
+                folder._note_first_head()
         except StoreError:
             raise
         except OSError as error:
@@ -147,6 +151,8 @@ class ModelFolder(RecordFiles):
             if not old:
                 check_age(folder)
             recover(folder, old=old)
+            if not old:
+                folder._note_first_head()
             yield folder
 
     def change(
@@ -245,10 +251,21 @@ class ModelFolder(RecordFiles):
 
     def adopt_head(self, head: Head, manifest: Manifest) -> None:
         """Note the ledger's last row in the keyring, if the model is sealed, and let the manifest know it."""
-        if manifest.sealed:
+        if manifest.sealed and not self._unfinished:
             self.keyring.model(manifest.model).note_head(head)
         digest = SqliteLedger(self.path / LEDGER).digest()
         self._write(replace(manifest, ledger={**head.as_dict(), "digest": digest}))
+
+    def _note_first_head(self) -> None:
+        """Note the head of a sealed model of which the keyring has only keys: the very last step of its creation.
+
+        Keys without a head are those of an attempt, which whoever finds its unfinished folder may destroy.
+        """
+        if self.keys is None or not self.keys.writable or self.keys.head() is not None:
+            return
+        with contextlib.suppress(IntegrityError):  # another keyring, which has no keys of it
+            self.keys.get(self.manifest.records)
+            self.keys.note_head(Head(self.manifest.ledger["seq"], self.manifest.ledger["hash"]))
 
     def finish_erasing(self, erasure: str = "0" * 32, *, keys: bool = True) -> None:
         """Destroy the keys of records whose erasure has begun, then their files, and leftovers of cut off writes.
