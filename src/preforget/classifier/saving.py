@@ -95,7 +95,7 @@ class Saving(Bound):
         self._list_copies(None if former is None else open_folder(former.path, former.keyring))
 
     def _list_copies(self, former: ModelFolder | None) -> None:
-        """Enter into both folders that they know of each other, and a kept cache; remove the checkpoint and its entry."""
+        """Enter into both folders that they know of each other, and a kept cache; remove the checkpoint."""
         folder = self.folder
         assert folder is not None
         listed = {(copy["kind"], copy["place"]) for copy in folder.manifest.copies.values()}

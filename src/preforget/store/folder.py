@@ -16,7 +16,7 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import exclusive, sync_folder
 from preforget.core.hashing import value_digest
 from preforget.records import ClassRecord
-from preforget.store.attempt import attempt, ids_of, undone_seal
+from preforget.store.attempt import attempt, clear_unfinished, ids_of, undone_seal
 from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, recover, undo
 from preforget.store.head import Head
 from preforget.store.layout import (
@@ -113,14 +113,13 @@ class ModelFolder(RecordFiles):
         unfinished = path.parent / unfinished_name(path.name)
         if not unfinished.exists():
             return
-        folder, head = None, None
+        left = None
         with contextlib.suppress(StoreError):
-            folder = cls(unfinished, Manifest.read(unfinished), keyring)
-            head = folder.ledger.head()
-        if folder is None:  # it has no keys yet
+            left = Manifest.read(unfinished)
+        if left is None:  # it has no keys yet
             shutil.rmtree(unfinished, ignore_errors=True)
-        elif folder.manifest.model == model:
-            clear_unfinished(unfinished, folder.keyring.model, head)
+        elif left.model == model:
+            clear_unfinished(unfinished, cls(unfinished, left, keyring).keyring.model)
 
     @classmethod
     def open(cls, path: Path, keyring: KeyringPlace = None) -> ModelFolder:
