@@ -61,7 +61,7 @@ def test_keys_that_are_there_are_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     put_back(made, tmp_path / "empty")
     for target, message in (
-        (tmp_path / "backup", "exists already"),
+        (tmp_path / "backup", "is there already"),
         (tmp_path / "no" / "backup", "does not exist"),
         (tmp_path / "here" / "backup", "lies in the keyring itself"),
     ):

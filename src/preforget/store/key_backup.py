@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from preforget.core import targets
 from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
@@ -64,19 +65,13 @@ def back_up(ring: FileKeyring, target: Path) -> Backup:
         backup = Backup(now(), dict(_files(ring.folder)))
     if not backup.files:
         raise UsageError(f"the keyring {ring.folder} holds nothing yet; there is nothing to back up")
-    try:
-        write_atomic(target, _encode(backup))
-    except OSError as error:
-        raise StoreError(f"{target} can't be written: {error.strerror or error}") from error
+    targets.write_target(target, _encode(backup), remedy="move it away")
     return backup
 
 
 def check_target(ring: FileKeyring, target: Path) -> None:
     """Raise `UsageError` for a backup that exists, or lies in the keyring or in no folder; and without a keyring."""
-    if os.path.lexists(target):
-        raise UsageError(f"{target} exists already; choose another name for the backup")
-    if not target.absolute().parent.is_dir():
-        raise UsageError(f"{target.parent} does not exist; make that folder first")
+    targets.check_target(target, remedy="move it away")
     if target.absolute().parent.resolve().is_relative_to(ring.folder.resolve()):
         raise UsageError(f"{target} lies in the keyring itself; keep its backup elsewhere")
     if not ring.folder.is_dir():
