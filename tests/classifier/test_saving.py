@@ -97,13 +97,72 @@ def test_saving_again(saved: PreForgettableClassifier, tmp_path: Path) -> None:
     generation = Manifest.read(place(saved)).generation
     saved.save_pretrained(place(saved))
     assert Manifest.read(place(saved)).generation == generation
-    shutil.rmtree(place(saved))
-    saved.save_pretrained(place(saved))
-    assert reloaded(saved).labels == CLASSES
     saved.save_pretrained(tmp_path / "copy")
     saved.forget("ant")
     assert PreForgettableClassifier.from_pretrained(tmp_path / "model", device="cpu").labels == CLASSES
     assert PreForgettableClassifier.from_pretrained(tmp_path / "copy", device="cpu").labels == CLASSES[1:]
+
+
+def names_below(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("what", ["moved", "deleted", "forgotten elsewhere", "exchanged"])
+def test_what_was_forgotten_where_a_model_cannot_see_it_is_not_written_again(
+    saved: PreForgettableClassifier, tmp_path: Path, what: str
+) -> None:
+    folder, elsewhere = place(saved), tmp_path / "elsewhere"
+    if what == "forgotten elsewhere":
+        reloaded(saved).forget("bee")
+    else:
+        folder.rename(elsewhere)
+        PreForgettableClassifier.from_pretrained(elsewhere, device="cpu").forget("bee")
+        if what == "deleted":
+            shutil.rmtree(elsewhere)
+        elif what == "exchanged":
+            shutil.copytree(elsewhere, folder)
+    before = names_below(tmp_path)
+    for use in (
+        lambda: saved.save_pretrained(tmp_path / "new"),
+        lambda: saved.save_pretrained(folder),
+        lambda: saved.detach("ant"),
+        lambda: saved.forget("cat"),
+    ):
+        with pytest.raises(StoreError, match=r"moved or deleted|another process has changed it"):
+            use()
+    assert names_below(tmp_path) == before
+
+
+def test_an_older_copy_of_a_sealed_model_in_its_place_is_not_saved_from(
+    model: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    model.save_pretrained(tmp_path / "model", sealed=True)
+    shutil.copytree(tmp_path / "model", tmp_path / "old")
+    reloaded(model).forget("bee")
+    shutil.rmtree(tmp_path / "model")
+    (tmp_path / "old").rename(tmp_path / "model")  # to a byte what the model was read from
+    for to in ("model", "new"):
+        with pytest.raises(StoreError, match="older than its keyring knows"):
+            model.save_pretrained(tmp_path / to)
+    assert not (tmp_path / "new").exists()
+
+
+def test_who_loads_while_another_forgets_gets_what_is_left(
+    saved: PreForgettableClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The backbone takes long to load; another process forgets a class meanwhile."""
+    from preforget.classifier import saving
+
+    make, times = saving.make_encoder, []
+
+    def slowly(*arguments: Any) -> Any:
+        if not times:
+            times.append(1)
+            reloaded(saved).forget("bee")
+        return make(*arguments)
+
+    monkeypatch.setattr(saving, "make_encoder", slowly)
+    assert reloaded(saved).labels == ["ant", "cat", "dog"]
 
 
 def test_a_place_that_is_taken_is_not_written(model: PreForgettableClassifier, tmp_path: Path) -> None:

@@ -21,6 +21,11 @@ def test_it_is_the_time() -> None:
     assert before - timedelta(milliseconds=1) < found <= after
 
 
+def test_a_time_ahead() -> None:
+    found = datetime.fromisoformat(now(timedelta(days=1))) - datetime.now(UTC)
+    assert abs(found - timedelta(days=1)) < timedelta(minutes=5)
+
+
 def test_text_sorts_like_time() -> None:
     times = [now() for _ in range(1000)]
     assert times == sorted(times)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from preforget.core.files import exclusive, sync_folder, write_atomic
+from preforget.core.files import exclusive, sync_folder, write_atomic, write_beside
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -19,6 +19,15 @@ def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
         assert reader.read() == b"old"
     assert path.read_bytes() == b"new and longer"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_what_is_to_replace_a_file_lies_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"old")
+    temporary = write_beside(path, b"new")
+    assert (path.read_bytes(), temporary.read_bytes()) == (b"old", b"new")
+    assert temporary.parent == tmp_path
+    assert temporary.name.startswith(".writing-")
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:

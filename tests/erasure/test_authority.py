@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from preforget.cli.main import main
 from preforget.core.canonical import canonical_digest, canonical_json
+from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure import forget, open_folder, plan, restore, transaction
 from preforget.erasure.authority import announced, check_may_destroy_again, check_may_sign
@@ -247,3 +249,37 @@ def test_an_older_keyring_believes_the_receipts_that_it_signed(made: Made, tmp_p
     assert len(keys.destroyed()) == 1
     check_may_destroy_again(back.open(), keys.destroyed())
     assert restore(made.model, older) == 0
+
+
+@pytest.mark.parametrize("where", CUTS)
+def test_an_announcement_from_the_future_is_refused_and_ended_by_its_owner(
+    made: Made, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """The clock was wrong when it was announced, and is right again after the crash."""
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "now", lambda: "2099-01-01T00:00:00.000Z")
+        cut(made, monkeypatch, *CUTS[where])
+    with pytest.raises(IntegrityError, match=r"for 2099-01-01.*in the future.*Set the clock"):
+        made.open()
+    before = everything(made)
+    with pytest.raises(IntegrityError, match="in the future"):
+        made.open()
+    assert everything(made) == before
+    folder = open_folder(made.model, made.keyring, to_forget=True)
+    assert LABELS[1] not in {record.label for record in folder.records()}
+    receipt = Receipt.from_statement(payload_of(made.receipt().read_bytes()))
+    if where != "without end":  # it was signed by the wrong clock
+        assert receipt.begun <= receipt.finished < "2099"
+        assert receipt.recovered
+    assert verify(made.receipt(), made.model, made.public_keys()).passed
+    assert made.labels() == [LABELS[0], LABELS[2]]
+
+
+def test_an_announcement_of_a_little_later_is_ended(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "now", lambda: now(timedelta(hours=23)))
+        cut(made, monkeypatch, *CUTS["half destroyed"])
+    assert made.labels() == [LABELS[0], LABELS[2]]
+    receipt = Receipt.from_statement(payload_of(made.receipt().read_bytes()))
+    assert receipt.begun == receipt.finished > now()
+    assert any("clock stepped back" in sentence for sentence in receipt.not_claimed)

@@ -10,7 +10,7 @@ import torch
 
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.engines.isolated import IsolatedEngine
-from preforget.erasure import forget, open_folder, plan
+from preforget.erasure import forget, open_folder, plan, transaction
 from preforget.erasure.receipt import Receipt, payload_of
 from preforget.erasure.transaction import Request
 from preforget.erasure.verify import verify
@@ -113,6 +113,18 @@ def test_someone_who_forgot_in_the_meantime(made: Made) -> None:
     with pytest.raises(OSError, match="another process has changed it"):
         forget(planned, folder=mine)
     assert made.labels() == [LABELS[0], LABELS[2]]
+
+
+def test_a_clock_that_steps_back_blocks_nothing(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(["2026-03-01T12:00:00.000Z", "2026-02-28T12:00:00.000Z"])
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "now", lambda: next(times))
+        made.forget(LABELS[1])
+    receipt = receipt_of(made)
+    assert receipt.begun == receipt.finished == "2026-03-01T12:00:00.000Z"
+    assert any("clock stepped back" in sentence for sentence in receipt.not_claimed)
+    assert verify(made.receipt(), made.model, made.public_keys()).passed
+    made.forget(LABELS[0])
 
 
 def test_a_damaged_announcement_stops_everything(made: Made) -> None:

@@ -64,7 +64,7 @@ CHANGES: dict[str, Callable[[ModelKeys], object]] = {
     "create": lambda keys: keys.create([TWO]),
     "destroy": lambda keys: keys.destroy([ONE], "e1", None),
     "note_head": lambda keys: keys.note_head(Head(0, GENESIS)),
-    "forget_head": lambda keys: keys.forget_head(),
+    "follow_restored": lambda keys: keys.follow_restored(Head(0, GENESIS), [ONE], "e1"),
     "begin": lambda keys: keys.begin([ONE]),
     "withdraw": lambda keys: keys.withdraw([ONE]),
 }

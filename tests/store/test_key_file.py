@@ -126,9 +126,17 @@ def test_heads_never_go_back(folder: Path) -> None:
             keys.destroy([ONE], "e1", head)
     assert FileKeyring(folder).model(MODEL).head() == later
     assert keys.get([ONE])
-    keys.forget_head()
-    keys.note_head(HEAD)
-    assert FileKeyring(folder).model(MODEL).head() == HEAD
+
+
+def test_a_restored_folder_is_followed_back_and_its_keys_are_destroyed_in_one_write(folder: Path) -> None:
+    keys = FileKeyring(folder).model(MODEL)
+    keys.create([ONE, TWO])
+    keys.note_head(Head(5, f"sha256:{'d' * 64}"))
+    for _ in range(2):
+        keys.follow_restored(HEAD, [ONE], "e1")
+        there = FileKeyring(folder).model(MODEL)
+        assert (there.head(), there.destroyed()) == (HEAD, {ONE: "e1"})
+        assert there.get([TWO])
 
 
 def test_a_model_that_was_never_finished_leaves_nothing(folder: Path) -> None:

@@ -353,20 +353,36 @@ def test_an_error_does_not_quote_the_export() -> None:
 
 @given(st.integers(0, 4), st.integers(0, 4))
 @settings(max_examples=30)
-def test_adopting_an_export(here: int, there: int) -> None:
+def test_rows_that_are_newer_in_an_export(here: int, there: int) -> None:
     ledger, export = chain(here), read_export(chain(there).export(), MODEL)
-    before = list(rows(ledger))
     if here <= there:
-        assert ledger.adopt(export) == there - here
-        assert rows(ledger) == export
-        assert ledger.adopt(export) == 0
+        assert ledger.newer(export) == export[here:]
     else:
         with pytest.raises(IntegrityError, match=f"ends at row {there}, the ledger goes on"):
-            ledger.adopt(export)
-        assert rows(ledger) == before
+            ledger.newer(export)
 
 
-def test_an_export_that_cannot_be_adopted() -> None:
+def test_an_export_that_was_taken_over_has_nothing_newer() -> None:
+    ledger, export = chain(3), rows(chain(3))
+    ledger.append("restore", {"erasure": "e", "records": []})
+    assert ledger.newer(export) == []
+    ledger.append("audit", {})
+    assert ledger.newer(export) == []
+    with pytest.raises(IntegrityError, match="ends at row 2, the ledger goes on"):
+        ledger.newer(export[:2])
+
+
+def test_the_row_that_would_come_next() -> None:
+    ledger = chain(2)
+    row = ledger.row_after(None, "audit", {"a": 1}, TIME)
+    after = ledger.row_after(row.head, "audit", {"a": 2}, TIME)
+    assert len(rows(ledger)) == 2
+    assert [ledger.append("audit", {"a": n}, TIME) for n in (1, 2)] == [row, after]
+    with pytest.raises(UsageError, match="no event"):
+        ledger.row_after(row.head, "party", {})
+
+
+def test_an_export_that_does_not_go_on_from_here() -> None:
     ledger, other, stranger = chain(1), chain(1), chain(3, "other")
     ledger.append("audit", {"at": "here"}, TIME)
     other.append("audit", {"at": "there"}, TIME)
@@ -381,8 +397,7 @@ def test_an_export_that_cannot_be_adopted() -> None:
         ([*before, rehashed(before[1], seq=3, event="party", previous=before[1].hash)], "unknown event"),
     ):
         with pytest.raises(IntegrityError, match=message):
-            ledger.adopt(export)
-        assert rows(ledger) == before
+            ledger.newer(export)
 
 
 # erased records

@@ -141,10 +141,18 @@ def test_more_rows_than_one_batch(path: Path, tmp_path: Path) -> None:
     for after in (0, 1, 99, 100, 101, 200, 201, 202):
         assert list(at(path).entries(after)) == rows[after:]
     assert at(path).holds(rows[150].head)
-    SqliteLedger.create(tmp_path / "other")
-    assert at(tmp_path / "other").adopt(rows[:100]) == 100
-    assert at(tmp_path / "other").adopt(rows) == 101
-    assert list(at(tmp_path / "other").entries()) == rows
+    other = tmp_path / "other"
+    SqliteLedger.create(other)
+    for part in (rows[:100], [], rows[100:]):
+        before = other.read_bytes()
+        content = SqliteLedger(other).extended(part)
+        assert other.read_bytes() == before  # nothing is written
+        other.write_bytes(content)
+    assert list(at(other).entries()) == rows
+    assert at(other).append("audit", {}).seq == 202
+    for wrong in (rows[:1], rows[3:5]):
+        with pytest.raises(StoreError, match="the row does not follow the last one"):
+            SqliteLedger(other).extended(wrong)
 
 
 def test_a_thousand_records_in_a_row(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass, replace
@@ -17,12 +18,13 @@ from preforget.classifier.bound import Begun, Bound
 from preforget.classifier.making import check_answering, engine_named, make_encoder
 from preforget.classifier.turns import changes, reads
 from preforget.core.clock import now
-from preforget.core.errors import StoreError, UsageError
+from preforget.core.errors import ChangedError, StoreError, UsageError
 from preforget.core.paths import absolute_path
 from preforget.engines import Session
 from preforget.erasure import open_folder
 from preforget.erasure.copies import add_copy, copy_entry, remove_copy
 from preforget.store import Manifest, ModelFolder
+from preforget.store.consistency import check_age
 from preforget.store.record_files import KeyringPlace
 from preforget.training.checkpoint import KEPT_DAYS, CheckpointFile
 
@@ -61,27 +63,30 @@ class Saving(Bound):
 
         Raises:
             NotFittedError: Nothing was learned yet.
-            StoreError: Something is there already, or the folder can't be written.
+            StoreError: Something is there already, or the folder can't be written; or the folder that the model is
+                bound to was changed by another process, moved or deleted: what was forgotten there isn't known here.
         """
-        engine, place = self._fitted(), absolute_path(path)
-        if self.folder is not None and place.resolve() == self.folder.path.resolve() and place.exists():
-            return
+        engine, place, before = self._fitted(), absolute_path(path), self.folder
+        origin = None
+        if before is not None:
+            with before.as_read():  # else a class that was forgotten in the folder since could come back
+                check_age(before)
+                if place.resolve() == before.path.resolve():
+                    return
+                origin = {"model": before.manifest.model, **before.ledger.head().as_dict()}
         session = self._session
         left = _left_of_learning(session)
         manifest = replace(manifest_of(engine, self.keep, sealed, self._label_kind), copies=left)
-        before, origin = self.folder, None
-        if before is not None and before.path.exists():
-            before.check_current()  # else a class that another process has forgotten would come back
-            origin = {"model": before.manifest.model, **before.ledger.head().as_dict()}
-        save = _Save(place, manifest, keyring, None if origin is None else before, origin)
+        save = _Save(place, manifest, keyring, before, origin)
         self._all_or_nothing(Begun(end=partial(self._end_save, save)), partial(self._save, save))
 
     def _save(self, save: _Save) -> None:
-        records, shared = self.engine_.records(), self.engine_.shared_tensors()
-        self.folder = ModelFolder.create(
-            save.place, save.manifest, records, shared, save.keyring, save.origin
-        )
-        self._list_copies(save.former)
+        with contextlib.nullcontext() if save.former is None else save.former.as_read():
+            records, shared = self.engine_.records(), self.engine_.shared_tensors()
+            self.folder = ModelFolder.create(
+                save.place, save.manifest, records, shared, save.keyring, save.origin
+            )
+            self._list_copies(save.former)
 
     def _end_save(self, save: _Save) -> None:
         """End a saving that was cut off: as if nothing had been, or with the whole folder and all that follows."""
@@ -165,7 +170,13 @@ class Saving(Bound):
             raise StoreError(
                 f"{path} doesn't fit its backbone, or its manifest is damaged: {error}"
             ) from error
-        load_records(engine, folder, backbone)
+        while True:
+            try:
+                with folder.as_read():
+                    load_records(engine, folder, backbone)
+                break
+            except ChangedError:  # while the backbone was loaded
+                folder = open_folder(absolute_path(path), keyring)
         model = cls(
             name,
             config,

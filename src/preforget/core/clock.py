@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
-def now() -> str:
-    """Return the time in UTC as RFC 3339 with milliseconds, such as `2026-01-31T12:00:00.000Z`."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def now(ahead: timedelta = timedelta()) -> str:
+    """Return the time in UTC as RFC 3339 with milliseconds, such as `2026-01-31T12:00:00.000Z`, or a time `ahead`."""
+    return (datetime.now(UTC) + ahead).isoformat(timespec="milliseconds").replace("+00:00", "Z")

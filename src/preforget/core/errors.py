@@ -27,6 +27,10 @@ class StoreError(PreforgetError, OSError):
     """A model folder is missing, damaged or can't be written."""
 
 
+class ChangedError(StoreError):
+    """Another process has changed a model folder since it was read."""
+
+
 class IntegrityError(StoreError):
     """Something is not what was written: a byte, a signature, a link of a chain, or a file's place."""
 

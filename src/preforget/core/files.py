@@ -24,6 +24,20 @@ def write_atomic(path: Path, content: bytes) -> None:
 
     Only its owner can read it. Raises `OSError`; the temporary file is gone then.
     """
+    temporary = write_beside(path, content)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_beside(path: Path, content: bytes) -> Path:
+    """Write what is to replace a file into a durable temporary file beside it, and return where it lies.
+
+    Renaming it needs no room on the disk any more. Raises `OSError`; the temporary file is gone then.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
     temporary = Path(name)
     try:
@@ -32,11 +46,10 @@ def write_atomic(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    return temporary
 
 
 def open_regular(path: Path, limit: int, *, follow: bool = True) -> IO[bytes]:

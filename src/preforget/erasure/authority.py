@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure.intent import Intent
 from preforget.erasure.receipt import Receipt, read_receipt
@@ -22,13 +24,17 @@ from preforget.store import ModelFolder
 from preforget.store.consistency import known_to_keyring
 from preforget.store.head import Head
 from preforget.store.layout import INTENT, RECEIPTS
-from preforget.store.ledger import Entry
+from preforget.store.ledger import ERASING, Entry
+
+MOST_AHEAD = timedelta(days=1)
+"""An announcement may be so much later than the clock, which may have been set back."""
 
 
-def announced(folder: ModelFolder) -> Intent | None:
+def announced(folder: ModelFolder, *, to_forget: bool = False) -> Intent | None:
     """May the announced erasure be ended? Return it if this keyring announced it, None if there is none.
 
-    Raises `IntegrityError` for one that it didn't announce, or not for this model and this ledger.
+    Raises `IntegrityError` for one that it didn't announce, or not for this model and this ledger, and for one that
+    began in the future. `to_forget`: the latter is returned as if it began now, since its owner is at work.
     """
     intent = Intent.read(folder.path)
     if intent is None:
@@ -44,13 +50,21 @@ def announced(folder: ModelFolder) -> Intent | None:
     stated = None if row is None else (row.head, row.data.get("state"))
     if stated != (Head(intent.seq, intent.hash), intent.before["manifest"]):
         raise _contradicts(folder, f"row {intent.seq} of the ledger is another one")
+    if intent.begun > now(MOST_AHEAD):
+        if not to_forget:
+            raise IntegrityError(
+                f"{folder.path / INTENT} announces an erasure for {intent.begun}, which is in the future: by this "
+                f"machine's clock it is {now()}. Nothing was destroyed or signed. Set the clock, or, if it was wrong "
+                "before, run: preforget forget MODEL LABEL, which ends what was announced"
+            )
+        return replace(intent, begun=now())
     return intent
 
 
 def check_may_begin(folder: ModelFolder) -> None:
     """May an erasure be announced? Raises `StoreError` if one is that this keyring has begun and that isn't ended."""
     try:
-        pending = announced(folder)
+        pending = announced(folder, to_forget=True)
     except IntegrityError:
         return  # it is worth nothing, and the new one replaces it
     if pending is not None:
@@ -91,7 +105,7 @@ def check_may_destroy_again(folder: ModelFolder, ids: Collection[str]) -> None:
     left = set(ids) - {
         str(record["id"])
         for entry in known
-        if entry.event in {"forget", "restore"}
+        if entry.event in ERASING
         for record in entry.data.get("records", [])
     }
     left -= _signed(folder) if left else set()

@@ -133,11 +133,13 @@ def receipt_digest(content: bytes) -> str:
     return bytes_digest(parse_envelope(content).payload)
 
 
-def not_claimed(of_engine: Sequence[str], sealed: bool, recovered: bool = False) -> list[str]:
+def not_claimed(
+    of_engine: Sequence[str], sealed: bool, recovered: bool = False, stepped_back: bool = False
+) -> list[str]:
     """Return what a receipt doesn't claim, in plain sentences for the person who reads it.
 
     `of_engine`: what stays by the nature of the engine, in its own sentences, which come first; `recovered`: whether
-    the erasure was interrupted.
+    the erasure was interrupted; `stepped_back`: whether the clock was before its beginning when it ended.
     """
     return [
         *of_engine,
@@ -153,6 +155,7 @@ def not_claimed(of_engine: Sequence[str], sealed: bool, recovered: bool = False)
         "Answers that the model gave before, and whatever was derived from them, are not recalled.",
         "Nothing is said about training data kept elsewhere.",
         *([_RECOVERED] if recovered else []),
+        *([_STEPPED_BACK] if stepped_back else []),
         "This receipt states a technical act; it is no legal advice.",
     ]
 
@@ -160,6 +163,7 @@ def not_claimed(of_engine: Sequence[str], sealed: bool, recovered: bool = False)
 _RECOVERED = (
     "The erasure was interrupted and ended later; when it began is what was announced, and is not verified."
 )
+_STEPPED_BACK = "The clock stepped back during the erasure, so that it is said to have ended when it began."
 _SEALED = (
     "Copies of the sealed records are unreadable without their keys; copies, backups and snapshots of the keyring "
     "that were made before may still hold them."

@@ -250,7 +250,7 @@ def _receipt(
     copies: list[dict[str, Any]],
     recovered: bool,
 ) -> Receipt:
-    manifest = folder.manifest
+    manifest, time = folder.manifest, now()
     return Receipt(
         erasure=intent.erasure,
         what=intent.what,
@@ -265,7 +265,7 @@ def _receipt(
         method=["key destroyed", "file deleted"] if manifest.sealed else ["file deleted"],
         derived=len(_derived(folder, intent.seq)),
         begun=intent.begun,
-        finished=now(),
+        finished=max(intent.begun, time),
         recovered=recovered,
         request={"reference": intent.reference, "grounds": intent.grounds},
         tool={"name": "preforget", "version": __version__},
@@ -273,7 +273,9 @@ def _receipt(
         copies=copies,
         audits=folder.audits,
         ledger=row.head.as_dict(),
-        not_claimed=not_claimed(engine.not_claimed, manifest.sealed, recovered),
+        not_claimed=not_claimed(
+            engine.not_claimed, manifest.sealed, recovered, stepped_back=time < intent.begun
+        ),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +11,7 @@ from preforget.core.errors import IntegrityError
 from preforget.store.head import Head
 from preforget.store.key_service import ModelKeys
 from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, receipt_name
-from preforget.store.ledger import Entry, Ledger
+from preforget.store.ledger import ERASING, Entry, Ledger, erased_by
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
 
@@ -41,6 +42,9 @@ class ChangingFolder(Protocol):
 
     def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
         """Enter a row into the ledger and make the manifest know it."""
+
+    def adopt_head(self, head: Head, manifest: Manifest) -> None:
+        """Make keyring and manifest know the ledger's last row."""
 
 
 def check(folder: ChangingFolder) -> list[Entry]:
@@ -105,7 +109,8 @@ def known_to_keyring(folder: ChangingFolder, number: int) -> bool:
 def recover(folder: ChangingFolder, *, old: bool = False) -> None:
     """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on.
 
-    `old`: of a folder that is older than its keyring knows, delete files only, and no keys.
+    `old`: of a folder that is older than its keyring knows, delete files only, and no keys, and leave rows that the
+    manifest doesn't know to the caller.
     """
     head, known = folder.ledger.head(), Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])
     if head.seq < known.seq or not (head == known or folder.ledger.holds(known)):
@@ -122,8 +127,35 @@ def recover(folder: ChangingFolder, *, old: bool = False) -> None:
             "preforget restore MODEL"
         )
     folder.finish_erasing(keys=keys)
-    if head != known and not folder.has_intent():
-        undo(folder, old=old)
+    if head != known and not end_restore(folder) and not folder.has_intent() and not old:
+        undo(folder)
+
+
+def end_restore(folder: ChangingFolder) -> bool:
+    """End the restoring of a backup that was cut off between ledger and manifest; return whether there was one.
+
+    The last row must be a `restore` that states the manifest which follows from it; of a sealed model the keyring must
+    know it.
+    """
+    row = list(folder.ledger.entries(int(folder.manifest.ledger["seq"])))[-1]
+    if row.event != "restore" or not known_to_keyring(folder, row.seq):
+        return False
+    changes = without(folder.manifest, set(erased_by([row])))
+    manifest = replace(folder.manifest, generation=folder.manifest.generation + 1, **changes)
+    if manifest.state() != row.data.get("state"):
+        return False
+    erasing = sorted(folder.name_of(i) for i in set(folder.manifest.records) - set(manifest.records))
+    folder.adopt_head(row.head, replace(manifest, erasing=erasing))
+    folder.finish_erasing(str(row.data.get("erasure")))
+    return True
+
+
+def without(manifest: Manifest, gone: Collection[str]) -> dict[str, Any]:
+    """Return the entries of a manifest that change when records go."""
+    return {
+        "records": {i: digest for i, digest in manifest.records.items() if i not in gone},
+        "detached": [i for i in manifest.detached if i not in gone],
+    }
 
 
 def is_ahead(folder: ChangingFolder) -> bool:
@@ -140,7 +172,7 @@ def undo(folder: ChangingFolder, *, old: bool = False) -> None:
     head = folder.ledger.head()
     first = int(folder.manifest.ledger["seq"]) + 1
     for row in folder.ledger.entries(first - 1):
-        if row.event == "forget" and not old and not known_to_keyring(folder, row.seq):
+        if row.event in ERASING and not old and not known_to_keyring(folder, row.seq):
             raise IntegrityError(
                 f"row {row.seq} of the ledger of {folder.path} calls something erased that the keyring doesn't know "
                 "of; nothing was destroyed. Restore the folder from a copy, or end this with: preforget restore MODEL"

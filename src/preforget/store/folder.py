@@ -13,11 +13,12 @@ from typing import Any
 from torch import Tensor
 
 from preforget.core.errors import IntegrityError, StoreError, UsageError
-from preforget.core.files import exclusive, sync_folder
-from preforget.core.hashing import value_digest
+from preforget.core.files import sync_folder, write_beside
+from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
 from preforget.store.attempt import attempt, clear_unfinished, ids_of, undone_seal
 from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, recover, undo
+from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
 from preforget.store.layout import (
     INTENT,
@@ -34,12 +35,12 @@ from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
 from preforget.store.padding import padded
 from preforget.store.record_file import write_file
-from preforget.store.record_files import KeyringPlace, RecordFiles
+from preforget.store.record_files import KeyringPlace
 from preforget.store.sealing import SEALED_BYTES, seal
 from preforget.store.tensors import tensors_to_bytes
 
 
-class ModelFolder(RecordFiles):
+class ModelFolder(CurrentFiles):
     """One model on disk: `preforget.json`, its ledger, one file per record, and what no class owns.
 
     Changes are written through at once, each with a row in the ledger. `keyring`: where the keys of a sealed model
@@ -48,9 +49,7 @@ class ModelFolder(RecordFiles):
 
     def __init__(self, path: Path, manifest: Manifest, keyring: KeyringPlace = None) -> None:
         super().__init__(path, manifest, keyring)
-        self._content = b""
         self.audits: list[dict[str, Any]] = []
-        self._held = 0
         self._unfinished = False
         self.refused_intent = False
 
@@ -102,7 +101,7 @@ class ModelFolder(RecordFiles):
         except StoreError:
             raise
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise cannot_write(path, error) from error
         moved = cls(path, folder.manifest, keyring)
         moved._content = folder._content
         return moved
@@ -240,6 +239,37 @@ class ModelFolder(RecordFiles):
         self.audits += [entry.as_audit()] if event == "audit" else []
         return entry
 
+    def commit_restored(
+        self, rows: Sequence[Entry], data: Mapping[str, Any], keys: Iterable[str], **changes: Any
+    ) -> None:
+        """Take over rows of a newer export and add a `restore` row, in one step: all of it happens, or nothing.
+
+        `keys`: ids of the records whose keys are destroyed with it, under the id of the erasure in `data`. What needs
+        room on a disk is written first, then the keyring, and two files are renamed last; if a crash comes between
+        these, the next opening ends it, see `consistency.end_restore`.
+        """
+        with self.changing():
+            self.check_current()
+            changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
+            last = rows[-1].head if rows else None
+            entry = self.ledger.row_after(last, "restore", {**data, "state": changed.state()})
+            ledger = SqliteLedger(self.path / LEDGER).extended([*rows, entry])
+            manifest = replace(changed, ledger={**entry.head.as_dict(), "digest": bytes_digest(ledger)})
+            content, written = manifest.content(), list[tuple[Path, Path]]()
+            try:
+                for path, new in ((self.path / LEDGER, ledger), (self.path / NAME, content)):
+                    written.append((write_beside(path, new), path))
+                if self.keys is not None:
+                    self.keys.follow_restored(entry.head, keys, str(data["erasure"]))
+                for temporary, path in written:
+                    temporary.replace(path)
+                    sync_folder(self.path)
+            except BaseException:
+                for temporary, _ in written:
+                    temporary.unlink(missing_ok=True)
+                raise
+            self._content, self.manifest = content, manifest
+
     def is_writable(self) -> bool:
         """Tell whether this user may change the folder, and keys where it is sealed."""
         return os.access(self.path, os.W_OK) and (self.keys is None or self.keys.writable)
@@ -304,29 +334,10 @@ class ModelFolder(RecordFiles):
         """Keep in mind what receipts say of the audits among the ledger's rows."""
         self.audits = [entry.as_audit() for entry in entries if entry.event == "audit"]
 
-    @contextlib.contextmanager
-    def changing(self) -> Iterator[None]:
-        """Keep other processes out, and turn errors of the system into one that names the folder."""
-        if self._held:
-            yield
-            return
-        try:
-            with exclusive(self.path):
-                self._held += 1
-                try:
-                    yield
-                finally:
-                    self._held -= 1
-        except StoreError:
-            raise
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
-
     def check_current(self) -> None:
         """Raise `StoreError` if another process has changed the folder, `UsageError` if its keys can't be changed."""
         self._check_keys()
-        if (self.path / NAME).read_bytes() != self._content:
-            raise StoreError("another process has changed it; load the model again")
+        self.check_unchanged()
 
     def _check_keys(self) -> None:
         if self.keys is not None and not self.keys.writable:
@@ -343,7 +354,3 @@ class ModelFolder(RecordFiles):
     def _write(self, manifest: Manifest) -> None:
         self._content = manifest.write(self.path)
         self.manifest = manifest
-
-
-def _cannot_write(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"the model folder {path} can't be written: {error.strerror or error}")

@@ -58,7 +58,7 @@ class EnvironmentModelKeys(ModelKeys):
         """Raise `UsageError`."""
         self._refuse("changed")
 
-    def forget_head(self) -> None:
+    def follow_restored(self, head: Head, ids: Iterable[str], erasure: str) -> None:
         """Raise `UsageError`."""
         self._refuse("changed")
 

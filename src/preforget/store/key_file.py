@@ -106,12 +106,7 @@ class FileModelKeys(ModelKeys):
         gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
         with changing(self._folder, self._prepare):
             state = self._read()
-            changed = replace(
-                state,
-                keys={i: key for i, key in state.keys.items() if i not in gone},
-                destroyed={**gone, **state.destroyed},
-                head=later_head(state.head, head, str(self.path)),
-            )
+            changed = _without(state, gone, later_head(state.head, head, str(self.path)))
             self._change(state, changed)
         return len(state.keys) - len(changed.keys)
 
@@ -129,11 +124,15 @@ class FileModelKeys(ModelKeys):
             state = self._read()
             self._change(state, replace(state, head=later_head(state.head, head, str(self.path))))
 
-    def forget_head(self) -> None:
-        """Let go of the noted head, durable on return: only when a user restores an older model folder on purpose."""
+    def follow_restored(self, head: Head, ids: Iterable[str], erasure: str) -> None:
+        """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`, in one write.
+
+        Only when a user restores an older model folder on purpose.
+        """
+        gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
         with changing(self._folder, self._prepare):
             state = self._read()
-            self._change(state, replace(state, head=None))
+            self._change(state, _without(state, gone, head))
 
     def begin(
         self, ids: Iterable[str], earlier: Iterable[str] = (), head: Head | None = None
@@ -303,6 +302,12 @@ class FileKeyring(Keyring):
             from preforget.store.signing import SigningKeys
 
             SigningKeys(self.folder / SIGNING, lambda: passphrase).current()
+
+
+def _without(state: _State, gone: dict[str, str], head: Head | None) -> _State:
+    """Return a state with another head, in which the keys of `gone`, with the ids of their erasures, are destroyed."""
+    keys = {i: key for i, key in state.keys.items() if i not in gone}
+    return replace(state, keys=keys, destroyed={**gone, **state.destroyed}, head=head)
 
 
 def _is_encrypted(path: Path) -> bool:

@@ -59,8 +59,11 @@ class ModelKeys(ABC):
         """Note where the ledger ends, durable on return; raises `IntegrityError` if that is behind what is noted."""
 
     @abstractmethod
-    def forget_head(self) -> None:
-        """Let go of the noted head, durable on return: only when a user restores an older model folder on purpose."""
+    def follow_restored(self, head: Head, ids: Iterable[str], erasure: str) -> None:
+        """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`, in one write.
+
+        Only when a user restores an older model folder on purpose.
+        """
 
     @abstractmethod
     def begin(

@@ -22,6 +22,9 @@ LONGEST_NAME = 255
 
 PLAIN, SEALED = ".safetensors", ".sealed"
 
+FROM_BACKUP = "put a backup of the whole folder in its place, then run: preforget restore MODEL"
+"""The remedy for a record that is lost: a file alone could be that of a class that was forgotten."""
+
 
 def record_name(record_id: str, sealed: bool) -> str:
     """Return the name of a record's file, relative to the model folder."""
@@ -84,9 +87,7 @@ def check_names(folder: Path, expected: Iterable[str], allowed: Iterable[str] = 
             present |= {f"{name}/{entry.name}" for entry in _entries(folder / name)}
     missing, extra = sorted(wanted - present), sorted(present - wanted - tolerated)
     if missing:
-        raise IntegrityError(
-            f"{folder} is incomplete: {missing[0]} is missing; restore the folder from a copy"
-        )
+        raise IntegrityError(f"{folder} is incomplete: {missing[0]} is missing; {FROM_BACKUP}")
     if extra:
         raise IntegrityError(f"{folder} holds a file that is not the model's: {extra[0]}; move it away")
 

@@ -25,6 +25,9 @@ EVENTS = frozenset(
 )
 """What can happen to a model."""
 
+ERASING = frozenset({"forget", "restore"})
+"""Rows that call records erased."""
+
 MAX_LINE = 16 * 2**20
 """Bytes of the longest line of an export."""
 MAX_DATA = MAX_LINE - 4096
@@ -128,16 +131,22 @@ class Ledger:
 
         Raises `UsageError` for what a row can't hold, `IntegrityError` if the last row is damaged, `StoreError`.
         """
+        entry = self.row_after(None, event, data, time)
+        self.store.append(entry)
+        return entry
+
+    def row_after(
+        self, before: Head | None, event: str, data: dict[str, Any], time: str | None = None
+    ) -> Entry:
+        """Return the row that would follow `before`, by default the last one, without adding it; raises as `append`."""
         if not _is_event(event):
             raise UsageError(f"{event!r} is no event of a ledger; there are {', '.join(sorted(EVENTS))}")
         if time is not None and not _is_time(time):
             raise UsageError(f"{time!r} is no time of a ledger; it looks like 2026-01-31T12:00:00.000Z")
         plain = _plain(data)
-        before = self.head()
+        before = before or self.head()
         entry = Entry(before.seq + 1, time or now(), event, plain, before.hash, "")
-        entry = replace(entry, hash=entry.digest(self.model))
-        self.store.append(entry)
-        return entry
+        return replace(entry, hash=entry.digest(self.model))
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """Yield the rows after row `after`, each checked against the row before; raises `IntegrityError`."""
@@ -172,32 +181,38 @@ class Ledger:
         """Yield one line of canonical JSON per row, without line breaks; raises `IntegrityError`."""
         return (canonical_json({"model": self.model, **entry.as_dict()}).decode() for entry in self.entries())
 
-    def adopt(self, entries: Iterable[Entry]) -> int:
-        """Append those rows returned by `read_export` that are newer, as they are; return how many those were.
+    def newer(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return those rows returned by `read_export` that follow the last one here; none if they were taken over.
 
-        Raises `IntegrityError`, and appends nothing, unless they are a chain that begins with all rows of this ledger.
+        Raises `IntegrityError` unless they are a chain that begins with all rows of this ledger. Where rows of an
+        export were taken over already, a `restore` follows the last of them.
         """
         exported, head, known = list(entries), _START, 0
         for entry in exported:
             head = _follow(head, entry, self.model)
         for ours in self.entries():
             if known == len(exported):
+                if ours.event == "restore":
+                    return []
                 raise IntegrityError(f"the export ends at row {known}, the ledger goes on; take a newer one")
             if ours != exported[known]:
                 raise IntegrityError(f"row {ours.seq} is another one in the export: their histories differ")
             known += 1
-        for entry in exported[known:]:
-            self.store.append(entry)
-        return len(exported) - known
+        return exported[known:]
 
     def erased(self) -> dict[str, str]:
         """Return the id of the (first) erasure for each record id that `forget` and `restore` rows list."""
-        erasures: dict[str, str] = {}
-        for entry in self.entries():
-            if entry.event in {"forget", "restore"} and {"erasure", "records"} <= set(entry.data):
-                for record_id in _erased_ids(entry):
-                    erasures.setdefault(record_id, entry.data["erasure"])
-        return erasures
+        return erased_by(self.entries())
+
+
+def erased_by(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return the id of the (first) erasure for each record id that `forget` and `restore` rows among these list."""
+    erasures: dict[str, str] = {}
+    for entry in entries:
+        if entry.event in ERASING and {"erasure", "records"} <= set(entry.data):
+            for record_id in _erased_ids(entry):
+                erasures.setdefault(record_id, entry.data["erasure"])
+    return erasures
 
 
 def read_export(text_or_lines: str | Iterable[str], model: str) -> list[Entry]:

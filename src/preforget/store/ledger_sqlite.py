@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -135,11 +135,24 @@ class SqliteLedger(LedgerStore):
 
     def append(self, entry: Entry) -> None:
         """Add a row that follows the last one in one transaction; it is durable when this returns."""
-        values = (*entry.as_dict().values(),)
-        content = tuple(canonical_json(v).decode() if isinstance(v, dict) else v for v in values)
         with self._connected(write=True) as connection:
-            connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", content)
+            connection.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", _values(entry))
             connection.execute("COMMIT")
+
+    def extended(self, entries: Iterable[Entry]) -> bytes:
+        """Return what the file would be with more rows, which follow the last one; nothing is written.
+
+        Raises as `append`.
+        """
+        with _ONE_AT_A_TIME:
+            self._prepare()
+            self._check_header()
+            with self._translated(), closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+                connection.deserialize(self.path.read_bytes())
+                connection.execute("BEGIN")
+                connection.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", map(_values, entries))
+                connection.execute("COMMIT")
+                return connection.serialize()
 
     def digest(self) -> str:
         """Return the SHA-256 of the file as `sha256:<hex>`: it covers bytes that SQLite never reads as well."""
@@ -250,6 +263,11 @@ class SqliteLedger(LedgerStore):
 
     def _damaged(self, what: str) -> IntegrityError:
         return IntegrityError(f"the ledger {self.path} is not what was written: {what}; {_REMEDY}")
+
+
+def _values(entry: Entry) -> tuple[object, ...]:
+    """Return a row as SQLite takes it."""
+    return tuple(canonical_json(v).decode() if isinstance(v, dict) else v for v in entry.as_dict().values())
 
 
 def _names_a_file(journal: Path) -> bool:

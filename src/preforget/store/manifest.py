@@ -63,9 +63,13 @@ class Manifest:
 
     def write(self, folder: Path) -> bytes:
         """Replace the manifest of a folder as a whole; return what was written."""
-        content = _text(self._values())
+        content = self.content()
         write_atomic(folder / NAME, content)
         return content
+
+    def content(self) -> bytes:
+        """Return the manifest's file."""
+        return _text(self._values())
 
     def _values(self) -> dict[str, Any]:
         values = {

@@ -8,6 +8,7 @@ from typing import Any
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import ODD, read_regular, write_atomic
 from preforget.core.hashing import bytes_digest
+from preforget.store.layout import FROM_BACKUP
 from preforget.store.sealing import keyed_digest, name_key
 from preforget.store.tensors import nonce_of, record_from_bytes
 
@@ -40,7 +41,7 @@ def read_checked(path: Path, digest: str) -> bytes:
     try:
         content = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
-        raise IntegrityError(f"{path} is missing; restore the folder from a copy") from None
+        raise IntegrityError(f"{path} is missing; {FROM_BACKUP}") from None
     except OSError as error:
         kind = IntegrityError if error.errno in ODD else StoreError
         raise kind(f"{path} can't be read: {error.strerror or error}") from error

@@ -1,0 +1,74 @@
+"""Make a folder from a backup usable: take over newer rows of its ledger, and erase again what they say was erased."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.files import read_regular
+from preforget.erasure.intent import Intent
+from preforget.erasure.opening import brought_back, end_announced, restoring
+from preforget.store import ModelFolder
+from preforget.store.consistency import is_ahead, undo, without
+from preforget.store.ledger import Entry, erased_by, read_export
+from preforget.store.record_files import KeyringPlace
+
+MAX_EXPORT = 2**30
+"""No export of a ledger is larger."""
+
+
+def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None) -> int:
+    """Erase in a folder from a backup what was erased after the backup, in one step; return how many records.
+
+    `replay`: a newer export of the model's ledger, whose rows are taken over. What was erased is told by the ledger,
+    by `replay`, and for a sealed model by its keyring. It can be killed and repeated at any point: a model that was
+    restored by halves is refused, or restored when it is opened. Raises `IntegrityError` for an export that doesn't go
+    on where the folder's ledger ends, `StoreError`.
+    """
+    with ModelFolder.opening(path, keyring, old=True) as folder:
+        exported = [] if replay is None else read_export(_text(replay), folder.manifest.model)
+        announced = Intent.read(folder.path)
+        ended_later = announced is not None and any(
+            row.event == "forget" and row.data.get("erasure") == announced.erasure for row in exported
+        )
+        if not ended_later:
+            end_announced(folder, old=True)
+        rows = folder.ledger.newer(exported) if exported else []
+        if is_ahead(folder) and not rows:
+            undo(folder, old=True)
+        folder.check_current()
+        count = _erase_again(folder, rows)
+        if ended_later:
+            Intent.remove(folder.path)
+        folder.check()
+    return count
+
+
+def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
+    """Take over rows and erase what the whole ledger and the keyring call erased; return how many records that were."""
+    ledger = [*folder.ledger.entries(), *rows]
+    gone, keys, known = set(erased_by(ledger)), set[str](), None
+    if folder.keys is not None:
+        destroyed, head = set(folder.keys.destroyed()), folder.keys.head()
+        keys = gone - destroyed
+        gone |= destroyed
+        known = None if head is None or any(row.head == head for row in ledger) else head.as_dict()
+    live, files = brought_back(folder, gone)
+    if not (rows or files or keys or known):
+        return 0
+    erasure = secrets.token_hex(16)
+    facts = {**restoring(erasure, files), "known": known}  # so the gap stays visible
+    folder.commit_restored(rows, facts, sorted(keys), **without(folder.manifest, live), erasing=files)
+    folder.finish_erasing(erasure)
+    return len(live)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_regular(path, MAX_EXPORT, follow=True).decode().replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise IntegrityError(f"{path} can't be read: it is no UTF-8, so no export of a ledger") from None
+    except OSError as error:
+        raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
