@@ -59,7 +59,7 @@ def test_all_names_are_there(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     fill(tmp_path, "a")
-    with pytest.raises(IntegrityError, match=re.escape("incomplete: records/b is missing; restore")):
+    with pytest.raises(IntegrityError, match=re.escape("incomplete: records/b is missing; put a backup")):
         check_names(tmp_path, ["a", "records/b"])
     (tmp_path / "records" / "b").mkdir(parents=True)  # a folder is no file
     with pytest.raises(IntegrityError, match="holds 'records/b', which is no file of a model"):

@@ -103,7 +103,7 @@ def test_every_flipped_bit_is_found(tmp_path: Path) -> None:
 
 def test_a_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with pytest.raises(IntegrityError, match=re.escape(f"{path} is missing; restore the folder")):
+    with pytest.raises(IntegrityError, match=re.escape(f"{path} is missing; put a backup")):
         read_checked(path, bytes_digest(b""))
 
 
