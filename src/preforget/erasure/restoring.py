@@ -10,6 +10,7 @@ from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import read_regular
 from preforget.erasure.intent import Intent
 from preforget.erasure.opening import brought_back, end_announced, restoring
+from preforget.erasure.plan import rewritten_in_folder
 from preforget.store import ModelFolder
 from preforget.store.consistency import is_ahead, undo, without
 from preforget.store.ledger import Entry, erased_by, read_export
@@ -35,7 +36,7 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
         )
         if not ended_later:
             end_announced(folder, old=True)
-        rows = folder.ledger.newer(exported) if exported else []
+        rows = [] if replay is None else folder.ledger.newer(exported)
         if is_ahead(folder) and not rows:
             undo(folder, old=True)
         folder.check_current()
@@ -49,7 +50,7 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
 def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
     """Take over rows and erase what the whole ledger and the keyring call erased; return how many records that were."""
     ledger = [*folder.ledger.entries(), *rows]
-    gone, keys, known = set(erased_by(ledger)), set[str](), None
+    gone, keys, destroyed, known = set(erased_by(ledger)), set[str](), set[str](), None
     if folder.keys is not None:
         destroyed, head = set(folder.keys.destroyed()), folder.keys.head()
         keys = gone - destroyed
@@ -60,8 +61,11 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
         return 0
     erasure = secrets.token_hex(16)
     facts = {**restoring(erasure, files), "known": known}  # so the gap stays visible
+    rewritten = rewritten_in_folder(folder, folder.records(live - destroyed))
     folder.commit_restored(rows, facts, sorted(keys), **without(folder.manifest, live), erasing=files)
     folder.finish_erasing(erasure)
+    if rewritten:
+        folder.change(add=rewritten, event="derive")
     return len(live)
 
 
