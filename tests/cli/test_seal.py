@@ -56,7 +56,7 @@ def test_records_become_unreadable_files(
     before = files_in(model)
     done = terminal("seal", model, "--keyring", ring)
     assert done.code == 0
-    assert done.out == f"sealed  3 records; their keys lie in {ring}\n"
+    assert done.out == f"sealed  4 records; their keys lie in {ring}\n"
     assert done.err == "copies and backups that were made before are not sealed: delete them\n"
     after = files_in(model)
     stems = {Path(name).stem for name in before if name.startswith("records/")}
@@ -90,7 +90,7 @@ def test_predictions_stay_the_same_bit_for_bit(
 
 def test_json(model: Path, ring: Path, terminal: Terminal) -> None:
     done = terminal("seal", model, "--keyring", ring, "--json")
-    assert done.json == {"model": str(model), "records": 3, "keyring": str(ring)}
+    assert done.json == {"model": str(model), "records": 4, "keyring": str(ring)}
 
 
 def test_the_variable_names_the_keyring_too(
@@ -143,13 +143,15 @@ def test_forgetting_destroys_the_key(sealed: Path, ring: Path, terminal: Termina
     before = json.loads(keys.read_bytes())["keys"]
     done = terminal("forget", sealed, "dog", "--yes", "--keyring", ring, "--json")
     assert done.code == 0
-    (gone,) = done.json["forgotten"][0]["records"]
-    assert set(json.loads(keys.read_bytes())["keys"]) == set(before) - {gone}
+    gone = done.json["forgotten"][0]["records"]
+    left = set(json.loads(keys.read_bytes())["keys"])
+    assert left & set(before) == set(before) - set(gone)
+    assert len(left - set(before)) == 1  # of the scores of validation inputs, written anew
     for path in [*ring.rglob("*"), *sealed.rglob("*")]:
         if path.is_file():
             content = path.read_bytes()
-            assert before[gone].encode() not in content
-            assert base64.b64decode(before[gone]) not in content
+            assert not any(before[one].encode() in content for one in gone)
+            assert not any(base64.b64decode(before[one]) in content for one in gone)
     assert "so that no copy and no backup of the folder can be read" in done.err
 
 
@@ -175,7 +177,7 @@ def test_a_backup_can_not_answer_with_what_was_forgotten(
         assert "preforget restore MODEL" in done.err
     done = terminal("restore", sealed, *at, "--json")
     assert done.code == 0, done.err
-    assert done.json["erased_again"] == 1
+    assert done.json["erased_again"] == 2
     assert "isn't sealed" not in done.err
     assert [c["label"] for c in terminal("classes", sealed, *at, "--json").json["classes"]] == ["cat", "owl"]
     assert "dog" not in answers(terminal, sealed, ring, pets)
@@ -190,15 +192,15 @@ def test_the_records_of_a_backup_are_noise_to_whoever_has_the_keyring(
 ) -> None:
     backup = Path(shutil.copytree(sealed, tmp_path / "backup"))
     assert terminal("forget", sealed, "dog", "--yes", "--keyring", ring).code == 0
-    (gone,) = {p.stem for p in (backup / "records").iterdir()} - {
-        p.stem for p in (sealed / "records").iterdir()
-    }
+    gone = {p.stem for p in (backup / "records").iterdir()} - {p.stem for p in (sealed / "records").iterdir()}
     (ring_file,) = ring.glob("*.keys")
     forged = json.loads(ring_file.read_bytes())
-    assert gone in forged["destroyed"]
-    assert gone not in forged["keys"]
+    assert gone
+    assert gone <= set(forged["destroyed"])
+    assert not gone & set(forged["keys"])
     # even a folder that says it is the newest one
-    shutil.copy(backup / "records" / f"{gone}.sealed", sealed / "records")
+    for one in gone:
+        shutil.copy(backup / "records" / f"{one}.sealed", sealed / "records")
     done = terminal("classes", sealed, "--keyring", ring)
     assert done.code == 3 or "dog" not in done.out
 
@@ -358,7 +360,7 @@ def test_a_full_disk_leaves_the_plain_model_and_no_keys(
     room: int,
 ) -> None:
     records = {name: content for name, content in files_in(model).items() if name.startswith("records/")}
-    assert all(len(content) > 3000 for content in records.values())
+    assert any(len(content) > 3000 for content in records.values())
     with full_disk(room):
         done = terminal("seal", model, "--keyring", ring)
     assert (done.code, done.out) == (1, "")
@@ -392,7 +394,7 @@ def test_learn_seals(pets: Path, tiny_vit: Path, tmp_path: Path, ring: Path, ter
     content = b"".join(p.read_bytes() for p in model.rglob("*") if p.is_file())
     assert not any(f'"label":"{label}"'.encode() in content for label in COLOURS)
     (keys,) = ring.glob("*.keys")
-    assert len(json.loads(keys.read_bytes())["keys"]) == 3
+    assert len(json.loads(keys.read_bytes())["keys"]) == 4  # one is of the scores of validation inputs
     assert "dog" in answers(terminal, model, ring, pets / "dog")
     assert terminal("seal", model, "--keyring", ring).code == 2
     assert terminal("classes", model).code == 3  # the session's keyring is another one

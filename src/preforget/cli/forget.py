@@ -188,7 +188,7 @@ def show_erasure(name: str, erasure: Erasure, console: Console) -> None:
     console.line(f"  took       {erasure.disk_ms:.1f} ms on disk")
     if erasure.derived:
         console.line(
-            f"  derived    {erasure.derived} pairs anew from what is left, in {erasure.derive_ms:.0f} ms"
+            f"  derived    {erasure.derived} records anew from what is left, in {erasure.derive_ms:.0f} ms"
         )
     console.line(f"  time       {erasure.time}")
     if erasure.reason is not None:
