@@ -12,7 +12,18 @@ import pytest
 
 SRC = Path(__file__).parents[1] / "src" / "preforget"
 ROOMS = (
-    *("core", "metrics", "jobs", "data", "backbones", "records", "store", "training", "white_box"),
+    *(
+        "core",
+        "metrics",
+        "pictures",
+        "jobs",
+        "data",
+        "backbones",
+        "records",
+        "store",
+        "training",
+        "white_box",
+    ),
     *("engines", "erasure", "classifier", "audit.attacks", "audit", "audit.report"),
     *("baselines", "benchmark", "serve", "demo", "cli"),
 )

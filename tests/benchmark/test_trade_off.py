@@ -6,8 +6,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preforget.audit.report.svg import HEIGHT, WIDTH
 from preforget.benchmark.trade_off import APART, FOOT, TOP, numbers_at, said, size_of, trade_off
+from preforget.pictures.svg import HEIGHT, WIDTH
 
 from .examples import row
 

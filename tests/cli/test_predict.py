@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -16,16 +17,46 @@ from preforget.store import ModelFolder
 from .conftest import Terminal, with_manifest
 
 
-def test_one_line_per_file(learned: Path, pets: Path, terminal: Terminal) -> None:
+def test_one_line_per_file_says_what_decided(learned: Path, pets: Path, terminal: Terminal) -> None:
     files = [pets / "owl" / "00.png", pets / "cat" / "01.png"]
     done = terminal("predict", learned, *files)
     assert (done.code, done.err) == (0, "")
-    model = PreForgettableClassifier.from_pretrained(learned)
-    answers, probabilities = model.predict_with_confidence(files)
-    for line, file, answer, probability in zip(
-        done.out.splitlines(), files, answers, probabilities, strict=True
-    ):
-        assert line == f"{file}\t{'abstain' if answer is ABSTAIN else answer}\t{probability:.4f}"
+    found = PreForgettableClassifier.from_pretrained(learned).respond(files)
+    assert found.known is not None
+    for row, line in enumerate(done.out.splitlines()):
+        answer = found.answers[row]
+        decided = (found.confidence[row], found.limit[row], 1 - float(found.known[row]))
+        said = "abstain" if answer is ABSTAIN else answer
+        assert line == "\t".join([str(files[row]), said, *(f"{value:.4f}" for value in decided)])
+        assert (answer is ABSTAIN) == (found.confidence[row] < found.limit[row])
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "json"])
+def test_formats_say_the_same(learned: Path, pets: Path, terminal: Terminal, form: str) -> None:
+    rows = terminal("predict", learned, pets / "owl", "--json").json["predictions"]
+    done = terminal("predict", learned, pets / "owl", "--format", form)
+    assert done.code == 0
+    if form == "json":
+        assert done.json["predictions"] == rows
+        return
+    table = list(csv.DictReader(done.out.splitlines(), delimiter="\t" if form == "tsv" else ","))
+    assert [row["path"] for row in table] == [row["path"] for row in rows]
+    for cells, row in zip(table, rows, strict=True):
+        assert cells["answer"] == (row["answer"] or "")
+        assert cells["probability"] == ("" if row["abstained"] else f"{row['probability']:.4f}")
+        assert cells["p:owl"] == f"{row['probabilities']['owl']:.4f}"
+    assert terminal("predict", learned, pets, "--format", "csv", "--json").code == 2
+
+
+def test_keep_counts_for_one_request(learned: Path, pets: Path, terminal: Terminal) -> None:
+    counts = []
+    for keep in ("0.999", "0.5"):
+        found = terminal("predict", learned, pets, "--keep", keep, "--json").json
+        assert found["keep"] == float(keep)
+        counts.append(sum(not row["abstained"] for row in found["predictions"]))
+    assert counts[0] > counts[1]
+    assert ModelFolder.open(learned).manifest.keep == 0.95
+    assert terminal("predict", learned, pets, "--keep", "1").code == 2
 
 
 def test_a_folder_means_its_images(learned: Path, pets: Path, terminal: Terminal) -> None:
@@ -36,7 +67,8 @@ def test_a_folder_means_its_images(learned: Path, pets: Path, terminal: Terminal
     ]
     assert len(answered) > 0.8 * len(found)
     assert np.mean([truth == answer for truth, answer in answered]) > 0.95
-    assert all(0 <= entry["probability"] <= 1 for entry in found)
+    assert all((entry["probability"] is None) == entry["abstained"] for entry in found)
+    assert all(sum(entry["probabilities"].values()) == pytest.approx(1, abs=1e-5) for entry in found)
 
 
 def test_without_a_class_it_is_never_answered(learned: Path, pets: Path, terminal: Terminal) -> None:
@@ -46,7 +78,7 @@ def test_without_a_class_it_is_never_answered(learned: Path, pets: Path, termina
     assert all(entry["answer"] != "owl" for entry in done["predictions"])
     assert sum(entry["abstained"] for entry in done["predictions"]) > 10
     none = terminal("predict", learned, files[0], "--without", "owl", "cat", "--without", "dog").out
-    assert none == f"{files[0]}\tabstain\t0.0000\n"
+    assert none == f"{files[0]}\tabstain\t\t\t1.0000\n"
 
 
 def test_unknown_class_to_leave_out(learned: Path, pets: Path, terminal: Terminal) -> None:
@@ -124,7 +156,7 @@ def test_a_file_name_can_not_steer_the_terminal(
     odd = tmp_path / "a\tb\x1b[31m.png"
     shutil.copy(pets / "owl" / "00.png", odd)
     done = terminal("predict", learned, odd)
-    assert done.out.count("\t") == 2
+    assert done.out.count("\t") == 4
     assert "\\x1b[31m" in done.out
     assert terminal("predict", learned, odd, "--json").json["predictions"][0]["path"] == str(odd)
 

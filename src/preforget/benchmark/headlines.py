@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from preforget.audit.report.svg import plain, signed
 from preforget.benchmark.columns import COLUMNS, Column, is_better
 from preforget.benchmark.tables import Results, Row, Value
+from preforget.pictures.svg import plain, signed
 
 FORGOTTEN = 0.05
 TRIVIAL = "drop_row"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log10
 
-from preforget.audit.report.svg import (
+from preforget.benchmark.tables import Row
+from preforget.pictures.svg import (
     HEIGHT,
     LEFT,
     RIGHT,
@@ -20,7 +21,6 @@ from preforget.audit.report.svg import (
     svg,
     tag,
 )
-from preforget.benchmark.tables import Row
 
 TOP, FOOT, STEP = 12.0, 42.0, 16.0
 APART = 13.0

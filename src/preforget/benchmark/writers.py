@@ -7,10 +7,10 @@ import io
 import json
 from collections.abc import Sequence
 
-from preforget.audit.report.svg import plain
 from preforget.benchmark.columns import COLUMNS, NEAR, Column
 from preforget.benchmark.headlines import Summary
 from preforget.benchmark.tables import Results, Row, Value, as_dict
+from preforget.pictures.svg import plain
 
 
 def to_json(results: Results) -> str:

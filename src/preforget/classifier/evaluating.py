@@ -2,64 +2,106 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from preforget.classifier import evaluation_page, evaluation_plot
 from preforget.classifier.answering import Answering
 from preforget.classifier.labels import as_text
+from preforget.classifier.measured import Measured, facts
 from preforget.classifier.turns import reads
 from preforget.core.abstain import ABSTAIN
+from preforget.core.seeds import derive_seed
 from preforget.data import Split, as_split
 from preforget.data.multilabel import marks
-from preforget.metrics.conditions import ConditionQuality, mean_average_precision, per_condition
+from preforget.engines.base import Scores
+from preforget.metrics.conditions import mean_average_precision, per_condition
+from preforget.training.progress import track
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
-class Quality:
-    """How good a model is on `inputs` labelled inputs; None where there is nothing to measure.
+class Evaluation(Measured):
+    """What `evaluate` has measured, see `Measured`; as plain values, as a page, and as a figure."""
 
-    `accuracy`: the share whose best class is right, abstention left aside; `abstained`: the share that doesn't
-    reach the threshold, also where `on_unknown` then answers with the best class; for several labels per input,
-    `mean_average_precision` and each of the `conditions` stand in place of `accuracy`.
-    """
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, without the curves."""
+        values = asdict(self)
+        del values["curves"]
+        return {**values, "unknown_abstained": self.unknown_abstained}
 
-    inputs: int
-    accuracy: float | None
-    abstained: float | None
-    mean_average_precision: float | None = None
-    conditions: tuple[ConditionQuality, ...] = ()
+    def to_html(self, title: str = "Evaluation") -> str:
+        """Return one page with tables and pictures, which needs no network and no script.
+
+        Args:
+            title: Stands at the top.
+        """
+        return evaluation_page.page(self, title)
+
+    def plot(self) -> Figure:
+        """Return a matplotlib figure: reliability, risk by coverage, confusion matrix.
+
+        Raises:
+            UsageError: matplotlib isn't installed, or there was nothing to measure.
+        """
+        return evaluation_plot.plot(self)
+
+
+BATCHES = 4
+"""How many batches are answered between two steps of the progress that is shown."""
 
 
 class Evaluating(Answering):
     """The part of the classifier that measures how good it is."""
 
     @reads
-    def evaluate(self, X: Any, y: Any = None) -> Quality:
+    def evaluate(self, X: Any, y: Any = None, *, progress: bool = False) -> Evaluation:
         """Return how good the model is on labelled inputs.
+
+        Classes in the data that the model doesn't know, forgotten or never learned, or that are detached, are reported
+        by themselves: as what it should abstain on.
 
         Args:
             X: `n` inputs of the kind that was learned from, or a `Split` with its labels.
             y: `n` labels, as in `fit`.
+            progress: Show progress on stderr.
 
         Raises:
             DataError: Inputs or labels can't be used.
             NotFittedError: Nothing was learned yet.
         """
-        engine = self._fitted()
+        engine, keep = self._fitted(), float(self.keep)
         if isinstance(X, Split) and not len(X):
-            return Quality(0, None, None)
+            return Evaluation(0, None, None, keep=keep)
         split = as_split(X, y if y is None else as_text(y), kind=engine.encoder.kind)
         names = engine.bank.attached
         if not names:
-            return Quality(len(split), None if engine.multilabel else 0.0, 1.0)
-        scores, confidence = engine.evaluate(split.inputs, names, int(self.shortlist))
-        probabilities = engine.probabilities(scores)
-        answers = engine.answers(scores, confidence, names, float(self.keep))
-        abstained = sum(answer is ABSTAIN for answer in answers) / len(split)
+            return Evaluation(len(split), None if engine.multilabel else 0.0, 1.0, keep=keep)
+        scores, confidence = self._scored(split, names, progress)
+        answers = engine.answers(scores, confidence, names, keep)
         if engine.multilabel:
-            conditions = per_condition(names, probabilities, marks(split.labels, names))
-            return Quality(len(split), None, abstained, mean_average_precision(conditions), tuple(conditions))
-        best = np.array(names, dtype=object)[scores.argmax(axis=1)]
-        return Quality(len(split), float((best == split.labels).mean()), abstained)
+            abstained = sum(answer is ABSTAIN for answer in answers) / len(split)
+            conditions = per_condition(names, engine.probabilities(scores), marks(split.labels, names))
+            mean = mean_average_precision(conditions)
+            return Evaluation(len(split), None, abstained, mean, tuple(conditions), keep=keep)
+        shares = engine.class_probabilities(scores, names)
+        generator = np.random.default_rng(derive_seed(engine.config.seed, "evaluate"))
+        measured = facts(split.labels, names, scores, shares, confidence, answers, generator)
+        return Evaluation(len(split), keep=keep, **measured)
+
+    def _scored(self, split: Split, names: list[str], show: bool) -> tuple[Scores, Scores]:
+        """Return scores and confidence of a split, in parts of whole batches, so that they are those of one pass."""
+        engine = self._fitted()
+        step = engine.score_rows * BATCHES
+        parts = []
+        starts = range(0, len(split), step)
+        many = show and len(split) > step
+        for start in track(starts, total=len(split), what="answering", unit="image", show=many, step=step):
+            part = split.select(range(start, min(start + step, len(split))))
+            parts.append(engine.evaluate(part.inputs, names, int(self.shortlist)))
+        scores, confidences = zip(*parts, strict=True)
+        return np.concatenate(scores), np.concatenate(confidences)

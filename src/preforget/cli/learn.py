@@ -20,7 +20,7 @@ from preforget.cli.options import (
     keyring,
     read_data,
 )
-from preforget.cli.quality import show_quality
+from preforget.cli.quality import show_coverage, show_quality
 from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
 from preforget.engines.options import OPTIONS
@@ -114,6 +114,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     seconds = time.perf_counter() - start
     console.line(f"learned {len(data.classes)} classes from {len(data.train):,} images in {seconds:.1f} s")
     figures = show_quality(model, data.test, console)
+    coverage = show_coverage(model, console)
     console.line(f"model      {printable(str(args.out))}")
     console.result(
         {
@@ -124,6 +125,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "images": len(data.train),
             "learn_seconds": seconds,
             **figures,
+            "coverage": coverage,
         }
     )
     return 0

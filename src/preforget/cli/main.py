@@ -21,6 +21,7 @@ from preforget.cli import (
     demo,
     detach,
     doctor,
+    evaluate,
     forget,
     info,
     init_ast,
@@ -32,6 +33,7 @@ from preforget.cli import (
     refit,
     restore,
     seal,
+    set_keep,
     subjects,
     verify,
     verify_page,
@@ -43,7 +45,7 @@ from preforget.core.errors import PreforgetError
 from preforget.core.paths import shortened
 
 COMMANDS = (
-    *(demo, learn, predict, classes, forget, detach, attach, add, subjects, refit),
+    *(demo, learn, predict, evaluate, set_keep, classes, forget, detach, attach, add, subjects, refit),
     *(
         verify,
         verify_page,

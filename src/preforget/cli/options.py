@@ -129,6 +129,17 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def share(text: str) -> float:
+    """Read a share above 0 and below 1; raises `argparse.ArgumentTypeError`."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0 and below 1, such as 0.95")
+    return value
+
+
 def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     """Load DATA; `seed` makes splits where it has none."""
     from preforget.cli.console import note, printable
@@ -178,10 +189,10 @@ def open_model_folder(args: argparse.Namespace, *, to_forget: bool = False) -> M
 
 
 def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableClassifier:
-    """Load MODEL and bind to it."""
+    """Load MODEL and bind to it; what `--keep` says, if the command has it, counts for this process alone."""
     from preforget.classifier import PreForgettableClassifier
 
-    return PreForgettableClassifier.from_pretrained(
+    model = PreForgettableClassifier.from_pretrained(
         args.model,
         backbone=args.backbone,
         device=args.device,
@@ -189,3 +200,6 @@ def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableCl
         shortlist=shortlist,
         keyring=keyring(args),
     )
+    if getattr(args, "keep", None) is not None:
+        model.keep = args.keep
+    return model

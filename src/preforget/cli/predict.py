@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import io
+import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_model, load_model
+from preforget.cli.options import Commands, add_command, add_model, load_model, share
 from preforget.core.abstain import ABSTAIN
-from preforget.core.errors import DataError
+from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import exists, given_path
 
+if TYPE_CHECKING:
+    from preforget.classifier.answering import Answers
+
 AT_ONCE = 128
+FORMATS = ("text", "tsv", "csv", "json")
+COLUMNS = ("path", "answer", "probability", "confidence", "threshold", "p_none")
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -21,8 +30,9 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "predict",
         "answer images or sounds, or abstain",
-        "Prints path, answer or 'abstain', and the probability of the best class, divided by tabs; of a model with "
-        "several labels per input, path, all answers and each condition's probability.",
+        "Prints path, answer or 'abstain', and what decided: the confidence, the threshold that it must reach, and how "
+        "likely the input is of no known class, divided by tabs; of a model with several labels per input, path, all "
+        "answers and each condition's probability.",
     )
     add_model(parser)
     parser.add_argument(
@@ -43,6 +53,18 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         default=0,
         help="for many classes: score only each image's N most promising ones (default: all)",
     )
+    parser.add_argument(
+        "--keep",
+        metavar="SHARE",
+        type=share,
+        help="share of known inputs to be answered in this request (default: the model's)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="text",
+        help="how to print: tsv and csv have a line of names first, json is --json (default: text)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -50,43 +72,87 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Read the paths, load the model, answer."""
     from preforget.data import as_inputs
 
+    if args.format == "json":
+        console.as_json = True
+    elif args.json and args.format != "text":
+        raise UsageError(f"--json and --format {args.format} are two ways to print; give one")
     files = [file for given in args.files for file in image_files(given)]
     as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
     from preforget.training.progress import track
 
-    found: list[tuple[Path, Any, dict[str, float]]] = []
+    rows: list[dict[str, Any]] = []
     starts = range(0, len(files), AT_ONCE)
     many = len(files) > AT_ONCE
     for start in track(starts, total=len(files), what="answering", unit="image", show=many, step=AT_ONCE):
         part = files[start : start + AT_ONCE]
-        answers, labels, probabilities = model.answer(part, without=args.without)
-        own = [dict(zip(labels, map(float, row), strict=True)) for row in probabilities]
-        found += zip(part, answers, own, strict=True)
-    multilabel = model.engine_.multilabel
-    for path, answer, odds in found:
-        shown = ", ".join(map(printable, answered(answer))) or "abstain"
-        best = f"{max(odds.values(), default=0.0):.4f}"
-        each = "\t".join(f"{printable(label)} {probability:.4f}" for label, probability in odds.items())
-        console.line(f"{printable(str(path))}\t{shown}\t{each if multilabel else best}")
+        rows += entries(part, model.respond(part, without=args.without))
+    for line in _text(rows, model.engine_.multilabel) if args.format == "text" else _table(rows, args.format):
+        console.line(line)
     console.result(
-        {
-            "model": str(args.model),
-            "without": args.without,
-            "predictions": [
-                {
-                    "path": str(path),
-                    "answer": max(answered(answer), key=odds.__getitem__, default=None),
-                    "answers": answered(answer),
-                    "abstained": answer is ABSTAIN,
-                    "probability": max(odds.values(), default=0.0),
-                    "probabilities": odds,
-                }
-                for path, answer, odds in found
-            ],
-        }
+        {"model": str(args.model), "without": args.without, "keep": model.keep, "predictions": rows}
     )
     return 0
+
+
+def entries(files: list[Path], found: Answers) -> Iterator[dict[str, Any]]:
+    """Yield what is said of each file, as plain values; docs/guides/answers.md describes them."""
+    for row, (path, answer) in enumerate(zip(files, found.answers, strict=True)):
+        odds = {label: float(p) for label, p in zip(found.labels, found.probabilities[row], strict=True)}
+        answers = answered(answer)
+        best = max(answers, key=odds.__getitem__, default=None)
+        known = None if found.known is None else float(found.known[row])
+        yield {
+            "path": str(path),
+            "answer": best,
+            "answers": answers,
+            "abstained": answer is ABSTAIN,
+            "probability": None if best is None else odds[best],
+            "confidence": _finite(found.confidence[row]),
+            "threshold": _finite(found.limit[row]),
+            "p_none": None if known is None else 1 - known,
+            "probabilities": odds,
+        }
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _text(rows: list[dict[str, Any]], multilabel: bool) -> Iterator[str]:
+    for row in rows:
+        said = ", ".join(map(printable, row["answers"])) or "abstain"
+        if multilabel:
+            parts = [f"{printable(label)} {p:.4f}" for label, p in row["probabilities"].items()]
+        else:
+            parts = [_number(row[name]) for name in ("confidence", "threshold", "p_none")]
+        yield "\t".join([printable(row["path"]), said, *parts])
+
+
+def _table(rows: list[dict[str, Any]], form: str) -> Iterator[str]:
+    """Yield a line of names and one per file; several answers stand divided by `; `, and nothing for an abstention."""
+    labels = list(rows[0]["probabilities"]) if rows else []
+    yield _line([*COLUMNS, *(f"p:{printable(label)}" for label in labels)], form)
+    for row in rows:
+        cells = [
+            printable(row["path"]),
+            "; ".join(map(printable, row["answers"])),
+            *(_number(row[name]) for name in COLUMNS[2:]),
+            *(_number(p) for p in row["probabilities"].values()),
+        ]
+        yield _line(cells, form)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _line(cells: list[str], form: str) -> str:
+    if form == "tsv":
+        return "\t".join(cells)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
 
 
 def answered(answer: Any) -> list[str]:

@@ -57,7 +57,9 @@ def one_limit(confidence: npt.ArrayLike, keep: float) -> float:
     return middle - (middle - lowest) * float(np.log(0.5 / (1 - keep)) / np.log((len(ordered) + 1) / 2))
 
 
-def limits(confidence: Values, best: Whole, truth: Whole, classes: int, keep: float) -> Values:
+def limits(
+    confidence: Values, best: Whole, truth: Whole, classes: int, keep: float, shared: float | None = None
+) -> Values:
     """Return the confidence that an answer must reach, `[classes]`: the same for all, or one for each answer.
 
     One for all is simpler and rests on more inputs. It is given up only where the held-out inputs of some class refute
@@ -71,8 +73,9 @@ def limits(confidence: Values, best: Whole, truth: Whole, classes: int, keep: fl
         truth: The column of its class, `[n]`.
         classes: How many there are.
         keep: The share to be answered.
+        shared: The one for all, by default `one_limit`.
     """
-    shared = one_limit(confidence, keep)
+    shared = one_limit(confidence, keep) if shared is None else shared
     every = np.full(classes, shared)
     present = np.unique(truth)
     surely = 1 - (1 - COVERAGE) / max(1, len(present))

@@ -22,8 +22,10 @@ from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Images, Split
 from preforget.engines import features, pair_prompts
 from preforget.engines.base import Engine, Scores, Session
+from preforget.engines.coverage import ClassCoverage
 from preforget.engines.derive import MOST_PAIRED, Derived, missing_pairs
 from preforget.engines.heads import Heads
+from preforget.engines.judged import Judged
 from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.pair_prompts import PREFIX, Recipe
 from preforget.engines.pair_records import check_pair, confusion, has_prompt, prompts_among
@@ -77,7 +79,7 @@ class ExactEngine(Engine):
         features.check_levels(encoder, config.levels)
         self._bank = UnitBank(features.feature_count(encoder, config.levels))
         self._derived = Derived(self._bank, config.shrinkage, near=features.near_count(encoder))
-        self._thresholds: dict[tuple[float, tuple[str, ...]], float] = {}
+        self._judged: dict[tuple[str, ...], Judged] = {}
 
     @property
     def bank(self) -> UnitBank:
@@ -188,24 +190,46 @@ class ExactEngine(Engine):
         """Return softmax over the classes scored; whether to answer at all is decided by the confidence."""
         return softmax(scores)
 
+    def class_probabilities(self, scores: Scores, labels: Sequence[str]) -> Scores:
+        """Return softmax over `labels` at the temperature that suits their held-out images best."""
+        if not labels:
+            return scores.copy()
+        return softmax(scores.astype(np.float64) / self._held_out(labels).sharpness).astype(np.float32)
+
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
         """Return the confidence that a share `keep` of the held-out images reaches, by the heads of `labels` alone."""
-        names = self.bank.attached if labels is None else sorted(labels)
+        names = self.bank.attached if labels is None else labels
         if not names:
             return float("inf")
-        key = (keep, tuple(names))
-        if key not in self._thresholds:
-            heads = self.heads(names)
-            held_out = torch.cat([self.bank.held_out(label) for label in names])
-            if not len(held_out):
-                return float("-inf")
-            parts = [
-                heads.confidence(rows.double(), self._derived.near) for rows in held_out.split(ENCODE_ROWS)
-            ]
-            values = torch.cat(parts).float().sort().values
-            rank = int(np.floor((1 - keep) * len(values) + 1e-9))
-            self._thresholds[key] = float(values[min(rank, len(values) - 1)])
-        return self._thresholds[key]
+        values = np.sort(self._held_out(names).confidence)
+        rank = int(np.floor((1 - keep) * len(values) + 1e-9))
+        return float(values[min(rank, len(values) - 1)]) if len(values) else float("-inf")
+
+    def limits(self, scores: Scores, labels: Sequence[str], keep: float) -> Scores:
+        """Return the confidence that each input must reach, `[n]`, which may depend on its best class."""
+        names = sorted(labels)
+        cuts = self._held_out(names).limits(keep, self.threshold(keep, names))
+        columns = np.array([names.index(label) for label in labels])
+        return np.asarray(cuts[columns[scores.argmax(axis=1)]], dtype=np.float32)
+
+    def coverage(self, keep: float, labels: Sequence[str] | None = None) -> list[ClassCoverage]:
+        """Return how many held-out images of each of `labels` are answered."""
+        names = self.bank.attached if labels is None else labels
+        return self._held_out(names).coverage(keep, self.threshold(keep, names)) if names else []
+
+    def _held_out(self, labels: Sequence[str]) -> Judged:
+        """Return what the heads of `labels` say of their held-out images."""
+        names = tuple(sorted(labels))
+        if names not in self._judged:
+            heads, near = self.heads(names), self._derived.near
+            parts = [self.bank.held_out(label) for label in names]
+            none = torch.empty(0, self.bank.features, dtype=torch.int16)
+            pieces = [rows.double() for rows in torch.cat([none, *parts]).split(ENCODE_ROWS)]
+            scores = torch.cat([heads.scores(rows) for rows in pieces]).numpy()
+            confidence = torch.cat([heads.confidence(rows, near) for rows in pieces]).float().numpy()
+            truth = np.repeat(np.arange(len(names)), [len(part) for part in parts])
+            self._judged[names] = Judged(names, scores, confidence, truth)
+        return self._judged[names]
 
     def heads(self, labels: Sequence[str]) -> Heads:
         """Return what scores `labels` in closed form, without prompts of pairs."""
@@ -220,7 +244,7 @@ class ExactEngine(Engine):
     def clear(self) -> None:
         """Destroy in memory all that was learned and derived."""
         self._derived.wipe()
-        self._thresholds.clear()
+        self._changed([])
         self.bank.erase_records(self.bank.records())
 
     def surface(self) -> Files:
@@ -362,5 +386,7 @@ class ExactEngine(Engine):
         return boost
 
     def _changed(self, labels: Iterable[str]) -> None:
-        self._thresholds.clear()
+        for judged in self._judged.values():
+            judged.wipe()
+        self._judged.clear()
         self._derived.changed(labels)

@@ -227,6 +227,12 @@ class ModelFolder(CurrentFiles):
                 "detach" if after - before else "attach", {"records": changed}, detached=sorted(record_ids)
             )
 
+    def set_keep(self, keep: float) -> None:
+        """Write down which share of known inputs is to be answered."""
+        with self.changing():
+            self.check_current()
+            self.commit("keep", {"keep": f"{keep:g}"}, keep=keep)
+
     def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
         """Add a row to the ledger, note it in the keyring of a sealed model, then replace the manifest."""
         with self.changing():

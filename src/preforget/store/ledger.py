@@ -20,7 +20,7 @@ from preforget.core.errors import IntegrityError, UsageError
 from preforget.store.head import GENESIS, Head
 
 EVENTS = frozenset(
-    {"learn", "add", "derive", "detach", "attach", "audit", "export", "seal", "copy"}
+    {"learn", "add", "derive", "detach", "attach", "audit", "export", "seal", "copy", "keep"}
     | {"forget", "erased", "restore", "undone"}
 )
 """What can happen to a model."""

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from preforget.audit.report.page import NOT_CLAIMED, groups, headline, mean, page, spread
-from preforget.audit.report.svg import plain, signed
 from preforget.audit.result import AuditResult, Measure, hide_labels
 from preforget.engines import ENGINES, choices
+from preforget.pictures.svg import plain, signed
 
 VALUES: dict[str, Any] = json.loads(Path(__file__).parents[1].joinpath("made-up-report.json").read_bytes())
 """Made up: no number in it is from a model."""

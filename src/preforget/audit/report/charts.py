@@ -21,7 +21,7 @@ from preforget.audit.report.curves import (
     texts,
     xs_of,
 )
-from preforget.audit.report.figures import Series, confusion, histogram_pair, line_chart
+from preforget.pictures.figures import Series, confusion, histogram_pair, line_chart
 
 LEAST_RATE = 1e-4
 """The least rate on the axes of a ROC curve."""

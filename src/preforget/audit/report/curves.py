@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from preforget.audit.report.figures import Series
+from preforget.pictures.figures import Series
 
 Curve = tuple[list[float], list[float | None]]
 Runs = dict[str, list[Curve]]

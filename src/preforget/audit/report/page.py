@@ -14,11 +14,11 @@ from markupsafe import Markup
 
 from preforget.audit.report.charts import charts
 from preforget.audit.report.curves import NAMES
-from preforget.audit.report.figures import MARKS, Gap, gap_plot
-from preforget.audit.report.svg import plain, signed
 from preforget.audit.result import SHOWN, AuditResult, Measure
 from preforget.engines import ENGINES
 from preforget.metrics.evidence import student_interval
+from preforget.pictures.figures import MARKS, Gap, gap_plot
+from preforget.pictures.svg import plain, signed
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 FEW = 5

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preforget.audit.report.svg import (
+from preforget.pictures.svg import (
     STYLES,
     WIDTH,
     Axis,

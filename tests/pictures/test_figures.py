@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preforget.audit.report.figures import Gap, Series, confusion, gap_plot, histogram_pair, line_chart
+from preforget.pictures.figures import Gap, Series, confusion, gap_plot, histogram_pair, line_chart
 
 WORDS = {"title": "a chart", "desc": "what it shows"}
 AXES = {**WORDS, "x_label": "shots", "y_label": "share"}

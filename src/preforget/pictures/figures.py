@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
-from preforget.audit.report.svg import (
+from preforget.pictures.svg import (
     BOTTOM,
     GRID,
     HEIGHT,

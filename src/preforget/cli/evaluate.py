@@ -1,0 +1,128 @@
+"""`preforget evaluate MODEL DATA`: how good a model is, and whether it abstains on what it should not know."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from preforget.cli.console import Console, percent, printable
+from preforget.cli.options import Commands, add_command, add_data, add_model, load_model, read_data, share
+from preforget.core.errors import DataError, StoreError, UsageError
+from preforget.core.paths import given_path
+
+if TYPE_CHECKING:
+    from preforget.classifier.measured import Measured
+
+PARTS = ("test", "validation", "train")
+
+
+def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
+    """Enter the command."""
+    parser = add_command(
+        commands,
+        "evaluate",
+        "measure how good a model is on labelled data",
+        "Classes in DATA that the model doesn't know, such as forgotten ones, are reported by themselves: it should "
+        "abstain on them.",
+    )
+    add_model(parser)
+    add_data(parser)
+    parser.add_argument(
+        "--part", choices=PARTS, default="test", help="which part of DATA to measure on (default: test)"
+    )
+    parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
+    parser.add_argument(
+        "--keep",
+        metavar="SHARE",
+        type=share,
+        help="share of known inputs to be answered (default: the model's)",
+    )
+    parser.add_argument("--csv", action="store_true", help="print one line per class, divided by commas")
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="write a page with tables and pictures, too"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Answer the part once, and print what that says."""
+    from preforget.classifier.evaluation_page import lines
+
+    if args.csv and args.json:
+        raise UsageError("--csv and --json are two ways to print; give one")
+    page = None if args.html is None else given_path(args.html)
+    if page is not None and (page.exists() or not page.absolute().parent.is_dir()):
+        why = "exists already" if page.exists() else "lies in no folder that exists"
+        raise StoreError(f"{page} {why}; choose another name for the page")
+    model = load_model(args)
+    data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
+    part = getattr(data, args.part)
+    if not len(part):
+        raise DataError(f"{args.data} has no {args.part} inputs; choose another with --part")
+    found = model.evaluate(part, progress=True)
+    if page is not None:
+        from preforget.core.files import write_atomic
+
+        write_atomic(page, found.to_html(f"Evaluation of {args.model} on {args.data}").encode())
+    for line in table(found) if args.csv else [*_whole(lines(found)), *_each(found)]:
+        console.line(line)
+    values: dict[str, Any] = {"model": str(args.model), "data": args.data, "part": args.part}
+    console.result({**values, **found.as_dict(), "html": None if page is None else str(page)})
+    return 0
+
+
+def table(found: Measured) -> Iterator[str]:
+    """Yield one line per class with a line of names first, as CSV."""
+    yield "class,known,inputs,answered,precision,recall,answered_low,answered_high"
+    for one in found.classes:
+        low, high = one.interval
+        figures = ["" if x is None else f"{x:.6f}" for x in (one.precision, one.recall, low, high)]
+        yield _csv([printable(one.label), "yes", one.count, one.answered, *figures])
+    for other in found.unknown:
+        yield _csv([printable(other.label), "no", other.count, other.count - other.abstained, "", "", "", ""])
+    for condition in found.conditions:
+        yield _csv([printable(condition.label), "yes", condition.count, "", "", "", "", ""])
+
+
+def _csv(cells: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()
+
+
+def _whole(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
+    for name, text in pairs:
+        yield f"{name:10} {text}"
+
+
+def _each(found: Measured) -> Iterator[str]:
+    """Yield one line per class for people."""
+    labels = [one.label for one in found.classes] + [one.label for one in found.unknown]
+    labels += [one.label for one in found.conditions]
+    width = max((len(printable(label)) for label in labels), default=0)
+    for one in found.classes:
+        low, high = one.interval
+        yield (
+            f"{printable(one.label):{width}}  {one.count:5} inputs  precision {_shown(one.precision)}  "
+            f"recall {_shown(one.recall)}  answered {_shown(one.answered / one.count if one.count else None)} "
+            f"({percent(low).strip()} to {percent(high).strip()})"
+        )
+    for other in found.unknown:
+        yield (
+            f"{printable(other.label):{width}}  {other.count:5} inputs  not known; abstained "
+            f"{_shown(other.abstained / other.count)}"
+        )
+    for condition in found.conditions:
+        if condition.average_precision is not None and condition.auroc is not None:
+            yield (
+                f"{printable(condition.label):{width}}  {condition.count:5} inputs  "
+                f"AP {condition.average_precision:.3f}  AUROC {condition.auroc:.3f}"
+            )
+
+
+def _shown(value: float | None) -> str:
+    return "      –" if value is None else percent(value)

@@ -1,0 +1,48 @@
+"""What a model says of held-out inputs whose classes are known, and what follows for its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.engines.coverage import ClassCoverage, Values, Whole, coverage, limits
+from preforget.engines.temperature import likelihood_temperature
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """`scores [n, C]` of `labels`, `confidence [n]`, and the column of each input's class, `truth [n]`."""
+
+    labels: tuple[str, ...]
+    scores: npt.NDArray[np.floating[Any]]
+    confidence: npt.NDArray[np.floating[Any]]
+    truth: Whole
+
+    @cached_property
+    def sharpness(self) -> float:
+        """The temperature of the probabilities, by the likelihood of the inputs."""
+        return likelihood_temperature(self.scores, self.truth)
+
+    def limits(self, keep: float, shared: float) -> Values:
+        """Return the confidence that each answer must reach, `[C]`; `shared`: the one for all."""
+        values = self.confidence.astype(np.float64)
+        return limits(values, self._best, self.truth, len(self.labels), keep, shared)
+
+    def coverage(self, keep: float, shared: float) -> list[ClassCoverage]:
+        """Return how many inputs of each class are answered."""
+        values = self.confidence.astype(np.float64)
+        return coverage(self.labels, values, self._best, self.truth, self.limits(keep, shared))
+
+    def wipe(self) -> None:
+        """Overwrite what was said: freed memory keeps its content."""
+        self.scores[:] = 0
+        self.confidence[:] = 0
+
+    @cached_property
+    def _best(self) -> Whole:
+        best: Whole = self.scores.argmax(axis=1) if len(self.labels) else self.truth
+        return best

@@ -1,0 +1,1 @@
+"""Pictures as SVG text, for pages that need no network and no script."""
