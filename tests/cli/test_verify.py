@@ -38,7 +38,7 @@ def test_the_isolated_engine_is_not_equal(model: Path, pets: Path, terminal: Ter
     assert terminal("forget", model, "dog", "--yes").code == 0
     done = terminal("verify", model, "--against-retrain", pets, *MACHINE)
     assert done.code == 3
-    assert "records     0 of 2 the same" in done.out
+    assert "records     0 of 3 the same" in done.out
 
 
 def test_data_are_needed(exact: Path, terminal: Terminal, tmp_path: Path) -> None:

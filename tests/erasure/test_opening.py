@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from preforget.core.errors import IntegrityError, UsageError
-from preforget.erasure import open_folder
+from preforget.erasure import open_folder, opening, read_folder
+from preforget.store import ModelFolder
 from preforget.store.layout import LEDGER, RECORDS
 
 from .conftest import LABELS, Made
@@ -69,3 +71,21 @@ def test_keys_from_the_environment_can_read_but_not_forget(
     with pytest.raises(UsageError, match="come from"):
         forget(plan(there, label=LABELS[0]), folder=there)
     assert made.labels() == LABELS
+
+
+def test_records_are_read_again_if_another_process_changed_the_folder_meanwhile(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between opening and reading, as often as it likes."""
+    opened, left = opening.open_folder, [LABELS[1], LABELS[2]]
+
+    def then_changed(*arguments: Any, **more: Any) -> ModelFolder:
+        folder = opened(*arguments, **more)
+        if left:
+            made.forget(left.pop())
+        return folder
+
+    monkeypatch.setattr(opening, "open_folder", then_changed)
+    folder, records = read_folder(made.model, made.keyring)
+    assert [record.label for record in records] == [LABELS[0]]
+    assert set(folder.manifest.records) == {record.id for record in records}

@@ -5,19 +5,22 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
-from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.errors import ChangedError, IntegrityError, StoreError, UsageError
+from preforget.core.files import exclusive
 from preforget.erasure import open_folder
 from preforget.erasure.dsse import MAX_BYTES
-from preforget.erasure.verify import read_bounded, trusted_keys, verify, verify_receipt
+from preforget.erasure.receipt import read_bounded
+from preforget.erasure.verify import trusted_keys, verify, verify_receipt
 from preforget.store import Manifest
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
 
-from .conftest import LABELS, Made
+from .conftest import LABELS, Made, make_record
 
 
 def failed(made: Made, receipt: Path | None = None) -> list[str]:
@@ -38,7 +41,8 @@ def test_a_receipt_holds_with_nothing_but_the_public_key(
     found = verify(made.receipt(), made.model, trusted_keys([public], open_keyring()))
     assert found.passed
     names = [check["name"] for check in found.checks]
-    assert names == ["signature", "schema", "model", "ledger", "inclusion", "receipt", "bytes"]
+    against = ["ledger", "inclusion", "receipt", "bytes", "files", "pieces", "receipts"]
+    assert names == ["signature", "schema", "model", *against]
     assert found.receipt.request == {"reference": "request 7", "grounds": None}
     assert {p: p.read_bytes() for p in made.model.rglob("*") if p.is_file()} == before
     assert not (tmp_path / "nowhere").exists()
@@ -79,7 +83,7 @@ def test_a_file_that_came_back(made: Made) -> None:
     made.forget(LABELS[1])
     for place in (path, made.model / "note.txt", made.model / "records" / "other"):
         place.write_bytes(content)
-        assert failed(made) == ["bytes"]
+        assert failed(made) == ["bytes", "files", "pieces"]
         place.unlink()
     assert failed(made) == []
 
@@ -194,3 +198,120 @@ def test_a_ledger_of_before_is_refused(made: Made) -> None:
         IntegrityError, match=r"lacks row 3, which the manifest knows|older than its keyring knows"
     ):
         made.labels()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_beside_a_process_that_forgets_nobody_gives_a_false_alarm(made: Made) -> None:
+    """Who verifies waits; who reads waits, or is told to load again, and never to put anything back."""
+    folder, names = made.open(), [f"c{number}" for number in range(8)]
+    folder.change(add=[make_record(name, 3 + slot) for slot, name in enumerate(names)])
+    made.forget(LABELS[1])
+    receipt = made.receipt()
+    child = os.fork()
+    if child == 0:
+        try:
+            for name in names:
+                made.forget(name)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    seen = {"verified": 0, "read": 0, "changed": 0}
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        found = verify(receipt, made.model, made.public_keys())
+        assert found.passed, found.checks
+        seen["verified"] += 1
+        folder = made.open()
+        try:
+            assert {record.label for record in folder.records()} >= {LABELS[0], LABELS[2]}
+            seen["read"] += 1
+        except ChangedError as error:
+            assert "restore" not in str(error)  # noqa: PT017
+            seen["changed"] += 1
+    assert seen["verified"] >= 1
+    assert made.labels() == [LABELS[0], LABELS[2]]
+
+
+def test_verifying_waits_for_who_changes_the_folder(made: Made) -> None:
+    made.forget(LABELS[1])
+    receipt, done = made.receipt(), threading.Event()
+    thread = threading.Thread(target=lambda: (verify(receipt, made.model, made.public_keys()), done.set()))
+    with exclusive(made.model):
+        thread.start()
+        assert not done.wait(0.1)
+    thread.join()
+    assert done.is_set()
+
+
+@pytest.mark.parametrize("where", ["records", "receipts", "."])
+def test_a_piece_of_what_was_erased_is_found_in_any_file(made: Made, where: str) -> None:
+    folder = made.open()
+    (record,) = folder.find([LABELS[1]])[LABELS[1]]
+    content = folder.read_file(record.id)
+    made.forget(LABELS[1])
+    receipt, piece = made.receipt(), content[:-1]  # not the whole file, whose digest would tell
+    for name in ("x.json", "0" * 32 + ".sealed"):
+        planted = made.model / where / name
+        planted.write_bytes(b"before" + piece)
+        assert failed(made, receipt) == ["files", "pieces"]
+        planted.unlink()
+    assert failed(made) == []
+
+
+def test_a_piece_at_the_end_of_another_record_is_found(made: Made) -> None:
+    folder = made.open()
+    (record,) = folder.find([LABELS[1]])[LABELS[1]]
+    content = folder.read_file(record.id)
+    made.forget(LABELS[1])
+    other = next((made.model / "records").iterdir())
+    other.write_bytes(other.read_bytes() + content)
+    assert failed(made) == ["files", "pieces"]
+
+
+def test_a_record_that_was_changed_or_a_foreign_file_is_found(made: Made) -> None:
+    made.forget(LABELS[1])
+    other = next((made.model / "records").iterdir())
+    content = other.read_bytes()
+    other.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert failed(made) == ["files"]
+    other.write_bytes(content)
+    (made.model / "notes.txt").write_bytes(b"")
+    assert failed(made) == ["files"]
+
+
+def test_a_destroyed_key_that_is_back_in_the_keyring_is_found(made: Made, tmp_path: Path) -> None:
+    if not made.open().manifest.sealed:
+        pytest.skip("a plain model has no keys")
+    before = shutil.copytree(made.keyring, tmp_path / "before")
+    made.forget(LABELS[1])
+    ring = open_keyring(made.keyring)
+    found = verify(made.receipt(), made.model, ring.signing.known(), ring)
+    assert found.passed
+    assert [check["name"] for check in found.checks][-1] == "keys"
+    keys = next(made.keyring.glob("*.keys"))
+    shutil.copy(before / keys.name, keys)  # from a backup
+    ring = open_keyring(made.keyring)
+    found = verify(made.receipt(), made.model, ring.signing.known(), ring)
+    assert [check["name"] for check in found.checks if not check["passed"]] == ["keys"]
+    other = verify(made.receipt(), made.model, ring.signing.known(), open_keyring(tmp_path / "other"))
+    assert other.passed
+    assert other.skipped == ["keys: the keyring of the model is not here; name it with --keyring"]
+
+
+def test_another_receipt_that_was_changed_in_the_folder_is_found(made: Made) -> None:
+    made.forget(LABELS[1])
+    receipt = made.receipt()
+    made.forget(LABELS[0])
+    (other,) = {*receipt.parent.iterdir()} - {receipt}
+    other.write_bytes(other.read_bytes()[:-1])
+    assert failed(made, receipt) == ["receipts"]
+
+
+def test_a_receipt_of_an_earlier_version_has_no_pieces_to_look_for(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("preforget.erasure.transaction.fingerprints", lambda _: [])
+        made.forget(LABELS[1])
+    found = verify(made.receipt(), made.model, made.public_keys())
+    assert found.passed
+    assert found.skipped[0].startswith("pieces: the ledger has no fingerprints")

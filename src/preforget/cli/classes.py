@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
+from preforget.cli.options import Commands, add_command, add_folder, read_model_folder
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -24,9 +24,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Print one line per class: label, live or detached, guarantee."""
     from preforget.erasure import engine_of
 
-    folder = open_model_folder(args)
+    folder, records = read_model_folder(args)
     guarantee, detached = folder.manifest.guarantee, set(folder.manifest.detached)
-    records = sorted(folder.records(), key=lambda record: record.label)
+    records.sort(key=lambda record: record.label)
     units = [record for record in records if record.partner is None and record.label]
     state = {record.label: "detached" if record.id in detached else "live" for record in units}
     width = max((len(printable(label)) for label in state), default=0)

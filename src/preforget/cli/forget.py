@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
 from preforget.cli.naming import find_name
-from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
+from preforget.cli.options import Commands, add_command, add_folder, read_model_folder
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
 from preforget.core.targets import check_target, write_target
 
@@ -70,8 +70,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.erasure import forget
 
     check_receipt_place(args.receipt, len(targets))
-    folder = open_model_folder(args, to_forget=True)
-    records = folder.records()
+    folder, records = read_model_folder(args, to_forget=True)
     targets = known_targets(targets, records, may_ask=not args.yes)
     plans = {target: plan_for(folder, target, records) for target in targets}
     show_plan(folder, plans, records, args.delete_copies)
@@ -106,7 +105,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise
         kind = IntegrityError if isinstance(error, IntegrityError) else StoreError
         raise kind(f"{error}; {state}") from error
-    left = sorted({record.label for record in folder.records() if record.label})
+    left = sorted({record.label for record in read_model_folder(args)[1] if record.label})
     console.result({"model": str(args.model), "forgotten": done, "classes": left})
     return 0
 

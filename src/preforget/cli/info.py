@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
+from preforget.cli.options import Commands, add_command, add_folder, read_model_folder
 
 CHANGES = 5
 """Rows of the ledger that are shown."""
@@ -27,9 +27,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Print one line per property, and the last rows of the ledger."""
     from preforget.backbones.licence import licence_of
 
-    folder = open_model_folder(args)
+    folder, records = read_model_folder(args)
     manifest = folder.manifest
-    records = folder.records()
     live = {record.label for record in records if record.partner is None and record.label}
     detached = {record.label for record in records if record.id in set(manifest.detached) and record.label}
     persons = {record.subject for record in records if record.subject is not None}

@@ -14,6 +14,7 @@ from preforget.core.paths import given_path
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
     from preforget.data import Dataset
+    from preforget.records import ClassRecord
     from preforget.store import ModelFolder
     from preforget.store.key_service import Keyring
 
@@ -186,6 +187,15 @@ def open_model_folder(args: argparse.Namespace, *, to_forget: bool = False) -> M
     from preforget.erasure import open_folder
 
     return open_folder(given_path(args.model), keyring(args), to_forget=to_forget)
+
+
+def read_model_folder(
+    args: argparse.Namespace, *, to_forget: bool = False
+) -> tuple[ModelFolder, list[ClassRecord]]:
+    """Open the folder MODEL as `open_model_folder`, and read its records before another process can change it."""
+    from preforget.erasure import read_folder
+
+    return read_folder(given_path(args.model), keyring(args), to_forget=to_forget)
 
 
 def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableClassifier:

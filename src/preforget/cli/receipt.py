@@ -28,8 +28,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Check the signature, then show."""
-    from preforget.erasure.receipt import read_receipt
-    from preforget.erasure.verify import read_bounded, trusted_keys
+    from preforget.erasure.receipt import read_bounded, read_receipt
+    from preforget.erasure.verify import trusted_keys
 
     receipt, key_id = read_receipt(read_bounded(args.receipt), trusted_keys(args.public_key, keyring(args)))
     if args.html is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from preforget.cli.console import Console, note, printable
-from preforget.cli.options import Commands, add_command, add_folder, open_model_folder
+from preforget.cli.options import Commands, add_command, add_folder, read_model_folder
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -26,8 +26,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Print one line per subject: pseudonym, or name with --reveal, number of classes, number of images."""
     from preforget.records.units import unit_count
 
-    folder = open_model_folder(args)
-    units = [record for record in folder.records() if record.subject is not None]
+    _, records = read_model_folder(args)
+    units = [record for record in records if record.subject is not None]
     found: dict[str, list[tuple[str, str, int]]] = {}
     for unit in units:
         found.setdefault(str(unit.subject), []).append((unit.id, unit.label, unit_count(unit)))

@@ -69,10 +69,12 @@ def verify_receipt(args: argparse.Namespace, console: Console) -> int:
     """Check signature, schema, ledger and bytes, and say each."""
     from preforget.erasure.verify import trusted_keys, verify
 
-    keys = trusted_keys(args.public_key, keyring(args))
-    found = verify(args.paths[0], given_path(args.model), keys)
+    ring = keyring(args)
+    found = verify(args.paths[0], given_path(args.model), trusted_keys(args.public_key, ring), ring)
     for check in found.checks:
         console.line(f"{'passed' if check['passed'] else 'FAILED'}  {check['name']:10} {check['detail']}")
+    for text in found.skipped:
+        console.line(f"skipped {text}")
     console.line("VERIFIED" if found.passed else "NOT VERIFIED")
     if found.passed:
         note("not claimed: " + " ".join(found.receipt.not_claimed))

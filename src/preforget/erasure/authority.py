@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure.intent import Intent
-from preforget.erasure.receipt import Receipt, read_receipt
-from preforget.erasure.verify import read_bounded
+from preforget.erasure.receipt import Receipt, read_bounded, read_receipt
 from preforget.store import ModelFolder
 from preforget.store.consistency import known_to_keyring
 from preforget.store.head import Head

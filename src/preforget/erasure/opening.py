@@ -7,14 +7,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from preforget.core.errors import IntegrityError
+from preforget.core.errors import ChangedError, IntegrityError, StoreError, UsageError
 from preforget.erasure.authority import announced, check_may_destroy_again
+from preforget.erasure.kept_receipts import check_kept_receipts
 from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.consistency import is_ahead, undo, without
-from preforget.store.layout import RECORDS
+from preforget.store.layout import RECEIPTS, RECORDS
 from preforget.store.record_files import KeyringPlace
 
 
@@ -28,7 +29,30 @@ def open_folder(path: Path, keyring: KeyringPlace = None, *, to_forget: bool = F
         end_announced(folder, to_forget=to_forget)
         erase_again(folder)
         folder.check()
+        check_receipts(folder)
     return folder
+
+
+def read_folder(
+    path: Path, keyring: KeyringPlace = None, *, to_forget: bool = False
+) -> tuple[ModelFolder, list[ClassRecord]]:
+    """Open a model folder as `open_folder`, and read its records before another process can change it."""
+    while True:
+        folder = open_folder(path, keyring, to_forget=to_forget)
+        try:
+            return folder, folder.records()
+        except ChangedError:
+            continue
+
+
+def check_receipts(folder: ModelFolder) -> None:
+    """Check the receipts in a folder, and their signatures where the keyring has the keys; raises `IntegrityError`."""
+    if (folder.path / RECEIPTS).exists():
+        try:
+            keys = folder.keyring.signing.known()
+        except (StoreError, UsageError):
+            keys = {}  # there are no keys that sign, or they are damaged; the model can be read nevertheless
+        check_kept_receipts(folder.path, folder.ledger.entries(), keys)
 
 
 def erase_again(folder: ModelFolder) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from preforget.core.canonical import canonical_json, read_canonical
-from preforget.core.errors import IntegrityError, UsageError
+from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.files import read_regular
 from preforget.core.hashing import bytes_digest
 from preforget.erasure.dsse import (
+    MAX_BYTES,
     PAYLOAD_TYPE,
     Signer,
     envelope,
@@ -121,6 +124,16 @@ def read_receipt(content: bytes, keys: Mapping[str, Ed25519PublicKey]) -> tuple[
     """
     payload, key_id = open_envelope(content, keys)
     return Receipt.from_statement(_statement(payload)), key_id
+
+
+def read_bounded(path: Path) -> bytes:
+    """Return the bytes of a receipt's file; raises `StoreError`, and `IntegrityError` for one that is too large."""
+    try:
+        return read_regular(path, MAX_BYTES, follow=True)
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise IntegrityError(f"{path} is no receipt: larger than {MAX_BYTES >> 20} MiB") from error
+        raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
 
 
 def payload_of(content: bytes) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from preforget.core.errors import StoreError
@@ -35,8 +35,17 @@ def windows(contents: Sequence[bytes], folder_bytes: int) -> list[bytes]:
 
 
 def scan(folder: Path, pieces: Collection[bytes], leave_out: Collection[str] = ()) -> tuple[int, list[str]]:
-    """Search every file below a folder; return the bytes that were read and the names of files with a piece.
+    """Search every file below a folder for pieces; return as `search` does, which raises as this does."""
+    longest = max((len(piece) for piece in pieces), default=1)
+    return search(folder, lambda content: any(piece in content for piece in pieces), longest, leave_out)
 
+
+def search(
+    folder: Path, holds: Callable[[bytes], bool], longest: int, leave_out: Collection[str] = ()
+) -> tuple[int, list[str]]:
+    """Search every file below a folder; return the bytes that were read and the names of files that hold something.
+
+    `holds`: tells whether a block of a file does; blocks overlap so that `longest` bytes are whole in one of them.
     Raises `StoreError` for a file or folder that can't be read.
     """
     total, names = 0, []
@@ -45,7 +54,7 @@ def scan(folder: Path, pieces: Collection[bytes], leave_out: Collection[str] = (
         if name in leave_out:
             continue
         try:
-            size, hit = _search(path, pieces)
+            size, hit = _search(path, holds, longest - 1)
         except OSError as error:
             raise StoreError(f"{path} can't be read to look for traces: {error.strerror or error}") from error
         total += size
@@ -53,13 +62,12 @@ def scan(folder: Path, pieces: Collection[bytes], leave_out: Collection[str] = (
     return total, sorted(names)
 
 
-def _search(path: str, pieces: Collection[bytes]) -> tuple[int, bool]:
-    """Read a file in blocks that overlap by a piece; return its size and whether it holds one of them.
+def _search(path: str, holds: Callable[[bytes], bool], overlap: int) -> tuple[int, bool]:
+    """Read a file in blocks that overlap; return its size and whether one of them holds something.
 
     Of a hole, which reads as zeros, no more is looked at than a piece reaches into: a planted file of a terabyte
     without data would take an hour.
     """
-    overlap = max((len(piece) for piece in pieces), default=1) - 1
     total, hit, content = 0, False, b""
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:  # noqa: PTH123
         while True:
@@ -70,7 +78,7 @@ def _search(path: str, pieces: Collection[bytes]) -> tuple[int, bool]:
             if not block:
                 return total, hit
             content = content[max(0, len(content) - overlap) :] + block
-            hit = hit or any(piece in content for piece in pieces)
+            hit = hit or holds(content)
 
 
 def _hole(descriptor: int, start: int) -> int:

@@ -12,12 +12,14 @@ from typing import Any
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import make_private, write_atomic
+from preforget.core.hashing import bytes_digest
 from preforget.core.names import appearance
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
 from preforget.erasure.authority import check_may_begin, check_may_sign
 from preforget.erasure.copies import account_for_copies
 from preforget.erasure.intent import Intent
+from preforget.erasure.pieces import fingerprints
 from preforget.erasure.plan import Plan, rewritten_in_folder
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
 from preforget.erasure.scan import scan, size_of, windows
@@ -178,6 +180,7 @@ def _finish(
             "erasure": intent.erasure,
             "what": intent.what,
             "records": [{name: r[name] for name in _IN_LEDGER} for r in intent.records],
+            "pieces": fingerprints([folder.read_file(i) for i in sorted(intent.ids)]),
         }
         row = folder.commit("forget", data, **without)
     elif intent.ids & set(folder.manifest.records):  # cut off between ledger and manifest
@@ -204,7 +207,12 @@ def _finish(
         make_private(path.parent)
         write_atomic(path, content)
         passed = all(check["passed"] for check in receipt.checks)
-        facts = {"erasure": intent.erasure, "receipt": receipt_digest(content), "passed": passed}
+        facts = {
+            "erasure": intent.erasure,
+            "receipt": receipt_digest(content),
+            "file": bytes_digest(content),
+            "passed": passed,
+        }
         folder.commit("erased", facts)
     Intent.remove(folder.path)
     return Ended(content, receipt)

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from preforget.core.errors import IntegrityError, StoreError, UsageError
-from preforget.core.files import read_regular
+from preforget.core.files import exclusive
 from preforget.core.hashing import file_digest
-from preforget.erasure.dsse import MAX_BYTES
-from preforget.erasure.receipt import Receipt, read_receipt, receipt_digest
+from preforget.erasure.kept_receipts import check_kept_receipts
+from preforget.erasure.pieces import LENGTH, Finder
+from preforget.erasure.receipt import Receipt, read_bounded, read_receipt, receipt_digest
+from preforget.erasure.scan import search
 from preforget.store import Manifest
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring
 from preforget.store.keyring import open_keyring
-from preforget.store.layout import INTENT, LEDGER, RECORDS, check_kinds
-from preforget.store.ledger import Ledger
+from preforget.store.layout import (
+    INTENT,
+    LEDGER,
+    RECORDS,
+    SHARED,
+    check_kinds,
+    check_names,
+    receipt_name,
+    record_name,
+)
+from preforget.store.ledger import Entry, Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
+from preforget.store.manifest import NAME
 from preforget.store.signing import read_public_key
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What was checked of a receipt; `key_id`: whose signature it was."""
+    """What was checked of a receipt; `key_id`: whose signature it was; `skipped`: what couldn't be checked, and why."""
 
     receipt: Receipt
     key_id: str
     checks: list[dict[str, Any]]
+    skipped: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
@@ -45,6 +58,7 @@ class Verification:
             "key": self.key_id,
             "passed": self.passed,
             "checks": self.checks,
+            "skipped": self.skipped,
             "not_claimed": self.receipt.not_claimed,
         }
 
@@ -62,7 +76,8 @@ def verify_receipt(
         receipt: The file `receipts/….json` of a model folder, or a copy of it.
         model: The model folder, which is only read. Without it only signature and schema are checked.
         public_keys: PEM files of those whose signatures to trust; by default the keys of the keyring.
-        keyring: Where that keyring lies, by default where `preforget` keeps it.
+        keyring: Where that keyring lies, by default where `preforget` keeps it. If it is that of the model, the keys of
+            a sealed model that were destroyed are looked for in it.
 
     Returns:
         What was checked; `passed` tells whether all of it holds.
@@ -73,41 +88,79 @@ def verify_receipt(
         UsageError: There is no key to check the signature with.
     """
     paths = [Path(path).expanduser() for path in public_keys or ()]
-    keys = trusted_keys(paths, open_keyring(keyring))
+    ring = open_keyring(keyring)
+    keys = trusted_keys(paths, ring)
     folder = None if model is None else Path(model).expanduser()
-    return verify(Path(receipt).expanduser(), folder, keys)
+    return verify(Path(receipt).expanduser(), folder, keys, ring)
 
 
-def verify(receipt: Path, model: Path | None, keys: Mapping[str, Ed25519PublicKey]) -> Verification:
+def verify(
+    receipt: Path,
+    model: Path | None,
+    keys: Mapping[str, Ed25519PublicKey],
+    keyring: Keyring | None = None,
+) -> Verification:
     """Check a receipt, against a model folder if one is given, which is only read; no private key is needed.
 
-    Raises `IntegrityError` for a receipt that can't be trusted at all and for a damaged folder, `StoreError` for files
-    that can't be read. The checks say where the two disagree.
+    Waits until no other process changes the folder. `keyring`: to look for keys that must be destroyed. Raises
+    `IntegrityError` for a receipt that can't be trusted at all and for a damaged folder, `StoreError` for files that
+    can't be read. The checks say where the two disagree.
     """
     content = read_bounded(receipt)
     parsed, key_id = read_receipt(content, keys)
-    checks = [
-        _check("signature", True, f"Ed25519, by key {key_id}"),
-        _check("schema", True, "class-erasure v0.1"),
-    ]
-    if model is None:
-        return Verification(parsed, key_id, checks)
-    manifest = Manifest.read(model)
-    same = manifest.model == parsed.model["id"]
-    if not same:
-        checks.append(_check("model", False, "the receipt is of another model"))
-        return Verification(parsed, key_id, checks)
-    checks.append(_check("model", True, f"model {manifest.model}"))
-    checks += _ledger(SqliteLedger(model / LEDGER), manifest, parsed, content)
-    failed = [check["name"] for check in parsed.checks if not check["passed"]]
-    said = (
-        f"the receipt itself says that a check failed: {failed[0]}"
-        if failed
-        else "all checks of the receipt passed"
+    checks, skipped = (
+        [
+            _check("signature", True, f"Ed25519, by key {key_id}"),
+            _check("schema", True, "class-erasure v0.1"),
+        ],
+        list[str](),
     )
-    checks.append(_check("receipt", not failed, said))
-    checks.append(_bytes(model, manifest, parsed))
-    return Verification(parsed, key_id, checks)
+    if model is not None:
+        Manifest.read(model)  # says what is wrong if there is no folder to lock
+        with _unchanging(model):
+            checks += _against(model, parsed, content, keys, keyring, skipped)
+    return Verification(parsed, key_id, checks, skipped)
+
+
+def _against(
+    model: Path,
+    receipt: Receipt,
+    content: bytes,
+    keys: Mapping[str, Ed25519PublicKey],
+    keyring: Keyring | None,
+    skipped: list[str],
+) -> Iterator[dict[str, Any]]:
+    """Yield the checks of a receipt against a model folder, and say in `skipped` what can't be checked."""
+    manifest = Manifest.read(model)
+    if manifest.model != receipt.model["id"]:
+        yield _check("model", False, "the receipt is of another model")
+        return
+    yield _check("model", True, f"model {manifest.model}")
+    store = SqliteLedger(model / LEDGER)
+    entries = list(Ledger(store, manifest.model).entries())
+    row = _row(entries, receipt)
+    yield _ledger(store.digest(), entries, manifest)
+    yield _inclusion(entries, row, receipt, content)
+    failed = [check["name"] for check in receipt.checks if not check["passed"]]
+    said = f"a check failed: {failed[0]}" if failed else "all checks passed"
+    yield _check("receipt", not failed, f"the receipt itself says that {said}")
+    yield _bytes(model, manifest, receipt)
+    yield _files(model, manifest, entries)
+    yield from _pieces(model, row, skipped)
+    yield _receipts(model, entries, keys)
+    yield from _keys(manifest, receipt, keyring, skipped)
+
+
+@contextlib.contextmanager
+def _unchanging(model: Path) -> Iterator[None]:
+    """Keep other processes from changing a model folder; raises `StoreError`."""
+    try:
+        with exclusive(model):
+            yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{model} can't be read: {error.strerror or error}") from error
 
 
 def trusted_keys(files: Sequence[Path], keyring: Keyring) -> dict[str, Ed25519PublicKey]:
@@ -122,49 +175,94 @@ def trusted_keys(files: Sequence[Path], keyring: Keyring) -> dict[str, Ed25519Pu
     return known
 
 
-def read_bounded(path: Path) -> bytes:
-    """Return the bytes of a receipt's file; raises `StoreError`, and `IntegrityError` for one that is too large."""
-    try:
-        return read_regular(path, MAX_BYTES, follow=True)
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            raise IntegrityError(f"{path} is no receipt: larger than {MAX_BYTES >> 20} MiB") from error
-        raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
+def _row(entries: Sequence[Entry], receipt: Receipt) -> Entry | None:
+    """Return the row of the ledger that announces the erasure of a receipt."""
+    stated = (int(receipt.ledger["seq"]), receipt.ledger["hash"], "forget", receipt.erasure)
+    rows = ((entry.seq, entry.hash, entry.event, entry.data.get("erasure")) for entry in entries)
+    return next((entry for entry, row in zip(entries, rows, strict=True) if row == stated), None)
 
 
-def _ledger(
-    store: SqliteLedger, manifest: Manifest, receipt: Receipt, content: bytes
-) -> list[dict[str, Any]]:
-    entries = {entry.seq: entry for entry in Ledger(store, manifest.model).entries()}
-    end = entries[max(entries)].head if entries else None
+def _ledger(digest: str, entries: Sequence[Entry], manifest: Manifest) -> dict[str, Any]:
     known = Head(manifest.ledger["seq"], manifest.ledger["hash"])
-    whole = end == known and store.digest() == manifest.ledger["digest"]
-    row = entries.get(int(receipt.ledger["seq"]))
-    announced = row is not None and (row.hash, row.event, row.data.get("erasure")) == (
-        receipt.ledger["hash"],
-        "forget",
-        receipt.erasure,
+    last = entries[-1] if entries else None
+    whole = last is not None and (last.head, digest) == (known, manifest.ledger["digest"])
+    stated = last is not None and last.data.get("state") == manifest.state()
+    said = "whole" if whole and stated else "not the ones the model ended with, or a change was cut off"
+    return _check("ledger", whole and stated, f"{len(entries)} rows, {said}")
+
+
+def _inclusion(
+    entries: Sequence[Entry], row: Entry | None, receipt: Receipt, content: bytes
+) -> dict[str, Any]:
+    digest = receipt_digest(content)
+    ended = [entry.data for entry in entries if entry.event == "erased"]
+    known = any((data.get("erasure"), data.get("receipt")) == (receipt.erasure, digest) for data in ended)
+    return _check(
+        "inclusion",
+        row is not None and known,
+        "the ledger announces this erasure and holds the digest of this receipt"
+        if row is not None and known
+        else "the ledger doesn't hold this receipt: it was rolled back, or the receipt was not made here",
     )
-    ended = any(
-        entry.event == "erased"
-        and entry.data.get("erasure") == receipt.erasure
-        and entry.data.get("receipt") == receipt_digest(content)
-        for entry in entries.values()
-    )
-    return [
-        _check(
-            "ledger",
-            whole,
-            f"{len(entries)} rows, " + ("whole" if whole else "not the ones the model ended with"),
-        ),
-        _check(
-            "inclusion",
-            announced and ended,
-            "the ledger announces this erasure and holds the digest of this receipt"
-            if announced and ended
-            else "the ledger doesn't hold this receipt: it was rolled back, or the receipt was not made here",
-        ),
-    ]
+
+
+def _files(model: Path, manifest: Manifest, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Check that every file is one of the model's, to the byte, so that nothing can hide among them."""
+    live = {record_name(i, manifest.sealed): digest for i, digest in manifest.records.items()}
+    live |= {} if manifest.shared is None else {SHARED: manifest.shared}
+    receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
+    try:
+        check_names(model, [NAME, LEDGER, *live], [*receipts, INTENT])
+        other = [name for name, digest in live.items() if file_digest(model / name) != digest]
+    except IntegrityError as error:
+        return _check("files", False, str(error))
+    except OSError as error:
+        raise StoreError(f"{model} can't be read: {error.strerror or error}") from error
+    if other:
+        return _check("files", False, f"{other[0]} is not the file that was written")
+    return _check("files", True, f"{len(live) + 2} files are those of the model, and there is no other")
+
+
+def _pieces(model: Path, row: Entry | None, skipped: list[str]) -> Iterator[dict[str, Any]]:
+    """Look in every byte of the folder for pieces of what was erased, by the fingerprints in the ledger."""
+    known = None if row is None else row.data.get("pieces")
+    if not isinstance(known, list) or not known:
+        skipped.append(
+            "pieces: the ledger has no fingerprints of what was erased; earlier versions kept none"
+        )
+        return
+    total, names = search(model, Finder([str(text) for text in known]).holds, LENGTH)
+    where = f"; found in {names[0]!a}" if names else "; none found"
+    said = f"{total:,} bytes of the folder searched for {len(known)} pieces{where}"
+    yield _check("pieces", not names, said)
+
+
+def _receipts(model: Path, entries: Sequence[Entry], keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:
+    """Check the receipts that lie in the folder."""
+    try:
+        count = check_kept_receipts(model, entries, keys)
+    except IntegrityError as error:
+        return _check("receipts", False, str(error))
+    return _check("receipts", True, f"{count} in the folder, all known to the ledger")
+
+
+def _keys(
+    manifest: Manifest, receipt: Receipt, keyring: Keyring | None, skipped: list[str]
+) -> Iterator[dict[str, Any]]:
+    """Check that keys which were destroyed are not in the keyring."""
+    if not manifest.sealed:
+        return
+    ids = [str(record["id"]) for record in receipt.records]
+    try:
+        if keyring is None or manifest.model not in keyring.models():
+            skipped.append("keys: the keyring of the model is not here; name it with --keyring")
+            return
+        held = keyring.model(manifest.model).holding(ids)
+    except UsageError as error:
+        skipped.append(f"keys: {error}")
+        return
+    said = f"the key of record {min(held)} is there" if held else f"none of {len(ids)} keys is there"
+    yield _check("keys", not held, f"{said}, in the keyring {keyring.place}")
 
 
 def _bytes(model: Path, manifest: Manifest, receipt: Receipt) -> dict[str, Any]:

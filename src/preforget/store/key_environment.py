@@ -38,6 +38,10 @@ class EnvironmentModelKeys(ModelKeys):
         check_has_keys(ids, self._keys, {}, self.place)
         return {i: self._keys[i] for i in ids}
 
+    def holding(self, ids: Iterable[str]) -> set[str]:
+        """Return those of some record ids that have a key."""
+        return set(ids) & self._keys.keys()
+
     def create(self, ids: Iterable[str]) -> dict[str, bytes]:
         """Raise `UsageError`."""
         self._refuse("made")

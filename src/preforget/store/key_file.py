@@ -78,6 +78,10 @@ class FileModelKeys(ModelKeys):
         check_has_keys(ids, state.keys, state.destroyed, self.place)
         return {i: base64.b64decode(state.keys[i]) for i in ids}
 
+    def holding(self, ids: Iterable[str]) -> set[str]:
+        """Return those of some record ids that have a key."""
+        return set(check_record_ids(ids)) & self._read().keys.keys()
+
     def create(self, ids: Iterable[str]) -> dict[str, bytes]:
         """Make a key for each record in one write, durable on return."""
         created = {i: new_key() for i in check_record_ids(ids)}

@@ -32,6 +32,10 @@ class ModelKeys(ABC):
         """Return the 32-byte keys of records; raises `IntegrityError` for one that is destroyed or not here."""
 
     @abstractmethod
+    def holding(self, ids: Iterable[str]) -> set[str]:
+        """Return those of some record ids that have a key."""
+
+    @abstractmethod
     def create(self, ids: Iterable[str]) -> dict[str, bytes]:
         """Make a key for each record in one write, durable on return.
 
