@@ -32,16 +32,17 @@ def read_config(source: str, revision: str | None) -> Any:
     """Return transformers' configuration of an architecture that it knows; raises `BackboneError` with a remedy."""
     from transformers import AutoConfig
 
-    _check_folder(source)
+    check_folder(source)
     try:
-        return AutoConfig.from_pretrained(source, revision=revision)
+        # a checkpoint may name code of its own: never run, and nobody is asked whether to
+        return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(source, error) from None
 
 
 def read_settings(source: str, revision: str | None) -> dict[str, Any]:
     """Return what `config.json` holds, with `_commit_hash` if it is the hub's; raises `BackboneError` with a remedy."""
-    _check_folder(source)
+    check_folder(source)
     try:
         if is_folder(source):
             values = json.loads((Path(source) / "config.json").read_text(encoding="utf-8"))
@@ -50,7 +51,7 @@ def read_settings(source: str, revision: str | None) -> dict[str, Any]:
         else:
             from transformers import PretrainedConfig
 
-            values, _ = PretrainedConfig.get_config_dict(source, revision=revision)
+            values, _ = PretrainedConfig.get_config_dict(source, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RecursionError) as error:
         raise _unreadable(source, error) from None
     if not isinstance(values, dict):
@@ -71,7 +72,8 @@ def is_folder(source: str) -> bool:
     return exists(Path(source)) and Path(source).is_dir()
 
 
-def _check_folder(source: str) -> None:
+def check_folder(source: str) -> None:
+    """Raise `BackboneError` for a folder that is missing or holds no checkpoint; of a hub id nothing is known yet."""
     folder = is_folder(source)
     if folder and not (Path(source) / "config.json").is_file():
         raise BackboneError(f"no config.json in {source}: a checkpoint folder of transformers has one")
@@ -95,7 +97,13 @@ def read_weights(kind: Any, source: str, revision: str | None, **options: Any) -
     logging.disable_progress_bar()
     try:
         model, report = kind.from_pretrained(
-            source, revision=revision, output_loading_info=True, dtype=torch.float32, **options
+            source,
+            revision=revision,
+            output_loading_info=True,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            weights_only=True,
+            **options,
         )
     except DAMAGE as error:
         raise BackboneError(f"weights of {source!r} can't be loaded: {first_line(error)}") from error
@@ -116,15 +124,15 @@ def read_tensors(source: str, revision: str | None) -> dict[str, Tensor] | None:
 
     Raises `BackboneError` for damaged files. Nothing else is interpreted: safetensors hold numbers alone.
     """
-    single = _file(source, WEIGHTS, revision)
-    index = None if single is not None else _file(source, f"{WEIGHTS}.index.json", revision)
+    single = find_file(source, WEIGHTS, revision)
+    index = None if single is not None else find_file(source, f"{WEIGHTS}.index.json", revision)
     if single is None and index is None:
         return None
     try:
         paths = [single]
         if index is not None:
             names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-            paths = [_file(source, Path(name).name, revision) for name in sorted(set(names))]
+            paths = [find_file(source, Path(name).name, revision) for name in sorted(set(names))]
         tensors: dict[str, Tensor] = {}
         for path in paths:
             if path is None:
@@ -135,7 +143,8 @@ def read_tensors(source: str, revision: str | None) -> dict[str, Tensor] | None:
     return tensors
 
 
-def _file(source: str, name: str, revision: str | None) -> Path | None:
+def find_file(source: str, name: str, revision: str | None) -> Path | None:
+    """Return where a file of a checkpoint lies, None if it has none of that name; raises `BackboneError`."""
     if is_folder(source):
         path = Path(source) / name
         return path if path.is_file() else None
@@ -150,7 +159,7 @@ def _file(source: str, name: str, revision: str | None) -> Path | None:
 
 def read_preprocessor(source: str, revision: str | None) -> dict[str, Any]:
     """Return what `preprocessor_config.json` holds; a checkpoint without one is an error."""
-    file = _file(source, "preprocessor_config.json", revision)
+    file = find_file(source, "preprocessor_config.json", revision)
     if file is None:
         raise BackboneError(f"{source!r} has no preprocessor_config.json")
     try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -29,12 +29,16 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Identity:
-    """Which checkpoint an encoder is: id or path, revision on the hub, architecture, digest of all tensors."""
+    """Which checkpoint an encoder is: id or path, revision on the hub, architecture, digest of all tensors.
+
+    `files`: the digests of its files by name, empty for one that isn't read from a checkpoint's files.
+    """
 
     id: str
     revision: str | None
     architecture: str
     digest: str
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,7 @@ class Encoder:
             "mean": list(p.mean),
             "std": list(p.std),
             "dtype": dtype_name(self.dtype),
+            **({"files": dict(i.files)} if i.files else {}),
         }
 
     def norm(self, h: Tensor) -> Tensor:

@@ -69,7 +69,12 @@ def check_options(kind: type[Engine], options: Mapping[str, Any]) -> None:
 
 
 def make_encoder(
-    backbone: str | Encoder, image_size: Any, device: str, dtype: str, revision: str | None
+    backbone: str | Encoder,
+    image_size: Any,
+    device: str,
+    dtype: str,
+    revision: str | None,
+    files: Mapping[str, str] | None = None,
 ) -> Encoder:
     """Return a backbone that was given, or load it; raises `UsageError` and `BackboneError` as `load_backbone`."""
     if isinstance(backbone, Encoder):
@@ -80,7 +85,9 @@ def make_encoder(
             )
         return backbone
     size = int(image_size) if is_whole(image_size) else image_size
-    return load_backbone(backbone, image_size=size, device=device, dtype=dtype, revision=revision)
+    return load_backbone(
+        backbone, image_size=size, device=device, dtype=dtype, revision=revision, files=files
+    )
 
 
 def check_answering(keep: Any, on_unknown: Any, shortlist: Any) -> None:

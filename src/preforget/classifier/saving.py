@@ -164,7 +164,8 @@ class Saving(Bound):
             check_answering(manifest.keep, None, 0)
             kind = engine_named(manifest.engine)
             config = kind.options_type.from_options(manifest.options)
-            encoder = make_encoder(name, wanted["image_size"], device, dtype or wanted["dtype"], revision)
+            size, number_format, files = wanted["image_size"], dtype or wanted["dtype"], wanted.get("files")
+            encoder = make_encoder(name, size, device, number_format, revision, files)
             engine = kind(encoder, config)
         except (UsageError, TypeError) as error:
             raise StoreError(
