@@ -73,5 +73,5 @@ def test_no_file_and_no_toml(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="can't be read: No such file"):
         read_matrix(tmp_path / "none.toml")
     (tmp_path / "bad.toml").write_bytes(b"\xff = [")
-    with pytest.raises(UsageError, match="is no TOML"):
+    with pytest.raises(UsageError, match="is not valid TOML"):
         read_matrix(tmp_path / "bad.toml")

@@ -80,7 +80,7 @@ def test_it_is_run_once_and_only_as_it_was(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (None, "can't be read: No such file"),
-        ("x = 1\n", "enters no method 'own'; write @METHODS.register"),
+        ("x = 1\n", "registers no method 'own'; write @METHODS.register"),
         ("x = \n", "SyntaxError"),
         ("import nothing_like_this\n", "ModuleNotFoundError"),
         (MINE.format(name="scrub"), "'scrub' is registered twice"),
@@ -96,5 +96,5 @@ def test_a_file_that_cant_be_used_is_named(tmp_path: Path, text: str | None, sai
 
 def test_a_shipped_method_isnt_taken_for_ones_own(tmp_path: Path) -> None:
     file = write(tmp_path / "empty.py", "y = 1\n")
-    with pytest.raises(UsageError, match="enters no method 'scrub'"):
+    with pytest.raises(UsageError, match="registers no method 'scrub'"):
         load_method("scrub", file)

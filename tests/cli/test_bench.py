@@ -74,7 +74,7 @@ def test_a_benchmark_and_its_files(matrix: Path, pets: Path, tmp_path: Path, ter
     [
         (("--data", "pets"), "--data 'pets' must be NAME=PATH"),
         (("--data", "birds=x"), "no data set 'birds'"),
-        ((), "'pets' is no data set that is known by name"),
+        ((), "'pets' is not the name of a known data set"),
         (("--seeds", "0"), "seeds must be a whole number of at least 1"),
     ],
 )

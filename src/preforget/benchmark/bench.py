@@ -1,4 +1,4 @@
-"""The benchmark from Python: do what is left of a matrix, write its tables, return them."""
+"""The benchmark from Python: finish a matrix, write its tables and return them."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def bench(
 ) -> Results:
     """Compare the engines with retraining and with methods of unlearning, as `preforget bench` does.
 
-    Cells that are done stay in `out`: interrupted, or started on several machines that share the folder, the same
-    call does what is left.
+    Finished cells stay in `out`. After an interruption, or on another machine that shares the folder, the same call
+    continues with the cells that are left.
 
     Args:
         matrix: `"quick"`, `"paper"`, the path of a TOML file, or a `Matrix`.
         out: The folder of results; tables and a page are written there too.
-        data: Where data sets of the matrix lie, by their names.
+        data: Paths of data sets of the matrix, by their names.
         seeds: Use the seeds 0 to `seeds` - 1 in place of the matrix's own.
         device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:<n>"` or `"mps"`.
         data_dir: Where downloads are kept.
         download: Whether data that are missing may be downloaded.
-        executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores,
-            in a program that guards its start with `if __name__ == "__main__"`.
+        executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores
+            and needs a program that guards its start with `if __name__ == "__main__"`.
         progress: Show progress and the time left on stderr.
 
     Returns:
@@ -82,27 +82,27 @@ def bench(
 def write_results(results: Results, folder: Path, command: str) -> None:
     """Write the tables and the page of a benchmark; raises `StoreError`.
 
-    `command`: what repeats it, shown on the page.
+    `command`: the command line that repeats the benchmark, shown on the page.
     """
-    said = summary(results)
+    overview = summary(results)
     texts = (
         *(to_json(results), to_csv(results)),
-        *(to_markdown(results, said), page(results, said, command)),
+        *(to_markdown(results, overview), page(results, overview, command)),
     )
     for name, text in zip(FILES, texts, strict=True):
         write_target(folder / name, text.encode(), force=True)
 
 
 def begin_results(folder: Path, *, force: bool = False) -> None:
-    """Make the folder of a benchmark, or go on in it.
+    """Make the folder of a benchmark, or continue in an existing one.
 
-    Raises `UsageError` if files of its names are there that no benchmark wrote, and `force` doesn't allow to replace
+    Raises `UsageError` if it holds files of the same names that no benchmark wrote, unless `force` allows replacing
     them, and `StoreError` if it can't be made.
     """
-    ours = force or (folder / RESULTS).is_dir()
+    may_replace = force or (folder / RESULTS).is_dir()
     try:
         make_private(folder)
     except OSError as error:
         raise StoreError(f"{folder} can't be written: {error.strerror or error}") from error
     for name in FILES:
-        check_target(folder / name, force=ours)
+        check_target(folder / name, force=may_replace)

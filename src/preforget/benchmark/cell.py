@@ -16,33 +16,33 @@ from preforget.core.clock import now
 from preforget.core.errors import DataError, UsageError
 
 ENGINE, LORA_HEAD, OWN = "engine", "lora", "own"
-"""What a cell starts from: an engine, the ordinary classifier, or another classifier that the method prepares."""
+"""Where a cell starts: an engine, the ordinary classifier, or another classifier that the method prepares."""
 
 
 def cell(context: Context, task: Task) -> dict[str, Any]:
-    """Do a cell and write its result as plain values.
+    """Compute a cell and write its result as plain values.
 
-    Seconds to forget are those of forgetting alone: of the engine's `forget` in memory for all classes of the set, or
-    of the method's `unlearn` on plain images, which it has to read. Search, preparing and measuring don't count. A
-    method that can't be used here, or gives scores that aren't finite, has `failed` in place of values.
+    Seconds to forget cover forgetting alone: the engine's `forget` in memory for all classes of the set, or the
+    method's `unlearn`, which has to read the inputs. Search, preparation and measurement don't count. A method that
+    can't be used on this data, or whose scores aren't finite, has `failed` in place of values.
     """
     engine = context.matrix.engine(task.who) is not None
-    found: dict[str, Any] = {"cell": plain(task), "made": now(), "machine": machine(context)}
+    result: dict[str, Any] = {"cell": plain(task), "made": now(), "machine": machine(context)}
     if engine:
-        found |= _engine_cell(context, task)
+        result |= _engine_cell(context, task)
     else:
         try:
-            found |= _method_cell(context, task)
+            result |= _method_cell(context, task)
         except (DataError, UsageError) as error:
-            found |= {"failed": str(error)}
-    context.work().put(found, *key_of(context, task))
-    return found
+            result |= {"failed": str(error)}
+    context.work().put(result, *key_of(context, task))
+    return result
 
 
 def _engine_cell(context: Context, task: Task) -> dict[str, Any]:
-    whole = learning(context, task.data, task.who, (), task.seed)
-    oracle = learning(context, task.data, task.who, task.forgotten, task.seed)
-    original = model_of(context, whole)
+    full_learning = learning(context, task.data, task.who, (), task.seed)
+    retraining = learning(context, task.data, task.who, task.forgotten, task.seed)
+    original = model_of(context, full_learning)
 
     def forget(model: Any) -> Any:
         for label in task.forgotten:
@@ -50,62 +50,64 @@ def _engine_cell(context: Context, task: Task) -> dict[str, Any]:
         return model
 
     model, seconds = timed(original.copy, forget, original.engine_.encoder.device)
-    values, retrain = _measured(context, task, model), reference(context, oracle)
+    values, retrain = _measured(context, task, model), reference(context, retraining)
     return {
         "starts_from": ENGINE,
         "values": {
             **compared(values, retrain),
             "forget_seconds": seconds,
-            "learn_seconds": facts_of(context, whole)["seconds"],
+            "learn_seconds": facts_of(context, full_learning)["seconds"],
             "parameters": float(parameters(original)),
             "bytes": float(stored_bytes(original)),
         },
         "measured": values,
-        "retrain": {**retrain, "learn_seconds": facts_of(context, oracle)["seconds"]},
+        "retrain": {**retrain, "learn_seconds": facts_of(context, retraining)["seconds"]},
         "options": original.engine_.config.as_dict(),
     }
 
 
 def _method_cell(context: Context, task: Task) -> dict[str, Any]:
-    work, wanted = context.work(), searched(context, task)
-    found = work.get(*key_of(context, wanted)) or search(context, wanted)
-    if found["chosen"] is None:
-        raise UsageError(f"all {len(found['trials'])} configurations failed: {found['trials'][0]['failed']}")
+    work, search_task = context.work(), searched(context, task)
+    search_result = work.get(*key_of(context, search_task)) or search(context, search_task)
+    if search_result["chosen"] is None:
+        raise UsageError(
+            f"all {len(search_result['trials'])} configurations failed: {search_result['trials'][0]['failed']}"
+        )
     source, kind = source_of(context, task.data), METHODS[task.who]
-    whole = learning(context, task.data, task.who, (), task.seed)
-    oracle = learning(context, task.data, task.who, task.forgotten, task.seed)
-    ordinary, retrained = model_of(context, whole), model_of(context, oracle)
-    method, train = kind(kind.config_type.from_options(found["chosen"])), source.data.train
+    full_learning = learning(context, task.data, task.who, (), task.seed)
+    retraining = learning(context, task.data, task.who, task.forgotten, task.seed)
+    ordinary, retrained = model_of(context, full_learning), model_of(context, retraining)
+    method, train = kind(kind.config_type.from_options(search_result["chosen"])), source.data.train
     gone, kept = train.only(task.forgotten), train.without(task.forgotten)
     start = time.perf_counter()
     original = method.prepare(ordinary, train)
     wait(source.encoder.device)
     prepared = time.perf_counter() - start
-    if isinstance(method, Retrain):  # the reference is what it does, already done and timed
-        model, seconds = retrained, facts_of(context, oracle)["seconds"]
+    if isinstance(method, Retrain):  # the reference is its result, already learned and timed
+        model, seconds = retrained, facts_of(context, retraining)["seconds"]
     else:
         model, seconds = timed(
             lambda: generator(task),
             lambda stream: method.unlearn(original, gone, kept, stream),
             source.encoder.device,
         )
-    values, retrain = _measured(context, task, model), reference(context, oracle)
-    own = original is not ordinary
-    if own:
+    values, retrain = _measured(context, task, model), reference(context, retraining)
+    prepares_another = original is not ordinary
+    if prepares_another:
         retrain = _measured(context, task, method.prepare(retrained, kept))
     return {
-        "starts_from": OWN if own else LORA_HEAD,
+        "starts_from": OWN if prepares_another else LORA_HEAD,
         "values": {
             **compared(values, retrain),
             "forget_seconds": seconds,
-            "learn_seconds": prepared if own else facts_of(context, whole)["seconds"],
+            "learn_seconds": prepared if prepares_another else facts_of(context, full_learning)["seconds"],
             "parameters": float(parameters(original)),
             "bytes": float(stored_bytes(original)),
         },
         "measured": values,
-        "retrain": {**retrain, "learn_seconds": facts_of(context, oracle)["seconds"]},
-        "options": found["chosen"],
-        "search": found,
+        "retrain": {**retrain, "learn_seconds": facts_of(context, retraining)["seconds"]},
+        "options": search_result["chosen"],
+        "search": search_result,
     }
 
 

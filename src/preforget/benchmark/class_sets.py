@@ -14,13 +14,13 @@ from preforget.core.seeds import derive_seed
 HALF, ALL_BUT_ONE = "half", "all but one"
 EVERY = "all"
 MOST_LISTED = 100_000
-"""Up to how many combinations are listed; of more, only a sample can be had."""
+"""The most combinations that are listed; of more, only a sample is available."""
 
 Size = int | str
 
 
 def resolved(k: Size, classes: int) -> int:
-    """Return how many of so many classes are forgotten; raises `UsageError` unless at least one goes and one stays.
+    """Return how many of `classes` are forgotten; raises `UsageError` unless one is forgotten and one stays.
 
     >>> [resolved(k, 7) for k in (1, "half", "all but one")]
     [1, 3, 6]
@@ -31,7 +31,7 @@ def resolved(k: Size, classes: int) -> int:
     size = names[k] if isinstance(k, str) else k
     if not 1 <= size < classes:
         raise UsageError(
-            f"k is {k!r}, which can't be forgotten of {classes} classes; one must go and one stay"
+            f"k is {k!r}, which can't be forgotten of {classes} classes; give at least 1 and at most {classes - 1}"
         )
     return size
 
@@ -41,33 +41,33 @@ def sizes(ks: Sequence[Size], classes: int) -> list[int]:
     return list(dict.fromkeys(resolved(k, classes) for k in ks))
 
 
-def drawn(classes: Sequence[str], k: int, wanted: int | str, seed: int) -> list[tuple[str, ...]]:
-    """Return sets of `k` classes: all of them for `EVERY`, else a seeded sample of so many, without repeats.
+def drawn(classes: Sequence[str], k: int, number: int | str, seed: int) -> list[tuple[str, ...]]:
+    """Return sets of `k` classes: all of them for `EVERY`, else a seeded sample of that number, without repeats.
 
-    Where there are no more than wanted, all are returned. A sample is in the order of drawing, so that a larger one
-    begins with the smaller. The order of `classes` doesn't matter. Raises `UsageError` for too many to list.
+    If there are no more than that, all are returned. A sample keeps the order of drawing, so that a larger sample
+    begins with the smaller one. The order of `classes` doesn't matter. Raises `UsageError` for too many to list.
     """
     names, count = sorted(classes), comb(len(classes), k)
-    if wanted == EVERY or count <= int(wanted):
+    if number == EVERY or count <= int(number):
         if count > MOST_LISTED:
             raise UsageError(
                 f"there are {count:,} sets of {k} of {len(names)} classes; give sets a number up to {MOST_LISTED:,}"
             )
         return list(combinations(names, k))
     rng = np.random.default_rng(derive_seed(seed, "class sets", k))
-    found: dict[tuple[str, ...], None] = {}
-    while len(found) < int(wanted):
+    samples: dict[tuple[str, ...], None] = {}
+    while len(samples) < int(number):
         chosen = np.sort(rng.choice(len(names), k, replace=False))
-        found.setdefault(tuple(names[place] for place in chosen))
-    return list(found)
+        samples.setdefault(tuple(names[position] for position in chosen))
+    return list(samples)
 
 
-def stated(classes: int, k: int, wanted: int | str) -> str:
+def stated(classes: int, k: int, number: int | str) -> str:
     """Say which sets are forgotten.
 
     >>> stated(8, 4, 3), stated(8, 1, "all"), stated(3, 1, 5)
     ('3 of 70 sets, drawn by seed', 'all 8 sets', 'all 3 sets')
     """
     count = comb(classes, k)
-    every = wanted == EVERY or count <= int(wanted)
-    return f"all {count} sets" if every else f"{wanted} of {count} sets, drawn by seed"
+    every = number == EVERY or count <= int(number)
+    return f"all {count} sets" if every else f"{number} of {count} sets, drawn by seed"

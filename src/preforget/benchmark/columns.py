@@ -11,7 +11,7 @@ LOW, HIGH, NEAR = "low", "high", "near zero"
 class Column:
     """One measure: `title` and `short` name; `unit`: share, seconds, count or bytes; `better`: `LOW`, `HIGH`, `NEAR`.
 
-    `oracle`: whether a retrained model is best by definition, so that it can't win.
+    `oracle`: whether a retrained model is best by definition, so that winning this column means nothing.
     """
 
     name: str
@@ -51,16 +51,16 @@ COLUMNS: dict[str, Column] = {
 
 
 RECOVERY = ("recovery", "recovery_gap")
-"""What only the attack on open weights gives."""
+"""The measures that only the attack on open weights gives."""
 
 
-def is_better(column: Column, one: float, other: float) -> bool:
+def is_better(column: Column, value: float, reference: float) -> bool:
     """Tell whether one value is better than another, by more than rounding.
 
     >>> is_better(COLUMNS["ra"], 0.9, 0.8), is_better(COLUMNS["recovery_gap"], -0.2, 0.1)
     (True, False)
     """
     if column.better == NEAR:
-        one, other = abs(one), abs(other)
-    gain = one - other if column.better == HIGH else other - one
-    return gain > 1e-9 * max(1.0, abs(one), abs(other))
+        value, reference = abs(value), abs(reference)
+    gain = value - reference if column.better == HIGH else reference - value
+    return gain > 1e-9 * max(1.0, abs(value), abs(reference))

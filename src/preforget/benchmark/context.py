@@ -1,4 +1,4 @@
-"""The data that all jobs of a benchmark share, and the keys of its results."""
+"""What all jobs of a benchmark share, and the keys of its results."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """It can be sent to another process; `folder`: results, models and claims; `known`: data sets that are there.
+    """Everything that a job needs; it can be sent to another process.
 
-    `left_out`: data sets that can't be had here; `workers`: how many processes work at once on this machine.
+    `folder` holds results, models and claims; `known`: data sets that are available; `left_out`: data sets that are
+    not available on this machine; `workers`: how many processes work at once on it.
     """
 
     matrix: Matrix
@@ -95,24 +96,24 @@ def begin(
             continue
         source = open_source(entry, device=device, dtype=matrix.dtype, data_dir=data_dir, download=download)
         sizes(matrix.k, len(source.data.classes))
-        seen = source.encoder.describe()
+        encoder_facts = source.encoder.describe()
         known[entry.name] = Known(
             classes=source.data.classes,
             recipe=source.recipe,
             note=source.note,
             counts={part: len(getattr(source.data, part)) for part in ("train", "validation", "test")},
-            backbone=Path(seen["id"]).name
-            if Path(seen["id"]).is_dir()
-            else seen["id"],  # no paths of a machine
-            image_size=seen["image_size"],
-            dtype=seen["dtype"],
+            backbone=Path(encoder_facts["id"]).name
+            if Path(encoder_facts["id"]).is_dir()
+            else encoder_facts["id"],  # no paths of a machine
+            image_size=encoder_facts["image_size"],
+            dtype=encoder_facts["dtype"],
         )
     return Context(matrix, folder, known, tuple(left_out), device, data_dir, download, cache_dir, workers)
 
 
 @lru_cache(maxsize=1)
 def source_of(context: Context, name: str) -> Source:
-    """Return a data set that is there, opened."""
+    """Open a data set that is available."""
     return open_source(
         context.matrix.entry(name),
         device=context.device,
@@ -132,22 +133,22 @@ def cases(context: Context, name: str) -> Iterator[tuple[tuple[str, ...], int]]:
 
 
 def stages(context: Context) -> list[list[Task]]:
-    """Return all tasks; those of one list need only those of lists before it."""
-    m, found = context.matrix, []
+    """Return all tasks; the tasks of a list need only those of the lists before it."""
+    m, all_stages = context.matrix, []
     for name in context.known:
-        learners = [LORA] * bool(m.methods) + [one.name for one in m.engines]
-        whole = list(cases(context, name))
-        learn = [Task("learn", name, who, (), seed) for seed in m.seeds for who in learners]
-        learn += [Task("learn", name, who, *case) for case in whole for who in learners]
-        names = [one.name for one in m.engines] + [one.name for one in m.methods]
-        cells = [Task("cell", name, who, *case) for case in whole for who in names]
+        learners = [LORA] * bool(m.methods) + [entry.name for entry in m.engines]
+        all_cases = list(cases(context, name))
+        learn = [Task("learn", name, contender, (), seed) for seed in m.seeds for contender in learners]
+        learn += [Task("learn", name, contender, *case) for case in all_cases for contender in learners]
+        names = [entry.name for entry in m.engines] + [entry.name for entry in m.methods]
+        cells = [Task("cell", name, contender, *case) for case in all_cases for contender in names]
         search = [searched(context, cell) for cell in cells if m.engine(cell.who) is None]
-        found += [learn, list(dict.fromkeys(search)), cells]
-    return found
+        all_stages += [learn, list(dict.fromkeys(search)), cells]
+    return all_stages
 
 
 def searched(context: Context, cell: Task) -> Task:
-    """Return the search whose choice a method's cell uses: its own, or that of the first set of its size and seed."""
+    """Return the search whose choice a method's cell uses: its own, or that of the first set of the same size."""
     m = context.matrix
     if m.search != FIRST:
         return Task("search", cell.data, cell.who, cell.forgotten, cell.seed)
@@ -164,16 +165,16 @@ def key_of(context: Context, task: Task) -> Key:
         return ("learn", LORA, LoraHeadConfig.from_options(m.lora).as_dict(), *case)
     if entry is not None:
         options = ENGINES[entry.engine].options_type.from_options(entry.options).as_dict()
-        own: Key = (task.kind, entry.engine, options, *case)
-        return own if task.kind == "learn" else (*own, m.rows, recovers(m))
+        key: Key = (task.kind, entry.engine, options, *case)
+        return key if task.kind == "learn" else (*key, m.rows, recovers(m))
     method = m.method(task.who)
     kind = METHODS[method.name]
-    tried = candidates(kind, method.options, method.search, m.trials, searched(context, task).seed)
+    configurations = candidates(kind, method.options, method.search, m.trials, searched(context, task).seed)
     known_as = method.name if method.file_digest is None else [method.name, method.file_digest]
-    own = (task.kind, known_as, tried, LoraHeadConfig.from_options(m.lora).as_dict(), *case, m.rows)
+    key = (task.kind, known_as, configurations, LoraHeadConfig.from_options(m.lora).as_dict(), *case, m.rows)
     if task.kind == "search":
-        return own
-    return (*own, recovers(m), list(key_of(context, searched(context, task))))
+        return key
+    return (*key, recovers(m), list(key_of(context, searched(context, task))))
 
 
 def recovers(matrix: Matrix) -> bool:
@@ -181,16 +182,17 @@ def recovers(matrix: Matrix) -> bool:
     return any(name in RECOVERY for name in matrix.measures)
 
 
-def space_as_dict(context: Context, who: str) -> dict[str, list[Any]]:
+def space_as_dict(context: Context, method_name: str) -> dict[str, list[Any]]:
     """Return a method's search space as plain values."""
-    method = context.matrix.method(who)
+    method = context.matrix.method(method_name)
     return {
-        name: list(values) for name, values in space_of(METHODS[who], method.options, method.search).items()
+        name: list(values)
+        for name, values in space_of(METHODS[method_name], method.options, method.search).items()
     }
 
 
 def machine(context: Context) -> dict[str, Any]:
-    """Return the origin of a result, without the machine's name."""
+    """Return the hardware and software behind a result, without the machine's name."""
     device = choose_device(context.device)
     return {
         "processor": platform.processor() or platform.machine(),

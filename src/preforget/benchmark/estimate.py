@@ -21,9 +21,9 @@ from preforget.engines import ENGINES
 from preforget.engines.base import Session
 
 EACH = 8
-"""Images per class of the piece that is done for measuring."""
+"""Inputs per class of the small part that is run for the measurement."""
 FEW, MORE = 1, 3
-"""Epochs of two learnings whose difference is the pace of an epoch."""
+"""Epochs of two trainings; their difference gives the pace of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of learning, by learner: `steps` per image and epoch, `fixed` per image whatever the epochs.
+    """Seconds of learning, by learner: `steps` per input and epoch, `fixed` per input whatever the epochs.
 
-    `answer`: seconds of scoring one input; `attack`: of what is measured on a model beside; `state_bytes`: of states.
+    `answer`: seconds to score one input; `attack`: seconds of all other measurements on a model; `state_bytes`: bytes
+    of the hidden states of the training part.
     """
 
     steps: dict[str, float]
@@ -55,18 +56,18 @@ class Pace:
 
 
 def estimate(context: Context) -> Estimate:
-    """Learn from a few images with every engine and with LoRA, and count what is left to do.
+    """Learn from a few inputs with every engine and with LoRA, and count the tasks that are left.
 
-    It is a rough figure: a small piece runs at another pace than the whole, processes get in each other's way, and the
-    time of a method is that of its epochs of the ordinary classifier. It changes nothing in the folder.
+    The figure is rough: a small part runs at another pace than the whole, processes slow each other down, and a method
+    is assumed to take as long as its epochs of the ordinary classifier. Nothing in the folder changes.
     """
     waiting = [task for tasks in stages(context) for task in tasks if not is_done(context, task)]
     by_data, states = {}, 0
     for name in context.known:
-        own = [task for task in waiting if task.data == name]
-        if own:
+        tasks_here = [task for task in waiting if task.data == name]
+        if tasks_here:
             pace = pace_of(context, name)
-            by_data[name] = sum(seconds_of(context, task, pace) for task in own) / context.workers
+            by_data[name] = sum(seconds_of(context, task, pace) for task in tasks_here) / context.workers
             states = max(states, pace.state_bytes)
     used = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
     held = 0 if context.cache_dir else states
@@ -80,7 +81,7 @@ def estimate(context: Context) -> Estimate:
 
 
 def pace_of(context: Context, name: str) -> Pace:
-    """Measure a data set's pace on `EACH` images per class."""
+    """Measure a data set's pace on `EACH` inputs per class."""
     source, matrix = source_of(context, name), context.matrix
     some = len(source.data.classes) * EACH
     small = replace(
@@ -91,22 +92,22 @@ def pace_of(context: Context, name: str) -> Pace:
     )
     steps, fixed = dict[str, float](), dict[str, float]()
 
-    def learned(who: str, epochs: int) -> tuple[float, Any]:
-        entry = matrix.engine(who)
+    def learned(learner: str, epochs: int) -> tuple[float, Any]:
+        entry = matrix.engine(learner)
         if entry is None:
             head = LoraHead(source.encoder, LoraHeadConfig(**{**matrix.lora, "epochs": epochs}))
             return _seconds(source, lambda: head.learn(small.train, Session())), head
-        known = ENGINES[entry.engine].options_type.from_options(entry.options).as_dict()
-        own = {"epochs": epochs} if "epochs" in known else {}
-        engine = source.engine(entry.engine, {**entry.options, **own}, 0)
+        options = ENGINES[entry.engine].options_type.from_options(entry.options).as_dict()
+        changed = {"epochs": epochs} if "epochs" in options else {}
+        engine = source.engine(entry.engine, {**entry.options, **changed}, 0)
         return _seconds(source, lambda: engine.learn(small.train, small.validation, Session())), engine
 
     head: Any = None
-    for who in [one.name for one in matrix.engines] + [LORA]:
-        few, _ = learned(who, FEW)
-        more, head = learned(who, MORE)
-        steps[who] = max(more - few, 0.0) / (MORE - FEW) / len(small.train)
-        fixed[who] = max(few / len(small.train) - FEW * steps[who], 0.0)
+    for learner in [one.name for one in matrix.engines] + [LORA]:
+        few, _ = learned(learner, FEW)
+        more, head = learned(learner, MORE)
+        steps[learner] = max(more - few, 0.0) / (MORE - FEW) / len(small.train)
+        fixed[learner] = max(few / len(small.train) - FEW * steps[learner], 0.0)
     seed = evaluation_seed(Task("learn", name, LORA, (), 0))
     parts = parts_for(small, small.classes[:1], matrix.rows, seed)
     answer = _seconds(source, lambda: head.scores(small.train.inputs)) / len(small.train)
@@ -116,11 +117,11 @@ def pace_of(context: Context, name: str) -> Pace:
 
 
 def seconds_of(context: Context, task: Task, pace: Pace) -> float:
-    """Return about how long a task takes in one process."""
+    """Return roughly how many seconds a task takes in one process."""
     matrix, counts = context.matrix, context.known[task.data].counts
     images, entry = counts["train"], matrix.engine(task.who)
-    asked = pace.answer * (counts["test"] + min(2 * ASKED * matrix.rows, images))
-    measure = asked + pace.attack
+    answering = pace.answer * (counts["test"] + min(2 * ASKED * matrix.rows, images))
+    measure = answering + pace.attack
     if task.kind == "learn":
         kind = LoraHeadConfig if entry is None else ENGINES[entry.engine].options_type
         config = kind.from_options(matrix.lora if entry is None else entry.options)
@@ -130,11 +131,11 @@ def seconds_of(context: Context, task: Task, pace: Pace) -> float:
         return measure
     options = METHODS[task.who].config_type.from_options(matrix.method(task.who).options)
     once = pace.steps[LORA] * epochs_of(options, images) * images
-    return (once + asked) * matrix.trials if task.kind == "search" else once + measure
+    return (once + answering) * matrix.trials if task.kind == "search" else once + measure
 
 
 def epochs_of(config: Any, images: int) -> int:
-    """Return how often a configuration sees each image, 1 for what has no epochs."""
+    """Return how often a configuration sees each input, 1 if it has no epochs."""
     if hasattr(config, "schedule"):
         return int(config.schedule(images).epochs)
     return int(getattr(config, "epochs", 1) or 1)

@@ -1,7 +1,7 @@
-"""What tables say in short: wherever a baseline is better, ratios of time, and accuracy beside retraining.
+"""A summary of the tables: where a baseline is better, ratios of time, and accuracy beside retraining.
 
-Everything follows from the rows and from nothing else. A method counts where at most `FORGOTTEN` of the forgotten
-test inputs are still recognised: one that leaves more has not forgotten, whatever else it is good at.
+Everything follows from the rows alone. A method counts if at most `FORGOTTEN` of the forgotten test inputs are still
+recognised: one that leaves more has not forgotten, whatever else it is good at.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from preforget.pictures.svg import plain, signed
 
 FORGOTTEN = 0.05
 TRIVIAL = "drop_row"
-"""It only hides the answer, and is as fast as can be: the fastest method beside it is named too."""
+"""It only hides the answer, as fast as that can be done: the fastest other method is named too."""
 ORACLE = "retrain"
 CLEAR, OVERLAP, SINGLE = "intervals apart", "intervals overlap", "no intervals"
 ABSENT = "–"
@@ -55,38 +55,38 @@ class Grid:
 
 @dataclass(frozen=True)
 class Summary:
-    """What is said before the tables."""
+    """The sentences and small tables above the large tables."""
 
     sentences: tuple[str, ...]
     grids: tuple[Grid, ...]
 
 
 def tables(rows: Sequence[Row]) -> list[tuple[str, int, list[Row], list[Row]]]:
-    """Return data set, k, engines, and the methods that forget, of each group of rows that are compared."""
-    found = []
+    """Return data set, k, the engines and the methods that forget, for each group of rows that are compared."""
+    comparisons = []
     for data, k in dict.fromkeys((row.data, row.k) for row in rows):
-        own = [row for row in rows if (row.data, row.k) == (data, k) and row.cells]
-        methods = [row for row in own if not row.engine and row.values["fa"].mean <= FORGOTTEN]
-        found.append((data, k, [row for row in own if row.engine], methods))
-    return found
+        rows_done = [row for row in rows if (row.data, row.k) == (data, k) and row.cells]
+        methods = [row for row in rows_done if not row.engine and row.values["fa"].mean <= FORGOTTEN]
+        comparisons.append((data, k, [row for row in rows_done if row.engine], methods))
+    return comparisons
 
 
 def summary(results: Results) -> Summary:
-    """Return who beats us, in sentences first, and the headlines as a grid."""
+    """Return where methods beat the engines, first in sentences, and the headlines as a grid."""
     lost = beaten(results.rows)
     engines = [row.who for row in results.rows if row.engine and row.cells]
     names = tuple(dict.fromkeys(engines))
     compared = len(tables(results.rows))
-    found = [_where(results, names, lost), headlines(results.rows)]
+    grids = [_where(results, names, lost), headlines(results.rows)]
     return Summary(
         tuple(_sentence(results, engine, lost, compared) for engine in names),
-        tuple(grid for grid in found if grid.rows),
+        tuple(grid for grid in grids if grid.rows),
     )
 
 
 def headlines(rows: Sequence[Row]) -> Grid:
-    """Return, table by table and engine by engine: seconds to forget and to learn, and retained accuracy."""
-    found = []
+    """Return seconds to forget and to learn and retained accuracy, table by table and engine by engine."""
+    lines = []
     for data, k, engines, methods in tables(rows):
         trivial = next((row for row in methods if row.who == TRIVIAL), None)
         other = min(
@@ -97,27 +97,27 @@ def headlines(rows: Sequence[Row]) -> Grid:
         lora = next((row for row in methods if row.starts_from == "lora"), None)
         oracle = next((row for row in methods if row.who == ORACLE), None)
         for engine in engines:
-            own = engine.values["ra"].mean
-            found.append(
+            accuracy = engine.values["ra"].mean
+            lines.append(
                 (
                     f"{data}, k = {k}, {engine.who}",
                     _ratio(engine, trivial, "forget_seconds"),
                     f"{_ratio(engine, other, 'forget_seconds')} ({other.who})" if other else ABSENT,
                     _ratio(engine, lora, "learn_seconds"),
-                    plain(own),
-                    signed(own - engine.retrain["ra"].mean) if "ra" in engine.retrain else ABSENT,
-                    signed(own - oracle.values["ra"].mean) if oracle else ABSENT,
+                    plain(accuracy),
+                    signed(accuracy - engine.retrain["ra"].mean) if "ra" in engine.retrain else ABSENT,
+                    signed(accuracy - oracle.values["ra"].mean) if oracle else ABSENT,
                 )
             )
-    return Grid("Headlines", HEADLINES, tuple(found))
+    return Grid("Headlines", HEADLINES, tuple(lines))
 
 
 def beaten(rows: Sequence[Row]) -> list[Beaten]:
     """Return every column of every table in which some method is better than an engine, with the best such method.
 
-    Retraining can't win where it is the measure itself.
+    Retraining can't win a column that compares with retraining.
     """
-    found = []
+    losses = []
     for data, k, engines, methods in tables(rows):
         for engine in engines:
             for column in COLUMNS.values():
@@ -125,24 +125,26 @@ def beaten(rows: Sequence[Row]) -> list[Beaten]:
                 best = _best(column, rivals)
                 if best is None or column.name not in engine.values:
                     continue
-                one, own = best.values[column.name], engine.values[column.name]
-                if is_better(column, one.mean, own.mean):
-                    sure = _sure(one, own, share=column.unit == "share")
-                    found.append(Beaten(data, k, column.name, engine.who, best.who, one.mean, own.mean, sure))
-    return found
+                rival, ours = best.values[column.name], engine.values[column.name]
+                if is_better(column, rival.mean, ours.mean):
+                    sure = _sure(rival, ours, share=column.unit == "share")
+                    losses.append(
+                        Beaten(data, k, column.name, engine.who, best.who, rival.mean, ours.mean, sure)
+                    )
+    return losses
 
 
 def _sentence(results: Results, engine: str, lost: Sequence[Beaten], compared: int) -> str:
     """Say in which columns an engine is beaten, in how many tables, and in how many of them beyond chance."""
-    own = [one for one in lost if one.engine == engine]
-    alone = all(one.sure == SINGLE for one in own)
+    losses = [loss for loss in lost if loss.engine == engine]
+    alone = all(loss.sure == SINGLE for loss in losses)
     parts = []
     for name in results.columns:
-        times = [one for one in own if one.column == name]
-        if times:
-            clear = sum(one.sure == CLEAR for one in times)
-            often = [str(len(times))] * (compared > 1)
-            unclear = OVERLAP if any(one.sure == OVERLAP for one in times) else SINGLE
+        in_column = [loss for loss in losses if loss.column == name]
+        if in_column:
+            clear = sum(loss.sure == CLEAR for loss in in_column)
+            often = [str(len(in_column))] * (compared > 1)
+            unclear = OVERLAP if any(loss.sure == OVERLAP for loss in in_column) else SINGLE
             sure = [f"{clear} with {CLEAR}" if compared > 1 and clear else CLEAR if clear else unclear]
             notes = ", ".join(often + sure * (not alone))
             parts.append(f"{COLUMNS[name].said} ({notes})" if notes else COLUMNS[name].said)
@@ -153,14 +155,16 @@ def _sentence(results: Results, engine: str, lost: Sequence[Beaten], compared: i
 
 
 def _where(results: Results, engines: Sequence[str], lost: Sequence[Beaten]) -> Grid:
-    """Return for each column and engine the case that is lost the most clearly."""
-    found = []
+    """Return, for each column and engine, the case in which the engine loses most clearly."""
+    lines = []
     for name in results.columns:
         cells = []
         for engine in engines:
-            own = [one for one in lost if (one.engine, one.column) == (engine, name)]
+            losses = [loss for loss in lost if (loss.engine, loss.column) == (engine, name)]
             worst = max(
-                own, key=lambda one: (one.sure == CLEAR, abs(one.value - one.engine_value)), default=None
+                losses,
+                key=lambda loss: (loss.sure == CLEAR, abs(loss.value - loss.engine_value)),
+                default=None,
             )
             cells.append(
                 f"{plain(worst.engine_value)}, {worst.who} {plain(worst.value)} ({worst.data}, k = {worst.k})"
@@ -168,14 +172,14 @@ def _where(results: Results, engines: Sequence[str], lost: Sequence[Beaten]) -> 
                 else ABSENT
             )
         if any(text != ABSENT for text in cells):
-            found.append((COLUMNS[name].said, *cells))
-    return Grid("Where a baseline is better, and where the most", ("", *engines), tuple(found))
+            lines.append((COLUMNS[name].said, *cells))
+    return Grid("Where a baseline is better, and where the most", ("", *engines), tuple(lines))
 
 
-def _ratio(one: Row, other: Row | None, column: str) -> str:
-    """Return a ratio as people read it; absent where there is nothing to divide by."""
+def _ratio(row: Row, other: Row | None, column: str) -> str:
+    """Return a ratio to three digits, or `ABSENT` if there is nothing to divide by."""
     below = other.values[column].mean if other else 0.0
-    return f"{one.values[column].mean / below:.3g}" if below > 0 else ABSENT
+    return f"{row.values[column].mean / below:.3g}" if below > 0 else ABSENT
 
 
 def _best(column: Column, rows: Sequence[Row]) -> Row | None:
@@ -188,13 +192,14 @@ def _best(column: Column, rows: Sequence[Row]) -> Row | None:
     return best
 
 
-def _sure(one: Value, other: Value, *, share: bool) -> str:
-    """Say whether two intervals are apart; single values have none, so nothing is clear.
+def _sure(value: Value, reference: Value, *, share: bool) -> str:
+    """Say whether two intervals are apart; single values have no interval, so they are never clear.
 
-    Nor have two shares that no seed moves: they differ by a few test inputs, and how many others would is unknown.
+    Neither are two shares that no seed changes: they differ by a few test inputs, and how far chance in the choice of
+    test inputs would move them is unknown.
     """
-    if one.low is None or one.high is None or other.low is None or other.high is None:
+    if value.low is None or value.high is None or reference.low is None or reference.high is None:
         return SINGLE
-    if share and one.low == one.high and other.low == other.high:
+    if share and value.low == value.high and reference.low == reference.high:
         return SINGLE
-    return CLEAR if one.high < other.low or other.high < one.low else OVERLAP
+    return CLEAR if value.high < reference.low or reference.high < value.low else OVERLAP

@@ -15,10 +15,10 @@ EACH, FIRST = "each", "first"
 
 @dataclass(frozen=True)
 class DataEntry:
-    """A data set: `path` instead of its name; `size`: edition of a published set; `train`, `test`: at most so many.
+    """A data set: `path` instead of its name; `size`: edition of a published set; `train`, `test`: the most inputs.
 
-    `test` limits validation and test part each. `sound`: its backbone hears, so that an override for images leaves it
-    alone; `needs_path`: it can't be had by name and is left out where no path is given.
+    `test` limits the validation part and the test part each. `sound`: its inputs are sounds, so that an override for
+    images leaves it alone; `needs_path`: it can't be loaded by name and is left out if no path is given.
     """
 
     name: str
@@ -46,7 +46,7 @@ class EngineEntry:
 class MethodEntry:
     """A method: `options` are fixed, `search` takes the place of its own search space.
 
-    `file`: where a user's own method is written, as it was with the digest `file_digest`.
+    `file`: the file of a user's own method, whose bytes must have the digest `file_digest`.
     """
 
     name: str
@@ -61,8 +61,8 @@ class Matrix:
     """Everything that a benchmark does.
 
     `sets`: how many sets of classes per `k`, or "all", drawn by `sets_seed`; `trials`: configurations that each method
-    may try on validation data, for each set and seed (`search = "each"`) or on the first of them for all ("first");
-    `rows`: the most inputs of a part that attacks use; `lora`: options of the ordinary classifier.
+    may try on validation data, for each set and seed (`search = "each"`) or once, on the first of them, for all
+    ("first"); `rows`: the most inputs of a part that attacks use; `lora`: options of the ordinary classifier.
     """
 
     name: str
@@ -115,10 +115,10 @@ def overridden(
     image_size: int | None = None,
     seeds: int | None = None,
 ) -> Matrix:
-    """Return the matrix with what a command line changes.
+    """Return the matrix with the changes of a command line.
 
-    `data`: paths by name; `backbone`: an id for all data sets of images, or `NAME=ID` for one, which goes first in
-    whatever order they come; `image_size`: of all data sets of images; `seeds`: so many, from 0. Raises `UsageError`
+    `data`: paths by name; `backbone`: an id for all data sets of images, or `NAME=ID` for one, which takes precedence
+    in any order; `image_size`: of all data sets of images; `seeds`: their number, counted from 0. Raises `UsageError`
     for a name that isn't in the matrix, and for a value that is empty or below 1.
     """
     if seeds is not None and seeds < 1:
@@ -129,23 +129,23 @@ def overridden(
         if not path:
             raise UsageError(f"the path of {matrix.entry(name).name} is empty; give one as {name}=PATH")
         matrix.entry(name)
-    every: dict[str, str] = {}
-    own: dict[str, str] = {}
+    for_all: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for text in backbone:
-        name, is_named, found = text.partition("=")
+        name, is_named, checkpoint = text.partition("=")
         # an id has no "=", but the path of a checkpoint may have one
         if is_named and "/" not in name:
-            own[matrix.entry(name).name] = found
+            by_name[matrix.entry(name).name] = checkpoint
         else:
-            every |= {one.name: text for one in matrix.data if not one.sound}
-        if not text or (is_named and not found):
+            for_all |= {one.name: text for one in matrix.data if not one.sound}
+        if not text or (is_named and not checkpoint):
             raise UsageError(f"the backbone {text!r} has no id; give ID for all data sets or NAME=ID for one")
-    own = {**every, **own}
+    by_name = {**for_all, **by_name}
     entries = tuple(
         replace(
             one,
             path=(data or {}).get(one.name, one.path),
-            backbone=own.get(one.name, one.backbone),
+            backbone=by_name.get(one.name, one.backbone),
             image_size=one.image_size if image_size is None or one.sound else image_size,
         )
         for one in matrix.data

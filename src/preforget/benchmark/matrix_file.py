@@ -1,4 +1,4 @@
-"""Reads a matrix from a TOML file: what is unknown, missing or can't be used is an error that names it."""
+"""Reads a matrix from a TOML file; an unknown, missing or unusable entry is an error that names it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from preforget.engines import ENGINES, choices
 T = TypeVar("T")
 
 MAX_BYTES = 2**24
-"""No matrix is larger."""
+"""The largest file that is read as a matrix."""
 
 SHIPPED = {name: Path(__file__).with_name(f"{name}.toml") for name in ("quick", "paper")}
 """Matrices that come with the package."""
 LETTERS = frozenset(string.ascii_letters + string.digits + "._-")
-"""Of names, so that they can stand in file names and in every kind of table."""
+"""Letters that names may have, so that they fit file names and every kind of table."""
 LORA = "lora"
-"""What the ordinary classifier is called among what is learned."""
-OWN_SEEDS = "leave it out, a matrix has its own: seeds = [0, 1]"
+"""The name of the ordinary classifier among the learners."""
+OWN_SEEDS = "leave it out, a matrix lists its seeds: seeds = [0, 1]"
 
 
 def read_matrix(path: Path) -> Matrix:
-    """Read a matrix; raises `UsageError` that names what is unknown, missing or can't be used."""
+    """Read a matrix; raises `UsageError` that names an unknown, missing or unusable entry."""
     try:
         values = tomllib.loads(read_regular(path, MAX_BYTES, follow=True).decode())
     except OSError as error:
@@ -42,17 +42,17 @@ def read_matrix(path: Path) -> Matrix:
             f"{path} can't be read: {error.strerror or error}; give a TOML file, or one of: {', '.join(SHIPPED)}"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML: {error}") from error
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
     return matrix_of(values, path.name, path.stem, path.parent)
 
 
 def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | None = None) -> Matrix:
-    """Return the matrix that plain values describe; `place` is what errors call them.
+    """Return the matrix that plain values describe; `place` names it in error messages.
 
-    `folder`: where the files of own methods lie, else the present one.
+    `folder`: what the paths of the user's own methods start from, the current folder by default.
     """
     t = Table(values, place)
-    found = Matrix(
+    matrix = Matrix(
         name=t.take("name", str, name),
         data=tuple(map(_data, t.tables("data"))),
         engines=tuple(map(_engine, t.tables("engines"))),
@@ -78,9 +78,9 @@ def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | N
     )
     t.finish()
     named = {
-        "data": [one.name for one in found.data],
-        "engines": [one.name for one in found.engines],
-        "methods": [one.name for one in found.methods],
+        "data": [one.name for one in matrix.data],
+        "engines": [one.name for one in matrix.engines],
+        "methods": [one.name for one in matrix.methods],
     }
     for what, names in named.items():
         for one in names:
@@ -91,14 +91,14 @@ def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | N
                 raise UsageError(
                     f"{place}: {what} has the name {one!r}; use letters, digits, '.', '_' and '-'"
                 )
-    for entry in found.engines:
+    for entry in matrix.engines:
         if entry.name in METHODS or entry.name == LORA:
             raise UsageError(
                 f"{place}: an engine can't be called {entry.name!r}, which is a method's name; choose another"
             )
-    if not found.data or not (found.engines or found.methods):
+    if not matrix.data or not (matrix.engines or matrix.methods):
         raise UsageError(f"{place}: nothing to compare; name at least one data set and one engine or method")
-    return found
+    return matrix
 
 
 def _data(t: Table) -> DataEntry:
@@ -132,17 +132,17 @@ def _engine(t: Table) -> EngineEntry:
 def _method(t: Table, folder: Path) -> MethodEntry:
     name = t.take("name", str, needed=True)
     options, search = t.take("options", dict, {}), t.take("search", dict)
-    own_file = _filled(t, "file", None)
+    given_file = _filled(t, "file", None)
     t.finish()
     file, digest = None, None
-    if own_file is not None:
-        file = str((folder / own_file).absolute())
-        digest = _checked(t, lambda: load_method(name, folder / own_file))
+    if given_file is not None:
+        file = str((folder / given_file).absolute())
+        digest = _checked(t, lambda: load_method(name, folder / given_file))
     kind = _checked(t, lambda: METHODS[name])
-    for key, own in (search or {}).items():
-        if not isinstance(own, list) or not own:
-            raise UsageError(f"{t.place}: search of {key} must be a list of values, got {own!r}")
-    space = None if search is None else {key: tuple(own) for key, own in search.items()}
+    for key, values in (search or {}).items():
+        if not isinstance(values, list) or not values:
+            raise UsageError(f"{t.place}: search of {key} must be a list of values, got {values!r}")
+    space = None if search is None else {key: tuple(values) for key, values in search.items()}
     _checked(t, lambda: check_space(kind, options, space))
     return MethodEntry(name, options, space, file, digest)
 
@@ -156,23 +156,23 @@ def _lora(t: Table) -> dict[str, Any]:
 
 
 def _values(
-    t: Table, key: str, default: list[Any], fits: Callable[[Any], bool], wanted: str
+    t: Table, key: str, default: list[Any], fits: Callable[[Any], bool], allowed: str
 ) -> tuple[Any, ...]:
     values = t.take(key, list, default)
     for number, value in enumerate(values):
         if not fits(value):
-            raise UsageError(f"{t.place}: {key} has the unknown value {value!r}; give {wanted}")
+            raise UsageError(f"{t.place}: {key} has the unknown value {value!r}; give {allowed}")
         if value in values[:number]:
             raise UsageError(f"{t.place}: {key} has {value!r} twice; leave one out")
     if not values:
-        raise UsageError(f"{t.place}: {key} is empty; give {wanted}")
+        raise UsageError(f"{t.place}: {key} is empty; give {allowed}")
     return tuple(values)
 
 
 def _filled(t: Table, key: str, default: str | None) -> Any:
     value = t.take(key, str, default)
     if value == "":
-        raise UsageError(f"{t.place}: {key} is an empty text; fill it or leave it out")
+        raise UsageError(f"{t.place}: {key} is empty; fill it in or leave it out")
     return value
 
 
@@ -181,7 +181,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _checked(t: Table, make: Callable[[], T]) -> T:
-    """Return what `make` does, with the table's place in front of its error; options of a wrong type are one too."""
+    """Return what `make` returns, with the table's location in front of its error; wrong types are errors too."""
     try:
         return make()
     except (UsageError, TypeError) as error:

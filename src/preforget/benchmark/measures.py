@@ -1,4 +1,4 @@
-"""What is measured on a model after forgetting, and how it compares with the model that was retrained."""
+"""Measurements of a model after forgetting, and their comparison with the retrained model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from preforget.data import Dataset, Split
 from preforget.white_box.open_model import surface_of
 
 ASKED = 4
-"""How many times `rows` inputs of a training part are asked for answers at most; test parts are asked whole."""
+"""A training part is sampled to at most this many times `rows` inputs; test parts are scored whole."""
 SHOTS = Setting(5)
 
 Values = dict[str, float]
@@ -33,28 +33,28 @@ def parts_for(data: Dataset, forgotten: tuple[str, ...], rows: int, seed: int) -
 
 
 def measured(model: Any, parts: Parts[Split], seed: int, *, recovery: bool = True) -> Values:
-    """Measure a model; key recovery only if asked for, and where its weights can be opened. `seed`: of attacks.
+    """Measure a model; key recovery only on request and if its weights can be opened. `seed`: of attacks.
 
     Raises `DataError` for scores that aren't finite.
     """
-    found = values_of(observe_parts(model, parts), seed)
+    values = values_of(observe_parts(model, parts), seed)
     share = recovered(model, parts, seed) if recovery else None
-    return found if share is None else {**found, "recovery": share}
+    return values if share is None else {**values, "recovery": share}
 
 
-def values_of(seen: Parts[Seen], seed: int) -> Values:
-    """Return what a model's answers tell: accuracies on the mixed stream, abstention, membership."""
-    stream = mixed_stream.measure(seen).values
+def values_of(answers: Parts[Seen], seed: int) -> Values:
+    """Return the measures of a model's answers: accuracies on the mixed stream, abstention, membership."""
+    stream = mixed_stream.measure(answers).values
     return {
         **{name: stream[name] for name in (FORGET, RETAIN, RETAIN_TRAIN, "false accept", "false abstain")},
-        "auroc": abstention.measure(seen).values["auroc"],
-        "mia": membership.measure(seen).values["largest distance"],
-        MEMBERSHIP: trained_membership.measure(seen, seed).values["svc confidence"],
+        "auroc": abstention.measure(answers).values["auroc"],
+        "mia": membership.measure(answers).values["largest distance"],
+        MEMBERSHIP: trained_membership.measure(answers, seed).values["svc confidence"],
     }
 
 
 def validated(model: Any, data: Dataset, forgotten: tuple[str, ...], rows: int, seed: int) -> Values:
-    """Return the three accuracies that tug of war takes, on validation data."""
+    """Return the three accuracies that tug of war compares, on validation data."""
     retained = [label for label in data.classes if label not in forgotten]
     parts = split_parts(data.train, data.validation, forgotten, retained, ASKED * rows, seed)
     gone = observe(model, data.validation.only(forgotten))
@@ -66,30 +66,30 @@ def validated(model: Any, data: Dataset, forgotten: tuple[str, ...], rows: int, 
 def recovered(model: Any, parts: Parts[Split], seed: int) -> float | None:
     """Return the share of forgotten test inputs that five shots win back; None for closed models and too few inputs.
 
-    The columns of forgotten classes are dropped first where a method keeps them, so that all models are attacked alike:
-    the new class needn't compete with what it is to be.
+    If a method keeps the columns of forgotten classes, they are dropped first, so that all models are attacked alike:
+    the recovered class doesn't compete with its old column.
     """
     if not (isinstance(model, PreForgettableClassifier) or hasattr(model, "surface")):
         return None
     if fewest(parts.forget_train.labels) < SHOTS.shots:
         return None
     surface = surface_of(without_columns(model, set(parts.forget_train.labels)))
-    own = derive_seed(seed, "key recovery", 0)
-    pool, test = open_shots(surface, parts, SHOTS.shots, own), open_test(surface, parts, seed)
-    return recover(surface, pool, test, SHOTS, own)[0]
+    attack_seed = derive_seed(seed, "key recovery", 0)
+    pool, test = open_shots(surface, parts, SHOTS.shots, attack_seed), open_test(surface, parts, seed)
+    return recover(surface, pool, test, SHOTS, attack_seed)[0]
 
 
 def without_columns(model: Any, gone: set[str]) -> Any:
     """Return an ordinary classifier without the columns of some classes, any other model as it is."""
     if not isinstance(model, LoraHead) or gone.isdisjoint(model.labels):
         return model
-    rows = [place for place, label in enumerate(model.labels) if label not in gone]
-    return model.changed(without_rows(model.parameters, rows), [model.labels[row] for row in rows])
+    rows = [row for row, label in enumerate(model.labels) if label not in gone]
+    return model.changed(without_rows(model.parameters, rows), [model.labels[kept_row] for kept_row in rows])
 
 
 def compared(values: Mapping[str, float], retrain: Mapping[str, float]) -> Values:
-    """Return the measures by the names of `COLUMNS` that hang on the model and its retrain alone."""
-    found = {
+    """Return the measures, named as in `COLUMNS`, that depend on the model and its retrain alone."""
+    measures = {
         "fa": values[FORGET],
         "ra": values[RETAIN],
         "auroc": values["auroc"],
@@ -98,7 +98,7 @@ def compared(values: Mapping[str, float], retrain: Mapping[str, float]) -> Value
         "gap": mixed_stream.average_gap(values, retrain),
     }
     if "recovery" in values:
-        found["recovery"] = values["recovery"]
+        measures["recovery"] = values["recovery"]
         if "recovery" in retrain:
-            found["recovery_gap"] = values["recovery"] - retrain["recovery"]
-    return found
+            measures["recovery_gap"] = values["recovery"] - retrain["recovery"]
+    return measures

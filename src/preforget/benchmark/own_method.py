@@ -1,4 +1,4 @@
-"""A user's own method of unlearning: one Python file, named by a matrix, that enters a class in `METHODS`."""
+"""A user's own method of unlearning: one Python file, named by a matrix, that registers a class in `METHODS`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from preforget.core.files import read_regular
 from preforget.core.hashing import bytes_digest
 
 MAX_BYTES = 2**24
-"""No method's file is larger."""
+"""The largest file that is read as a method."""
 _MODULES: dict[str, ModuleType] = {}
-"""What was run in this process, by digest."""
+"""Files that were run in this process, by digest."""
 
 
 def load_method(name: str, file: Path, digest: str | None = None) -> str:
     """Run a file, once in each process, so that `METHODS` has `name`, and return the digest of its bytes.
 
-    `digest`: what the file must be. Raises `UsageError` for a file that can't be read, that fails, that is another one
-    than before, and that doesn't enter the method.
+    `digest`: the digest that the file must have. Raises `UsageError` for a file that can't be read, fails, has changed,
+    or doesn't register the method.
     """
     try:
         code = read_regular(file, MAX_BYTES, follow=True)
@@ -29,22 +29,22 @@ def load_method(name: str, file: Path, digest: str | None = None) -> str:
         raise UsageError(
             f"{file} can't be read: {error.strerror or error}; name the file of the method {name!r}"
         ) from error
-    found = bytes_digest(code)
-    if digest not in (None, found):
+    current = bytes_digest(code)
+    if digest not in (None, current):
         raise UsageError(f"{file} has changed since the benchmark began; start the command again")
-    if found not in _MODULES:
-        _MODULES[found] = _run(code, file, f"preforget_own_method_{found[-16:]}")
-    if name not in METHODS or METHODS[name].__module__ != _MODULES[found].__name__:
+    if current not in _MODULES:
+        _MODULES[current] = _run(code, file, f"preforget_own_method_{current[-16:]}")
+    if name not in METHODS or METHODS[name].__module__ != _MODULES[current].__name__:
         raise UsageError(
-            f"{file} enters no method {name!r}; write @METHODS.register({name!r}) above its class"
+            f"{file} registers no method {name!r}; write @METHODS.register({name!r}) above its class"
         )
-    return found
+    return current
 
 
 def _run(code: bytes, file: Path, name: str) -> ModuleType:
     module = ModuleType(name)
     module.__file__ = str(file)
-    sys.modules[name] = module  # dataclasses look their module up
+    sys.modules[name] = module  # dataclasses look up their module
     try:
         exec(compile(code, str(file), "exec"), module.__dict__)
     except Exception as error:

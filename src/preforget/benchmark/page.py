@@ -29,15 +29,15 @@ class Group:
     picture: Markup | None
 
 
-def page(results: Results, said: Summary, command: str) -> str:
-    """Return a benchmark's result as HTML; everything that it says is escaped. `command` repeats it."""
+def page(results: Results, overview: Summary, command: str) -> str:
+    """Return a benchmark's result as HTML; all texts in it are escaped. `command` repeats the benchmark."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["options"] = options
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         results=results,
-        said=said,
+        overview=overview,
         command=command,
         groups=groups(results),
         columns=[COLUMNS[name] for name in results.columns],
@@ -47,15 +47,15 @@ def page(results: Results, said: Summary, command: str) -> str:
 
 def groups(results: Results) -> list[Group]:
     """Return the tables in order."""
-    found = []
+    tables = []
     for data, k in tables_of(results):
         rows = [row for row in results.rows if (row.data, row.k) == (data, k)]
         title = f"{data}, {k} forgotten: forgetting against retention"
         desc = "Each contender by forget accuracy, retained accuracy and seconds to forget; the table has the numbers."
         picture = Markup(trade_off(rows, title, desc)) if any(row.cells for row in rows) else None
-        about = next(one for one in results.data if one["name"] == data)
-        found.append(Group(about, k, rows, picture))
-    return found
+        about = next(facts for facts in results.data if facts["name"] == data)
+        tables.append(Group(about, k, rows, picture))
+    return tables
 
 
 def options(values: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Runs a benchmark: every task once, whichever process does it; finished tasks are not repeated."""
+"""Runs a benchmark: every task once, in whichever process is free; finished tasks are not repeated."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ LEARN, TRIAL, METHOD, ENGINE = 10, 8, 10, 3
 
 
 def run(context: Context, executor: Executor, *, show: bool = False, poll: float = POLL) -> None:
-    """Do all tasks of a matrix, together with other processes that use the same folder; returns once all are done.
+    """Do all tasks of a matrix, together with other processes that use the same folder; return once all are done.
 
-    `show`: progress and time left on stderr. An error of a task is raised here; what was done stays.
+    `show`: progress and time left on stderr. An error in a task is raised here; finished tasks are kept.
     """
-    whole = stages(context)
-    weights = {task: weight(context, task) for tasks in whole for task in tasks}
-    waiting = [[task for task in tasks if not is_done(context, task)] for tasks in whole]
+    all_stages = stages(context)
+    weights = {task: weight(context, task) for tasks in all_stages for task in tasks}
+    waiting = [[task for task in tasks if not is_done(context, task)] for tasks in all_stages]
     total = sum(weights[task] for tasks in waiting for task in tasks)
     try:
         with counting(total=total, what="benchmark", unit="step", show=show) as count:
             for tasks in waiting:
-                left = tasks
-                while left:
-                    before = left
+                unfinished = tasks
+                while unfinished:
+                    before = unfinished
                     free = [
                         t
-                        for t in left
+                        for t in unfinished
                         if not is_claimed(claims(context), name_of(context, t), context.stale_after)
                     ]
                     for job, state in executor.run(
                         [_job(context, task, weights[task]) for task in free], context
                     ):
                         if state != BUSY:
-                            left = [task for task in left if task != job.arguments[0]]
+                            unfinished = [task for task in unfinished if task != job.arguments[0]]
                             count(job.weight)
-                    for task in [task for task in left if is_done(context, task)]:
-                        left = [other for other in left if other != task]
+                    for task in [task for task in unfinished if is_done(context, task)]:
+                        unfinished = [other for other in unfinished if other != task]
                         count(weights[task])
-                    if left and left == before:
+                    if unfinished and unfinished == before:
                         time.sleep(poll)
     finally:
         executor.close()
@@ -63,21 +63,21 @@ def run(context: Context, executor: Executor, *, show: bool = False, poll: float
 def do(context: Context, task: Task) -> str:
     """Do a task unless it is done or another process is doing it; return which of the three."""
     for method in context.matrix.methods:
-        if method.file is not None:  # a process of a pool is a fresh one
+        if method.file is not None:  # a process of a pool starts without them
             load_method(method.name, Path(method.file), method.file_digest)
     if is_done(context, task):
         return THERE
-    with claim(claims(context), name_of(context, task), context.stale_after) as ours:
-        if not ours:
+    with claim(claims(context), name_of(context, task), context.stale_after) as claimed:
+        if not claimed:
             return BUSY
-        if is_done(context, task):  # by whoever had the claim a moment ago
+        if is_done(context, task):  # by the process that held the claim a moment ago
             return THERE
         CALLS[task.kind](context, task)
         return MADE
 
 
 def is_done(context: Context, task: Task) -> bool:
-    """Tell whether a task's result is there."""
+    """Tell whether a task has a result."""
     if task.kind == "learn":
         return is_learned(context, task)
     return context.work().get(*key_of(context, task)) is not None
@@ -94,7 +94,7 @@ def name_of(context: Context, task: Task) -> str:
 
 
 def weight(context: Context, task: Task) -> int:
-    """Return about how long a task takes beside the others."""
+    """Return roughly how long a task takes relative to the others."""
     if task.kind == "learn":
         return LEARN
     if task.kind == "search":

@@ -39,37 +39,37 @@ def search(context: Context, task: Task) -> dict[str, Any]:
     """Try every candidate and write the candidates, their results and the choice.
 
     A candidate whose scores aren't finite, or that can't be used on these classes, has failed, and the table says so.
-    With one candidate there is nothing to choose and nothing is tried.
+    A single candidate is chosen without a trial.
     """
     m, entry = context.matrix, context.matrix.method(task.who)
     kind = METHODS[entry.name]
-    tried = candidates(kind, entry.options, entry.search, m.trials, task.seed)
+    configurations = candidates(kind, entry.options, entry.search, m.trials, task.seed)
     start = time.perf_counter()
-    trials = _trials(context, task, tried) if len(tried) > 1 else []
-    found = {
+    trials = _trials(context, task, configurations) if len(configurations) > 1 else []
+    result = {
         "task": plain(task),
         "objective": OBJECTIVE,
         "budget": m.trials,
         "space": space_as_dict(context, task.who),
         "trials": trials,
-        "chosen": best(trials) if trials else tried[0],
+        "chosen": best(trials) if trials else configurations[0],
         "seconds": time.perf_counter() - start,
         "machine": machine(context),
     }
-    context.work().put(found, *key_of(context, task))
-    return found
+    context.work().put(result, *key_of(context, task))
+    return result
 
 
-def _trials(context: Context, task: Task, tried: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _trials(context: Context, task: Task, configurations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     source, rows = source_of(context, task.data), context.matrix.rows
     train = source.data.train
     ordinary = model_of(context, learning(context, task.data, task.who, (), task.seed))
     oracle = validation_reference(context, learning(context, task.data, task.who, task.forgotten, task.seed))
-    kind, found = METHODS[task.who], []
+    kind, trials = METHODS[task.who], []
     with read_once(
         source.encoder, train.only(task.forgotten), train.without(task.forgotten), cache_dir=context.cache_dir
     ) as (gone, kept):
-        for options in tried:
+        for options in configurations:
             trial: dict[str, Any] = {"options": options, "tow": None}
             start = time.perf_counter()
             try:
@@ -80,5 +80,5 @@ def _trials(context: Context, task: Task, tried: Sequence[dict[str, Any]]) -> li
                 trial["ra_train"] = values[RETAIN_TRAIN]
             except (DataError, UsageError) as error:
                 trial["failed"] = str(error)
-            found.append({**trial, "seconds": time.perf_counter() - start})
-    return found
+            trials.append({**trial, "seconds": time.perf_counter() - start})
+    return trials

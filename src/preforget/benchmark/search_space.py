@@ -17,35 +17,35 @@ Space = Mapping[str, tuple[Any, ...]]
 
 
 def space_of(kind: type[Method], fixed: Mapping[str, Any], search: Space | None) -> Space:
-    """Return options and values that are searched: the method's own or `search`, without what is `fixed`."""
-    whole = kind.search if search is None else search
-    return {name: tuple(values) for name, values in whole.items() if name not in fixed}
+    """Return the options and values that are searched: the method's own or `search`, without those in `fixed`."""
+    full_space = kind.search if search is None else search
+    return {name: tuple(values) for name, values in full_space.items() if name not in fixed}
 
 
 def candidates(
     kind: type[Method], fixed: Mapping[str, Any], search: Space | None, trials: int, seed: int
 ) -> list[Options]:
-    """Return at most `trials` different configurations, as all options: defaults first, then a sample of the grid.
+    """Return at most `trials` different configurations, all options spelled out: defaults, then a sample of the grid.
 
-    The defaults are those of the method's paper where it names them. Every method has the same number of trials; one
-    with a smaller space tries all of it. A larger budget goes on where a smaller one ended.
+    The defaults are those of the method's paper if it names them. Every method has the same number of trials; one with
+    a smaller space tries all of it. A larger budget continues where a smaller one ended.
     """
     space = space_of(kind, fixed, search)
-    own: list[Options] = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
-    order = np.random.default_rng(derive_seed(seed, "trials", kind.name)).permutation(len(own))
-    wanted = [{}, *(own[place] for place in order)]
-    found: list[Options] = []
-    for options in wanted:
-        whole = kind.config_type.from_options({**fixed, **options}).as_dict()
-        if whole not in found:
-            found.append(whole)
-        if len(found) == trials:
+    grid: list[Options] = [dict(zip(space, values, strict=True)) for values in product(*space.values())]
+    order = np.random.default_rng(derive_seed(seed, "trials", kind.name)).permutation(len(grid))
+    in_order = [{}, *(grid[index] for index in order)]
+    chosen: list[Options] = []
+    for options in in_order:
+        complete = kind.config_type.from_options({**fixed, **options}).as_dict()
+        if complete not in chosen:
+            chosen.append(complete)
+        if len(chosen) == trials:
             break
-    return found
+    return chosen
 
 
 def check_space(kind: type[Method], fixed: Mapping[str, Any], search: Space | None) -> None:
-    """Raise `UsageError` for an option or a value that the method can't use, or one that is fixed and searched."""
+    """Raise `UsageError` for options or values that the method can't use, or that are both fixed and searched."""
     both = sorted(set(fixed) & set(search or {}))
     if both:
         raise UsageError(

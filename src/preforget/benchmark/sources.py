@@ -1,4 +1,4 @@
-"""A data set of the matrix, ready to be learned from: its parts, the frozen encoder, and a digest of both."""
+"""A data set of the matrix, ready for learning: its parts, the frozen encoder, and a digest of both."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Data and the frozen `encoder` that all models of them share; `note`: where the data come from."""
+    """Data and the frozen `encoder` that all models of them share; `note`: the origin of the data."""
 
     entry: DataEntry
     data: Dataset
@@ -45,7 +45,7 @@ def is_to_be_had(entry: DataEntry) -> bool:
     """Tell whether a data set can be loaded: one that needs a path has it; raises `UsageError` for an unknown name."""
     if entry.path is None and not entry.needs_path and named_set(entry.name) is None:
         raise UsageError(
-            f"{entry.name!r} is no data set that is known by name; say where it lies with --data {entry.name}=PATH"
+            f"{entry.name!r} is not the name of a known data set; give its path with --data {entry.name}=PATH"
         )
     return entry.path is not None or not entry.needs_path
 
@@ -60,14 +60,14 @@ def open_source(
 ) -> Source:
     """Load a data set and its encoder; raises `DataError`, `UsageError` and `BackboneError`.
 
-    `recipe`: a digest of the version, the encoder with its number format, and the data's contents; where files lie has
-    no part in it, so that machines may keep them in different places.
+    `recipe`: a digest of the version, the encoder with its number format, and the contents of the data; the paths of
+    files are not part of it, so that machines may keep them in different folders.
     """
-    given = entry.path is not None
-    size = entry.size if not given else 28
+    has_path = entry.path is not None
+    size = entry.size if not has_path else 28
     data = load_data(entry.path or entry.name, size=size, data_dir=data_dir, download=download)
     if any(getattr(data, part).multilabel for part in PARTS):
-        raise UsageError(f"{entry.name}: inputs have several labels; the benchmark knows one label per input")
+        raise UsageError(f"{entry.name}: inputs have several labels; the benchmark needs one label per input")
     for part in PARTS:
         lacking = sorted(set(data.classes) - set(getattr(data, part).labels))
         if lacking:
@@ -75,21 +75,24 @@ def open_source(
                 f"{entry.name}: the {part} part has no input of class {lacking[0]!r}; every part needs every class"
             )
     limits = {"train": entry.train, "validation": entry.test, "test": entry.test}
-    whole = {part: len(getattr(data, part)) for part in PARTS}
+    full_sizes = {part: len(getattr(data, part)) for part in PARTS}
     parts = {part: limited(getattr(data, part), limit) for part, limit in limits.items()}
-    cut = [
-        f"{len(own)} of {whole[part]} {part} inputs" for part, own in parts.items() if len(own) < whole[part]
+    shortened = [
+        f"{len(split)} of {full_sizes[part]} {part} inputs"
+        for part, split in parts.items()
+        if len(split) < full_sizes[part]
     ]
     encoder = load_backbone(entry.backbone, image_size=entry.image_size, device=device, dtype=dtype)
-    seen = [encoder.identity.digest, asdict(encoder.preprocessing), dtype_name(encoder.dtype)]
-    recipe = value_digest([__version__, *seen, [content_digest(own) for own in parts.values()]])
-    said = [
+    encoder_recipe = [encoder.identity.digest, asdict(encoder.preprocessing), dtype_name(encoder.dtype)]
+    recipe = value_digest([__version__, *encoder_recipe, [content_digest(split) for split in parts.values()]])
+    remarks = [
         data.note,
-        f"given by path, not fetched by name as {entry.name}" * (given and named_set(entry.name) is not None),
+        f"given by path, not fetched by name as {entry.name}"
+        * (has_path and named_set(entry.name) is not None),
     ]
-    said += [f"a seeded, stratified part: {', '.join(cut)}" * bool(cut), entry.note]
+    remarks += [f"a seeded, stratified part: {', '.join(shortened)}" * bool(shortened), entry.note]
     data = replace(data, train=parts["train"], validation=parts["validation"], test=parts["test"])
-    return Source(entry, data, encoder, recipe, "; ".join(filter(None, said)))
+    return Source(entry, data, encoder, recipe, "; ".join(filter(None, remarks)))
 
 
 def limited(split: Split, most: int | None) -> Split:
@@ -102,7 +105,7 @@ def limited(split: Split, most: int | None) -> Split:
 
 
 def content_digest(split: Split) -> str:
-    """Return a digest of inputs and labels; of files: folder's name, name and size, wherever they lie."""
+    """Return a digest of inputs and labels; for files, of the folder's name, the file's name and its size."""
     if not isinstance(split.inputs, list):
         return split_digest(split)
     total = hashlib.sha256()

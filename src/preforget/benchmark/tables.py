@@ -16,12 +16,12 @@ from preforget.core.errors import UsageError
 from preforget.metrics.evidence import student_interval
 
 RETRAIN_VALUES = {"fa": FORGET, "ra": RETAIN, "auroc": "auroc", "mia": "mia", "recovery": "recovery"}
-"""What is shown of each contender's own retrain, and its name in a cell."""
+"""The measures of each contender's own retrain that are shown, and their names in a cell."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """The mean of `n` cells with its 95 % Student interval over seeds and sets, None where there is one cell."""
+    """The mean of `n` cells with its 95 % Student interval over seeds and sets, None for a single cell."""
 
     mean: float
     low: float | None
@@ -33,8 +33,9 @@ class Value:
 class Row:
     """One contender on one data set with `k` classes forgotten.
 
-    `starts_from`: an engine, the ordinary classifier ("lora"), or another one of the method's own; `values`: by names
-    of `COLUMNS`; `retrain`: the same of its own retrain, with `learn_seconds`; `failed`: why some cells have no values.
+    `starts_from`: an engine, the ordinary classifier ("lora"), or another classifier that the method prepares;
+    `values`: by names of `COLUMNS`; `retrain`: the same of its own retrain, with `learn_seconds`; `failed`: why some
+    cells have no values.
     """
 
     data: str
@@ -51,7 +52,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Results:
-    """All rows of a matrix, and what must be said with them; `settings`: what was searched and chosen, per cell."""
+    """All rows of a matrix and the facts behind them; `settings`: what was searched and chosen, per cell."""
 
     name: str
     columns: tuple[str, ...]
@@ -73,13 +74,17 @@ def results_of(context: Context) -> Results:
     rows, machines, settings = [], dict[str, dict[str, Any]](), []
     for name, known in context.known.items():
         for k in sizes(m.k, len(known.classes)):
-            for who in [one.name for one in m.engines] + [one.name for one in m.methods]:
-                tasks = [Task("cell", name, who, *case) for case in cases(context, name) if len(case[0]) == k]
-                found = [work.get(*key_of(context, task)) for task in tasks]
-                done = [one for one in found if one is not None]
-                rows.append(row_of(name, k, who, done, len(tasks), engine=m.engine(who) is not None))
-                machines |= {str(sorted(one["machine"].items())): one["machine"] for one in done}
-                settings += [setting_of(one) for one in done]
+            for contender in [result.name for result in m.engines] + [result.name for result in m.methods]:
+                tasks = [
+                    Task("cell", name, contender, *case) for case in cases(context, name) if len(case[0]) == k
+                ]
+                results = [work.get(*key_of(context, task)) for task in tasks]
+                finished = [result for result in results if result is not None]
+                rows.append(
+                    row_of(name, k, contender, finished, len(tasks), engine=m.engine(contender) is not None)
+                )
+                machines |= {str(sorted(result["machine"].items())): result["machine"] for result in finished}
+                settings += [setting_of(result) for result in finished]
     if not any(row.cells for row in rows):
         raise UsageError("no cell of this matrix is done in this folder; run it without --only-tables")
     data = [
@@ -108,13 +113,15 @@ def results_of(context: Context) -> Results:
 
 
 def row_of(
-    data: str, k: int, who: str, done: Sequence[Mapping[str, Any]], wanted: int, *, engine: bool
+    data: str, k: int, who: str, finished: Sequence[Mapping[str, Any]], expected: int, *, engine: bool
 ) -> Row:
-    """Return the row of the cells that are done; a measure that some cells lack is the mean of the others."""
-    good = [one for one in done if "failed" not in one]
-    values = {name: [one["values"][name] for one in good if name in one["values"]] for name in COLUMNS}
-    own = {
-        name: [one["retrain"][key] for one in good if key in one["retrain"]]
+    """Return the row of the finished cells; a measure that some cells lack is the mean of the others."""
+    good = [result for result in finished if "failed" not in result]
+    values = {
+        name: [result["values"][name] for result in good if name in result["values"]] for name in COLUMNS
+    }
+    retrain_values = {
+        name: [result["retrain"][key] for result in good if key in result["retrain"]]
         for name, key in {**RETRAIN_VALUES, "learn_seconds": "learn_seconds"}.items()
     }
     return Row(
@@ -124,17 +131,19 @@ def row_of(
         engine=engine,
         starts_from=good[0]["starts_from"] if good else "",
         values={name: value_of(column, COLUMNS[name].unit) for name, column in values.items() if column},
-        retrain={name: value_of(column, COLUMNS[name].unit) for name, column in own.items() if column},
+        retrain={
+            name: value_of(column, COLUMNS[name].unit) for name, column in retrain_values.items() if column
+        },
         cells=len(good),
-        failed=tuple(dict.fromkeys(one["failed"] for one in done if "failed" in one)),
-        missing=wanted - len(done),
+        failed=tuple(dict.fromkeys(result["failed"] for result in finished if "failed" in result)),
+        missing=expected - len(finished),
     )
 
 
 def value_of(column: Sequence[float], unit: str) -> Value:
-    """Return mean and interval; ends that no value can have are cut off: below 0, and of shares above 1.
+    """Return mean and interval, cut off at values that the measure can't have: below 0, and for shares above 1.
 
-    A gap, which may be negative, keeps its lower end: only a column without negative values is cut at 0.
+    A gap may be negative and keeps its lower end: only a column without negative values is cut at 0.
 
     >>> value_of([0.5, 0.5], "share")
     Value(mean=0.5, low=0.5, high=0.5, n=2)
@@ -151,10 +160,10 @@ def value_of(column: Sequence[float], unit: str) -> Value:
 
 
 def setting_of(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a cell was done with, and for a method the space, the trials and the objective of its search."""
-    one, search = cell["cell"], cell.get("search", {})
+    """Return the options of a cell, and for a method the space, the trials and the objective of its search."""
+    task, search = cell["cell"], cell.get("search", {})
     return {
-        **{name: one[name] for name in ("data", "who", "k", "forgotten", "seed")},
+        **{name: task[name] for name in ("data", "who", "k", "forgotten", "seed")},
         "options": cell.get("options", {}),
         **{
             name: search[name]

@@ -20,20 +20,20 @@ S = TypeVar("S")
 
 REPEATS = 5
 ENOUGH = 1.0
-"""Seconds in all after which a call isn't repeated."""
+"""Total seconds after which a call isn't repeated."""
 
 
 def timed(prepare: Callable[[], S], call: Callable[[S], T], device: torch.device) -> tuple[T, float]:
     """Return what `call(prepare())` returns and its seconds, the median of up to `REPEATS` if it is fast.
 
-    `prepare` doesn't count. What still runs on a GPU is waited for, before and after.
+    The time of `prepare` doesn't count. The GPU is idle before the clock starts and before it stops.
     """
     seconds: list[float] = []
     while True:
-        given = prepare()
+        argument = prepare()
         wait(device)
         start = time.perf_counter()
-        result = call(given)
+        result = call(argument)
         wait(device)
         seconds.append(time.perf_counter() - start)
         if len(seconds) == REPEATS or sum(seconds) >= ENOUGH:
@@ -41,7 +41,7 @@ def timed(prepare: Callable[[], S], call: Callable[[S], T], device: torch.device
 
 
 def wait(device: torch.device) -> None:
-    """Wait until a GPU has done all that it was given."""
+    """Wait until a GPU has finished all its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -50,8 +50,8 @@ def parameters(model: Any) -> int:
     """Return how many numbers were learned by gradient; sums and closed forms don't count."""
     if isinstance(model, PreForgettableClassifier):
         return cost.trained(model.engine_, model.engine_.records()) + cost.shared_parameters(model.engine_)
-    own = getattr(model, "parameters", {})
-    return sum(tensor.numel() for tensor in own.values()) if isinstance(own, Mapping) else 0
+    tensors = getattr(model, "parameters", {})
+    return sum(tensor.numel() for tensor in tensors.values()) if isinstance(tensors, Mapping) else 0
 
 
 def stored_bytes(model: Any) -> int:
@@ -63,15 +63,15 @@ def stored_bytes(model: Any) -> int:
 
 
 def held_tensors(value: Any) -> Iterator[Tensor]:
-    """Yield the tensors in a model's attributes, in whatever tables and lists they lie; nothing of an encoder."""
+    """Yield the tensors in a model's attributes, nested in mappings and lists too; nothing of an encoder."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, Mapping):
-        for own in value.values():
-            yield from held_tensors(own)
+        for member in value.values():
+            yield from held_tensors(member)
     elif isinstance(value, (list, tuple)):
-        for own in value:
-            yield from held_tensors(own)
+        for member in value:
+            yield from held_tensors(member)
     elif is_dataclass(value) and not isinstance(value, (type, Encoder)):
         for field in fields(value):
             yield from held_tensors(getattr(value, field.name))

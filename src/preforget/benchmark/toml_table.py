@@ -7,16 +7,16 @@ from typing import Any
 
 from preforget.core.errors import UsageError
 
-KINDS = {str: "a text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
+KINDS = {str: "a string", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
 
 
 class Table:
     """One table of a file; `place` names it in errors, such as `mine.toml: data 2`."""
 
-    def __init__(self, values: Mapping[str, Any], place: str) -> None:
+    def __init__(self, values: Mapping[str, Any], location: str) -> None:
         self._values = dict(values)
         self._asked: list[str] = []
-        self.place = place
+        self.place = location
 
     def take(self, key: str, kind: type, default: Any = None, *, needed: bool = False) -> Any:
         """Return a value of a kind; the default where it is missing. Raises `UsageError` that names it."""
@@ -30,12 +30,12 @@ class Table:
             raise UsageError(f"{self.place}: {key} must be {KINDS[kind]}, got {value!r}")
         return value
 
-    def tested(self, key: str, default: Any, fits: Callable[[Any], bool], wanted: str) -> Any:
+    def tested(self, key: str, default: Any, fits: Callable[[Any], bool], allowed: str) -> Any:
         """Return a value of any kind that fits, or the default."""
         self._asked.append(key)
         value = self._values.pop(key, default)
         if not fits(value):
-            raise UsageError(f"{self.place}: {key} must be {wanted}, got {value!r}")
+            raise UsageError(f"{self.place}: {key} must be {allowed}, got {value!r}")
         return value
 
     def whole(self, key: str, low: int, default: int | None = None) -> Any:
@@ -53,7 +53,7 @@ class Table:
         return value
 
     def tables(self, key: str) -> list[Table]:
-        """Return the tables of a list; a text stands for a table with that name alone."""
+        """Return the tables of a list; a string stands for a table with that name alone."""
         if isinstance(self._values.get(key), dict):
             raise UsageError(f"{self.place}: {key} is a single table; write [[{key}]] to make it a list")
         found = []
@@ -65,13 +65,13 @@ class Table:
         return found
 
     def finish(self) -> None:
-        """Raise `UsageError` for a key that nothing has asked for."""
+        """Raise `UsageError` for a key that nothing has read."""
         for key in self._values:
             raise UsageError(f"{self.place}: unknown key {key!r}; known are: {', '.join(self._asked)}")
 
 
 def is_of(value: Any, kind: type) -> bool:
-    """Tell whether a value is of a kind; true and false are no numbers.
+    """Tell whether a value is of a kind; true and false don't count as numbers.
 
     >>> is_of(1, int), is_of(True, int)
     (True, False)

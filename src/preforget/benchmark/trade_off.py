@@ -1,4 +1,4 @@
-"""The picture of a table: forgetting against retention, with what forgetting costs, all contenders by number."""
+"""The picture of a table: forgetting against retention and the time it takes, contenders by number."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from preforget.pictures.svg import (
 
 TOP, FOOT, STEP = 12.0, 42.0, 16.0
 APART = 13.0
-"""Of two numbers, so that both can be read."""
+"""The least distance of two numbers, so that both can be read."""
 ENGINE, METHOD, ORACLE = STYLES["unlearned"], STYLES["retrain"], STYLES["original"]
 THIN = Style("currentColor", "", 0.6)
 
 
 def trade_off(rows: Sequence[Row], title: str, desc: str) -> str:
-    """Return an SVG: across forget accuracy, up retained accuracy, a mark's size seconds to forget (log).
+    """Return an SVG: forget accuracy on the x axis, retained accuracy on y, marks sized by log seconds to forget.
 
-    Engines are discs, methods squares, retraining a hollow square; a legend names the numbers beside the marks. Rows
-    without values are left out.
+    Engines are discs, methods squares, retraining is a hollow square; a legend explains the numbers beside the marks.
+    Rows without values are left out.
     """
     shown = [row for row in rows if row.cells]
     low, high = range_of([row.values["ra"].mean for row in shown], log=False)
     room = 0.08 * (high - low)
-    across = Axis(-0.05, 1, LEFT + 10, WIDTH - RIGHT)  # room for a large mark at 0, right of what is written
+    across = Axis(-0.05, 1, LEFT + 10, WIDTH - RIGHT)  # room for a large mark at 0, right of the labels
     up = Axis(max(0, low - room), min(1, high + room), HEIGHT - FOOT, TOP)
     parts = axes(across, up, "forgotten inputs still recognised (FA)", "retained accuracy (RA)")
-    places = [(across.at(row.values["fa"].mean), up.at(row.values["ra"].mean)) for row in shown]
+    points = [(across.at(row.values["fa"].mean), up.at(row.values["ra"].mean)) for row in shown]
     for number, (row, (x, y), (to_x, to_y)) in enumerate(
-        zip(shown, places, numbers_at(places, TOP, HEIGHT - FOOT), strict=True), start=1
+        zip(shown, points, numbers_at(points, TOP, HEIGHT - FOOT), strict=True), start=1
     ):
         parts += [
             line((x, y), (to_x - 8, to_y), THIN, 0.5),
             tag("text", str(number), x=to_x, y=to_y + 4, text_anchor="middle", spoken=said(row)),
         ]
-    on_top = sorted(zip(shown, places, strict=True), key=lambda one: one[0].engine)
+    on_top = sorted(zip(shown, points, strict=True), key=lambda pair: pair[0].engine)
     parts += [_mark(row, x, y) for row, (x, y) in on_top]
     foot = HEIGHT + 8
     columns, width = 2, (WIDTH - 8) / 2
-    for place, row in enumerate(shown):
-        x, y = 8 + width * (place % columns), foot + STEP * (place // columns)
+    for index, row in enumerate(shown):
+        x, y = 8 + width * (index % columns), foot + STEP * (index // columns)
         parts.append(_mark(row, x + 22, y - 4, least=True))
         seconds = rough(row.values["forget_seconds"].mean)
-        parts.append(tag("text", f"{place + 1}", x=x + 10, y=y, text_anchor="end"))
+        parts.append(tag("text", f"{index + 1}", x=x + 10, y=y, text_anchor="end"))
         parts.append(tag("text", f"{row.who}, {seconds} s", x=x + 32, y=y))
     return svg(foot + STEP * (len(shown) // columns + 1), title, desc, parts)
 
@@ -69,7 +69,7 @@ def said(row: Row) -> str:
 
 
 def rough(value: float) -> str:
-    """Return a number to two digits, for where little room is.
+    """Return a number to two digits, for places with little room.
 
     >>> rough(0.0001057), rough(5.689), rough(125.3)
     ('0.00011', '5.7', '130')
@@ -78,7 +78,7 @@ def rough(value: float) -> str:
 
 
 def size_of(seconds: float) -> float:
-    """Return the radius of a mark: one unit more for each factor of ten, from a tenth of a millisecond.
+    """Return the radius of a mark: 3 up to a tenth of a millisecond, and one more for each factor of ten.
 
     >>> size_of(0.0001), size_of(1.0), size_of(0)
     (3.0, 7.0, 3.0)
@@ -86,12 +86,12 @@ def size_of(seconds: float) -> float:
     return 3 + min(max(log10(max(seconds, 1e-9)) + 4, 0.0), 8.0)
 
 
-def numbers_at(places: Sequence[tuple[float, float]], top: float, bottom: float) -> list[tuple[float, float]]:
-    """Return where the numbers of marks stand: right of them, in columns, so that no two lie on each other."""
+def numbers_at(points: Sequence[tuple[float, float]], top: float, bottom: float) -> list[tuple[float, float]]:
+    """Return the positions of the marks' numbers: right of the marks, in columns, so that no two overlap."""
     taken: list[tuple[float, float]] = []
-    found: dict[int, tuple[float, float]] = {}
-    for index in sorted(range(len(places)), key=lambda i: (places[i][1], places[i][0])):
-        x, y = places[index]
+    spots: dict[int, tuple[float, float]] = {}
+    for index in sorted(range(len(points)), key=lambda i: (points[i][1], points[i][0])):
+        x, y = points[index]
         column = x + 26
         candidates = [
             (column + 18 * over, y + sign * APART * step)
@@ -106,11 +106,11 @@ def numbers_at(places: Sequence[tuple[float, float]], top: float, bottom: float)
             and spot[0] <= WIDTH - 4
             and all(abs(spot[0] - a) >= APART or abs(spot[1] - b) >= APART - 1 for a, b in taken)
         ]
-        found[index] = min(
+        spots[index] = min(
             free or [(column, y)], key=lambda spot: abs(spot[1] - y) + 0.8 * (spot[0] - column)
         )
-        taken.append(found[index])
-    return [found[index] for index in range(len(places))]
+        taken.append(spots[index])
+    return [spots[index] for index in range(len(points))]
 
 
 def _mark(row: Row, x: float, y: float, *, least: bool = False) -> str:

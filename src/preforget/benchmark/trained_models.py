@@ -1,4 +1,4 @@
-"""Models that several cells share: learned once, kept in the folder, and measured once where they are the reference."""
+"""Models that several cells share: learned once, kept in the folder, and measured once if they are a reference."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from preforget.engines.base import Session
 
 
 def learning(context: Context, data: str, who: str, forgotten: tuple[str, ...], seed: int) -> Task:
-    """Return the task whose model it is; methods share that of the ordinary classifier."""
+    """Return the task that learns the model; all methods share the ordinary classifier."""
     return Task("learn", data, who if context.matrix.engine(who) else LORA, forgotten, seed)
 
 
 def learn(context: Context, task: Task) -> None:
-    """Learn a model, keep it, and measure it if classes were left out: then others are compared with it."""
+    """Learn a model and keep it; measure it if classes were left out, since others are compared with it."""
     model_of(context, task)
     if task.forgotten:
         reference(context, task)
@@ -38,20 +38,20 @@ def learn(context: Context, task: Task) -> None:
 def is_learned(context: Context, task: Task) -> bool:
     """Tell whether `learn` has nothing left to do."""
     work, key = context.work(), key_of(context, task)
-    wanted = [("learned", *key)]
+    needed = [("learned", *key)]
     if task.forgotten:
-        wanted.append(_reference(context, task))
+        needed.append(_reference(context, task))
         if task.who == LORA:
-            wanted.append(_validation(context, task))
-    return all(work.get(*one) is not None for one in wanted)
+            needed.append(_validation(context, task))
+    return all(work.get(*key_needed) is not None for key_needed in needed)
 
 
 @lru_cache(maxsize=4)
 def model_of(context: Context, task: Task) -> Any:
     """Return a learned model, from the folder or learned now; copy it before changing it.
 
-    The retrained engine of one class that stays is learned too, though `fit` refuses to: there is nothing to tell it
-    from but "none of them".
+    An engine is retrained even if only one class stays, which `fit` refuses: that class is told apart from "none of
+    them" alone.
     """
     work, key = context.work(), key_of(context, task)
     source, entry = source_of(context, task.data), context.matrix.engine(task.who)
@@ -67,7 +67,7 @@ def model_of(context: Context, task: Task) -> Any:
         else:
             head.labels = facts["labels"]
             head.parameters = {
-                name: torch.from_numpy(own).to(head.encoder.device) for name, own in arrays.items()
+                name: torch.from_numpy(values).to(head.encoder.device) for name, values in arrays.items()
             }
         return head
     engine = source.engine(entry.engine, entry.options, task.seed)
@@ -81,13 +81,13 @@ def model_of(context: Context, task: Task) -> Any:
 
 
 def facts_of(context: Context, task: Task) -> dict[str, Any]:
-    """Return what is known of a learning that is done: `seconds` and `machine`."""
-    found: dict[str, Any] = context.work().get("learned", *key_of(context, task))
-    return found
+    """Return the facts of a finished training: `seconds` and `machine`."""
+    facts: dict[str, Any] = context.work().get("learned", *key_of(context, task))
+    return facts
 
 
 def reference(context: Context, task: Task) -> Values:
-    """Return what is measured on a retrained model, on test data."""
+    """Return the measures of a retrained model on test data."""
     m = context.matrix
 
     def make() -> Values:
@@ -108,12 +108,12 @@ def validation_reference(context: Context, task: Task) -> Values:
 
 
 def evaluation_seed(task: Task) -> int:
-    """Return the seed of sampling and attacks: the same for a model and its retrain, another than that of learning."""
+    """Return the seed of sampling and attacks: the same for a model and its retrain, not the seed of learning."""
     return derive_seed(task.seed, "evaluation") % 2**31
 
 
 def _seconds(learner: Any, learn: Callable[[Session], None], context: Context) -> float:
-    """Learn and return the seconds: from images to a model, hidden states included."""
+    """Learn and return the seconds from inputs to a model, hidden states included."""
     device = learner.encoder.device
     wait(device)
     start = time.perf_counter()
@@ -123,7 +123,7 @@ def _seconds(learner: Any, learn: Callable[[Session], None], context: Context) -
 
 
 def _keep(context: Context, task: Task, arrays: dict[str, npt.NDArray[Any]], facts: dict[str, Any]) -> None:
-    """Write the model first: a learning counts as done once its facts are there."""
+    """Write the model before its facts: a training counts as done once its facts are written."""
     work, key = context.work(), key_of(context, task)
     work.put_arrays(arrays, "model", *key)
     work.put({"task": plain(task), **facts, "machine": machine(context)}, "learned", *key)

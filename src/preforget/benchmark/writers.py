@@ -14,20 +14,20 @@ from preforget.pictures.svg import plain
 
 
 def to_json(results: Results) -> str:
-    """Return everything: rows, data notes, budget, chosen settings, machines."""
+    """Return everything as JSON: rows, notes on data, budget, chosen settings, machines."""
     return json.dumps(as_dict(results), indent=1, allow_nan=False) + "\n"
 
 
 def to_csv(results: Results) -> str:
-    """Return one line per row and column, with mean, interval, number of cells, and the mean of its own retrain."""
+    """Return one line per row and column: mean, interval, number of cells, and the mean of its own retrain."""
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
     write(["data", "k", "who", "starts_from", "column", "mean", "low", "high", "n", "retrain_mean"])
     for row in results.rows:
         for name in results.columns:
-            one, own = row.values.get(name), row.retrain.get(name)
-            if one is not None:
-                last = "" if own is None else own.mean
+            value, retrained = row.values.get(name), row.retrain.get(name)
+            if value is not None:
+                last = "" if retrained is None else retrained.mean
                 write(
                     [
                         row.data,
@@ -35,20 +35,20 @@ def to_csv(results: Results) -> str:
                         row.who,
                         row.starts_from,
                         name,
-                        one.mean,
-                        one.low,
-                        one.high,
-                        one.n,
+                        value.mean,
+                        value.low,
+                        value.high,
+                        value.n,
                         last,
                     ]
                 )
     return out.getvalue()
 
 
-def to_markdown(results: Results, said: Summary) -> str:
-    """Return what is said in short and one table per data set and k, with notes on the data and chosen options."""
-    lines = ["\n\n".join(said.sentences), ""]
-    for grid in said.grids:
+def to_markdown(results: Results, overview: Summary) -> str:
+    """Return the summary and one table per data set and k, with notes on the data and the chosen options."""
+    lines = ["\n\n".join(overview.sentences), ""]
+    for grid in overview.grids:
         lines += [f"### {grid.title}", "", f"| {' | '.join(grid.head)} |", "|---" * len(grid.head) + "|"]
         lines += [*(f"| {' | '.join(row)} |" for row in grid.rows), ""]
     for data, k in tables_of(results):
@@ -68,18 +68,18 @@ def tables_of(results: Results) -> list[tuple[str, int]]:
 
 
 def chosen(results: Results, data: str, k: int) -> list[str]:
-    """Return a paragraph: what each search chose of the options that it could vary; nothing where none was made."""
-    found: dict[str, dict[str, None]] = {}
-    for one in results.settings:
-        if (one["data"], one["k"]) == (data, k) and one.get("space"):
-            options = ", ".join(f"{name} {one['options'][name]}" for name in one["space"])
-            found.setdefault(one["who"], {})[options] = None
-    said = "; ".join(f"{who}: {' or '.join(options)}" for who, options in found.items())
-    return [f"Chosen on validation data: {said}.", ""] if said else []
+    """Return a paragraph with what each search chose of its options, or nothing without a search."""
+    choices: dict[str, dict[str, None]] = {}
+    for setting in results.settings:
+        if (setting["data"], setting["k"]) == (data, k) and setting.get("space"):
+            options = ", ".join(f"{name} {setting['options'][name]}" for name in setting["space"])
+            choices.setdefault(setting["who"], {})[options] = None
+    sentence = "; ".join(f"{who}: {' or '.join(options)}" for who, options in choices.items())
+    return [f"Chosen on validation data: {sentence}.", ""] if sentence else []
 
 
 def cell(value: Value | None, column: Column) -> str:
-    """Return mean and half the interval's width, shares in percent.
+    """Return the mean and half the width of the interval; shares in percent.
 
     >>> cell(Value(0.9652, 0.9552, 0.9752, 3), COLUMNS["ra"]), cell(None, COLUMNS["ra"])
     ('96.5 ± 1.0', '–')
@@ -116,17 +116,17 @@ def _cells(row: Row, columns: Sequence[str]) -> list[str]:
 
 
 def _name(row: Row) -> str:
-    """Return a contender with what is lacking."""
+    """Return a contender's name with its counts of failed and missing cells."""
     lacking = [f"{len(row.failed)} failed"] * bool(row.failed and row.cells)
     lacking += [f"{row.missing} missing"] * bool(row.missing)
     return f"{row.who} ({', '.join(lacking)})" if lacking else row.who
 
 
 def _about(results: Results, data: str, k: int) -> str:
-    one = next(one for one in results.data if one["name"] == data)
+    about = next(about for about in results.data if about["name"] == data)
     seeds = len(results.budget["seeds"])
     return (
-        f"{one['note']}. {one['train']:,} training and {one['test']:,} test inputs, {one['classes']} classes; "
-        f"{one['backbone']} at {one['image_size']} px, {one['dtype']}; {one['sets'][str(k)]} x "
+        f"{about['note']}. {about['train']:,} training and {about['test']:,} test inputs, {about['classes']} classes; "
+        f"{about['backbone']} at {about['image_size']} px, {about['dtype']}; {about['sets'][str(k)]} x "
         f"{'1 seed' if seeds == 1 else f'{seeds} seeds'}."
     )
