@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,8 +214,28 @@ def _against_meaning() -> dict[str, Change]:
         "30th of February": lambda s: s["predicate"].update(begun="2025-02-30T12:00:00.000Z"),
         "end before the beginning": lambda s: s["predicate"].update(finished="2026-01-31T11:59:59.999Z"),
         "no later generation": lambda s: s["predicate"]["model"]["after"].update(generation=3),
+        "target with a record that was not erased": lambda s: s["predicate"].update(
+            targets=[{"what": "class", "records": [_id("another")]}] * 2
+        ),
+        "targets of another kind": lambda s: s["predicate"].update(
+            targets=[{"what": "subject", "records": []}] * 2
+        ),
+        "several without targets": lambda s: s["predicate"].update(what="several"),
         "audit after the erasure": lambda s: s["predicate"]["audits"].append(_audit(2, None)),
     }
+
+
+def several_receipt() -> Receipt:
+    """Two classes and one subject at once."""
+    records = [_record(name, "safetensors", 4_096) for name in ("one", "two", "three")]
+    targets = [("class", ["one"]), ("class", ["two"]), ("subject", ["three"])]
+    return replace(
+        class_receipt(),
+        what="several",
+        records=sorted(records, key=lambda record: record["id"]),
+        method=["file deleted"],
+        targets=[{"what": what, "records": [_id(name) for name in names]} for what, names in targets],
+    )
 
 
 def vectors() -> dict[str, bytes]:
@@ -235,6 +256,7 @@ def vectors() -> dict[str, bytes]:
         "key.json": _pretty(key),
         "class.receipt.json": sign_receipt(class_receipt(), own),
         "subject.receipt.json": sign_receipt(subject_receipt(), own),
+        "several.receipt.json": sign_receipt(several_receipt(), own),
         "class.statement.json": _pretty(class_receipt().statement()),
         "invalid.json": _pretty(table),
     }

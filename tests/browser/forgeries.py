@@ -29,6 +29,7 @@ STRANGER = Signer(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
 PEM = SIGNER.public_pem.decode()
 GOOD = (VECTORS / "class.receipt.json").read_bytes()
 LARGE = (VECTORS / "subject.receipt.json").read_bytes()
+SEVERAL = (VECTORS / "several.receipt.json").read_bytes()
 ENVELOPE = json.loads(GOOD)
 PAYLOAD = base64.b64decode(ENVELOPE["payload"])
 REASONS = {

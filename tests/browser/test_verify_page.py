@@ -21,7 +21,19 @@ from cryptography.hazmat.primitives.serialization import (
 from preforget.erasure.dsse import MAX_BYTES
 
 from .conftest import answer, ask, ask_all
-from .forgeries import FORGERIES, GOOD, LARGE, PAYLOAD, PEM, SIGNER, STRANGER, VECTORS, python_says, signed
+from .forgeries import (
+    FORGERIES,
+    GOOD,
+    LARGE,
+    PAYLOAD,
+    PEM,
+    SEVERAL,
+    SIGNER,
+    STRANGER,
+    VECTORS,
+    python_says,
+    signed,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -34,11 +46,12 @@ def test_page_and_python_judge_alike(opened: Callable[..., Page]) -> None:
     vectors = {
         entry["name"]: entry["file"].encode() for entry in json.loads((VECTORS / "invalid.json").read_bytes())
     }
-    cases = {"class": GOOD, "subject": LARGE, **FORGERIES, **{f"vector: {k}": v for k, v in vectors.items()}}
+    cases = {"class": GOOD, "subject": LARGE, "several": SEVERAL, **FORGERIES}
+    cases |= {f"vector: {name}": content for name, content in vectors.items()}
     said = dict(zip(cases, ask_all(opened(), list(cases.values())), strict=True))
     assert said == {name: python_says(content) for name, content in cases.items()}
     assert {name for name, verdict in said.items() if verdict == "valid"} == {
-        "class", "subject", "500 characters beyond the basic plane", "251 pairs of surrogates in 502 units",
+        "class", "subject", "several", "500 characters beyond the basic plane", "251 pairs of surrogates in 502 units",
         "29 February in 2028", "the year 1", "the year 9999", "ends when it begins", "texts that are markup",
         "names equal after NFC",
     }  # fmt: skip

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from preforget.classifier import PreForgettableClassifier
 from preforget.engines.isolated import IsolatedEngine
+from preforget.erasure.receipt import payload_of
 from preforget.store import ModelFolder
 
 from .conftest import Terminal, with_manifest
@@ -101,7 +103,10 @@ def test_all_labels_are_checked_before_the_first_erasure(
 def test_several_at_once_and_one_named_twice(model: Path, terminal: Terminal) -> None:
     done = terminal("forget", model, "owl", "cat", "owl", "--yes", "--json").json
     assert [entry["label"] for entry in done["forgotten"]] == ["owl", "cat"]
-    assert [entry["classes_left"] for entry in done["forgotten"]] == [2, 1]
+    assert [entry["classes_left"] for entry in done["forgotten"]] == [1, 1]
+    assert len({entry["receipt"] for entry in done["forgotten"]}) == 1
+    receipt = payload_of(Path(done["forgotten"][0]["receipt"]).read_bytes())["predicate"]
+    assert [target["what"] for target in receipt["targets"]] == ["class", "class"]
     assert done["classes"] == ["dog"]
 
 
@@ -160,7 +165,7 @@ def test_ctrl_c_at_the_question_forgets_nothing(
     assert files_in(model) == before
 
 
-def test_ctrl_c_between_two_erasures_says_what_is_gone(
+def test_ctrl_c_after_the_erasure_says_what_is_gone(
     model: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> None:
@@ -169,8 +174,8 @@ def test_ctrl_c_between_two_erasures_says_what_is_gone(
     monkeypatch.setattr("preforget.cli.forget.show_erasure", interrupt)
     done = terminal("forget", model, "owl", "cat", "--yes")
     assert (done.code, done.out) == (130, "")
-    assert done.err.splitlines()[-1] == "preforget: interrupted; forgotten already: 'owl'"
-    assert [c["label"] for c in terminal("classes", model, "--json").json["classes"]] == ["cat", "dog"]
+    assert done.err.splitlines()[-1] == "preforget: interrupted; forgotten already: 'owl', 'cat'"
+    assert [c["label"] for c in terminal("classes", model, "--json").json["classes"]] == ["dog"]
 
 
 def test_a_full_disk_leaves_the_class_where_it_was(
@@ -208,3 +213,33 @@ def test_a_lost_backbone_does_not_prevent_an_erasure(model: Path, pets: Path, te
     assert terminal("detach", model, "cat").code == 0
     assert terminal("attach", model, "cat").code == 0
     assert terminal("forget", model, "dog", "--yes", "--json").json["classes"] == ["cat", "owl"]
+
+
+def test_persons_from_a_file(terminal: Terminal, tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(24, 3)) + np.repeat([[0.0], [6.0]], 12, axis=0)
+    learned = PreForgettableClassifier("features", "exact")
+    learned.fit(X, ["cat"] * 12 + ["dog"] * 12, subjects=["kim", "lee", "pat", "sam"] * 6)
+    learned.save_pretrained(tmp_path / "m")
+    names = tmp_path / "names"
+    names.write_text("\ufeffkim\n\n lee \n", encoding="utf-8")
+    done = terminal("forget", tmp_path / "m", "--subjects-from", names, "--yes", "--json")
+    assert [entry["subject"] for entry in done.json["forgotten"]] == ["kim", "lee"]
+    assert {entry["targets"] for entry in done.json["forgotten"]} == {2}
+    assert "warning" in done.err
+    names.write_bytes(b"\xff")
+    assert "no UTF-8 text" in terminal("forget", tmp_path / "m", "--subjects-from", names, "--yes").err
+    assert "can't be read" in terminal("forget", tmp_path / "m", "--subjects-from", tmp_path, "--yes").err
+
+
+def test_a_dry_run_says_what_would_change_and_changes_nothing(
+    model: Path, pets: Path, terminal: Terminal, files_in: Files
+) -> None:
+    before = files_in(model)
+    done = terminal("forget", model, "dog", "--dry-run", "--on", pets, "--json")
+    assert done.code == 0
+    assert (done.json["classes_before"], done.json["classes_after"]) == (3, 2)
+    answers = done.json["answers"]
+    assert 0 < answers["changed"] <= answers["inputs"]
+    assert "this was a dry run" in done.err
+    assert files_in(model) == before
+    assert terminal("forget", model, "dog", "--on", pets, "--yes").code == 2

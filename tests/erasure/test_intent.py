@@ -46,6 +46,7 @@ INTENTS = st.builds(
     grounds=st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=500),
     before=st.just(SMALL.before),
     seq=st.integers(0, 2**53 - 1),
+    targets=st.just([]) | st.just([{"what": "class", "records": []}] * 2),
 )
 
 
@@ -75,7 +76,7 @@ def test_the_file_by_hand(tmp_path: Path) -> None:
     SMALL.write(tmp_path)
     values = json.loads((tmp_path / INTENT).read_bytes())
     checksum = values.pop("checksum")
-    assert values == asdict(SMALL)
+    assert values == {name: value for name, value in asdict(SMALL).items() if name != "targets"}
     plain = json.dumps(
         values, sort_keys=True, separators=(",", ":")
     ).encode()  # canonical, for it is plain ASCII
@@ -146,7 +147,7 @@ def test_json_in_another_form_is_refused(tmp_path: Path) -> None:
             Intent.read(tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in asdict(SMALL) if name not in ("hash", "mac")])
+@pytest.mark.parametrize("name", [name for name in asdict(SMALL) if name not in ("hash", "mac", "targets")])
 def test_a_missing_entry_is_refused(tmp_path: Path, name: str) -> None:
     put(tmp_path, {n: value for n, value in asdict(SMALL).items() if n != name})
     with pytest.raises(IntegrityError, match="is damaged"):
@@ -161,7 +162,10 @@ def test_one_of_an_older_version_is_read_and_has_no_mac(tmp_path: Path) -> None:
 def test_what_the_mac_covers() -> None:
     covered = json.loads(SMALL.covered("m"))
     assert covered.pop("purpose") == "preforget announcement 1"
-    assert covered == {"model": "m", **{n: value for n, value in asdict(SMALL).items() if n != "mac"}}
+    single = {n: value for n, value in asdict(SMALL).items() if n not in ("mac", "targets")}
+    assert covered == {"model": "m", **single}  # as an older version had it
+    several = replace(SMALL, targets=[{"what": "class", "records": [ID]}, {"what": "class", "records": []}])
+    assert json.loads(several.covered("m"))["targets"] == several.targets
 
 
 def test_an_unknown_entry_is_refused(tmp_path: Path) -> None:
@@ -182,6 +186,7 @@ WRONG: dict[str, list[Any]] = {
     "seq": [None, "2", -1],
     "hash": [None, 5],
     "mac": [None, 5],
+    "targets": [[1], [{"what": "class"}], [{"what": "class", "records": ["f" * 32]}]],
 }
 
 

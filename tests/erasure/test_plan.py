@@ -112,3 +112,27 @@ def test_an_engine_that_is_not_installed_is_named(bank: UnitBank, tmp_path: Path
     folder.manifest = replace(folder.manifest, engine="nearest-star")
     with pytest.raises(StoreError, match=r"unknown engine 'nearest-star'.*install its package"):
         plan(folder, label="cat")
+
+
+def test_several_subjects_at_once_take_the_class_that_nobody_else_has(bank: UnitBank, tmp_path: Path) -> None:
+    held_out_only = make_unit("cat", "Dee", [], torch.ones(2, SIZE, dtype=torch.int16))
+    bank.insert(held_out_only)
+    folder = folder_of(tmp_path, bank)
+    one = plan(folder, subject="Ada")
+    assert held_out_only.id not in {record.id for record in one.records}  # Bob's images are left in the class
+    assert one.listed == []
+    both = plan(folder, subject=["Ada", "Bob", "Ada"])
+    units = {(record.label, record.subject) for record in both.records if record.partner is None}
+    assert units == {("cat", "Ada"), ("cat", "Bob"), ("cat", "Dee"), ("dog", "Ada")}
+    assert [(target.what, target.name) for target in both.targets] == [("subject", "Ada"), ("subject", "Bob")]
+    assert sorted(len(target["records"]) for target in both.listed) == [1, 2]
+
+
+def test_classes_and_subjects_at_once(bank: UnitBank, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, bank)
+    planned = plan(folder, label=["owl"], subject=["Cy"])
+    assert planned.what == "several"
+    erasure = forget(planned, folder=folder)
+    assert (erasure.what, erasure.targets, erasure.classes_left) == ("several", 2, 2)
+    with pytest.raises(UsageError, match="give a class or a subject"):
+        plan(folder)

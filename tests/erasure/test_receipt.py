@@ -69,6 +69,7 @@ MAKER = _script()
 SIGNER = MAKER.signer()
 SMALL: Receipt = MAKER.class_receipt()
 LARGE: Receipt = MAKER.subject_receipt()
+SEVERAL: Receipt = MAKER.several_receipt()
 
 
 def signed(statement: object) -> bytes:
@@ -80,7 +81,7 @@ def test_the_committed_vectors_are_what_the_script_makes() -> None:
     assert {path.name: path.read_bytes() for path in VECTORS.iterdir()} == MAKER.vectors()
 
 
-@pytest.mark.parametrize(("name", "receipt"), [("class", SMALL), ("subject", LARGE)])
+@pytest.mark.parametrize(("name", "receipt"), [("class", SMALL), ("subject", LARGE), ("several", SEVERAL)])
 def test_valid_vectors(name: str, receipt: Receipt) -> None:
     content = (VECTORS / f"{name}.receipt.json").read_bytes()
     assert read_receipt(content, KEYS) == (receipt, KEY["keyid"])
@@ -108,7 +109,8 @@ def test_the_statement_by_hand() -> None:
     assert statement["subject"] == [{"name": f"records/{digest[:32]}.sealed", "digest": {"sha256": digest}}]
     assert statement["predicateType"] == "preforget:class-erasure/v0.1"
     assert statement["predicate"]["notClaimed"] == SMALL.not_claimed
-    assert len(statement["predicate"]) == len(fields(Receipt))
+    assert {*statement["predicate"]} | {"targets"} == {*SEVERAL.statement()["predicate"]}
+    assert len(SEVERAL.statement()["predicate"]) == len(fields(Receipt))
 
 
 def test_the_signature_by_hand() -> None:
@@ -151,15 +153,15 @@ def test_the_schema_is_one_and_closed() -> None:
                 yield from objects(inner)
 
     found = list(objects(schema))
-    assert len(found) == 14
+    assert len(found) == 15
     for node in found:
         assert node["additionalProperties"] is False
-        assert sorted(node["required"]) == sorted(node["properties"])
+        assert sorted(node["required"]) == sorted(set(node["properties"]) - {"targets"})
 
 
 def test_every_field_is_documented() -> None:
     text = _section("The statement")
-    for name, value in LARGE.statement()["predicate"].items():
+    for name, value in {**SEVERAL.statement()["predicate"], **LARGE.statement()["predicate"]}.items():
         assert re.search(rf"`{name}\b", text), name
         inner = value[0] if isinstance(value, list) else value
         for key in inner if isinstance(inner, dict) else ():

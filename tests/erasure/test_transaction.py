@@ -12,7 +12,7 @@ from preforget.core.errors import IntegrityError, UsageError
 from preforget.engines.isolated import IsolatedEngine
 from preforget.erasure import forget, open_folder, plan, transaction
 from preforget.erasure.receipt import Receipt, payload_of
-from preforget.erasure.transaction import Request
+from preforget.erasure.transaction import Request, erase_on_disk
 from preforget.erasure.verify import verify
 from preforget.store import Manifest, ModelFolder
 from preforget.store.keyring import open_keyring
@@ -165,3 +165,19 @@ def test_a_reason_holds_no_name_of_the_model_whatever_its_length() -> None:
     Request(grounds="Art. 17(1)(b), 3, hi").check(names)  # articles and paragraphs are no names
     with pytest.raises(UsageError, match="there is 'Kim Lee' in the grounds"):
         Request(grounds="Kim Lee").check(names)
+
+
+def test_several_classes_are_one_erasure_also_if_it_is_cut_off(made: Made) -> None:
+    folder = made.open()
+    planned = plan(folder, label=LABELS[:2])
+    with pytest.raises(ZeroDivisionError):
+        erase_on_disk(folder, planned, lambda: [1 / 0], request=Request())  # type: ignore[list-item]
+    folder = made.open()
+    receipt = receipt_of(made)
+    assert receipt.recovered
+    assert [target["what"] for target in receipt.targets] == ["class", "class"]
+    ids = {record.id for record in planned.records}
+    assert {i for target in receipt.targets for i in target["records"]} == ids
+    assert [entry.event for entry in folder.ledger.entries()].count("forget") == 1
+    assert not ids & set(folder.manifest.records)
+    assert verify(made.receipt(), made.model, open_keyring(made.keyring).signing.known()).passed

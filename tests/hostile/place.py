@@ -13,6 +13,7 @@ import torch
 
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.erasure import Plan, engine_of, forget, open_folder
+from preforget.erasure.plan import Target
 from preforget.erasure.transaction import Request, erase_on_disk
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
@@ -61,7 +62,8 @@ class Place:
         ]
         folder = ModelFolder.create(self.path, manifest, records, {"adapter": torch.rand(2, 2)}, self.keyring)
         before = files_of(self.path), files_of(self.keyring)
-        planned = Plan("class", "class 0", records[:1], engine_of(folder), frozenset({"class 0"}))
+        target = Target("class", "class 0", (records[0].id,))
+        planned = Plan((target,), records[:1], engine_of(folder), frozenset({"class 0"}))
         if what == "erased":
             forget(planned, folder=folder)
         if what in ("announced", "erasing"):

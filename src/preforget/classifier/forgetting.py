@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from preforget.classifier.bound import Begun, Bound
-from preforget.classifier.labels import name_of
+from preforget.classifier.labels import name_of, names_of_some
 from preforget.classifier.turns import changes
-from preforget.core.names import as_name, same_name
-from preforget.erasure import Erasure, forget, plan_in_memory
+from preforget.core.names import as_name, normal_name
+from preforget.erasure import Erasure, Plan, forget, plan_in_memory
 
 
 class Forgetting(Bound):
@@ -19,8 +21,10 @@ class Forgetting(Bound):
     def forget(self, label: Any, reason: str | None = None, grounds: str | None = None) -> Erasure:
         """Destroy all that the model holds about a class, in memory and in its folder; it can't be undone.
 
+        Several at once are one erasure with one receipt, without a state between that could be compared.
+
         Args:
-            label: The class; 3, numpy's 3 and `"3"` are the same.
+            label: The class, or a list of several; 3, numpy's 3 and `"3"` are the same.
             reason: Such as the number of a request. It goes into the signed receipt, so it must not name anybody.
             grounds: Legal grounds, which also go into the receipt.
 
@@ -33,14 +37,14 @@ class Forgetting(Bound):
             StoreError: The folder can't be changed.
             IntegrityError: Something of the class was found in the folder afterwards.
         """
-        return self._forget("class", name_of(label), reason, grounds)
+        return self._forget(names_of_some(label), [], reason, grounds)
 
     @changes
     def forget_subject(self, subject: Any, reason: str | None = None, grounds: str | None = None) -> Erasure:
         """Destroy all that the model holds about one subject, in all classes (exact engine); it can't be undone.
 
         Args:
-            subject: Whom to forget, as named in `fit`.
+            subject: Whom to forget, as named in `fit`, or a list of several, who are one erasure with one receipt.
             reason: See `forget`.
             grounds: See `forget`.
 
@@ -50,7 +54,10 @@ class Forgetting(Bound):
             StoreError: As in `forget`.
             IntegrityError: As in `forget`.
         """
-        return self._forget("subject", as_name(subject, "subject"), reason, grounds)
+        several = isinstance(subject, np.ndarray) and subject.ndim == 1
+        several = several or isinstance(subject, list | tuple | set | frozenset)
+        names = [as_name(name, "subject") for name in (subject if several else [subject])]
+        return self._forget([], names, reason, grounds)
 
     @changes
     def detach(self, label: Any) -> None:
@@ -78,12 +85,14 @@ class Forgetting(Bound):
         """
         self._set_detached(name_of(label), False)
 
-    def _forget(self, what: str, name: str, reason: str | None, grounds: str | None) -> Erasure:
+    def _forget(
+        self, labels: list[str], subjects: list[str], reason: str | None, grounds: str | None
+    ) -> Erasure:
         engine, ended = self._fitted(), self._ended
-        if ended is not None and ended[0].what == what and same_name(name, [ended[0].name]):
+        if ended is not None and _is_of(ended[0], labels, subjects):
             self._ended = None
             return ended[1]
-        planned = plan_in_memory(engine, **{"label" if what == "class" else "subject": name})
+        planned = plan_in_memory(engine, label=labels, subject=subjects)
         self._check_folder()
         gone = {record.id for record in planned.records}
         kept = [*(r for r in engine.records() if r.id not in gone), *planned.rewritten]
@@ -104,3 +113,10 @@ class Forgetting(Bound):
             (bank.detach if detached else bank.attach)(name)
 
         self._all_or_nothing(Begun(), change)
+
+
+def _is_of(plan: Plan, labels: list[str], subjects: list[str]) -> bool:
+    """Tell whether a plan is to forget exactly these classes and subjects."""
+    wanted = {("class", normal_name(name)) for name in labels}
+    wanted |= {("subject", normal_name(name)) for name in subjects}
+    return wanted == {(target.what, normal_name(target.name)) for target in plan.targets}

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
 from preforget.cli.naming import find_name
-from preforget.cli.options import Commands, add_command, add_folder, read_model_folder
+from preforget.cli.options import (
+    Commands,
+    add_command,
+    add_data_options,
+    add_folder,
+    add_machine,
+    read_model_folder,
+)
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
+from preforget.core.files import read_regular
 from preforget.core.targets import check_target, write_target
 
 if TYPE_CHECKING:
@@ -22,17 +30,24 @@ if TYPE_CHECKING:
 Target = tuple[str, str]
 """`class` or `subject`, and its name."""
 
+FEW_INPUTS = 5
+"""What fewer inputs left behind can be worked out from the model before and after (docs/erasure.md)."""
+
+MOST_NAMES_BYTES = 2**24
+"""The largest file of names that is read."""
+
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     """Enter the command."""
     parser = add_command(
         commands,
         "forget",
-        "destroy what a model holds about a class or a subject",
-        "This can't be undone. The backbone is not needed.",
+        "destroy what a model holds about classes or subjects",
+        "This can't be undone. The backbone is not needed. All that is named is one erasure with one receipt, so that "
+        "no state between can be compared; whoever has few inputs to forget at a time should collect requests.",
     )
     add_folder(parser)
-    parser.add_argument("labels", metavar="LABEL", nargs="*", help="class to forget")
+    parser.add_argument("labels", metavar="LABEL", nargs="*", help="class to forget; several are one erasure")
     parser.add_argument(
         "--subject",
         metavar="NAME",
@@ -41,6 +56,20 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         help="person to forget in all classes at once (exact engine); may be repeated",
     )
     parser.add_argument(
+        "--subjects-from", metavar="FILE", type=Path, help="file with one person to forget per line, UTF-8"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only show what would go, from which copies, and with --on how counts and answers change",
+    )
+    parser.add_argument(
+        "--on", metavar="DATA", dest="data", help="data whose test part --dry-run compares answers on"
+    )
+    parser.add_argument("--backbone", metavar="PATH", help="for --on: where the checkpoint lies, if it moved")
+    add_machine(parser)
+    add_data_options(parser)
+    parser.add_argument(
         "--reason", metavar="TEXT", help="why, for the receipt: the number of a request, no name"
     )
     parser.add_argument("--grounds", metavar="TEXT", help="legal grounds, for the receipt")
@@ -48,7 +77,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--receipt",
         metavar="FILE",
         type=Path,
-        help="also copy the receipt there; for several names, into that folder",
+        help="also copy the receipt there, a file or a folder that exists",
     )
     parser.add_argument(
         "--delete-copies",
@@ -60,44 +89,52 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Check all names before the first erasure; exit code 1 if the answer is not yes."""
+    """Check all names, show what goes, and erase it in one step; exit code 1 if the answer is not yes."""
     targets = [("class", label) for label in dict.fromkeys(args.labels)]
-    targets += [("subject", name) for name in dict.fromkeys(args.subject)]
+    targets += [("subject", name) for name in dict.fromkeys([*args.subject, *names_in(args.subjects_from)])]
     if not targets:
         raise UsageError("nothing to forget: name a class, or a subject with --subject")
-    if not args.yes and not sys.stdin.isatty():
+    if args.data is not None and not args.dry_run:
+        raise UsageError("--on compares answers without forgetting anything; give it with --dry-run")
+    may_ask = not args.yes and not args.dry_run
+    if may_ask and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at; give --yes to forget without being asked")
     from preforget.erasure import forget
 
-    check_receipt_place(args.receipt, len(targets))
+    check_receipt_place(args.receipt)
     folder, records = read_model_folder(args, to_forget=True)
-    targets = known_targets(targets, records, may_ask=not args.yes)
-    plans = {target: plan_for(folder, target, records) for target in targets}
-    show_plan(folder, plans, records, args.delete_copies)
+    targets = known_targets(targets, records, may_ask=may_ask)
+    planned = plan_for(folder, targets, records)
+    show_plan(folder, planned, records, args.delete_copies)
+    if args.dry_run:
+        from preforget.cli.dry_run import show_effect
+
+        note("preforget: nothing was forgotten, this was a dry run")
+        console.result(show_effect(args, folder, planned, records, console))
+        return 0
     try:
-        if not args.yes and not is_confirmed():
+        if may_ask and not is_confirmed():
             note("preforget: nothing was forgotten")
             return 1
     except KeyboardInterrupt:
         note()
         raise Interrupted("interrupted; nothing was forgotten") from None
+    names = [target.name for target in planned.targets]
     done: list[dict[str, Any]] = []
     try:
-        for target in targets:
-            what, name = target
-            # read anew: an earlier forgetting may have taken or made some of its records
-            erasure = forget(
-                plan_for(folder, target) if done else plans[target],
-                folder=folder,
-                reason=args.reason,
-                grounds=args.grounds,
-                delete_copies=args.delete_copies,
-            )
-            copy_receipt(erasure, args.receipt)
-            done.append({"label" if what == "class" else "subject": name, **erasure.as_dict()})
-            show_erasure(name, erasure, console)
+        erasure = forget(
+            planned,
+            folder=folder,
+            reason=args.reason,
+            grounds=args.grounds,
+            delete_copies=args.delete_copies,
+        )
+        for target in planned.targets:
+            done.append({"label" if target.what == "class" else "subject": target.name, **erasure.as_dict()})
+        copy_receipt(erasure, args.receipt)
+        show_erasure(names, erasure, console)
     except (KeyboardInterrupt, PreforgetError) as error:
-        gone = ", ".join(repr(entry.get("label", entry.get("subject"))) for entry in done)
+        gone = ", ".join(map(repr, names))
         state = f"forgotten already: {gone}" if done else "run 'preforget classes' to see what is left"
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(f"interrupted; {state}") from None
@@ -108,6 +145,19 @@ def run(args: argparse.Namespace, console: Console) -> int:
     left = sorted({record.label for record in read_model_folder(args)[1] if record.label})
     console.result({"model": str(args.model), "forgotten": done, "classes": left})
     return 0
+
+
+def names_in(file: Path | None) -> list[str]:
+    """Return the names in a file, one a line, without empty lines; raises `StoreError`, `UsageError`."""
+    if file is None:
+        return []
+    try:
+        text = read_regular(file, MOST_NAMES_BYTES, follow=True).decode("utf-8-sig")
+    except OSError as error:
+        raise StoreError(f"{printable(str(file))} can't be read: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{printable(str(file))} is no UTF-8 text; write one name per line") from None
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def known_targets(
@@ -126,43 +176,43 @@ def known_targets(
     return list(dict.fromkeys(named))
 
 
-def plan_for(folder: ModelFolder, target: Target, records: Sequence[ClassRecord] | None = None) -> Plan:
-    """Return what goes with a class or a subject."""
+def plan_for(folder: ModelFolder, targets: Sequence[Target], records: Sequence[ClassRecord]) -> Plan:
+    """Return what goes with all targets at once."""
     from preforget.erasure import plan
 
-    what, name = target
-    if what == "class":
-        return plan(folder, label=name, records=records)
-    return plan(folder, subject=name, records=records)
+    labels = [name for what, name in targets if what == "class"]
+    subjects = [name for what, name in targets if what == "subject"]
+    return plan(folder, label=labels, subject=subjects, records=records)
 
 
 def show_plan(
-    folder: ModelFolder,
-    plans: dict[Target, Plan],
-    records: Sequence[ClassRecord],
-    delete_copies: bool,
+    folder: ModelFolder, planned: Plan, records: Sequence[ClassRecord], delete_copies: bool
 ) -> None:
     """Say on stderr what goes, which files, what that promises, and how many classes are left."""
-    from preforget.erasure import engine_of
-
-    engine = engine_of(folder)
-    gone = {record.id for one in plans.values() for record in one.records}
+    engine = planned.engine
+    gone = {record.id for record in planned.records}
     named = [record for record in records if record.label]  # without the sums of every image
     left = {record.label for record in named if record.id not in gone}
     known = {record.label for record in named}
     note(f"to be forgotten, of the {len(known)} classes in {printable(str(folder.path))}:")
-    for one in plans.values():
-        note(f"  {one.what:9}  {printable(one.name)}")
-        for record in one.records[:5]:
-            file = folder.name_of(record.id)
-            note(f"  file       {file}, {(folder.path / file).stat().st_size:,} bytes")
-        if len(one.records) > 5:
-            note(f"             and {len(one.records) - 5} files more")
+    for target in planned.targets:
+        note(f"  {target.what:9}  {printable(target.name)}")
+    for record in planned.records[:5]:
+        file = folder.name_of(record.id)
+        note(f"  file       {file}, {(folder.path / file).stat().st_size:,} bytes")
+    if len(planned.records) > 5:
+        note(f"             and {len(planned.records) - 5} files more")
     note(f"  guarantee  {engine.guarantee}: {engine.meaning}")
     note(f"  left       {len(left)} classes")
     for copy in folder.manifest.copies.values():
         end = ", to be deleted as a whole" if copy["delete"] and delete_copies else ""
         note(f"  copy       {copy['kind']} at {printable(copy['place'])}{end}")
+    few = fewest_inputs(planned)
+    if few is not None and few < FEW_INPUTS:
+        note(
+            f"  warning    as few as {few} inputs go: whoever has this model or its scores from before and after can "
+            f"work them out; forget at least {FEW_INPUTS} at once if requests can wait for each other"
+        )
     sealed = folder.manifest.sealed
     note(
         "This can't be undone. The keys go too, so that no copy and no backup of the folder can be read."
@@ -171,15 +221,26 @@ def show_plan(
     )
 
 
+def fewest_inputs(planned: Plan) -> int | None:
+    """Return of how few inputs a sum changes in which what is forgotten had a part; None where nothing is a sum."""
+    by_class: dict[str, int] = {}
+    for record in planned.records:
+        count = planned.engine.inputs_in(record)
+        if count:
+            by_class[record.label] = by_class.get(record.label, 0) + count
+    return min(by_class.values(), default=None)
+
+
 def is_confirmed() -> bool:
     """Ask at the terminal; only `yes` is yes."""
     print("Type yes to forget: ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question, no line of data
     return sys.stdin.readline().strip().lower() == "yes"
 
 
-def show_erasure(name: str, erasure: Erasure, console: Console) -> None:
-    """Print one erasure for people."""
-    console.line(f"forgotten  {printable(name)}")
+def show_erasure(names: Sequence[str], erasure: Erasure, console: Console) -> None:
+    """Print an erasure for people."""
+    for name in names:
+        console.line(f"forgotten  {printable(name)}")
     count = len(erasure.records)
     console.line(
         f"  records    {count}, {erasure.bytes_removed:,} bytes deleted; the first: {erasure.records[0]}"
@@ -199,12 +260,10 @@ def show_erasure(name: str, erasure: Erasure, console: Console) -> None:
     console.line(f"  receipt    {printable(str(erasure.receipt))}")
 
 
-def check_receipt_place(place: Path | None, count: int) -> None:
-    """Raise `UsageError` before anything is forgotten if receipts can't be copied to `place`."""
+def check_receipt_place(place: Path | None) -> None:
+    """Raise `UsageError` before anything is forgotten if the receipt can't be copied to `place`."""
     if place is None:
         return
-    if count > 1 and not place.is_dir():
-        raise UsageError(f"{place} is no folder; for {count} receipts give a folder that exists")
     if not place.is_dir():
         check_target(place, remedy="move it away")
 

@@ -223,6 +223,19 @@ class Engine(ABC):
             raise self.no_subjects()
         return self.bank.affected_records(label, subject)
 
+    def affected_by(self, labels: Sequence[str], subjects: Sequence[str] = ()) -> list[ClassRecord]:
+        """Return the records that are destroyed when several classes and subjects are forgotten at once."""
+        if subjects and not self.knows_subjects:
+            raise self.no_subjects()
+        records = [record for label in labels for record in self.affected_records(label)]
+        records += self.bank.affected_by(labels, subjects)
+        return [*{record.id: record for record in records}.values()]
+
+    @classmethod
+    def inputs_in(cls, record: ClassRecord) -> int | None:
+        """Return how many inputs a record sums up, None for one that isn't a sum."""
+        return None
+
     @abstractmethod
     def forget(self, label: str) -> None:
         """Destroy in memory all that the model holds about a class; raises `UnknownLabelError`."""

@@ -33,11 +33,17 @@ from preforget.engines.registry import ENGINES
 from preforget.metrics.softmax import softmax
 from preforget.records import ClassRecord, Roster, UnitBank
 from preforget.records.unit_bank import Pair
-from preforget.records.units import make_unit
+from preforget.records.units import make_unit, unit_count
 from preforget.training.progress import counting, track
 from preforget.training.state_cache import StateCache
 from preforget.white_box.frozen_path import FrozenPath
 from preforget.white_box.surface import Files
+
+DIFFERENCE = (
+    "Whoever has the model, or its scores, from before and after the erasure can work out what was erased from the "
+    "difference, the fewer inputs the more exactly; this holds for every method that equals retraining."
+)
+"""What no receipt of an exact erasure claims (arXiv 2405.20272)."""
 
 SAME_MACHINE = (
     "That what is left equals retraining holds for the same data in the same order on the same kind of machine "
@@ -63,7 +69,7 @@ class ExactEngine(Engine):
     meaning: ClassVar[str] = (
         "What is left equals, bit for bit, a model that was never given the forgotten data."
     )
-    not_claimed: ClassVar[tuple[str, ...]] = (SAME_MACHINE,)
+    not_claimed: ClassVar[tuple[str, ...]] = (SAME_MACHINE, DIFFERENCE)
     options_type: ClassVar[type[EngineOptions]] = Exact
     knows_subjects: ClassVar[bool] = True
     config: Exact
@@ -274,6 +280,11 @@ class ExactEngine(Engine):
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs, sorted."""
         return self.bank.records()
+
+    @classmethod
+    def inputs_in(cls, record: ClassRecord) -> int | None:
+        """Return how many inputs a unit sums up; a pair is derived from units."""
+        return None if record.partner is not None else unit_count(record)
 
     def forget(self, label: str) -> None:
         """Destroy the units and pairs of a class in memory; raises `UnknownLabelError`."""

@@ -24,14 +24,14 @@ from preforget.data.dataset import Images, Labels, Split, label_array, names_of
 from preforget.data.multilabel import marks
 from preforget.engines import discriminant, features
 from preforget.engines.base import Engine, Scores, Session
-from preforget.engines.exact import SAME_MACHINE
+from preforget.engines.exact import DIFFERENCE, SAME_MACHINE
 from preforget.engines.multilabel_isolated import sigmoid
 from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.registry import ENGINES
 from preforget.engines.thresholds import best_threshold, names_above
 from preforget.records import ClassRecord
 from preforget.records.condition_bank import EVERYONE, ConditionBank
-from preforget.records.units import make_unit
+from preforget.records.units import make_unit, unit_count
 from preforget.training.progress import counting
 
 HELD_OUT_ROWS = 1024
@@ -58,6 +58,7 @@ class MultilabelExactEngine(Engine):
     )
     not_claimed: ClassVar[tuple[str, ...]] = (
         SAME_MACHINE,
+        DIFFERENCE,
         "Where a condition was erased, the inputs that showed it stay in the sums over all inputs and in those of "
         "their other conditions.",
     )
@@ -181,6 +182,11 @@ class MultilabelExactEngine(Engine):
     def records(self) -> list[ClassRecord]:
         """Return all units, sorted."""
         return self.bank.records()
+
+    @classmethod
+    def inputs_in(cls, record: ClassRecord) -> int | None:
+        """Return how many inputs a unit sums up; a pair is derived from units."""
+        return None if record.partner is not None else unit_count(record)
 
     def forget(self, label: str) -> None:
         """Destroy the sums of a condition in memory; every image stays for the others."""

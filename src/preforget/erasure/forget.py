@@ -25,16 +25,18 @@ from preforget.store.layout import receipt_name
 class Erasure:
     """What was erased, when, and what that promises; without the name, which may be personal.
 
-    `id`: 32 random hex digits; `what`: `class` or `subject`; `records`: ids of all that was destroyed; `guarantee` and
-    `meaning`: the kind of promise and the promise in one sentence; `time` is UTC in RFC 3339; `reason` and `grounds` as
-    they were given; `memory_ms`, `disk_ms` and `derive_ms` are milliseconds, None
-    where the model was not loaded or not saved; `bytes_removed` counts the files, 0 where the model was never saved;
-    `derived` is how many records were derived again from what is left; `copies`: known copies elsewhere, and what
-    became of each; `generation` is the folder's number afterwards; `receipt`: where the signed receipt lies.
+    `id`: 32 random hex digits; `what`: `class`, `subject`, or `several` for both; `targets`: how many of them;
+    `records`: ids of all that was destroyed; `guarantee` and `meaning`: the kind of promise and the promise in one
+    sentence; `time` is UTC in RFC 3339; `reason` and `grounds` as they were given; `memory_ms`, `disk_ms` and
+    `derive_ms` are milliseconds, None where the model was not loaded or not saved; `bytes_removed` counts the
+    files, 0 where the model was never saved; `derived` is how many records were derived again from what is left;
+    `copies`: known copies elsewhere, and what became of each; `generation` is the folder's number afterwards;
+    `receipt`: where the signed receipt lies.
     """
 
     id: str
     what: str
+    targets: int
     records: list[str]
     guarantee: Guarantee
     meaning: str
@@ -141,6 +143,7 @@ def _facts(plan: Plan, classes_left: int) -> dict[str, Any]:
     """Return what an erasure says of a plan, without times and requests."""
     return {
         "what": plan.what,
+        "targets": len(plan.targets),
         "records": sorted(record.id for record in plan.records),
         "guarantee": plan.engine.guarantee,
         "meaning": plan.engine.signed_meaning(),
@@ -197,8 +200,11 @@ class _Loaded:
 
     def forget(self) -> None:
         """Destroy what the plan says in memory."""
-        forget = self._engine.forget if self._plan.what == "class" else self._engine.forget_subject
-        forget(self._plan.name)
+        for target in self._plan.targets:
+            if target.what == "class" and target.name in self._engine.bank:
+                self._engine.forget(target.name)
+            elif target.what == "subject" and target.name in self._engine.bank.subjects:
+                self._engine.forget_subject(target.name)
         if self._plan.rewritten:
             self._engine.take_rewritten(self._plan.rewritten)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,8 @@ class Intent:
 
     `erasure`: 32 hex digits; `records`: what will be destroyed, as `ModelFolder.describe` says it; `windows`: pieces
     of their files in base64, to look for afterwards; `before`: state and generation of the model; `seq` and `hash`: the
-    last row of the ledger before; `mac`: proves that a keyring announced it, see `covered`. An announcement of a
-    version that knew neither has them empty.
+    last row of the ledger before; `mac`: proves that a keyring announced it, see `covered`; `targets`: of several
+    classes or subjects, which records are of which. An announcement of a version that knew one of these has it empty.
     """
 
     erasure: str
@@ -39,6 +39,7 @@ class Intent:
     seq: int
     hash: str = ""
     mac: str = ""
+    targets: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def ids(self) -> set[str]:
@@ -51,9 +52,16 @@ class Intent:
 
     def covered(self, model: str) -> bytes:
         """Return the bytes that the MAC covers: the id of the model, and all but the MAC."""
-        values = asdict(self)
+        values = self._values()
         del values["mac"]
         return canonical_json({"model": model, "purpose": "preforget announcement 1", **values})
+
+    def _values(self) -> dict[str, Any]:
+        """Return plain values; where there is a single target, those that an older version wrote too."""
+        values = asdict(self)
+        if not self.targets:
+            del values["targets"]
+        return values
 
     def check(self) -> None:
         """Raise `ValueError` or `TypeError` if a value is of another kind than it must be."""
@@ -77,11 +85,14 @@ class Intent:
         for record in self.records:
             if record["location"] not in (record_name(record["id"], sealed) for sealed in (True, False)):
                 raise ValueError("a location is not that of its record")
+        for target in self.targets:
+            if set(target) != {"what", "records"} or not self.ids >= set(target["records"]):
+                raise ValueError("a target has records that are not among those of the erasure")
         self.pieces()
 
     def write(self, folder: Path) -> None:
         """Announce the erasure: from here on it will be ended. Raises `OSError`."""
-        values = asdict(self)
+        values = self._values()
         write_atomic(folder / INTENT, canonical_json({**values, "checksum": canonical_digest(values)}))
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from preforget.core.errors import StoreError, UsageError
 from preforget.core.names import same_name
@@ -12,53 +13,80 @@ from preforget.engines.registry import ENGINES
 from preforget.records import ClassRecord, Roster
 from preforget.store import ModelFolder
 
-_ARGUMENT = {"class": "label", "subject": "subject"}
+SEVERAL_KINDS = "several"
+"""What is erased if it is classes and subjects at once."""
+
+Names = str | Sequence[str] | None
+"""One name, several, or none."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """One class or one subject: `what` it is, its `name`, left out of the repr, and the ids of the `records` of it."""
+
+    what: str
+    name: str = field(repr=False)
+    records: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be destroyed: every record in which one class, or one subject, has a part.
+    """What will be destroyed: every record in which one class or subject, or one of several, has a part.
 
-    `what`: `class` or `subject`; `name`: which one, left out of the repr since it can be a person's; `records`: what
-    will be destroyed; `engine`: the engine's class, whose sentences will be signed; `names`: those of all classes and
-    subjects of the model, which no receipt may hold, left out of the repr; `rewritten`: what takes the place of records
-    that concern all classes.
+    `targets`: which ones; `records`: what will be destroyed; `engine`: the engine's class, whose sentences will be
+    signed; `names`: those of all classes and subjects of the model, which no receipt may hold, left out of the
+    repr; `rewritten`: what takes the place of records that concern all classes.
     """
 
-    what: str
-    name: str = field(repr=False)
+    targets: tuple[Target, ...]
     records: list[ClassRecord]
     engine: type[Engine]
     names: frozenset[str] = field(repr=False)
     rewritten: list[ClassRecord] = field(default_factory=list)
 
+    @property
+    def what(self) -> str:
+        """`class`, `subject`, or `several` for both at once."""
+        kinds = {target.what for target in self.targets}
+        return kinds.pop() if len(kinds) == 1 else SEVERAL_KINDS
+
+    @property
+    def listed(self) -> list[dict[str, Any]]:
+        """What ledger and receipt say of several targets, in an order that says nothing; nothing of a single one."""
+        if len(self.targets) < 2:
+            return []
+        listed = [{"what": target.what, "records": sorted(target.records)} for target in self.targets]
+        return sorted(listed, key=lambda target: str(target["records"]))
+
 
 def plan(
     folder: ModelFolder,
     *,
-    label: str | None = None,
-    subject: str | None = None,
+    label: Names = None,
+    subject: Names = None,
     records: Sequence[ClassRecord] | None = None,
 ) -> Plan:
-    """Return what forgetting a class or a subject destroys in a folder; `records`: the folder's, if they were read.
+    """Return what forgetting classes or subjects destroys in a folder; `records`: the folder's, if they were read.
 
     Raises `UnknownLabelError` for a name that the folder doesn't hold, `UsageError` for a subject in an engine that
     knows none.
     """
     engine = engine_of(folder)
-    if subject is not None and not engine.knows_subjects:
+    if subject and not engine.knows_subjects:
         raise engine.no_subjects()
     bank = bank_of(folder, folder.records() if records is None else records)
-    what, name = _target(label, subject, bank)
-    affected = bank.affected_records(**{_ARGUMENT[what]: name})
-    return Plan(what, name, affected, engine, _names(bank), rewritten_in_folder(folder, affected))
+    labels, subjects = _meant(label, bank.labels), _meant(subject, bank.subjects)
+    affected = bank.affected_by(labels, subjects) if labels or subjects else []
+    targets = _targets(labels, subjects, affected)
+    return Plan(targets, affected, engine, _names(bank), rewritten_in_folder(folder, affected))
 
 
-def plan_in_memory(engine: Engine, *, label: str | None = None, subject: str | None = None) -> Plan:
-    """Return what forgetting a class or a subject destroys in a model in memory; raises as `plan` does."""
-    what, name = _target(label, subject, engine.bank)
-    affected = engine.affected_records(**{_ARGUMENT[what]: name})
-    return Plan(what, name, affected, type(engine), _names(engine.bank), engine.rewritten(affected))
+def plan_in_memory(engine: Engine, *, label: Names = None, subject: Names = None) -> Plan:
+    """Return what forgetting classes or subjects destroys in a model in memory; raises as `plan` does."""
+    labels, subjects = _meant(label, engine.bank.labels), _meant(subject, engine.bank.subjects)
+    affected = engine.affected_by(labels, subjects) if labels or subjects else []
+    targets = _targets(labels, subjects, affected)
+    return Plan(targets, affected, type(engine), _names(engine.bank), engine.rewritten(affected))
 
 
 def engine_of(folder: ModelFolder) -> type[Engine]:
@@ -95,13 +123,27 @@ def rewritten_in_folder(folder: ModelFolder, gone: Sequence[ClassRecord]) -> lis
         raise StoreError(f"{folder.path} is damaged: {error}") from error
 
 
-def _target(label: str | None, subject: str | None, bank: Roster) -> tuple[str, str]:
-    """Return what is meant, and its name as the bank has it; a name that it doesn't have is left as it is."""
-    if (label is None) == (subject is None):
-        raise UsageError("give either a class or a subject to forget")
-    if subject is None:
-        return "class", same_name(str(label), bank.labels) or str(label)
-    return "subject", same_name(subject, bank.subjects) or subject
+def _meant(names: Names, known: Sequence[str]) -> list[str]:
+    """Return names as the bank has them, each once; one that it doesn't have is left as it is."""
+    given = [] if names is None else [names] if isinstance(names, str) else [*names]
+    return [*dict.fromkeys(same_name(name, known) or name for name in given)]
+
+
+def _targets(
+    labels: Sequence[str], subjects: Sequence[str], affected: Sequence[ClassRecord]
+) -> tuple[Target, ...]:
+    """Return each class and subject with what is of it; raises `UsageError` if there is none."""
+    if not labels and not subjects:
+        raise UsageError("nothing to forget: give a class or a subject")
+    classes = [
+        Target("class", name, tuple(record.id for record in affected if record.concerns(name)))
+        for name in labels
+    ]
+    people = [
+        Target("subject", name, tuple(record.id for record in affected if record.subject == name))
+        for name in subjects
+    ]
+    return *classes, *people
 
 
 def _names(bank: Roster) -> frozenset[str]:

@@ -9,7 +9,7 @@ import errno
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,8 @@ _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud80
 class Receipt:
     """What a receipt states, in plain values that the schema describes; `request`: its `reference` and `grounds`.
 
-    `erasure`: 32 hex digits; `what`: `class` or `subject`; `begun`, `finished`: UTC in RFC 3339 with ms. Raises
+    `erasure`: 32 hex digits; `what`: `class`, `subject`, or `several` for both; `targets`: of several classes or
+    subjects, which records are of which, empty for a single one; `begun`, `finished`: UTC in RFC 3339 with ms. Raises
     `UsageError` for a `reference` or `grounds` of more than 500 characters or with control characters.
     """
 
@@ -67,6 +68,7 @@ class Receipt:
     audits: list[dict[str, Any]]
     ledger: dict[str, Any]
     not_claimed: list[str]
+    targets: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for name, text in self.request.items():
@@ -80,6 +82,8 @@ class Receipt:
         """Return the in-toto Statement; its subjects are the destroyed files."""
         predicate = asdict(self)
         predicate["notClaimed"] = predicate.pop("not_claimed")
+        if not self.targets:
+            del predicate["targets"]
         subject = [
             {"name": r.get("location"), "digest": {"sha256": str(r.get("digest")).removeprefix("sha256:")}}
             for r in self.records
@@ -224,6 +228,15 @@ def _check_meaning(receipt: Receipt) -> None:
     for number, record in enumerate(receipt.records):
         if not record["location"].startswith(f"records/{record['id']}."):
             raise _contradicts(f"$.predicate.records[{number}].location", "it is another record's")
+    ids = {record["id"] for record in receipt.records}
+    for number, target in enumerate(receipt.targets):
+        if not ids >= set(target["records"]):
+            raise _contradicts(f"$.predicate.targets[{number}].records", "one is none of its records")
+    kinds = {target["what"] for target in receipt.targets}
+    if receipt.what != (kinds.pop() if len(kinds) == 1 else "several") and receipt.targets:
+        raise _contradicts("$.predicate.what", "its targets are of another kind")
+    if receipt.what == "several" and not receipt.targets:
+        raise _contradicts("$.predicate.what", "it has no targets")
     for name, key, entries in (
         ("records", "id", receipt.records),
         ("checks", "name", receipt.checks),

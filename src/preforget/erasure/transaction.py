@@ -119,6 +119,7 @@ def erase_on_disk(
             before={"manifest": folder.manifest.state(), "generation": folder.manifest.generation},
             seq=(head := folder.ledger.head()).seq,
             hash=head.hash,
+            targets=_on_disk(plan.listed, set(ids)),
         )
         intent = replace(intent, mac=signer.authenticate(intent.covered(folder.manifest.model)))
         intent.write(folder.path)
@@ -181,6 +182,7 @@ def _finish(
             "what": intent.what,
             "records": [{name: r[name] for name in _IN_LEDGER} for r in intent.records],
             "pieces": fingerprints([folder.read_file(i) for i in sorted(intent.ids)]),
+            **({"targets": intent.targets} if intent.targets else {}),
         }
         row = folder.commit("forget", data, **without)
     elif intent.ids & set(folder.manifest.records):  # cut off between ledger and manifest
@@ -237,6 +239,11 @@ def _write_rewritten(folder: ModelFolder, intent: Intent, records: Sequence[Clas
         folder.change(add=records, event="derive")
 
 
+def _on_disk(targets: Sequence[dict[str, Any]], ids: set[str]) -> list[dict[str, Any]]:
+    """Return targets with those of their records that lie in the folder."""
+    return [{**target, "records": [i for i in target["records"] if i in ids]} for target in targets]
+
+
 def _is(event: str, data: dict[str, Any], wanted: str, intent: Intent) -> bool:
     return event == wanted and data.get("erasure") == intent.erasure
 
@@ -262,6 +269,7 @@ def _receipt(
     return Receipt(
         erasure=intent.erasure,
         what=intent.what,
+        targets=intent.targets,
         model={
             "id": manifest.model,
             "engine": manifest.engine,

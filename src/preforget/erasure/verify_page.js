@@ -178,6 +178,13 @@ async function check(bytes, keys) {
   return { statement, digest: await sha256(payload), signers: signatures.map(({ keyid }) => keyid) };
 }
 
+/** Return what a list of targets is of: class, subject, or several; without targets, a single kind as it is given. */
+function kind(targets, given) {
+  if (!targets) return given === "several" ? null : given;
+  const kinds = new Set(targets.map((target) => target.what));
+  return kinds.size === 1 ? [...kinds][0] : "several";
+}
+
 function checkMeaning({ subject, predicate: p }) {
   const named = p.records.map((r) => ({ name: r.location, digest: { sha256: r.digest.replace("sha256:", "") } }));
   const exists = (time) => {
@@ -193,6 +200,9 @@ function checkMeaning({ subject, predicate: p }) {
     [p.records.every((r) => r.location.startsWith(`records/${r.id}.`)), "A file is that of another record."],
     [unique(p.records, "id") && unique(p.copies, "id"), "A record or a copy is there twice."],
     [unique(p.checks, "name") && unique(p.audits, "seq"), "A check or an audit is there twice."],
+    [(p.targets ?? []).every((target) => target.records.every((id) => p.records.some((r) => r.id === id))),
+      "A target has a record that was not erased."],
+    [p.what === kind(p.targets, p.what), "Its targets are of another kind."],
     [p.audits.every((audit) => audit.seq < p.ledger.seq), "An audit before the erasure came after it."],
   ];
   for (const [holds, otherwise] of rules) if (!holds) throw new Refusal("meaning", otherwise);

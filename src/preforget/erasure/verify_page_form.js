@@ -19,6 +19,15 @@ function showRefusal({ reason, message }) {
   byId("result").dataset.reason = reason;
 }
 
+/** Return what a receipt says was erased, up to the verb. */
+function erased({ what, targets }) {
+  if (!targets) return `One ${what} was`;
+  const count = (kind) => targets.filter((target) => target.what === kind).length;
+  const [classes, subjects] = [count("class"), count("subject")];
+  const parts = [classes && `${classes} class${classes > 1 ? "es" : ""}`, subjects && `${subjects} subject${subjects > 1 ? "s" : ""}`];
+  return `${parts.filter(Boolean).join(" and ")} were`;
+}
+
 function showValid({ statement, digest, signers }) {
   const p = statement.predicate;
   const failed = p.checks.filter((check) => !check.passed).length;
@@ -32,7 +41,7 @@ function showValid({ statement, digest, signers }) {
   if (Date.parse(p.finished) > Date.now() + 6e4) warn("By this computer's clock, the erasure ends in the future.");
   const result = (passed) => (passed === null ? "no threshold" : passed ? "passed" : "FAILED");
   const stated = [
-    `One ${p.what} was erased from the model ${p.model.id} (engine ${p.model.engine}) by erasure ${p.erasure}.`,
+    `${erased(p)} erased from the model ${p.model.id} (engine ${p.model.engine}) by erasure ${p.erasure}.`,
     `Destroyed records: ${p.records.length}. How: ${p.method.join(", ")}.`,
     `Begun ${p.begun}, finished ${p.finished}${p.recovered ? ", after an interruption" : ""}.`,
     `Guarantee: ${p.guarantee.name}. ${p.guarantee.meaning}`,

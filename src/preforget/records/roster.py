@@ -48,6 +48,12 @@ class Roster(ABC):
             f"these records don't tell subjects apart, so they hold nothing of {subject!r} alone"
         )
 
+    def affected_by(self, labels: Sequence[str], subjects: Sequence[str] = ()) -> list[ClassRecord]:
+        """Return every record in which one of several classes or subjects has a part, each once; see above."""
+        records = [record for label in labels for record in self.affected_records(label)]
+        records += [record for subject in subjects for record in self.affected_records(subject=subject)]
+        return [*{record.id: record for record in records}.values()]
+
     def __len__(self) -> int:
         return len(self.labels)
 

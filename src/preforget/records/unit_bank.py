@@ -119,6 +119,19 @@ class UnitBank(Roster):
                 units += rest
         return [*units, *self._pairs_of({unit.label for unit in units}.__contains__)]
 
+    def affected_by(self, labels: Sequence[str], subjects: Sequence[str] = ()) -> list[ClassRecord]:
+        """Return every record in which one of several classes or subjects has a part.
+
+        A class of whose images none is left to sum up goes with them.
+        """
+        affected = super().affected_by(labels, subjects)
+        gone = {record.id for record in affected}
+        for label in sorted({record.label for record in affected if record.subject in subjects}):
+            rest = [unit for unit in self._units[label].values() if unit.id not in gone]
+            if label in self and not any(map(unit_count, rest)):
+                affected += rest
+        return affected
+
     def drop_pairs(self, label: str) -> None:
         """Drop the pairs of a class whose images have changed, without overwriting them."""
         for pair in self._pairs_of(label.__eq__):
