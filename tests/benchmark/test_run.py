@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,26 @@ from preforget.benchmark.run import BUSY, THERE, claims, do, is_done, name_of, r
 from preforget.jobs.claims import claim
 from preforget.jobs.executor import Here
 
+from ..forked import Forked
 from .conftest import Make
 
-SCRIPT = """
-import sys
-from pathlib import Path
-from preforget.jobs.executor import Here
-from preforget.benchmark.context import begin
-from preforget.benchmark.matrix_file import read_matrix
-from preforget.benchmark.run import run
-context = begin(read_matrix(Path(sys.argv[1])), Path(sys.argv[2]), device="cpu")
-run(context, Here(), poll=0.05)
-"""
-TOML = """
-engines = [{{ name = "exact", options = {{ levels = 1 }} }}]
-methods = ["retrain", "drop_row"]
-seeds = [0]
-sets = 2
-trials = 1
-rows = 20
-dtype = "float32"
-lora = {{ epochs = 2, batch_size = 8 }}
-data = [{{ name = "colours", path = "{path}", backbone = "{backbone}", image_size = 16 }}]
-"""
+Start = Callable[[Path], Forked]
 
 
-@pytest.fixture
-def start(tmp_path: Path, colours: Path, tiny_vit: Path) -> Any:
-    matrix = tmp_path / "m.toml"
-    matrix.write_text(TOML.format(path=colours, backbone=tiny_vit))
-    return lambda folder: subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, str(matrix), str(tmp_path / folder)]
-    )
+@pytest.fixture(scope="module")
+def start(make: Make) -> Start:
+    """Start a process that works on a small matrix in a folder."""
+    matrix = make(methods=["retrain", "drop_row"], sets=2, trials=1)
+    return lambda folder: Forked(lambda: run(begin(matrix, folder, device="cpu"), Here(), poll=0.05))
+
+
+@pytest.fixture(scope="module")
+def shared(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which two processes did the work together."""
+    folder = tmp_path_factory.mktemp("shared")
+    both = [start(folder), start(folder)]
+    assert [process.wait() for process in both] == [0, 0]
+    return folder
 
 
 def values(folder: Path) -> dict[str, Any]:
@@ -58,25 +45,21 @@ def values(folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_killed_it_goes_on_and_ends_the_same(start: Any, tmp_path: Path) -> None:
-    whole = start("whole")
-    process = start("killed")
-    while process.poll() is None and len(list((tmp_path / "killed" / "results").glob("*.json"))) < 4:
+def test_killed_it_goes_on_and_ends_the_same(start: Start, shared: Path, tmp_path: Path) -> None:
+    killed = start(tmp_path)
+    while killed.poll() is None and len(list((tmp_path / "results").glob("*.json"))) < 4:
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert start("killed").wait(120) == 0
-    assert whole.wait(120) == 0
-    assert values(tmp_path / "killed") == values(tmp_path / "whole")
-    assert list((tmp_path / "killed" / "claims").iterdir()) == []
+    killed.send(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert start(tmp_path).wait() == 0
+    assert values(tmp_path) == values(shared)
+    assert list((tmp_path / "claims").iterdir()) == []
 
 
-def test_two_processes_share_the_work(start: Any, tmp_path: Path) -> None:
-    both = [start("shared"), start("shared")]
-    assert [process.wait(120) for process in both] == [0, 0]
-    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "shared" / "results").iterdir()}
-    assert start("shared").wait(120) == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "shared" / "results").iterdir()} == made
+def test_what_two_processes_shared_is_not_done_again(start: Start, shared: Path) -> None:
+    made = {path: path.stat().st_mtime_ns for path in (shared / "results").iterdir()}
+    assert start(shared).wait() == 0
+    assert {path: path.stat().st_mtime_ns for path in (shared / "results").iterdir()} == made
 
 
 def test_what_is_done_is_not_done_again(done: Context) -> None:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,9 @@ from preforget.core.errors import (
 from preforget.data import Split, as_split
 from preforget.data.labels import NamesJoinedWarning
 from preforget.engines.isolated import IsolatedEngine
+from preforget.training.checkpoint import Checkpoint
 
+from ..forked import Forked
 from .tiny import CLASSES, Make, columns, data
 
 
@@ -134,36 +134,23 @@ def test_validation_needs_subjects_where_learning_has_them(tiny_vit: Path) -> No
 
 
 @pytest.mark.slow
-def test_a_learning_that_is_killed_goes_on_to_the_same_bits(
-    make: Make, tiny_vit: Path, tmp_path: Path
-) -> None:
-    images, labels = data(20)
-    options = {"epochs": 60, "batch_size": 4}
-    np.savez(tmp_path / "data.npz", images=images, labels=labels)
-    checkpoint = tmp_path / "c" / "checkpoint"
-    code = """
-import sys
-import numpy as np, torch
-import preforget as pf
-torch.set_num_threads(1)
-data = np.load(sys.argv[2])
-pf.PreForgettableClassifier(
-    sys.argv[1], image_size=16, device="cpu", dtype="float32", lora_rank=1, epochs=60, batch_size=4
-).fit(data["images"], data["labels"], checkpoint=sys.argv[3], cache_dir=sys.argv[4])
-"""
-    arguments = [str(tiny_vit), str(tmp_path / "data.npz"), str(checkpoint), str(tmp_path / "cache")]
-    child = subprocess.Popen([sys.executable, "-c", code, *arguments])
-    try:
-        deadline = time.monotonic() + 120
-        while not checkpoint.is_file() and child.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.1)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert child.returncode == -signal.SIGKILL
+def test_a_learning_that_is_killed_goes_on_to_the_same_bits(make: Make, tmp_path: Path) -> None:
+    images, labels = data()
+    options = {"epochs": 6, "batch_size": 4}
+    checkpoint, cache, save = tmp_path / "c" / "checkpoint", tmp_path / "cache", Checkpoint.save
+
+    def save_and_die(checkpoint: Checkpoint, parameters: Any, optimizer: Any, epochs: int) -> None:
+        save(checkpoint, parameters, optimizer, epochs)
+        if epochs == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def learn() -> None:
+        Checkpoint.save = save_and_die  # type: ignore[method-assign]
+        make(**options).fit(images, labels, checkpoint=checkpoint, cache_dir=cache)
+
+    assert Forked(learn).wait() == -signal.SIGKILL
     assert checkpoint.is_file()
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list(cache.iterdir()) == []
     resumed = make(**options).fit(images, labels, checkpoint=checkpoint)
     whole = make(**options).fit(images, labels)
     resumed.save_pretrained(tmp_path / "model")

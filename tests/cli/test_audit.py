@@ -2,34 +2,40 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from preforget.audit.result import AuditResult
+from preforget.cli.main import main
 
+from ..forked import Forked
 from .conftest import Terminal, write_images
 
 MACHINE = ("--device", "cpu", "--dtype", "float32")
 FEW = ("--attacks", "mixed_stream", "membership", "--workers", "1")
 
 
-@pytest.fixture
-def many(tmp_path: Path) -> Path:
-    return write_images(tmp_path / "many", {"cat": 24, "dog": 24, "owl": 24})
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_images(tmp_path_factory.mktemp("data") / "many", {"cat": 24, "dog": 24, "owl": 24})
 
 
-@pytest.fixture
-def exact(many: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> Path:
-    place = tmp_path / "exact"
+@pytest.fixture(scope="module")
+def learned(many: Path, tiny_vit: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("learned") / "exact"
     options = ("--backbone", tiny_vit, "--engine", "exact", "--levels", "1", *MACHINE)
-    done = terminal("learn", many, "--out", place, *options)
-    assert done.code == 0, done.err
+    assert main([str(option) for option in ("learn", many, "--out", place, *options)]) == 0
     return place
+
+
+@pytest.fixture
+def exact(learned: Path, tmp_path: Path) -> Path:
+    """A copy of the learned model that a test may change."""
+    return Path(shutil.copytree(learned, tmp_path / "exact"))
 
 
 def test_an_audit_and_its_report(exact: Path, many: Path, terminal: Terminal) -> None:
@@ -105,20 +111,13 @@ def finished(results: Path) -> list[Path]:
 
 
 def test_killed_it_goes_on(exact: Path, many: Path, terminal: Terminal) -> None:
-    asked = ["audit", exact, "--data", many, "--forget", "dog", "--seeds", "2", *FEW, *MACHINE]
-    run = "import sys; from preforget.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    asked = ("audit", exact, "--data", many, "--forget", "dog", "--seeds", "2", *FEW, *MACHINE)
     results = exact.with_name("exact.audit") / "work" / "results"
-    process = subprocess.Popen(
-        [sys.executable, "-c", run, *map(str, asked)], start_new_session=True, stderr=subprocess.DEVNULL
-    )
-    try:
-        for _ in range(600):
-            if len(finished(results)) >= 4:
-                break
-            time.sleep(0.1)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    child = Forked(lambda: main([str(word) for word in asked]))
+    while len(finished(results)) < 4 and child.poll() is None:
+        time.sleep(0.01)
+    child.send(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
     kept = finished(results)
     assert len(kept) >= 4
     before = kept[0].stat().st_mtime_ns

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from preforget.benchmark.matrix_file import SHIPPED, read_matrix
+from preforget.cli.main import main
 
+from ..forked import Forked
 from .conftest import Terminal, write_images
 
 MATRIX = """
@@ -31,7 +29,6 @@ backbone = "%s"
 image_size = 16
 """
 FILES = ["results.csv", "results.html", "results.json", "results.md"]
-RUN = "import sys; from preforget.cli.main import main; sys.exit(main())"
 MACHINE = ("--device", "cpu", "--workers", "1")
 
 
@@ -92,25 +89,13 @@ def test_no_such_matrix(tmp_path: Path, terminal: Terminal) -> None:
 
 def test_ctrl_c_says_how_to_go_on(matrix: Path, pets: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = [sys.executable, "-c", RUN, "bench", matrix, "--data", f"pets={pets}", "--out", out]
-    process = subprocess.Popen(
-        [*map(str, command), *MACHINE, "--no-estimate"],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    while process.poll() is None and not list((out / "results").glob("*.json")):
-        time.sleep(0.02)
-    said = ""
-    for _ in range(24):
-        if process.poll() is None:  # typed again, as people do: a busy process may miss the first
-            os.killpg(process.pid, signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            said = process.communicate(timeout=5)[1]
-            break
-    if process.returncode:  # else it was done before
-        assert process.returncode == 130, said
-        assert "repeat the command to go on" in said
+    command = ("bench", matrix, "--data", f"pets={pets}", "--out", out, *MACHINE, "--no-estimate")
+    child = Forked(lambda: main([str(word) for word in command]))
+    while child.poll() is None and not list((out / "results").glob("*.json")):
+        time.sleep(0.01)
+    child.send(signal.SIGINT)
+    assert child.wait() == 130
+    assert "repeat the command to go on" in child.said()[1]
 
 
 def test_shipped_matrices() -> None:

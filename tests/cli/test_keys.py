@@ -6,8 +6,6 @@ import os
 import pty
 import select
 import shutil
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,12 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from preforget.cli.main import main
 from preforget.store.passphrase import LOCKED
 from preforget.store.signing import key_id
 
+from ..forked import Forked, live
 from .conftest import Terminal
 
-MAIN = "import sys; from preforget.cli.main import main; sys.exit(main())"
 WRONG = "the passphrases differ or are empty; nothing was made"
 NEW, AGAIN, OLD = "New passphrase of the keyring: ", "Once more: ", "Passphrase of the keyring: "
 SHORT = "Type yes to take it all the same: "
@@ -46,11 +45,11 @@ def at_a_terminal(
     """Run one command in a process with a terminal; `answers`: what is typed after which question."""
     child, master = pty.fork()
     if child == 0:
-        env = {name: value for name, value in os.environ.items() if name != "PREFORGET_PASSPHRASE"}
+        os.environ.pop("PREFORGET_PASSPHRASE", None)
         if passphrase is not None:
-            env["PREFORGET_PASSPHRASE"] = passphrase
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background have it ignored
-        os.execve(sys.executable, [sys.executable, "-c", MAIN, *map(str, args)], env)
+            os.environ["PREFORGET_PASSPHRASE"] = passphrase
+        sys.argv = ["preforget", *map(str, args)]
+        live(main, 0, 1, 2)
     seen, left, end = "", list(answers), time.monotonic() + 120
     typed = ""
     try:
@@ -78,17 +77,6 @@ def at_a_terminal(
         _, status = os.waitpid(child, 0)
     assert left == [], seen
     return os.waitstatus_to_exitcode(status), seen.replace("\r\n", "\n")
-
-
-def without_a_terminal(*args: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", MAIN, *map(str, args)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        start_new_session=True,
-        check=False,
-    )
 
 
 def private_of(ring: Path) -> Ed25519PrivateKey:
@@ -412,10 +400,11 @@ def test_no_answer(ring: Path, key: str, code: int) -> None:
 
 
 def test_without_a_terminal_a_passphrase_can_not_be_asked(ring: Path) -> None:
-    done = without_a_terminal("keys", "make", "--passphrase", "--keyring", ring)
-    assert "Traceback" not in done.stderr
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("preforget: ")
+    child = Forked(lambda: main(["keys", "make", "--passphrase", "--keyring", str(ring)]))
+    out, err = child.said()
+    assert "Traceback" not in err
+    assert (child.wait(), out) == (2, "")
+    assert err.startswith("preforget: ")
     assert not (ring / "signing").exists()
 
 

@@ -3,16 +3,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
 
+from preforget.cli.main import main
+from preforget.training.checkpoint import Checkpoint
+
+from ..forked import Forked
 from .conftest import LEARN, Terminal
 
 MakeImages = Callable[[Path, dict[str, int]], Path]
@@ -195,24 +197,20 @@ def test_a_full_disk_leaves_no_model(
     assert [p for p in tmp_path.rglob("*") if p.name != "cache"] == []
 
 
-def start(pets: Path, tiny_vit: Path, model: Path) -> subprocess.Popen[str]:
-    """Start a learning as a terminal would, and return when its first checkpoint is there."""
-    command = [sys.executable, "-c", "import sys; from preforget.cli.main import main; sys.exit(main())"]
+def learn_until_signal(pets: Path, tiny_vit: Path, model: Path, number: int) -> Forked:
+    """Learn in a child that gets a signal once its first checkpoint is written."""
     args = ["learn", str(pets), "--out", str(model), "--backbone", str(tiny_vit), *LEARN]
-    process = subprocess.Popen(
-        [*command, *args],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        # a background job of a shell ignores Ctrl-C, and hands that down to the tests and from them to here
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    checkpoint = model.with_name("model.learning") / "checkpoint.safetensors"
-    while not checkpoint.is_file():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.002)
-    return process
+    save = Checkpoint.save
+
+    def save_and_signal(checkpoint: Checkpoint, *values: Any) -> None:
+        save(checkpoint, *values)
+        os.kill(os.getpid(), number)
+
+    def do() -> int:
+        Checkpoint.save = save_and_signal  # type: ignore[method-assign]
+        return main(args)
+
+    return Forked(do)
 
 
 def tensors(model: Path) -> list[dict[str, bytes]]:
@@ -229,10 +227,8 @@ def test_a_killed_learning_goes_on_and_ends_in_the_same_bits(
     pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal, learned: Path
 ) -> None:
     model = tmp_path / "model"
-    process = start(pets, tiny_vit, model)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
+    child = learn_until_signal(pets, tiny_vit, model, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
     assert [p.name for p in tmp_path.iterdir()] == ["model.learning"]
 
     other = terminal("learn", pets, "--out", model, "--backbone", tiny_vit, *LEARN, "--seed", "1")
@@ -249,10 +245,9 @@ def test_a_killed_learning_goes_on_and_ends_in_the_same_bits(
 
 @pytest.mark.slow
 def test_ctrl_c_says_that_a_checkpoint_is_left(pets: Path, tiny_vit: Path, tmp_path: Path) -> None:
-    process = start(pets, tiny_vit, tmp_path / "model")
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    child = learn_until_signal(pets, tiny_vit, tmp_path / "model", signal.SIGINT)
+    out, err = child.said()
+    assert (child.wait(), out) == (130, "")
     last = err.splitlines()[-1]
     assert last.startswith("preforget: interrupted; a checkpoint is left in")
     assert "repeat the command to go on" in last

@@ -14,7 +14,7 @@ import pytest
 
 from preforget.core.errors import DataError, UsageError
 from preforget.core.registry import Registry
-from preforget.jobs.executor import Executor, ExecutorError, Here, Job, Pool
+from preforget.jobs.executor import Executor, ExecutorError, Here, Job, Pool, on_this_machine
 
 SOURCE = """
 import os, signal, time
@@ -92,6 +92,15 @@ def test_few_long_jobs_share_the_cores() -> None:
     pool = Pool(2, threads=2)
     assert [pool.threads_for(jobs) for jobs in (1, 2, 5)] == [4, 2, 2]
     assert Here().threads_for(1) is None
+
+
+def test_one_worker_is_this_process() -> None:
+    assert isinstance(on_this_machine(1), Here)
+    pool = on_this_machine(3)
+    assert isinstance(pool, Pool)
+    assert pool.workers == 3
+    with pytest.raises(UsageError, match="workers must be"):
+        on_this_machine(0)
 
 
 def test_processes_have_their_threads(work: Any) -> None:

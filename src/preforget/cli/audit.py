@@ -103,7 +103,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.audit.run import audit
     from preforget.audit.work_place import end_work
     from preforget.core.canonical import canonical_json
-    from preforget.jobs.executor import Pool
+    from preforget.jobs.executor import on_this_machine
 
     place = _place(args)
     work = place / WORK
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             work=work,
             attacks=args.attacks,
             shadows=args.shadows,
-            executor=Pool(args.workers),
+            executor=on_this_machine(args.workers),
             cache_dir=args.cache_dir,
             command=_command(args),
             show=True,

@@ -66,12 +66,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.benchmark.bench import begin_results
     from preforget.benchmark.context import begin
     from preforget.benchmark.run import run as run_matrix
-    from preforget.jobs.executor import Pool
+    from preforget.jobs.executor import on_this_machine
 
     matrix = _matrix(args)
     place = given_path(args.out or f"bench-{matrix.name}")
     on_cpu = choose_device(args.device).type == "cpu"
-    pool = Pool(args.workers if on_cpu or args.workers else 1)
+    executor = on_this_machine(args.workers if on_cpu or args.workers else 1)
     begin_results(place, force=args.force)
     context = begin(
         matrix,
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         data_dir=args.data_dir,
         download=not args.no_download,
         cache_dir=args.cache_dir,
-        workers=pool.workers,
+        workers=executor.workers,
     )
     for name in context.left_out:
         note(f"{name} is left out; say where it lies with --data {name}=PATH")
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             return 0
     if not args.only_tables:
         try:
-            run_matrix(context, pool, show=True)
+            run_matrix(context, executor, show=True)
         except KeyboardInterrupt:
             raise Interrupted("interrupted; repeat the command to go on") from None
     _write(context, place, _command(args), console)

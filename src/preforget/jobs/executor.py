@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from preforget.core.errors import PreforgetError, UsageError
 from preforget.core.registry import extension_modules
@@ -54,6 +54,8 @@ class Executor(Protocol):
 
 class Here:
     """One job after another, in this process."""
+
+    workers: ClassVar[int] = 1
 
     def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
         """Yield each job with its result, in order."""
@@ -125,6 +127,12 @@ class Pool:
                 initargs=(context, self.threads),
             )
         return self._pool
+
+
+def on_this_machine(workers: int | None = None) -> Here | Pool:
+    """Return a pool of so many processes, by default one per core; for a single one this process itself."""
+    pool = Pool(workers)
+    return pool if pool.workers > 1 else Here()
 
 
 _context: list[Any] = []
