@@ -96,7 +96,7 @@ def test_builtin_audio_is_made_of_the_builtin_vit() -> None:
     assert encoder.identity == again.identity
     assert encoder.identity.id == "builtin-audio"
     assert (encoder.tokens, again.tokens) == (98, 50)
-    with pytest.raises(UsageError, match="frames are no whole number"):
+    with pytest.raises(UsageError, match="frames were asked for; give a whole number"):
         load_backbone("builtin-audio", image_size=3)
 
 

@@ -19,7 +19,7 @@ def test_the_side_is_the_asked_one_else_the_checkpoints() -> None:
 
 @pytest.mark.parametrize(
     ("size", "message"),
-    [(33, "multiple of the patch size 8; try 32"), (4, "try 8"), (True, "no whole number")],
+    [(33, "multiple of the patch size 8; try 32"), (4, "try 8"), (True, "must be a whole number")],
 )
 def test_a_side_must_fit_the_patch(size: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):

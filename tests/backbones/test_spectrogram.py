@@ -156,7 +156,7 @@ def test_noise_is_seeded(make_ast: MakeAst) -> None:
 @pytest.mark.parametrize("frames", [7, 0, True, 40.0])
 def test_frames_that_are_none(make_ast: MakeAst, frames: Any) -> None:
     folder, _ = make_ast()
-    with pytest.raises(UsageError, match="frames are no whole number of at least 8"):
+    with pytest.raises(UsageError, match="frames were asked for; give a whole number of at least 8"):
         load(folder, image_size=frames)
 
 

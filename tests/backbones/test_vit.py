@@ -120,7 +120,7 @@ def test_a_size_that_is_no_multiple_of_the_patch(make_checkpoint: MakeCheckpoint
 @pytest.mark.parametrize("size", [32.0, "32", True, "wide"])
 def test_a_size_that_is_no_whole_number(make_checkpoint: MakeCheckpoint, size: Any) -> None:
     folder, _ = make_checkpoint()
-    with pytest.raises(UsageError, match="is no whole number of pixels"):
+    with pytest.raises(UsageError, match="must be a whole number of pixels"):
         load(folder, image_size=size)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from preforget.core.errors import StoreError, UnknownLabelError
-from preforget.demo.run import free_place, is_proven, peak_memory_mb, run
+from preforget.demo.run import free_folder, is_proven, peak_memory_mb, run
 
 NEEDED = (
     *("accuracy_before", "accuracy_retained_before", "accuracy_retained_after", "forgotten_answered"),
@@ -59,16 +59,16 @@ def test_what_is_no_digit_is_refused_before_anything_is_made(tmp_path: Path) -> 
 
 
 def test_earlier_models_stay(tmp_path: Path) -> None:
-    assert free_place(tmp_path / "out") == tmp_path / "out" / "model"
+    assert free_folder(tmp_path / "out") == tmp_path / "out" / "model"
     (tmp_path / "out" / "model").mkdir()
     (tmp_path / "out" / "model-2").symlink_to("nowhere")
-    assert free_place(tmp_path / "out") == tmp_path / "out" / "model-3"
+    assert free_folder(tmp_path / "out") == tmp_path / "out" / "model-3"
 
 
 def test_a_place_that_can_not_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StoreError, match="choose another with --out"):
-        free_place(tmp_path / "file")
+        free_folder(tmp_path / "file")
 
 
 def test_any_broken_promise_is_found() -> None:

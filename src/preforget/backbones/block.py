@@ -14,7 +14,7 @@ from torch import Tensor
 class Block:
     """Weights of `h + O Attention(LN h)`, then `h + MLP LN h`; `D` is the width, `H` the number of heads.
 
-    `qkv_weight [3D, D]` holds query, key and value projections, one below the other.
+    `qkv_weight [3D, D]` holds query, key and value projections, stacked in this order.
     """
 
     norm1_weight: Tensor

@@ -19,7 +19,7 @@ from preforget.core.paths import exists, shortened
 
 WEIGHTS = "model.safetensors"
 MAX_SETTINGS = 2**24
-"""No file of settings is larger."""
+"""The largest settings file that is read."""
 
 DAMAGE = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, RuntimeError),
@@ -29,19 +29,19 @@ DAMAGE = (
 
 
 def read_config(source: str, revision: str | None) -> Any:
-    """Return transformers' configuration of an architecture that it knows; raises `BackboneError` with a remedy."""
+    """Return the configuration of an architecture that transformers knows; raises `BackboneError` with a remedy."""
     from transformers import AutoConfig
 
     check_folder(source)
     try:
-        # a checkpoint may name code of its own: never run, and nobody is asked whether to
+        # code that a checkpoint brings is never run, and nobody is asked whether to run it
         return AutoConfig.from_pretrained(source, revision=revision, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(source, error) from None
 
 
 def read_settings(source: str, revision: str | None) -> dict[str, Any]:
-    """Return what `config.json` holds, with `_commit_hash` if it is the hub's; raises `BackboneError` with a remedy."""
+    """Return the values of `config.json`, with `_commit_hash` if it comes from the hub; raises `BackboneError`."""
     check_folder(source)
     try:
         if is_folder(source):
@@ -63,17 +63,17 @@ def read_model_type(source: str, revision: str | None) -> str:
     """Return the `model_type` of a checkpoint's `config.json`, known to transformers or not; raises `BackboneError`."""
     named = read_settings(source, revision).get("model_type")
     if not isinstance(named, str):
-        raise BackboneError(f"config.json of {source!r} names no model_type, by which its family is told")
+        raise BackboneError(f"config.json of {source!r} names no model_type, which tells the family")
     return named
 
 
 def is_folder(source: str) -> bool:
-    """Return whether a backbone's name is a folder here; else it is an id on the hub."""
+    """Return whether a backbone's name is a folder on this machine; otherwise it is an id on the hub."""
     return exists(Path(source)) and Path(source).is_dir()
 
 
 def check_folder(source: str) -> None:
-    """Raise `BackboneError` for a folder that is missing or holds no checkpoint; of a hub id nothing is known yet."""
+    """Raise `BackboneError` for a folder that is missing or holds no checkpoint; a hub id isn't checked yet."""
     folder = is_folder(source)
     if folder and not (Path(source) / "config.json").is_file():
         raise BackboneError(f"no config.json in {source}: a checkpoint folder of transformers has one")
@@ -120,9 +120,9 @@ def read_weights(kind: Any, source: str, revision: str | None, **options: Any) -
 
 
 def read_tensors(source: str, revision: str | None) -> dict[str, Tensor] | None:
-    """Return the tensors of a checkpoint's safetensors files, of one or of several, or None where it has none.
+    """Return the tensors of a checkpoint's safetensors files, one or several, or None if it has none.
 
-    Raises `BackboneError` for damaged files. Nothing else is interpreted: safetensors hold numbers alone.
+    Raises `BackboneError` for damaged files. Nothing else is interpreted: safetensors files hold only numbers.
     """
     single = find_file(source, WEIGHTS, revision)
     index = None if single is not None else find_file(source, f"{WEIGHTS}.index.json", revision)
@@ -144,17 +144,17 @@ def read_tensors(source: str, revision: str | None) -> dict[str, Tensor] | None:
 
 
 def find_file(source: str, name: str, revision: str | None) -> Path | None:
-    """Return where a file of a checkpoint lies, None if it has none of that name; raises `BackboneError`."""
+    """Return the path of a checkpoint's file, None if it has no file of that name; raises `BackboneError`."""
     if is_folder(source):
         path = Path(source) / name
         return path if path.is_file() else None
     from transformers.utils.hub import cached_file
 
     try:
-        found = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
+        cached = cached_file(source, name, revision=revision, _raise_exceptions_for_missing_entries=False)
     except OSError as error:
         raise _unreadable(source, error) from None
-    return None if found is None else Path(str(found))
+    return None if cached is None else Path(str(cached))
 
 
 def read_preprocessor(source: str, revision: str | None) -> dict[str, Any]:
@@ -181,6 +181,6 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its type where it has none."""
+    """Return the first line of an error's text, or its type if it has no text."""
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -1,12 +1,12 @@
-"""The way of class queries beside the frozen image path: each class sees the image and itself, never another class.
+"""Class queries beside the frozen image path: each class attends to the image and to itself, never to another class.
 
-DESIGN of the isolated engine: with `h_l` the frozen states that enter block `l`,
+With `h_l` the frozen states that enter block `l`,
 
     z = p_c;  for every block l:  z = z + e_{c,l};  z = z + O_l Attention(Q_l LN z; K_l, V_l of [LN h_l; LN z]);
     z = z + MLP_l LN z;           score_c = sum_l w_{c,l} . mean_T LN z + b_c
 
 `B` images, `S` slots, `T` tokens, `D` width, `H` heads, `N` tokens of an image. Weights are those of `S` slots, the
-same for all images, or have a first axis `B` where every image has its own choice of classes.
+same for all images, or have a first axis `B` if every image has its own choice of classes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from preforget.backbones.encoder import Encoder
 Weights = Mapping[str, Tensor]
 Adapt = Callable[[Tensor, Tensor, Tensor], Tensor]
 LEVELLED = ("offsets", "row", "query_down", "query_up", "mlp_down", "mlp_up")
-"""Weights that a class has for each block: their axis after the slots counts the blocks."""
+"""Weights that a class has once per block: their axis after the slots counts the blocks."""
 
 
 START_IMAGES = 64
@@ -31,17 +31,17 @@ START_IMAGES = 64
 
 def shapes(levels: int, dim: int, tokens: int, rank: int) -> dict[str, tuple[int, ...]]:
     """Return name and shape of the weights of one class that goes through `levels` blocks of width `dim`."""
-    found: dict[str, tuple[int, ...]] = {
+    named: dict[str, tuple[int, ...]] = {
         "prompt": (tokens, dim),
         "offsets": (levels, tokens, dim),
         "row": (levels, dim),
         "bias": (),
     }
     if rank:
-        for place in ("query", "mlp"):
-            found[f"{place}_down"] = (levels, dim, rank)
-            found[f"{place}_up"] = (levels, rank, dim)
-    return found
+        for module in ("query", "mlp"):
+            named[f"{module}_down"] = (levels, dim, rank)
+            named[f"{module}_up"] = (levels, rank, dim)
+    return named
 
 
 def draw(shape: tuple[int, ...], name: str, middle: Tensor, generator: torch.Generator) -> Tensor:
@@ -55,7 +55,7 @@ def draw(shape: tuple[int, ...], name: str, middle: Tensor, generator: torch.Gen
 
 
 def middle(encoder: Encoder, first_block: int) -> Tensor:
-    """Return the mean CLS state `[D]` that enters the first block, over inputs of seeded noise: no one's data."""
+    """Return the mean CLS state `[D]` that enters the first block, over inputs of seeded noise, not data."""
     states = encoder.states(encoder.noise(START_IMAGES), slice(first_block, first_block + 1))
     return states[:, 0, 0].float().mean(dim=0).cpu()
 
@@ -67,9 +67,9 @@ def score_states(encoder: Encoder, first_block: int, weights: Weights, states: T
     for level, block in enumerate(encoder.blocks[first_block:]):
         with torch.no_grad():
             keys, values = side_by_side(*block.key_value(states[:, level]))
-        own = at_level(weights, level)
-        z = advance(block, z, own, keys, values)
-        total = total + read(z, own["row"])
+        level_weights = at_level(weights, level)
+        z = advance(block, z, level_weights, keys, values)
+        total = total + read(z, level_weights["row"])
     return total
 
 
@@ -125,7 +125,7 @@ def side_by_side(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
 def attend(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, tokens: int) -> Tensor:
     """Attention of class queries `[B, H, S T, d]` over the image and over their class's own tokens.
 
-    Written out, since a mask over all classes' tokens would cost `S` times the work on them.
+    Computed by hand, since a mask over the tokens of all classes would cost `S` times the work on them.
     """
     batch, heads, rows, width = q.shape
     q = q * width**-0.5
@@ -134,8 +134,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, tokens
         weights = torch.softmax(torch.cat([image, (q * k).sum(-1, keepdim=True)], dim=-1), dim=-1)
         return weights[..., :-1] @ values + weights[..., -1:] * v
     q, k, v = (t.view(batch, heads, rows // tokens, tokens, width) for t in (q, k, v))
-    own = (q @ k.transpose(-1, -2)).view(batch, heads, rows, tokens)
-    weights = torch.softmax(torch.cat([image, own], dim=-1), dim=-1)
+    class_scores = (q @ k.transpose(-1, -2)).view(batch, heads, rows, tokens)
+    weights = torch.softmax(torch.cat([image, class_scores], dim=-1), dim=-1)
     on_own = weights[..., -tokens:].reshape(batch, heads, rows // tokens, tokens, tokens) @ v
     return weights[..., :-tokens] @ values + on_own.view(batch, heads, rows, width)
 

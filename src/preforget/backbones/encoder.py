@@ -1,4 +1,4 @@
-"""A frozen encoder: embed pixels, run blocks, norm. It is never written, and no gradient reaches its weights."""
+"""A frozen encoder: embed pixels, run blocks, norm. It never changes, and no gradient reaches its weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from preforget.data.images import read_batch
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """What turns an 8-bit image into numbers: side length in pixels, mean and std per channel, after /255."""
+    """How an 8-bit image becomes numbers: side length in pixels, mean and std per channel, after /255."""
 
     image_size: int
     mean: tuple[float, float, float]
@@ -31,7 +31,7 @@ class Preprocessing:
 class Identity:
     """Which checkpoint an encoder is: id or path, revision on the hub, architecture, digest of all tensors.
 
-    `files`: the digests of its files by name, empty for one that isn't read from a checkpoint's files.
+    `files`: the digests of its files by name, empty if it isn't read from files of a checkpoint.
     """
 
     id: str
@@ -65,7 +65,7 @@ class Encoder:
     identity: Identity
 
     kind: ClassVar[str] = "images"
-    """What it reads, see `data.as_inputs`."""
+    """The kind of inputs that it reads, see `data.as_inputs`."""
 
     @property
     def dim(self) -> int:
@@ -84,7 +84,7 @@ class Encoder:
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """The device on which it computes."""
         return self.norm_weight.device
 
     @property
@@ -97,7 +97,7 @@ class Encoder:
         return self.pixels(read_batch(inputs, rows, self.preprocessing.image_size))
 
     def noise(self, count: int) -> Tensor:
-        """Return `count` inputs of seeded noise, as `read` does: no one's data."""
+        """Return `count` inputs of seeded noise, in the form that `read` returns; not data."""
         size = self.preprocessing.image_size
         drawn = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
         return self.pixels(drawn)
@@ -140,7 +140,7 @@ class Encoder:
         return torch.stack([h for h, _, _ in walked], dim=1)
 
     def describe(self) -> dict[str, Any]:
-        """Return which encoder this is and how it sees images, as plain values."""
+        """Return the encoder's identity and how it reads images, as plain values."""
         i, p = self.identity, self.preprocessing
         return {
             "id": i.id,

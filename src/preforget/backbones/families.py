@@ -1,7 +1,7 @@
 """The registry of backbone families: which loader reads a checkpoint, by the `model_type` of its `config.json`.
 
-An extension enters a loader with the decorator `BACKBONES.register(model_type)` in a module of its own, and names that
-module, under the same model type, as an entry point of the group `preforget.backbones`.
+An extension registers a loader with the decorator `BACKBONES.register(model_type)` in a module of its own, and names
+that module, under the same model type, as an entry point of the group `preforget.backbones`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from preforget.core.registry import Registry
 
 
 class Loader(Protocol):
-    """What reads the checkpoints of one family."""
+    """A function that reads the checkpoints of one family."""
 
     def __call__(
         self,
@@ -45,6 +45,6 @@ def loader_for(model_type: str, source: str) -> Loader:
     if model_type not in BACKBONES:
         raise BackboneError(
             f"{source!r} is of architecture {model_type!r}; supported are: {', '.join(BACKBONES)}, and what an "
-            "extension enters in the registry preforget.backbones.families.BACKBONES"
+            "extension registers in preforget.backbones.families.BACKBONES"
         )
     return BACKBONES[model_type]

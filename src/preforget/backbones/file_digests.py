@@ -15,13 +15,13 @@ SETTINGS = ("config.json", "preprocessor_config.json")
 TORCH_WEIGHTS = "pytorch_model.bin"
 LISTS = (f"{WEIGHTS}.index.json", f"{TORCH_WEIGHTS}.index.json")
 SOUGHT = (WEIGHTS, LISTS[0], TORCH_WEIGHTS, LISTS[1])
-"""Files of weights, or lists of those, in the order in which they are sought: the first one is read."""
+"""Files of weights, or lists of them, in order of preference: the first that exists is read."""
 
 
 def file_digests(source: str, revision: str | None) -> dict[str, str]:
-    """Return the `sha256:<hex>` of every file that is read of a checkpoint, by name; `source`: a folder or hub id.
+    """Return the `sha256:<hex>` of every file of a checkpoint that is read, by name; `source`: a folder or hub id.
 
-    Raises `BackboneError` for one that can't be read.
+    Raises `BackboneError` for a file that can't be read.
     """
     paths = {name: find_file(source, name, revision) for name in SETTINGS}
     first = next((name for name in SOUGHT if find_file(source, name, revision) is not None), None)
@@ -34,19 +34,19 @@ def file_digests(source: str, revision: str | None) -> dict[str, str]:
 
 
 def check_files(source: str, revision: str | None, known: Mapping[str, str]) -> None:
-    """Raise `BackboneError` unless a checkpoint's files are the `known` ones, and no other is read in their place."""
+    """Raise `BackboneError` unless a checkpoint's files are the `known` ones and no other would be read instead."""
     for name in SOUGHT:
         if name in known:
             break
         if find_file(source, name, revision) is not None:
-            raise _another(source, f"{name} is there, which was not when the model was learned")
+            raise _another(source, f"{name} was added after the model was learned")
     for name, digest in sorted(known.items()):
         path = find_file(source, name, revision)
         if path is None or _digest(path, source) != digest:
             raise _another(source, f"{name} {'is missing' if path is None else 'differs'}")
     for name in SETTINGS:
         if name not in known and find_file(source, name, revision) is not None:
-            raise _another(source, f"{name} is there, which was not when the model was learned")
+            raise _another(source, f"{name} was added after the model was learned")
 
 
 def _listed(path: Path | None, source: str) -> list[str]:
@@ -67,6 +67,6 @@ def _digest(path: Path, source: str) -> str:
 
 def _another(source: str, what: str) -> BackboneError:
     return BackboneError(
-        f"{shortened(source)!r} is not the backbone that the model was learned on: {what}. Nothing of it was used; "
+        f"{shortened(source)!r} is not the backbone that the model was learned on: {what}. None of its files was used; "
         "give the right one with backbone= or --backbone"
     )

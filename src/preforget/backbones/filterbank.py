@@ -1,9 +1,9 @@
 """Log mel filterbank energies as the Audio Spectrogram Transformer was trained on, in numpy.
 
 It computes what the numpy path of transformers' `ASTFeatureExtractor` computes (Kaldi's `fbank` without dither):
-windows of 400 samples every 160, the mean taken off, pre-emphasis 0.97, a symmetric Hann window, power over 257
+windows of 400 samples every 160, the mean subtracted, pre-emphasis 0.97, a symmetric Hann window, power over 257
 frequencies, triangles in mel space from 20 Hz to half the rate, natural logarithm. torchaudio's path rounds
-differently; it is never taken, so that what a model was learned on doesn't depend on what else is installed.
+differently and is never used, so that a model's features don't depend on what else is installed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 IMPLEMENTATION = "numpy"
-"""Names how features are made; it is part of what a model was learned on, see `AudioEncoder.describe`."""
+"""Names the implementation of the features, which a model folder notes, see `AudioEncoder.describe`."""
 
 WINDOW = 400
 HOP = 160
@@ -37,9 +37,9 @@ def mel(hertz: npt.ArrayLike) -> Floats:
 def triangles(bins: int, rate: int) -> Floats:
     """Return the filters `[257, bins]`: triangles evenly spread over the mel scale, up to their neighbours."""
     edges = np.linspace(mel(LOWEST_HZ), mel(rate // 2), bins + 2)
-    places = mel(np.arange(SPECTRUM // 2 + 1) * (rate / SPECTRUM))[:, None]
-    rising = (places - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - places) / (edges[2:] - edges[1:-1])
+    mels = mel(np.arange(SPECTRUM // 2 + 1) * (rate / SPECTRUM))[:, None]
+    rising = (mels - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - mels) / (edges[2:] - edges[1:-1])
     return np.maximum(0.0, np.minimum(rising, falling))
 
 
@@ -54,7 +54,7 @@ def log_mel(wave: npt.NDArray[np.float32], filters: Floats) -> npt.NDArray[np.fl
 
 
 def samples_for(frames: int) -> int:
-    """Return how many samples make so many frames.
+    """Return how many samples a number of frames takes.
 
     >>> samples_for(2)
     560

@@ -1,4 +1,4 @@
-"""Make an Audio Spectrogram Transformer from a ViT, for those who have no audio checkpoint.
+"""Make an Audio Spectrogram Transformer from a ViT, for users without an audio checkpoint.
 
 Gong, Chung and Glass, arXiv 2104.01778, section 2.2: the patch kernel is summed over the three colours (a spectrogram
 shown as a grey picture), positions are cut or interpolated to the new grid, CLS and its position are copied to the
@@ -38,10 +38,10 @@ KERNELS = ("sum", "mean")
 
 @dataclass(frozen=True)
 class AudioShape:
-    """What the new model hears: `frames` of 10 ms, mel `bins`, a stride for both axes (None for the patch size).
+    """The input of the new model: `frames` of 10 ms, mel `bins`, a stride for both axes (None for the patch size).
 
-    `kernel`: the patch kernel is the `sum` over colours, or their `mean`; `cut`: positions are cut where the grid gets
-    smaller and interpolated where it gets larger, as the paper does; else interpolated bicubically as a whole.
+    `kernel`: the patch kernel is the `sum` over colours, or their `mean`; `cut`: positions are cut if the grid gets
+    smaller and interpolated if it gets larger, as in the paper; otherwise the whole grid is interpolated bicubically.
     """
 
     frames: int = 1024
@@ -54,9 +54,9 @@ class AudioShape:
     std: float = AUDIOSET_STD
 
     def checked(self, patch: int) -> AudioShape:
-        """Return it; raises `UsageError` for a shape that a patch of so many bins and frames doesn't fit."""
+        """Return this shape; raises `UsageError` if its values don't suit patches of `patch` bins and frames."""
         if self.kernel not in KERNELS:
-            raise UsageError(f"kernel {self.kernel!r} is none of {', '.join(KERNELS)}")
+            raise UsageError(f"unknown kernel {self.kernel!r}; choose one of: {', '.join(KERNELS)}")
         for name, value, low in (
             ("frames", self.frames, patch),
             ("bins", self.bins, patch),
@@ -68,13 +68,14 @@ class AudioShape:
         return self
 
     def hearing(self, patch: int) -> Hearing:
-        """Return how a model of this shape hears."""
+        """Return the settings with which a model of this shape reads sounds."""
         stride = self.stride or patch
         return Hearing(self.rate, self.bins, stride, stride, True, self.mean, self.std)
 
 
+BUILTIN_AUDIO = "builtin-audio"
 BUILTIN_SHAPE = AudioShape(frames=96, bins=64)
-"""What `builtin-audio` hears unless told otherwise: a second, with 96 patches of the builtin ViT's 8 x 8."""
+"""The input of `builtin-audio` by default: about a second, with 96 patches of the builtin ViT's 8 x 8."""
 
 
 def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = None) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = N
     or can't be written.
     """
     if out.exists() or out.is_symlink():
-        raise StoreError(f"{out} exists; choose another place for the checkpoint")
+        raise StoreError(f"{out} exists; choose another folder for the checkpoint")
     if read_model_type(source, revision) == ARCHITECTURE:
         model = ast_from_ast(source, revision, shape)
     else:
@@ -129,7 +130,7 @@ def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = N
 
 @torch.no_grad()
 def ast_from_vit(vit: nn.Module, shape: AudioShape) -> Layout[SpectrogramShape]:
-    """Return the tensors of an AST made from those of a ViT or DeiT, of transformers or of ours."""
+    """Return the tensors of an AST, made from a ViT or DeiT model of transformers or from a `Layout`."""
     source: Any = vit.config
     shape.checked(source.patch_size)
     names = (
@@ -174,7 +175,7 @@ def ast_from_vit(vit: nn.Module, shape: AudioShape) -> Layout[SpectrogramShape]:
 
 @torch.no_grad()
 def ast_from_ast(source: str, revision: str | None, shape: AudioShape) -> Layout[SpectrogramShape]:
-    """Return the tensors of an AST for other frames and another stride, with the weights of one; mel bins stay."""
+    """Return an AST's tensors for another number of frames and another stride; the number of mel bins stays."""
     old = audio_config(source, revision)
     if shape.bins != old.num_mel_bins:
         raise UsageError(f"{source!r} hears {old.num_mel_bins} mel bins; leave bins={shape.bins} out")
@@ -190,7 +191,7 @@ def ast_from_ast(source: str, revision: str | None, shape: AudioShape) -> Layout
 
 
 def transformers_ast(layout: Layout[SpectrogramShape]) -> nn.Module:
-    """Return transformers' own model with these tensors: what other programs can open."""
+    """Return transformers' own model with these tensors, which other programs can open."""
     from transformers import ASTConfig, ASTModel
 
     values = asdict(layout.shape)
@@ -203,17 +204,19 @@ def transformers_ast(layout: Layout[SpectrogramShape]) -> nn.Module:
 
 
 def builtin_audio(source: str, frames: int | None, device: torch.device, dtype: torch.dtype) -> AudioEncoder:
-    """Return `builtin-audio`: an AST made at once from the builtin ViT, see `BUILTIN_SHAPE`; no file of its own."""
+    """Return `builtin-audio`: an AST made in memory from the builtin ViT, see `BUILTIN_SHAPE`."""
     shape = BUILTIN_SHAPE
     config = vit_config(source, None)
     vit = vit_model(source, None, config)
     hearing = shape.hearing(config.patch_size)
     model = ast_from_vit(vit, shape)
-    wanted = shape.frames if frames is None else frames
-    if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < config.patch_size:
-        raise UsageError(f"{wanted!r} frames are no whole number of at least {config.patch_size}, one patch")
-    identity = Identity("builtin-audio", None, ARCHITECTURE, audio_digest(model, hearing))
-    return encoder_from_ast(model, hearing, wanted, identity, device, dtype)
+    count = shape.frames if frames is None else frames
+    if isinstance(count, bool) or not isinstance(count, int) or count < config.patch_size:
+        raise UsageError(
+            f"{count!r} frames were asked for; give a whole number of at least {config.patch_size}, one patch"
+        )
+    identity = Identity(BUILTIN_AUDIO, None, ARCHITECTURE, audio_digest(model, hearing))
+    return encoder_from_ast(model, hearing, count, identity, device, dtype)
 
 
 def _save(model: Any, folder: Path) -> None:

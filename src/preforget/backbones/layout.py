@@ -16,7 +16,7 @@ from preforget.backbones.checkpoint import read_settings, read_tensors, read_wei
 from preforget.core.errors import BackboneError
 
 BASES = ("", "vit.", "deit.", "audio_spectrogram_transformer.")
-"""What stands before a tensor's name: nothing, or the name of the base model in a model with a head."""
+"""Prefixes of tensor names: none, or the name of the base model in a model with a head."""
 
 OLDER_NAMES = tuple(
     (re.compile(pattern), name)
@@ -30,12 +30,12 @@ OLDER_NAMES = tuple(
         (r"(\d)\.output\.dense\.", r"\1.mlp.fc2."),
     )
 )
-"""Names of tensors in files that transformers before 5 wrote, and most of the hub's."""
+"""Names of tensors in files that transformers before 5 wrote, as most files on the hub."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What `config.json` says of an encoder; where it is silent, the defaults of transformers' classes."""
+    """The settings of an encoder in `config.json`; missing ones have the defaults of transformers' classes."""
 
     model_type: str
     hidden_size: int = 768
@@ -206,7 +206,7 @@ class Layer(nn.Module):
 
 
 class Layout(nn.Module, Generic[S]):
-    """All tensors of an encoder, which computes nothing itself; `config` is its shape too, as in transformers."""
+    """All tensors of an encoder, without computation; `config` holds its shape too, as in transformers."""
 
     def __init__(self, shape: S) -> None:
         super().__init__()
@@ -220,12 +220,12 @@ def layout_of(shape: S, tensors: dict[str, Tensor]) -> Layout[S]:
     """Return a frozen layout with the tensors of these names; others are left out, missing ones are a `ValueError`."""
     with torch.device("meta"):
         layout = Layout(shape)
-    wanted = layout.state_dict()
-    missing = [name for name in wanted if name not in tensors]
-    missing += [name for name in wanted if name in tensors and tensors[name].shape != wanted[name].shape]
+    expected = layout.state_dict()
+    missing = [name for name in expected if name not in tensors]
+    missing += [name for name in expected if name in tensors and tensors[name].shape != expected[name].shape]
     if missing:
         raise ValueError(f"lacks {len(missing)} tensors of its architecture, the first: {min(missing)}")
-    state = {name: tensors[name].to(torch.float32, copy=True).contiguous() for name in wanted}
+    state = {name: tensors[name].to(torch.float32, copy=True).contiguous() for name in expected}
     layout.load_state_dict(state, assign=True)
     return layout.eval().requires_grad_(False)
 
@@ -233,7 +233,7 @@ def layout_of(shape: S, tensors: dict[str, Tensor]) -> Layout[S]:
 def read_layout(shape: Shape, source: str, revision: str | None, kind: str) -> nn.Module:
     """Read a checkpoint's weights in float32, frozen; raises `BackboneError` if one is missing or damaged.
 
-    `kind` names transformers' model class, which reads the weights where there are none in safetensors.
+    `kind` names transformers' model class, which reads weights that aren't in safetensors.
     """
     stored = read_tensors(source, revision)
     if stored is None:

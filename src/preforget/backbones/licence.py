@@ -6,26 +6,28 @@ import json
 import re
 from pathlib import Path
 
+from preforget.backbones.init_ast import BUILTIN_AUDIO
+from preforget.backbones.named import BUILTIN
 from preforget.core.files import read_regular
 from preforget.core.paths import exists, given_path
 
 UNKNOWN = "unknown"
-BUILTIN = {"builtin", "builtin-audio"}
+OURS = {BUILTIN, BUILTIN_AUDIO}
 """Encoders that come with this package, under its licence."""
 
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.S | re.M)
 LICENCE = re.compile(r"^licen[sc]e\s*:\s*[\"']?([^\"'\n#]+)", re.M | re.I)
 LONGEST = 1 << 20
 MAX_BYTES = 1 << 24
-"""A larger file tells no licence."""
+"""The largest file in which a licence is looked for."""
 
 
 def licence_of(backbone: str, revision: str | None = None) -> str:
-    """Return what a checkpoint says of its licence, "unknown" if it says nothing or isn't on this machine.
+    """Return the licence that a checkpoint states, "unknown" if it states none or isn't on this machine.
 
-    Nothing is fetched: of a hub id only what lies in the cache is read.
+    Nothing is downloaded: of a hub id only the files in the cache are read.
     """
-    if backbone in BUILTIN:
+    if backbone in OURS:
         return "MIT"
     card = _text(backbone, "README.md", revision)
     front = FRONT_MATTER.search(card)
@@ -53,7 +55,7 @@ def _text(backbone: str, name: str, revision: str | None) -> str:
 
         try:
             path = try_to_load_from_cache(backbone, name, revision=revision)
-        except HFValidationError:  # a path that is gone
+        except HFValidationError:  # the path has vanished
             return ""
         return _bounded(Path(path)) if isinstance(path, str) else ""
     except (OSError, UnicodeDecodeError):

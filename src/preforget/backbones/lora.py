@@ -32,13 +32,13 @@ class Lora:
     def shapes(self, levels: int, dim: int) -> dict[str, tuple[int, ...]]:
         """Return name and shape of the adapters of `levels` blocks of width `dim`."""
         shapes: dict[str, tuple[int, ...]] = {}
-        for place in ("query", "value"):
-            shapes[f"adapter.{place}_down"] = (levels, self.rank, dim)
-            shapes[f"adapter.{place}_up"] = (levels, dim, self.rank)
+        for projection in ("query", "value"):
+            shapes[f"adapter.{projection}_down"] = (levels, self.rank, dim)
+            shapes[f"adapter.{projection}_up"] = (levels, dim, self.rank)
         return shapes
 
     def start(self, levels: int, dim: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Return untrained adapters: `A` Kaiming-uniform, that is within `1 / sqrt(D)`, and `B` zero."""
+        """Return untrained adapters: `A` Kaiming-uniform, which is within `1 / sqrt(D)`, and `B` zero."""
         return {
             name: torch.zeros(shape) if name.endswith("_up") else uniform(shape, dim, generator)
             for name, shape in self.shapes(levels, dim).items()
@@ -87,12 +87,12 @@ def forward_with_lora(
     """
     dim = block.dim
     x = block.norm1(h)
-    own = x[:, rows]
-    q = F.linear(own, block.qkv_weight[:dim], block.qkv_bias[:dim])
+    chosen_states = x[:, rows]
+    q = F.linear(chosen_states, block.qkv_weight[:dim], block.qkv_bias[:dim])
     k, v = F.linear(x, block.qkv_weight[dim:], block.qkv_bias[dim:]).chunk(2, dim=-1)
     query_down, query_up = adapters["adapter.query_down"][level], adapters["adapter.query_up"][level]
     value_down, value_up = adapters["adapter.value_down"][level], adapters["adapter.value_up"][level]
-    q = q + low_rank(own, query_down, query_up, lora, generator)
+    q = q + low_rank(chosen_states, query_down, query_up, lora, generator)
     v = v + low_rank(x, value_down, value_up, lora, generator)
     q, k, v = block.split_heads(q), block.split_heads(k), block.split_heads(v)
     return block.finish(h[:, rows], attend(q, k, v, mask))
@@ -122,7 +122,7 @@ def read_with_lora(
 ) -> Tensor:
     """Take `h [B, N, D]` through all blocks and return one token of the output, `[B, D]`.
 
-    The last block computes that token alone: no other is read.
+    The last block computes only that token.
     """
     for level, block in enumerate(blocks):
         rows = slice(token, token + 1) if level == len(blocks) - 1 else ALL

@@ -1,7 +1,7 @@
-"""What a surrounding program may have set in torch, set to torch's own values while this library computes.
+"""Settings of torch that a surrounding program may have changed, at torch's defaults while this library computes.
 
 Torch keeps per thread whether gradients are recorded, inference mode, autocast and the default device, and per process
-the default type of numbers. Each of them would change what is learned or answered, or stop it half way.
+the default type of numbers. Each of them could change what is learned or answered, or stop it half way.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 AUTOCAST = ("cpu", "cuda", "mps")
-"""Kinds of devices that can compute in another type than asked for, among those that models run on."""
+"""Kinds of devices with autocast, among those that models run on."""
 OWN_TYPE = torch.float32
 OWN_DEVICE = torch.device("cpu")
 
@@ -57,7 +57,7 @@ def pinned(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class _DefaultType:
-    """The default type of numbers, which all threads share: set by the first that needs it, given back by the last."""
+    """The default type of numbers, shared by all threads: set by the first that needs it, restored by the last."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from torch import Tensor
 def regrid(grid: Tensor, size: tuple[int, int], *, cut: bool) -> Tensor:
     """Turn positions `[h, w, D]` into `[*size, D]`.
 
-    `cut`: along an axis that gets shorter its middle is kept, one that gets longer is interpolated linearly, as the AST
+    `cut`: an axis that gets shorter keeps its middle, an axis that gets longer is interpolated linearly, as in the AST
     paper does (arXiv 2104.01778, section 2.2); else the whole grid is interpolated bicubically, as for ViT.
     """
     if grid.shape[:2] == size:

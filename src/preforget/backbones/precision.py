@@ -1,4 +1,4 @@
-"""Where and in which number format a backbone computes."""
+"""The device and the number format in which a backbone computes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FORMATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; raises `UsageError` if it isn't there."""
+    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; raises `UsageError` if it isn't available."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -19,8 +19,8 @@ def choose_device(name: str = "auto") -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise UsageError(f"unknown device {name!r}; choose auto, cpu, cuda, cuda:<n> or mps") from None
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not there.get(device.type, False):
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(device.type, False):
         raise UsageError(f"device {name!r} is not available on this machine; use --device cpu or auto")
     return device
 
@@ -28,7 +28,7 @@ def choose_device(name: str = "auto") -> torch.device:
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the number format for `auto`, `float32` or `bfloat16`.
 
-    `auto` is bfloat16 where the hardware multiplies bfloat16 matrices itself (CUDA from Ampere on, CPUs with
+    `auto` is bfloat16 if the hardware multiplies bfloat16 matrices natively (CUDA from Ampere on, CPUs with
     AMX), float32 elsewhere.
     """
     if name in _FORMATS:

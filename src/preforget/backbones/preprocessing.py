@@ -1,4 +1,4 @@
-"""How a checkpoint sees images: the side in pixels that it takes, and its own normalisation of colours."""
+"""How a checkpoint reads images: their side in pixels and the normalisation of their colours."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Triple = tuple[float, float, float]
 
 
 def image_side(image_size: int | None, config: Any) -> int:
-    """Return the side of an image in pixels: the asked one, else the checkpoint's own; raises `UsageError`.
+    """Return the side of an image in pixels: the given one, else the checkpoint's own; raises `UsageError`.
 
     It must be a multiple of `config.patch_size`.
     """
     size, patch = (config.image_size if image_size is None else image_size), config.patch_size
     if isinstance(size, bool) or not isinstance(size, int):
-        raise UsageError(f"image size {size!r} is no whole number of pixels")
+        raise UsageError(f"image size must be a whole number of pixels, got {size!r}")
     if size < patch or size % patch:
         below = max(patch, size // patch * patch)
         raise UsageError(f"image size {size} is not a multiple of the patch size {patch}; try {below}")

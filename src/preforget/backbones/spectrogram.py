@@ -34,7 +34,7 @@ PREFIX = 2
 
 @dataclass(frozen=True)
 class Hearing:
-    """How a checkpoint hears: sampling `rate` in Hz, mel `bins`, strides of its patches, normalisation.
+    """How a checkpoint reads sounds: sampling `rate` in Hz, mel `bins`, strides of its patches, normalisation.
 
     A log energy `x` becomes `(x - mean) / (2 std)` if `normalise`.
     """
@@ -50,7 +50,7 @@ class Hearing:
 
 @dataclass(frozen=True)
 class AudioEncoder(Encoder):
-    """A frozen Audio Spectrogram Transformer; `preprocessing.image_size` counts the frames `F` that it hears."""
+    """A frozen Audio Spectrogram Transformer; `preprocessing.image_size` counts the frames `F` that it reads."""
 
     hearing: Hearing
 
@@ -58,7 +58,7 @@ class AudioEncoder(Encoder):
 
     @property
     def seconds(self) -> float:
-        """How much of a sound it hears at most."""
+        """The longest part of a sound that it reads, in seconds."""
         return samples_for(self.preprocessing.image_size) / self.hearing.rate
 
     def read(self, inputs: Images, rows: Sequence[int]) -> Tensor:
@@ -74,14 +74,14 @@ class AudioEncoder(Encoder):
         filters = triangles(h.bins, h.rate)
         out = np.zeros((len(waves), frames, h.bins), dtype=np.float32)
         for row, wave in enumerate(waves):
-            found = log_mel(wave, filters)[:frames]
-            out[row, : len(found)] = found
+            features = log_mel(wave, filters)[:frames]
+            out[row, : len(features)] = features
         if h.normalise:
             out = (out - np.float32(h.mean)) / np.float32(2 * h.std)
         return torch.from_numpy(out).to(self.device, self.dtype)
 
     def noise(self, count: int) -> Tensor:
-        """Return spectrograms of seeded noise `[count, F, M]`: no one's data."""
+        """Return spectrograms `[count, F, M]` of seeded noise, not data."""
         rng = np.random.default_rng(0)
         length = samples_for(self.preprocessing.image_size)
         return self.spectrograms([rng.uniform(-0.1, 0.1, length).astype(np.float32) for _ in range(count)])
@@ -95,8 +95,11 @@ class AudioEncoder(Encoder):
         return torch.cat([e.prefix.expand(len(x), -1, -1), x], dim=1) + e.positions
 
     def describe(self) -> dict[str, Any]:
-        """Return which encoder this is and how it hears; `image_size` counts frames, `architecture` names who
-        computes the spectrogram too, so that models of one implementation are refused by another."""
+        """Return the encoder's identity and how it reads sounds, as plain values.
+
+        `image_size` counts frames; `architecture` also names the implementation of the spectrogram, so that a model
+        made with one implementation is refused by another.
+        """
         values = super().describe()
         values["architecture"] = f"{self.identity.architecture}/{IMPLEMENTATION}"
         return {**values, "mean": [self.hearing.mean], "std": [self.hearing.std]}
@@ -119,7 +122,9 @@ def load_spectrogram(
     config = audio_config(source, revision)
     frames = config.max_length if image_size is None else image_size
     if isinstance(frames, bool) or not isinstance(frames, int) or frames < config.patch_size:
-        raise UsageError(f"{frames!r} frames are no whole number of at least {config.patch_size}, one patch")
+        raise UsageError(
+            f"{frames!r} frames were asked for; give a whole number of at least {config.patch_size}, one patch"
+        )
     hearing = _hearing(source, revision, config)
     model = read_layout(config, source, revision, "ASTModel")
     digest = audio_digest(model, hearing)
@@ -128,7 +133,7 @@ def load_spectrogram(
 
 
 def audio_digest(model: nn.Module, hearing: Hearing) -> str:
-    """Return the digest of weights and of how they hear; the number of frames has no part in it."""
+    """Return the digest of weights and preprocessing; the number of frames is not part of it."""
     return value_digest([weights_digest(model), asdict(hearing)])
 
 
@@ -140,7 +145,7 @@ def encoder_from_ast(
     device: torch.device,
     dtype: torch.dtype,
 ) -> AudioEncoder:
-    """Freeze a transformers `ASTModel` into an encoder that hears `frames` frames."""
+    """Freeze a transformers `ASTModel` into an encoder that reads `frames` frames."""
     config: Any = model.config
 
     def put(tensor: Tensor) -> Tensor:
@@ -196,8 +201,8 @@ def _hearing(source: str, revision: str | None, config: SpectrogramShape) -> Hea
         raise BackboneError(
             f"preprocessor_config.json of {source!r} lacks mean, std, sampling_rate or num_mel_bins"
         ) from None
-    whole = all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in (rate, bins))
-    if not whole or rate < 2 * HOP or not isinstance(normalise, bool):
+    are_whole = all(isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in (rate, bins))
+    if not are_whole or rate < 2 * HOP or not isinstance(normalise, bool):
         raise BackboneError(
             f"preprocessor_config.json of {source!r}: a sampling rate of {rate!r} can't be used"
         )

@@ -1,7 +1,7 @@
-"""The backbone `features`: inputs are vectors already, made elsewhere; there is nothing to encode and nothing frozen.
+"""The backbone `features`: the inputs are vectors, made elsewhere, so there is nothing to encode.
 
-A vector is normalised from its own numbers alone, never with statistics of several inputs: those would carry what was
-forgotten. It holds no weights, so its digest is a function of the width.
+A vector is normalised from its own numbers alone, never with statistics of several inputs: those would keep traces of
+what was forgotten. The backbone holds no weights, so its digest is a function of the width.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from preforget.core.hashing import value_digest
 from preforget.data.dataset import Images
 from preforget.data.vectors import Vectors
 
-NAME = "features"
+FEATURES = "features"
+"""The name of the backbone of inputs that are rows of numbers."""
 ARCHITECTURE = "vectors"
 
 
@@ -37,17 +38,17 @@ class VectorEncoder(Encoder):
         """Return the chosen vectors as they are, `float64 [batch, d]` on the CPU; raises `DataError`."""
         if not isinstance(inputs, Vectors):
             raise DataError(
-                f"the backbone {NAME!r} reads vectors [n, {self.dim}] of numbers, and these inputs are none"
+                f"the backbone {FEATURES!r} reads vectors [n, {self.dim}] of numbers; these inputs are something else"
             )
         if inputs.width != self.dim:
-            # scikit-learn's words for it, which its checks of estimators look for
+            # scikit-learn's wording, which its checks of estimators look for
             raise DataError(
                 f"X has {inputs.width} features, but the model was made for {self.dim} features as input"
             )
         return torch.from_numpy(inputs.values[np.asarray(rows, dtype=np.intp)].astype(np.float64))
 
     def noise(self, count: int) -> Tensor:
-        """Return seeded normal noise `float64 [count, d]`: no one's data."""
+        """Return seeded normal noise `float64 [count, d]`, not data."""
         return torch.from_numpy(np.random.default_rng(0).standard_normal((count, self.dim)))
 
     def embed(self, pixels: Tensor) -> Tensor:
@@ -73,21 +74,21 @@ def normalised(vectors: Tensor) -> Tensor:
 def vector_encoder(
     width: int | None, device: torch.device | None = None, dtype: torch.dtype = torch.float32
 ) -> VectorEncoder:
-    """Return the backbone for vectors of `width` numbers; raises `UsageError` for a width that is none.
+    """Return the backbone for vectors of `width` numbers; raises `UsageError` for a bad width.
 
     `width`: `d`, known from the data; a model folder keeps it.
     """
     if width is None:
         raise UsageError(
-            f"the backbone {NAME!r} needs to know how wide the vectors are: give image_size, the number of columns"
+            f"the backbone {FEATURES!r} needs to know how wide the vectors are: give image_size, the number of columns"
         )
     if isinstance(width, bool) or not isinstance(width, int) or width < 1:
         raise UsageError(f"the width of vectors must be a whole number of at least 1, got {width!r}")
     if dtype != torch.float32:
-        raise UsageError(f"the backbone {NAME!r} computes in float32; leave dtype out")
+        raise UsageError(f"the backbone {FEATURES!r} computes in float32; leave dtype out")
     none = torch.zeros(0, device=device)
     empty = Embedding(none, none, torch.zeros(1, 0), torch.zeros(2, width), 1)
     scale = torch.ones(width, device=device)
-    identity = Identity(NAME, None, ARCHITECTURE, value_digest([ARCHITECTURE, width]))
+    identity = Identity(FEATURES, None, ARCHITECTURE, value_digest([ARCHITECTURE, width]))
     preprocessing = Preprocessing(width, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     return VectorEncoder(empty, (), scale, torch.zeros_like(scale), 1e-5, preprocessing, identity)

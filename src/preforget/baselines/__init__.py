@@ -1,7 +1,7 @@
 """What the engines are compared with: ordinary classifiers, and unlearning after the fact.
 
-`METHODS` has every method by name: those of this package, each in its own file, and those of extensions. What a file
-with a method of your own needs is here: a class that is entered by `@METHODS.register(name)`.
+`METHODS` has every method by name: those of this package, each in its own file, and those of extensions. A method
+of your own is a class, registered by `@METHODS.register(name)`, in a file that imports what it needs from here.
 """
 
 from preforget.baselines.descent import cross_entropy, descend

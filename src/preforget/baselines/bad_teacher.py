@@ -1,8 +1,8 @@
 """Bad Teacher: a student that learns the forgotten data from an untrained teacher, the retained from the original.
 
 Chundawat et al., arXiv 2205.08096: `L(x) = (1 - u) KL(T_good(x) || S(x)) + u KL(T_bad(x) || S(x))`, with
-`u = 1` for forgotten images. The bad teacher is the same frozen encoder with an untrained adapter and head: what is
-random here is all that is trained.
+`u = 1` for forgotten images. The bad teacher is the same frozen encoder with an untrained adapter and head, the
+parts that are trained.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Boundary shrink: give each forgotten image the label across its nearest decision boundary, and learn that.
 
 Chen et al., arXiv 2303.11570 (boundary shrink): `x' = x + epsilon sign(d CE(f(x), y) / dx)` crosses the
-boundary (FGSM, arXiv 1412.6572); `y' = argmax f(x')` but for the true label; then `min E_Df CE(f(x), y')`. The retained
-data are not used but for the names of their classes.
+boundary (FGSM, arXiv 1412.6572); `y' = argmax f(x')` among the other labels; then `min E_Df CE(f(x), y')`. Of the
+retained data only the names of the classes are used.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class BoundaryShrinkConfig(DescentConfig):
 
 
 def nearest_wrong(logits: Tensor, target: Tensor, allowed: Tensor) -> Tensor:
-    """Return the best column `[batch]` of logits `[batch, classes]` among `allowed [m]`, but for the true one.
+    """Return the best column `[batch]` of logits `[batch, classes]` among `allowed [m]`, without the true one.
 
-    Raises `UsageError` where none is left.
+    Raises `UsageError` if none is left.
     """
     open_to = torch.zeros_like(logits, dtype=torch.bool)
     open_to[:, allowed] = True
@@ -64,14 +64,14 @@ def crossed(model: LoraHead, pixels: Tensor, target: Tensor, epsilon: float) -> 
 
 def nearest_labels(model: LoraHead, split: Split, target: Tensor, allowed: Tensor, epsilon: float) -> Tensor:
     """Return the column across the nearest boundary of each image of a split, `[n]` on the CPU."""
-    found = []
+    nearest = []
     for rows in torch.arange(len(split)).split(AT_ONCE):
         pixels = model.encoder.read(split.inputs, rows.tolist())
         moved = crossed(model, pixels, target[rows].to(pixels.device), epsilon)
         with torch.no_grad():
             logits = model.logits(model.parameters, model.encoder.embed(moved)).cpu()
-        found.append(nearest_wrong(logits, target[rows], allowed))
-    return torch.cat(found)
+        nearest.append(nearest_wrong(logits, target[rows], allowed))
+    return torch.cat(nearest)
 
 
 @METHODS.register("boundary_shrink")

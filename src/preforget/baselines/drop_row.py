@@ -1,6 +1,6 @@
-"""Drop the head row: delete the weights and the bias of a class, and leave all else as it is.
+"""Drop the head row: delete the weights and the bias of a class, and leave everything else as it is.
 
-Nothing that was learned about the class leaves the adapter; this is the cheapest thing that stops the answer.
+The adapter keeps all that it learned about the class; this is the cheapest way to stop the answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def without_rows(parameters: Mapping[str, Tensor], rows: Sequence[int]) -> dict[
 
 
 def dropped(original: LoraHead, forget: Split, retain: Split) -> LoraHead:
-    """Return the original without the rows of the forgotten classes; raises as `whole_classes` and `columns` do."""
+    """Return the original without the forgotten classes' rows; raises what `whole_classes` and `columns` raise."""
     gone = whole_classes(forget, retain)
     for split in (forget, retain):
         columns(original.labels, split)

@@ -23,7 +23,7 @@ Source = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """`n` images: `source [n]` and `row [n]` say where the states of each lie, `target [n]` is its column."""
+    """`n` images: `source [n]` and `row [n]` locate the states of each, `target [n]` is its column."""
 
     sources: tuple[Source, ...]
     source: Tensor
@@ -87,25 +87,25 @@ class Examples:
 def reading(model: LoraHead, *splits: Split) -> Iterator[tuple[Examples, ...]]:
     """Give the examples of each split; raises `DataError` for a split without images or with an unknown class."""
     with ExitStack() as stack:
-        found = []
+        examples = []
         for split in splits:
             target = columns(model.labels, split)
             cache = stack.enter_context(opened(model.encoder, split, Session()))
-            found.append(Examples.of(partial(_entering, cache), target))
-        yield tuple(found)
+            examples.append(Examples.of(partial(_entering, cache), target))
+        yield tuple(examples)
 
 
 def columns(labels: list[str], split: Split) -> Tensor:
     """Return the column `[n]` of each image's class; raises `DataError` as `reading` does."""
     if not len(split):
         raise DataError("there are no images to forget or none to retain; give at least one of each")
-    place = {label: column for column, label in enumerate(labels)}
-    unknown = sorted({str(label) for label in split.labels if label not in place})
+    column_of = {label: column for column, label in enumerate(labels)}
+    unknown = sorted({str(label) for label in split.labels if label not in column_of})
     if unknown:
         raise DataError(
             f"the classifier doesn't know the class {unknown[0]!r}; leave its images out, it knows: {', '.join(labels)}"
         )
-    return torch.tensor([place[label] for label in split.labels])
+    return torch.tensor([column_of[label] for label in split.labels])
 
 
 def _entering(cache: StateCache, rows: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Fine-tune: go on learning from the retained data, and hope that the rest fades.
+"""Fine-tune: continue learning from the retained data, so that the rest may fade.
 
 Warnecke et al., arXiv 2108.11577, and Golatkar et al., arXiv 1911.04933, use it as a baseline:
 `min over theta of E_Dr CE(f(x; theta), y)`, from the original's parameters.
@@ -36,7 +36,7 @@ class FineTune(Method):
     def unlearn(
         self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator
     ) -> LoraHead:
-        """Return the fine-tuned classifier; the images `forget` are not looked at."""
+        """Return the fine-tuned classifier; the images `forget` are not used."""
         del forget
         parameters = original.copied()
         with reading(original, retain) as (kept,):

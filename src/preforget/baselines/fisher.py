@@ -1,4 +1,4 @@
-"""Fisher forgetting: noise on every parameter, the larger the less it matters for the retained data.
+"""Fisher forgetting: noise on every parameter, larger where the parameter matters less for the retained data.
 
 Golatkar, Achille and Soatto, arXiv 1911.04933, Fisher forgetting: `theta + (lambda sigma^2)^(1/4) F^(-1/4) n` with `n`
 from N(0, I) and `F` the diagonal Fisher information of the retained data, with labels drawn from the classifier's own
@@ -26,7 +26,7 @@ from preforget.data.dataset import Split, names_of
 class FisherConfig(Options):
     """Options: `scale` is `(lambda sigma^2)^(1/4)`, `floor` the least Fisher information, as in the authors' code.
 
-    `reset_row`: as their code also does, set the head rows of classes that are forgotten whole to zero first.
+    `reset_row`: as their code also does, first set the head rows of wholly forgotten classes to zero.
     """
 
     scale: float = 1e-3
@@ -49,7 +49,7 @@ def noise_scale(fisher: Tensor, scale: float, floor: float) -> Tensor:
 
 @METHODS.register("fisher")
 class Fisher(Method):
-    """Adds noise once; the forgotten images are not looked at."""
+    """Adds noise once; the forgotten images are not used."""
 
     name = "fisher"
     source = "Golatkar, Achille and Soatto, arXiv 1911.04933, Fisher forgetting"
@@ -63,12 +63,12 @@ class Fisher(Method):
         """Return the classifier with noise."""
         c = self.config
         with reading(original, retain) as (kept,):
-            own = kept.with_target(drawn_targets(all_logits(original, kept), generator))
-            fisher = diagonal_fisher(original, own)
+            relabelled = kept.with_target(drawn_targets(all_logits(original, kept), generator))
+            fisher = diagonal_fisher(original, relabelled)
         parameters = {name: tensor.clone() for name, tensor in original.parameters.items()}
         if c.reset_row:
-            whole = set(names_of(forget.labels)) - set(names_of(retain.labels))
-            for row in (original.labels.index(label) for label in sorted(whole)):
+            vanished = set(names_of(forget.labels)) - set(names_of(retain.labels))
+            for row in (original.labels.index(label) for label in sorted(vanished)):
                 parameters["head.weight"][row] = 0
                 parameters["head.bias"][row] = 0
         for name, tensor in parameters.items():

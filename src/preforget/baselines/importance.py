@@ -28,13 +28,13 @@ def diagonal_fisher(model: LoraHead, examples: Examples) -> dict[str, Tensor]:
         return F.cross_entropy(model.logits(parameters, states[None]), target[None])
 
     per_image = vmap(grad(loss), in_dims=(None, 0, 0))
-    found = {name: torch.zeros_like(tensor) for name, tensor in model.parameters.items()}
+    importances = {name: torch.zeros_like(tensor) for name, tensor in model.parameters.items()}
     # fused attention has no rule for a gradient per image
     with sdpa_kernel(SDPBackend.MATH):
         for states, target in examples.batches(AT_ONCE):
             for name, gradient in per_image(model.parameters, states, target).items():
-                found[name] += gradient.square().sum(dim=0)
-    return {name: total / len(examples) for name, total in found.items()}
+                importances[name] += gradient.square().sum(dim=0)
+    return {name: total / len(examples) for name, total in importances.items()}
 
 
 def drawn_targets(logits: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""L1-sparse: fine-tune on the retained data while parameters are drawn to zero.
+"""L1-sparse: fine-tune on the retained data while a penalty pulls parameters to zero.
 
 Jia et al., arXiv 2304.04934: `min over theta of E_Dr CE(f(x; theta), y) + gamma |theta|_1`; `gamma` falls
 linearly over the epochs, the schedule that the paper finds best. Here `theta` is what is trained: adapter and head.
@@ -59,7 +59,7 @@ class L1Sparse(Method):
     def unlearn(
         self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator
     ) -> LoraHead:
-        """Return the fine-tuned classifier; the images `forget` are not looked at."""
+        """Return the fine-tuned classifier; the images `forget` are not used."""
         del forget
         c, parameters = self.config, original.copied()
         with reading(original, retain) as (kept,):

@@ -43,7 +43,7 @@ class LoraHeadConfig(EngineOptions):
 
 
 class LoraHead:
-    """Learns by cross-entropy what the paper engine learns by prompts; nothing in it can be removed by class.
+    """Learns all classes together by cross-entropy, so that no part of it can be removed by class.
 
     `labels` are the columns of `scores`; `parameters` holds `adapter.*`, `head.weight [classes, D]` and
     `head.bias [classes]`; both are empty before `learn`.
@@ -61,10 +61,10 @@ class LoraHead:
         """Learn all classes of `train` from scratch; anything learned before is dropped."""
         c, encoder = self.config, self.encoder
         labels = sorted(set(train.labels))
-        place = {label: column for column, label in enumerate(labels)}
-        target = torch.tensor([place[label] for label in train.labels], device=encoder.device)
-        what = [self.name, c.as_dict(), encoder.identity.digest, encoder.preprocessing.image_size]
-        digest = value_digest([*what, labels, split_digest(train)])
+        column_of = {label: column for column, label in enumerate(labels)}
+        target = torch.tensor([column_of[label] for label in train.labels], device=encoder.device)
+        recipe = [self.name, c.as_dict(), encoder.identity.digest, encoder.preprocessing.image_size]
+        digest = value_digest([*recipe, labels, split_digest(train)])
         checkpoint = Checkpoint(session.checkpoint, digest) if session.checkpoint else None
         learned = self._start(len(labels))
         with opened(encoder, train, session) as cache:

@@ -1,4 +1,4 @@
-"""The interface of unlearning after the fact, and the table where methods are entered by name."""
+"""The interface of unlearning after the fact, and the registry of methods by name."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class DescentConfig(Options):
 class Method(ABC):
     """One way to unlearn: makes a new classifier from a learned one, which it never changes.
 
-    `search`: what a search on validation data tries. A new method is one file with one class, entered by
+    `search`: the values that a search on validation data tries. A new method is one file with one class, registered by
     `@METHODS.register(name)`.
     """
 
     name: ClassVar[str]
     source: ClassVar[str]
-    """Paper, identifier, and what it is called there."""
+    """The paper, its identifier, and the method's name in it."""
 
     config_type: ClassVar[type[Options]]
     search: ClassVar[Grid] = {}
@@ -63,7 +63,7 @@ class Method(ABC):
     def prepare(self, ordinary: LoraHead, train: Split) -> Any:
         """Return the classifier that `unlearn` starts from, learned on all of `train`: here the ordinary one itself.
 
-        A method overrides it if it needs another classifier, or keeps more of learning than its weights.
+        A method overrides it if it needs another classifier, or keeps more than weights from learning.
         """
         del train
         return ordinary
@@ -74,7 +74,7 @@ class Method(ABC):
     ) -> Classifier:
         """Return a new classifier that has forgotten the images `forget` and kept the images `retain`.
 
-        The column of a forgotten class stays unless the method is about dropping it. `generator` lies on the CPU; the
+        The column of a forgotten class stays unless the method is about dropping it. `generator` is on the CPU; the
         same seed gives the same result. Raises `DataError` for images of a class that `original` doesn't know.
         """
 
@@ -98,6 +98,6 @@ def whole_classes(forget: Split, retain: Split) -> list[str]:
 
 
 def remaining(labels: Iterable[str], gone: Iterable[str]) -> list[str]:
-    """Return `labels` without those that are `gone`, in their order."""
+    """Return `labels` without those in `gone`, in the same order."""
     dropped = set(gone)
     return [label for label in labels if label not in dropped]

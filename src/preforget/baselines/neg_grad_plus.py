@@ -22,7 +22,7 @@ from preforget.data.dataset import Split
 
 @dataclass(frozen=True)
 class NegGradPlusConfig(DescentConfig):
-    """Options: the schedule, in passes over the retained images, and `beta`, the weight of these."""
+    """Options: the schedule, in passes over the retained images, and `beta`, the weight of their loss."""
 
     epochs: int = 5
     learning_rate: float = 5e-4

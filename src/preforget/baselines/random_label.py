@@ -26,9 +26,9 @@ class RandomLabelConfig(DescentConfig):
 
 
 def wrong_columns(target: Tensor, allowed: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw for each true column `[n]` another one, each of `allowed [m]` but the true one equally likely.
+    """Draw for each true column `[n]` another one, each of `allowed [m]` except the true one equally likely.
 
-    Raises `UsageError` where no other column is left.
+    Raises `UsageError` if no other column is left.
     """
     choice = (allowed[None] != target[:, None]).double()
     if (choice.sum(dim=1) == 0).any():

@@ -1,4 +1,4 @@
-"""Hidden states that are computed once where several methods read the same images."""
+"""Hidden states that are computed once for several methods that read the same inputs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from preforget.training.state_cache import StateCache
 
 @dataclass(frozen=True, eq=False)
 class ReadSplit(Split):
-    """A split whose states that enter block 0 lie in an open `cache`; a part of it is an ordinary split again."""
+    """A split whose states before block 0 are in an open `cache`; a part of it is an ordinary split again."""
 
     cache: StateCache | None = None
 
@@ -35,7 +35,7 @@ def read_once(
 
 
 def opened(encoder: Encoder, split: Split, session: Session) -> AbstractContextManager[StateCache]:
-    """Return the cache of a split: that which it brings if it is of this encoder, else a new one."""
+    """Return a split's own cache if it was made with this encoder, else a new one."""
     if isinstance(split, ReadSplit) and split.cache is not None and split.cache.encoder is encoder:
         return nullcontext(split.cache)
     return StateCache(

@@ -2,8 +2,8 @@
 
 With features `x [F]` of the exact engine and `y` one-hot: `W = (S + gamma tr(S)/F I)^-1 C`
 with `S` the scatter of all features around their mean and `C` their products with the centred `y` (Hoerl and Kennard,
-Technometrics 12, 1970). Count, sum and scatter are kept per class, so a class leaves by leaving its sums out and
-solving again: the result is that of a ridge head that never saw it, bit for bit.
+Technometrics 12, 1970). Count, sum and scatter are kept per class, so a class is forgotten by leaving its sums out
+and solving again: the result equals a ridge head that never saw it, bit for bit.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ class RidgeHeadConfig(Options):
 
 def solve(parts: list[Moments], gamma: float) -> tuple[Tensor, Tensor]:
     """Return rows `[C, F]` and biases `[C]` in float64 from the moments of each class."""
-    whole = summed(parts, len(parts[0].total))
-    mean = whole.total / whole.count
-    scatter = torch.addr(whole.scatter, whole.total, mean, alpha=-1)
-    # features that never vary leave no scale; then any will do
+    overall = summed(parts, len(parts[0].total))
+    mean = overall.total / overall.count
+    scatter = torch.addr(overall.scatter, overall.total, mean, alpha=-1)
+    # features that never vary have no scale; any will do
     scale = float(scatter.trace()) / len(mean) or 1.0
     scatter.diagonal().add_(gamma * scale)
     counts = torch.tensor([float(part.count) for part in parts], dtype=torch.float64)
     products = torch.stack([part.total for part in parts]) - counts[:, None] * mean
     rows = torch.cholesky_solve(products.T, torch.linalg.cholesky(scatter)).T.contiguous()
-    return rows, counts / whole.count - rows @ mean
+    return rows, counts / overall.count - rows @ mean
 
 
 class RidgeHead:
@@ -88,7 +88,7 @@ class RidgeHead:
         return cls(encoder, config, sums)
 
     def without(self, gone: list[str]) -> RidgeHead:
-        """Return the ridge head of the other classes, solved from their sums; raises `DataError` for an unknown one."""
+        """Return the ridge head of the other classes, solved from their sums; raises `DataError` if one is unknown."""
         for label in gone:
             if label not in self._sums:
                 raise DataError(f"the ridge head doesn't know the class {label!r}, so it can't forget it")
@@ -123,7 +123,7 @@ class RidgeHeadMethod(Method):
     def unlearn(self, original: Any, forget: Split, retain: Split, generator: torch.Generator) -> Classifier:
         """Return the ridge head without the forgotten classes.
 
-        `original` is what `prepare` gave; from an ordinary classifier, which has no sums, it is learned anew.
+        `original` is the result of `prepare`; an ordinary classifier has no sums, so the ridge head is learned anew.
         """
         del generator
         gone = whole_classes(forget, retain)

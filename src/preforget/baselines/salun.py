@@ -1,4 +1,4 @@
-"""SalUn: random labels, but only the parameters move that matter most for the forgotten data.
+"""SalUn: random labels, learned only by the parameters that matter most for the forgotten data.
 
 Fan et al., arXiv 2310.12508: the mask is 1 where `|d/dtheta E_Df CE|` at the original reaches a threshold,
 here the median, and the rest keeps its original value while random labels are learned.
@@ -38,7 +38,7 @@ class SalUnConfig(DescentConfig):
 def saliency_mask(gradients: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """Return 0/1 tensors shaped like the gradients: 1 for the `share` of all numbers that are largest in size.
 
-    Of equal numbers the earlier is taken first, so the count is always `round(share * all)`.
+    Among equal numbers the earlier ones come first, so the count is always `round(share * all)`.
     """
     sizes = torch.cat([gradient.abs().flatten() for gradient in gradients.values()])
     order = sizes.argsort(descending=True, stable=True)
@@ -53,12 +53,12 @@ def saliency_mask(gradients: Mapping[str, Tensor], share: float) -> dict[str, Te
 def forgetting_gradient(model: LoraHead, examples: Examples) -> dict[str, Tensor]:
     """Return the gradient of the mean cross-entropy of all examples at the model's parameters, without dropout."""
     parameters = model.copied()
-    found = {name: torch.zeros_like(tensor) for name, tensor in model.parameters.items()}
+    total = {name: torch.zeros_like(tensor) for name, tensor in model.parameters.items()}
     for states, target in examples.batches(AT_ONCE):
         loss = F.cross_entropy(model.logits(parameters, states), target, reduction="sum") / len(examples)
-        for name, gradient in zip(found, torch.autograd.grad(loss, list(parameters.values())), strict=True):
-            found[name] += gradient
-    return found
+        for name, gradient in zip(total, torch.autograd.grad(loss, list(parameters.values())), strict=True):
+            total[name] += gradient
+    return total
 
 
 @METHODS.register("salun")

@@ -4,9 +4,10 @@ Foster, Schoepf and Brintrup, arXiv 2308.07707, selective synaptic dampening: wi
 importances `I_D` of all data and `I_f` of the forgotten data, a parameter is selected where `I_f > alpha I_D`, and is
 then multiplied by `min(lambda I_D / I_f, 1)`. No step is trained.
 
-`I_f / I_D` can't exceed the number of images over that of forgotten ones, so an `alpha` of 5 selects nothing where a
-fifth or more is forgotten; the search goes down to 0.3. Importances are means over single images, as in the formula;
-the authors' code squares gradients of batches. `I_D` may be computed when learning; here it is part of forgetting.
+`I_f / I_D` can't exceed the number of all images divided by that of the forgotten ones, so an `alpha` of 5 selects
+nothing if a fifth or more is forgotten; the search goes down to 0.3. Importances are means over single images, as in
+the formula; the authors' code squares gradients of batches. `I_D` may be computed when learning; here it is part of
+forgetting.
 """
 
 from __future__ import annotations

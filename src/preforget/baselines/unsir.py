@@ -45,12 +45,12 @@ class UnsirConfig(Options):
 
 
 def noise_loss(logits: Tensor, target: Tensor, noise: Tensor, penalty: float) -> Tensor:
-    """Return what noise `[m, ...]` minimises: the error is to grow, the noise to stay small."""
+    """Return what noise `[m, ...]` minimises: the negative error plus a penalty on its size."""
     return -F.cross_entropy(logits, target) + penalty * noise.square().flatten(1).sum(dim=1).mean()
 
 
 def learned_noise(model: LoraHead, column: int, c: UnsirConfig, generator: torch.Generator) -> Tensor:
-    """Return inputs `[noise_images, ...]` that the model takes least for the class of `column`."""
+    """Return inputs `[noise_images, ...]` that the model finds least like the class of `column`."""
     encoder = model.encoder
     shape = encoder.noise(1).shape[1:]
     noise = torch.randn(c.noise_images, *shape, generator=generator).to(encoder.device).requires_grad_()
@@ -75,7 +75,7 @@ def noise_examples(model: LoraHead, column: int, c: UnsirConfig, generator: torc
 
 @METHODS.register("unsir")
 class Unsir(Method):
-    """Impairs with noise and repairs; of the forgotten images only the classes are looked at."""
+    """Impairs with noise and repairs; of the forgotten images only the classes are used."""
 
     name = "unsir"
     source = "Tarun et al., arXiv 2111.08947, UNSIR"

@@ -11,10 +11,10 @@ from typing import Any, Self
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
+from preforget.backbones.vectors import FEATURES
 from preforget.classifier.bound import Bound
 from preforget.classifier.labels import TEXT, as_text, kind_of
 from preforget.classifier.making import check_answering, make_engine
-from preforget.classifier.parameters import FEATURES
 from preforget.classifier.turns import learns
 from preforget.core.errors import UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable

@@ -11,12 +11,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 
 from preforget.backbones.encoder import Encoder
+from preforget.backbones.named import BUILTIN
+from preforget.backbones.vectors import FEATURES
 from preforget.classifier.making import option_names
 from preforget.core.errors import UsageError
-from preforget.engines import EngineOptions
+from preforget.engines.options import DEFAULT_ENGINE, EngineOptions
 
-FEATURES = "features"
-"""The backbone of inputs that are rows of numbers already."""
 INSIDE = "engine__"
 """What stands before the name of an option of the engine, in `get_params` and `set_params`."""
 
@@ -28,8 +28,8 @@ class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     def __init__(
         self,
-        backbone: str | Encoder = "builtin",
-        engine: str | EngineOptions = "isolated",
+        backbone: str | Encoder = BUILTIN,
+        engine: str | EngineOptions = DEFAULT_ENGINE,
         image_size: int | None = None,
         seed: int = 0,
         *,

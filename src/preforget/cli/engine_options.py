@@ -12,9 +12,8 @@ from dataclasses import MISSING, Field, fields
 from typing import Any, get_args, get_type_hints
 
 from preforget.core.errors import UsageError
-from preforget.engines.options import OPTIONS, EngineOptions
+from preforget.engines.options import DEFAULT_ENGINE, OPTIONS, EngineOptions
 
-DEFAULT_ENGINE = "isolated"
 OWN_ARGUMENT = frozenset({"seed"})
 """Fields that the commands ask for by an argument of their own."""
 

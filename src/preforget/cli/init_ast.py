@@ -35,10 +35,10 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Write the checkpoint and print its shape."""
     from preforget.backbones.init_ast import AudioShape, init_ast
-    from preforget.backbones.load import BUILTIN
+    from preforget.backbones.named import BUILTIN, BUILTIN_FOLDER
 
     shape = AudioShape(args.frames, args.bins, args.stride, args.kernel, cut=not args.interpolate)
-    source = str(BUILTIN) if args.source == "builtin" else args.source
+    source = str(BUILTIN_FOLDER) if args.source == BUILTIN else args.source
     found = {**init_ast(source, given_path(args.out), shape), "from": args.source}
     seconds = found["frames"] / 100
     console.line(f"checkpoint  {printable(str(args.out))}")

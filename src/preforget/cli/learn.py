@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from preforget.cli.console import Console, note, printable
-from preforget.cli.engine_options import DEFAULT_ENGINE, add_engine_options, given_options
+from preforget.cli.engine_options import add_engine_options, given_options
 from preforget.cli.options import (
     DATA_HELP,
     Commands,
@@ -23,7 +23,7 @@ from preforget.cli.options import (
 from preforget.cli.quality import show_coverage, show_quality
 from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
-from preforget.engines.options import OPTIONS
+from preforget.engines.options import DEFAULT_ENGINE, OPTIONS
 
 
 def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_ENGINE) -> None:

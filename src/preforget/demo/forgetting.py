@@ -1,4 +1,4 @@
-"""Forget one class of a model and measure what went and what stayed."""
+"""Forget one class of a model and measure what was lost and what stayed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from preforget.metrics.roc import auc
 class Forgetting:
     """One class forgotten: its erasure, the look at the test images before and after, and the answers after.
 
-    Accuracies are those of the best guess, abstention left aside; abstention is counted on its own.
+    Accuracies are those of the best guess, ignoring abstention; abstention is counted on its own.
     """
 
     label: str
@@ -33,7 +33,7 @@ class Forgetting:
     def figures(self) -> dict[str, Any]:
         """Return all measures as plain values; shares are between 0 and 1, times milliseconds."""
         forgotten = self.before.truth == self.label
-        # what was forgotten earlier is neither known nor just forgotten
+        # classes that were forgotten earlier count as neither
         retained = np.isin(self.before.truth.astype(str), self.after.classes)
         return {
             "label": self.label,
@@ -59,11 +59,11 @@ def forget_and_measure(
     return Forgetting(label, erasure, before, look(model, test), answered)
 
 
-def same_scores(one: Look, other: Look) -> bool:
-    """Tell whether the scores of all classes that both know are the same bits."""
-    shared = sorted(set(one.classes) & set(other.classes))
-    return _columns(one, shared).tobytes() == _columns(other, shared).tobytes()
+def same_scores(before: Look, after: Look) -> bool:
+    """Tell whether the scores of all shared classes are the same, bit for bit."""
+    shared = sorted(set(before.classes) & set(after.classes))
+    return _columns(before, shared).tobytes() == _columns(after, shared).tobytes()
 
 
-def _columns(seen: Look, labels: Sequence[str]) -> Scores:
-    return np.ascontiguousarray(seen.scores[:, [seen.classes.index(label) for label in labels]])
+def _columns(view: Look, labels: Sequence[str]) -> Scores:
+    return np.ascontiguousarray(view.scores[:, [view.classes.index(label) for label in labels]])

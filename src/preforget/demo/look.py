@@ -17,7 +17,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """`truth [n]`, the `classes` that could be answered, `scores [n, classes]`, `confidence [n]`, the threshold.
+    """True labels `truth [n]`, the possible `classes`, `scores [n, classes]`, `confidence [n]`, the threshold.
 
     `confidence` is the engine's log-confidence that an image is of one of the classes at all; below `threshold`
     the model abstains.
@@ -31,13 +31,13 @@ class Look:
 
     @property
     def guesses(self) -> Labels:
-        """The best class of each image `[n]`, abstention left aside."""
+        """The best class of each image `[n]`, ignoring abstention."""
         guesses: Labels = np.array(self.classes, dtype=object)[self.scores.argmax(axis=1)]
         return guesses
 
     @property
     def abstained(self) -> Mask:
-        """Where the model says that it knows none of the classes, `[n]`."""
+        """Whether the model abstains on each image, `[n]`."""
         return self.confidence < self.threshold
 
     @property
@@ -54,7 +54,7 @@ class Look:
 
 
 def look(model: PreForgettableClassifier, images: Split) -> Look:
-    """Score the images with all attached classes, of which there must be one at least."""
+    """Score the images with all attached classes, of which there must be at least one."""
     scores, confidence = model.engine_.evaluate(images.inputs)
     threshold = model.engine_.threshold(model.keep)
     return Look(images.labels, model.engine_.bank.attached, scores, confidence, threshold)

@@ -1,4 +1,4 @@
-"""What the demo shows, and in which words: handwritten digits, or synthesised sounds."""
+"""The data and the vocabulary of the demo: handwritten digits, or synthesised sounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from preforget.core.errors import UsageError
 class Modality:
     """The data set and backbone of a demo, its words, and which classes are forgotten.
 
-    `what` the `inputs` are of; `unit`: one class, `units`: several; `shows`: how an input has its class.
+    `inputs`: the word for inputs, `what` they show; `unit`, `units`: the word for a class; `shows`: a verb for them.
     """
 
     data: str

@@ -1,4 +1,4 @@
-"""The demo's picture: who is answered as what before and after, and how sure the model is of either."""
+"""The demo's picture: the answers for each class before and after, and the model's confidence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 BINS = 48
 GAP = 0.4
-"""By how much of a column abstention stands apart from the classes."""
+"""The gap between the classes and the column of abstentions, in columns."""
 
 
 def draw(step: Forgetting, path: Path, words: Modality = IMAGE) -> Path | None:
@@ -51,10 +51,10 @@ def draw(step: Forgetting, path: Path, words: Modality = IMAGE) -> Path | None:
 
 
 def _confusion(
-    axes: Axes, seen: Look, labels: list[str], title: str, words: Modality, gone: str | None = None
+    axes: Axes, view: Look, labels: list[str], title: str, words: Modality, gone: str | None = None
 ) -> None:
-    """Draw counts, one row per true class; the colour is the share of the row, abstention stands apart."""
-    counts = confusion(seen.truth, seen.answers, labels, labels)
+    """Draw counts, one row per true class; the colour is the share of the row, abstention is set apart."""
+    counts = confusion(view.truth, view.answers, labels, labels)
     n = len(labels)
     shares = counts / counts.sum(axis=1, keepdims=True)
     x = [*range(n), n + GAP]
@@ -95,17 +95,17 @@ def _cell(axes: Axes, x: float, top: int, height: int, **style: Any) -> None:
 
 def _confidence(axes: Axes, step: Forgetting, words: Modality) -> None:
     """Draw both histograms, each in percent of its own images, and the threshold between them."""
-    seen = step.after
-    forgotten = seen.truth == step.label
-    low, high = np.quantile(seen.confidence, (0.002, 0.998))
+    view = step.after
+    forgotten = view.truth == step.label
+    low, high = np.quantile(view.confidence, (0.002, 0.998))
     edges = np.linspace(low - 0.5, high + 0.5, BINS + 1)
-    within = np.clip(seen.confidence, edges[0], edges[-1])
+    clipped = np.clip(view.confidence, edges[0], edges[-1])
     for chosen, colour, hatch, name in (
         (forgotten, ORANGE, "////", f"'{step.label}', forgotten"),
         (~forgotten, BLUE, None, f"the other {words.units}"),
     ):
         axes.hist(
-            within[chosen],
+            clipped[chosen],
             edges.tolist(),
             weights=np.full(int(chosen.sum()), 100 / chosen.sum()),
             histtype="stepfilled",
@@ -116,12 +116,12 @@ def _confidence(axes: Axes, step: Forgetting, words: Modality) -> None:
             linewidth=1.2,
             label=f"{words.inputs} of {name} ({chosen.sum()})",
         )
-    axes.axvline(seen.threshold, color="black", linestyle="--", linewidth=1.4)
+    axes.axvline(view.threshold, color="black", linestyle="--", linewidth=1.4)
     axes.set_ylim(0, axes.get_ylim()[1] * 1.2)
     for text, side, shift in (("← abstains", "right", -8), ("answers →", "left", 8)):
         axes.annotate(
             text,
-            (seen.threshold, 0.95),
+            (view.threshold, 0.95),
             xycoords=("data", "axes fraction"),
             xytext=(shift, 0),
             textcoords="offset points",

@@ -21,6 +21,7 @@ from preforget.demo.look import look
 from preforget.demo.modality import modality as modality_of
 from preforget.demo.picture import draw
 from preforget.demo.story import Story
+from preforget.engines.options import DEFAULT_ENGINE
 from preforget.records import unknown_label
 
 RESULT, PICTURE = "demo.json", "demo.png"
@@ -45,8 +46,8 @@ def run(
 ) -> dict[str, Any]:
     """Run the demo, `say` each line of its story, write model, picture and `demo.json` to `out`; return all figures.
 
-    `modality`: `image` shows digits, `audio` sounds; `forget` and `backbone` are its own by default. `start` is when
-    the command began, on the clock of `time.perf_counter`. Raises `UnknownLabelError` for a class that isn't one,
+    `modality`: `image` shows digits, `audio` sounds; `forget` and `backbone` default to those of the modality. `start`
+    is when the command began, as `time.perf_counter` counts. Raises `UnknownLabelError` for an unknown class,
     `StoreError` if `out` can't be written.
     """
     words = modality_of(modality)
@@ -54,10 +55,10 @@ def run(
     data = load_data(words.data, seed=seed)
     if forget not in data.classes:
         raise unknown_label(forget, data.classes)
-    place = free_place(out)
+    model_folder = free_folder(out)
     options: dict[str, Any] = {"epochs": EPOCHS if epochs is None else epochs, "batch_size": BATCH_SIZE}
     encoder = load_backbone(backbone or words.backbone, image_size=image_size, device=device, dtype=dtype)
-    make_engine(encoder, "isolated", seed, options)  # refuses options before the story begins
+    make_engine(encoder, DEFAULT_ENGINE, seed, options)  # refuses options before the story begins
     model = PreForgettableClassifier(encoder, seed=seed, device=device, dtype=dtype, **options)
     story = Story(say, words)
     story.opening(data, model.keep)
@@ -65,7 +66,7 @@ def run(
     began = time.perf_counter()
     model.fit(data.train, validation=data.validation, progress=True)
     learn_seconds = time.perf_counter() - began
-    model.save_pretrained(place)
+    model.save_pretrained(model_folder)
     first = look(model, data.test)
     story.learned(first, len(data.train), learn_seconds)
 
@@ -85,7 +86,7 @@ def run(
         story.forgotten(steps[-1])
         last = steps[-1].after
 
-    reloaded = look(PreForgettableClassifier.from_pretrained(place, device=device), data.test)
+    reloaded = look(PreForgettableClassifier.from_pretrained(model_folder, device=device), data.test)
     picture = draw(gone, out / PICTURE, words)
     figures = gone.figures()
     result: dict[str, Any] = {
@@ -108,7 +109,7 @@ def run(
         "guarantee": model.engine_.guarantee.value,
         "backbone": model.engine_.encoder.identity.id,
         "options": model.engine_.config.as_dict(),
-        "model": str(place),
+        "model": str(model_folder),
         "picture": str(picture) if picture else None,
     }
     _write(out / RESULT, result)
@@ -117,7 +118,7 @@ def run(
 
 
 def is_proven(result: dict[str, Any]) -> bool:
-    """Tell whether nothing was answered that is forgotten, and no other score moved by a bit, at any step."""
+    """Tell whether, at every step, no forgotten class was answered and no other score changed by a bit."""
     steps = [result, *result["sequence"]]
     return (
         result["reloaded_scores_identical"]
@@ -126,22 +127,22 @@ def is_proven(result: dict[str, Any]) -> bool:
     )
 
 
-def free_place(out: Path) -> Path:
-    """Make `out` and return where the model goes: `model`, or `model-2` and so on beside those of earlier runs.
+def free_folder(out: Path) -> Path:
+    """Make `out` and return a free path for the model: `model`, or `model-2` and so on after earlier runs.
 
-    Raises `StoreError` if `out` can't be made, `UsageError` if something in it stands in the way.
+    Raises `StoreError` if `out` can't be made, `UsageError` if another file there has the name of a result.
     """
     try:
         make_private(out)
     except OSError as error:
         raise StoreError(f"{out} can't be made: {error.strerror}; choose another with --out") from error
-    for name in (RESULT, PICTURE):  # of an earlier run, which are replaced
+    for name in (RESULT, PICTURE):  # those of an earlier run are replaced
         check_target(out / name, force=True)
-    number, place = 1, out / "model"
-    while place.exists() or place.is_symlink():
-        number += 1
-        place = out / f"model-{number}"
-    return place
+    count, folder = 1, out / "model"
+    while folder.exists() or folder.is_symlink():
+        count += 1
+        folder = out / f"model-{count}"
+    return folder
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from preforget.demo.modality import IMAGE, Modality
 
 
 class Story:
-    """Tells the demo to `say`, which takes one line at a time, in the words of what it shows; chapters are numbered."""
+    """Tells the demo line by line to `say`, in the words of its modality; chapters are numbered."""
 
     def __init__(self, say: Callable[[str], None], words: Modality = IMAGE) -> None:
         self.say = say
@@ -21,26 +21,26 @@ class Story:
         self._chapter = 0
 
     def opening(self, data: Dataset, keep: float) -> None:
-        """Say what is seen and how it is counted."""
+        """Introduce the data and the measures."""
         images = len(data.train) + len(data.validation) + len(data.test)
         w = self.words
         self.say(f"{images:,} {w.inputs} of {w.what}. {len(data.test)} of them are kept for testing.")
         self.say(
-            'Accuracy is that of the best guess. Abstention, the answer "I don\'t know", is counted apart:'
+            'Accuracy is that of the best guess. Abstention, the answer "I don\'t know", is counted separately:'
         )
         self.say(
             f"its threshold is set on other {w.inputs}, so that about {percent(keep)} of known {w.units} are answered."
         )
 
-    def learned(self, seen: Look, images: int, seconds: float) -> None:
+    def learned(self, view: Look, images: int, seconds: float) -> None:
         """Tell the first learning."""
-        self._begin(f"Learn {len(seen.classes)} {self.words.units}")
+        self._begin(f"Learn {len(view.classes)} {self.words.units}")
         self._row("time", f"{seconds:.1f} s", f"{images:,} {self.words.inputs}")
-        self._row("accuracy", percent(seen.accuracy()))
-        self._row("abstained", percent(float(seen.abstained.mean())))
+        self._row("accuracy", percent(view.accuracy()))
+        self._row("abstained", percent(float(view.abstained.mean())))
 
     def forgotten(self, step: Forgetting) -> None:
-        """Tell one erasure and what it left."""
+        """Tell one erasure and its effects."""
         w = self.words
         figures, name = step.figures(), f"'{step.label}'"
         classes, images = len(step.after.classes), len(step.after.truth)
@@ -63,15 +63,15 @@ class Story:
         self._row("accuracy on the others", percent(figures["accuracy_retained_after"]), f"before: {before}")
         self._row("the others abstained", percent(figures["retained_abstained"]))
 
-    def added(self, label: str, seen: Look, seconds: float, identical: bool) -> None:
+    def added(self, label: str, view: Look, seconds: float, identical: bool) -> None:
         """Tell how a forgotten class was learned again."""
         self._begin(f"Learn '{label}' again from its {self.words.inputs}; the other records are not touched")
         self._row("time", f"{seconds:.1f} s")
-        self._row("accuracy", percent(seen.accuracy()), f"on all {len(seen.classes)} {self.words.units}")
+        self._row("accuracy", percent(view.accuracy()), f"on all {len(view.classes)} {self.words.units}")
         self._row("scores of the others", same(identical))
 
     def ending(self, result: dict[str, Any], figures: Path) -> None:
-        """Say where things lie."""
+        """Say where model, picture and figures were written."""
         same_scores = "the same scores" if result["reloaded_scores_identical"] else "OTHER SCORES"
         self.say("")
         self.say(f"Read from disk again, the model gives {same_scores}.")
@@ -87,8 +87,8 @@ class Story:
         self.say("")
         self.say(f"{self._chapter}. {title}")
 
-    def _row(self, what: str, value: str, remark: str = "") -> None:
-        self.say(f"   {what:25}{value:>13}   {remark}".rstrip())
+    def _row(self, name: str, value: str, remark: str = "") -> None:
+        self.say(f"   {name:25}{value:>13}   {remark}".rstrip())
 
 
 def percent(share: float) -> str:
@@ -101,5 +101,5 @@ def percent(share: float) -> str:
 
 
 def same(identical: bool) -> str:
-    """Say whether bits are the same; what must not happen is in capitals."""
+    """Say whether scores are the same; a failure is in capitals."""
     return "bit-identical" if identical else "CHANGED"

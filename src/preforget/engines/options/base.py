@@ -12,6 +12,9 @@ from preforget.core.registry import Registry
 if TYPE_CHECKING:
     from preforget.backbones.encoder import Encoder
 
+DEFAULT_ENGINE = "isolated"
+"""The engine of a model for which none is named."""
+
 
 @dataclass(frozen=True)
 class EngineOptions(Options):
