@@ -26,12 +26,16 @@ def test_equal_after_forgetting(exact: Path, pets: Path, terminal: Terminal) -> 
     assert done.json["equal"] is True
     assert done.json["records_equal"] == done.json["records"] == 3
     assert done.json["guarantee"] == "exact"
+    assert done.json["records_forgotten"] > 0
 
 
 def test_other_data_or_another_split_are_not_equal(exact: Path, pets: Path, terminal: Terminal) -> None:
     done = terminal("verify", exact, "--against-retrain", pets, "--seed", "5", "--device", "cpu")
     assert done.code == 3
-    assert done.out.splitlines()[-1] == "NOT EQUAL to retraining"
+    assert done.out.splitlines()[-1] == "NOT EQUAL to retraining, though nothing was forgotten in this folder"
+    same = terminal("verify", exact, "--against-retrain", pets, "--device", "cpu")
+    assert same.code == 0
+    assert "nothing was forgotten in this folder, so this says nothing of forgetting" in same.out
 
 
 def test_the_isolated_engine_is_not_equal(model: Path, pets: Path, terminal: Terminal) -> None:

@@ -40,8 +40,16 @@ def test_an_engine_without_a_sentence_signs_nothing() -> None:
     class Silent(ExactEngine):
         meaning = " "
 
-    with pytest.raises(UsageError, match="Silent a class variable 'meaning'"):
+    with pytest.raises(UsageError, match="Silent a class variable 'guarantee' and one 'meaning'"):
         Silent.signed_meaning()
+
+    class Other(ExactEngine):
+        guarantee = ExactEngine.guarantee
+
+    # what it does with the records may be something else than what the sentence that it inherits says
+    with pytest.raises(UsageError, match=r"another engine's promise isn't its own; give Other .* 'meaning'"):
+        Other.signed_meaning()
+    assert Other.own_meaning() == ""
 
 
 def test_a_bank_of_records_and_nothing_derived_by_default() -> None:

@@ -97,6 +97,7 @@ def test_what_is_gone_already_is_not_announced_again(made: Made) -> None:
 
 def test_an_engine_without_a_sentence_signs_and_destroys_nothing(made: Made) -> None:
     class Silent(IsolatedEngine):
+        guarantee = IsolatedEngine.guarantee
         meaning = ""
 
     folder = made.open()

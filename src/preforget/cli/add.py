@@ -16,7 +16,6 @@ from preforget.cli.options import (
     read_data,
 )
 from preforget.cli.quality import show_quality
-from preforget.core.guarantee import Guarantee
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -39,11 +38,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Learn the class and measure on test images of all classes that the model then knows."""
     model = load_model(args)
     data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
-    if model.engine_.guarantee is Guarantee.BEHAVIOURAL:
-        note(
-            "the adapter that all classes share stays as it is; "
-            "the class is learned by its prompt, head row and bias alone"
-        )
+    if model.engine_.adding:
+        note(model.engine_.adding)
     start = time.perf_counter()
     try:
         model.add(

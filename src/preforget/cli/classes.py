@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "model": str(args.model),
             "engine": folder.manifest.engine,
             "guarantee": guarantee,
-            "meaning": engine_of(folder).meaning,
+            "meaning": engine_of(folder).own_meaning(),
             "classes": [{"label": label, "state": word} for label, word in state.items()],
         }
     )

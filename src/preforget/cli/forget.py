@@ -202,7 +202,7 @@ def show_plan(
         note(f"  file       {file}, {(folder.path / file).stat().st_size:,} bytes")
     if len(planned.records) > 5:
         note(f"             and {len(planned.records) - 5} files more")
-    note(f"  guarantee  {engine.guarantee}: {engine.meaning}")
+    note(f"  guarantee  {engine.guarantee}: {engine.signed_meaning()}")
     note(f"  left       {len(left)} classes")
     for copy in folder.manifest.copies.values():
         end = ", to be deleted as a whole" if copy["delete"] and delete_copies else ""

@@ -102,7 +102,15 @@ def verify_model(args: argparse.Namespace, console: Console) -> int:
         console.line(
             f"            {found.prompts_missing} pair prompts were dropped with a subject: preforget refit"
         )
-    console.line("EQUAL to retraining" if found.equal else "NOT EQUAL to retraining")
+    forgotten = len(model.folder.ledger.erased()) if model.folder is not None else 0
+    if forgotten:
+        console.line("EQUAL to retraining" if found.equal else "NOT EQUAL to retraining")
+    elif found.equal:
+        console.line(
+            "EQUAL to retraining; nothing was forgotten in this folder, so this says nothing of forgetting"
+        )
+    else:
+        console.line("NOT EQUAL to retraining, though nothing was forgotten in this folder")
     if model.folder is not None and model.folder.is_writable():
         model.folder.note_audit("against-retrain", found.equal, found.as_dict())
     else:
@@ -112,6 +120,7 @@ def verify_model(args: argparse.Namespace, console: Console) -> int:
             "model": str(args.model),
             "engine": model.engine_.name,
             "guarantee": model.engine_.guarantee.value,
+            "records_forgotten": forgotten,
             **found.as_dict(),
         }
     )

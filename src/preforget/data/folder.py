@@ -9,7 +9,7 @@ from pathlib import Path
 from preforget.core.errors import DataError, UsageError
 from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
 from preforget.data.images import EXTENSIONS as IMAGES
-from preforget.data.labels import name_parts
+from preforget.data.labels import name_parts, noted
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.sounds import EXTENSIONS as SOUNDS
 from preforget.data.sounds import refuse_unusable, unusable
@@ -50,7 +50,16 @@ def load_folder(
     take_from_train(splits, missing, seed)
     note = f"folder {name!r}; {split_note(list(parts), missing, seed)}"
     return refuse_unlearnable(
-        Dataset(name, splits["train"], splits["val"], splits["test"], classes, note, skipped, remarks)
+        Dataset(
+            name,
+            splits["train"],
+            splits["val"],
+            splits["test"],
+            classes,
+            noted(note, remarks),
+            skipped,
+            remarks,
+        )
     )
 
 

@@ -17,6 +17,8 @@ from preforget.data.dataset import Labels, Split, label_array
 MISSING = frozenset({"nan", "none", "nat", "<na>", "null"})
 """Text that tables hold where a value is missing."""
 
+MISSING_REMARK = "which is how tables write a missing value"
+
 MISSING_CLASS = MISSING - {"none", "null"}
 """Such text that is no sensible name of a class either."""
 
@@ -148,6 +150,11 @@ def name_parts(
     return named, tuple(said)
 
 
+def noted(note: str, remarks: Sequence[str]) -> str:
+    """Return the note on a data set with what looks like missing values, which nobody's name is in."""
+    return "; ".join([note, *(remark for remark in remarks if MISSING_REMARK in remark)])
+
+
 def _placed(
     place: Callable[[str, int, str], str], at: Sequence[tuple[str, int]], what: str
 ) -> Callable[[int], str]:
@@ -189,7 +196,7 @@ def _joined(counts: Counter[str], names: dict[str, str], what: str) -> list[str]
 def _missing(counts: Counter[str], names: dict[str, str], what: str) -> list[str]:
     total = sum(counts.values())
     return [
-        f"{count} of {total} inputs have the {what} {names[text]!r}, which is how tables write a missing value; taken "
+        f"{count} of {total} inputs have the {what} {names[text]!r}, {MISSING_REMARK}; taken "
         f"as one {what} of that name"
         for text, count in sorted(counts.items())
         if names[text].casefold() in (MISSING if what == "subject" else MISSING_CLASS)

@@ -17,7 +17,7 @@ from preforget.core.errors import DataError
 from preforget.core.files import open_regular
 from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.inputs import as_inputs
-from preforget.data.labels import as_labels, as_texts, name_parts
+from preforget.data.labels import as_labels, as_texts, name_parts, noted
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 from preforget.data.multilabel import as_label_sets
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
@@ -62,7 +62,9 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
     order = PUBLISHED[known[0]].classes if known else sorted(present, key=_number_first)
     classes = tuple(label for label in order if label in present)
     return refuse_unlearnable(
-        Dataset(path.stem, train, validation, test, classes, _note(path, known), remarks=remarks)
+        Dataset(
+            path.stem, train, validation, test, classes, noted(_note(path, known), remarks), remarks=remarks
+        )
     )
 
 

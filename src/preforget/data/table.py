@@ -11,7 +11,7 @@ from preforget.core.files import open_regular
 from preforget.core.names import normal_name
 from preforget.data.dataset import Dataset, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.folder import PARTS, SHARES, split_note, take_from_train, usable
-from preforget.data.labels import name_parts, one_name_each
+from preforget.data.labels import name_parts, noted, one_name_each
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 
 MAX_BYTES = 2**30
@@ -73,9 +73,19 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
     present = [name for name in SHARES if name in splits] if part else []
     take_from_train(splits, missing, seed)
     note = f"table {path.name!r}; {split_note(present, missing, seed)}"
+    note = noted(note, remarks)
     classes = tuple(names_of(splits["train"].labels))
     return refuse_unlearnable(
-        Dataset(path.stem, splits["train"], splits["val"], splits["test"], classes, note, skipped, remarks)
+        Dataset(
+            path.stem,
+            splits["train"],
+            splits["val"],
+            splits["test"],
+            classes,
+            noted(note, remarks),
+            skipped,
+            remarks,
+        )
     )
 
 

@@ -66,7 +66,8 @@ class Engine(ABC):
     of `scores` follow `bank.attached`.
 
     What it promises: `guarantee`, the kind of promise; `meaning`, the promise in one plain sentence; `not_claimed`,
-    sentences on what a forgetting leaves behind. All three are signed in every receipt.
+    sentences on what a forgetting leaves behind. All three are signed in every receipt; an engine that is made from
+    another one says the first two itself, or can't sign. `adding`: what a class that is added later lacks, if anything.
 
     What it can do: `options_type`, the class of its options; `knows_subjects`, whether what is known of one person
     can be forgotten by itself; `leaves_share_to_abstain`, whether what its probabilities lack to 1 is that of "none
@@ -79,6 +80,7 @@ class Engine(ABC):
     guarantee: ClassVar[Guarantee]
     meaning: ClassVar[str] = ""
     not_claimed: ClassVar[tuple[str, ...]] = ()
+    adding: ClassVar[str] = ""
     options_type: ClassVar[type[EngineOptions]] = EngineOptions
     knows_subjects: ClassVar[bool] = False
     multilabel_of: ClassVar[str | None] = None
@@ -97,13 +99,20 @@ class Engine(ABC):
 
     @classmethod
     def signed_meaning(cls) -> str:
-        """Return the sentence that receipts sign; raises `UsageError` for an engine that has none."""
-        if not cls.meaning.strip():
+        """Return the sentence that receipts sign; raises `UsageError` for an engine that has none of its own."""
+        lacking = [name for name in ("guarantee", "meaning") if not str(vars(cls).get(name, "")).strip()]
+        if lacking:
             raise UsageError(
-                f"the {cls.name} engine can't sign a receipt: it doesn't say what its forgetting promises; "
-                f"give {cls.__name__} a class variable 'meaning' with one sentence"
+                f"the {cls.name} engine can't sign a receipt: it doesn't say itself what its forgetting promises, and "
+                f"another engine's promise isn't its own; give {cls.__name__} a class variable "
+                f"{' and one '.join(map(repr, lacking))}"
             )
         return cls.meaning
+
+    @classmethod
+    def own_meaning(cls) -> str:
+        """Return the sentence that the engine itself says of its promise, empty if it has none."""
+        return str(vars(cls).get("meaning", "")).strip()
 
     @classmethod
     def bank_of(cls, records: Sequence[ClassRecord]) -> Roster:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Labels, Split, names_of
 from preforget.data.multilabel import marks
 from preforget.engines.base import Engine, Scores, Session
@@ -28,6 +29,7 @@ from preforget.white_box.surface import Files
 class MultilabelIsolatedEngine(IsolatedEngine):
     """Independent scores, the log-odds of each condition; nothing shared is trained."""
 
+    guarantee: ClassVar[Guarantee] = Guarantee.PARAMETRIC
     meaning: ClassVar[str] = (
         "Every parameter that was learned for the condition is deleted, nothing shared was trained, and the scores "
         "of all other conditions stay bit-identical; inputs with the condition were learned for the others too."

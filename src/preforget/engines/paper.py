@@ -56,6 +56,10 @@ class PaperEngine(PromptEngine):
         "The adapter that all classes share has seen the erased data and stays; what it learned from them may be "
         "recovered with new examples.",
     )
+    adding: ClassVar[str] = (
+        "the adapter that all classes share stays as it is; "
+        "the class is learned by its prompt, head row and bias alone"
+    )
     options_type: ClassVar[type[EngineOptions]] = Paper
     config: Paper
 

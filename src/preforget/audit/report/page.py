@@ -81,7 +81,7 @@ def page(result: AuditResult) -> str:
 
 def meaning_of(engine: str) -> str:
     """Return what forgetting promises in an engine; nothing for one that isn't installed here."""
-    return ENGINES[engine].meaning if engine in ENGINES else ""
+    return ENGINES[engine].own_meaning() if engine in ENGINES else ""
 
 
 def headline(result: AuditResult) -> str:
