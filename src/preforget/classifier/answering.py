@@ -214,10 +214,13 @@ class Answering(Bound):
         if engine.multilabel:
             limit = np.full(len(scores), engine.threshold(keep, names), dtype=np.float32)
             return Answers(order, answers, engine.probabilities(scores)[:, columns], None, confidence, limit)
+        shares = engine.class_probabilities(scores, names)[:, columns]
+        if mode == "uniform":
+            shares[[answer is ABSTAIN for answer in answers]] = 1 / len(names)
         return Answers(
             order,
             answers,
-            engine.class_probabilities(scores, names)[:, columns],
+            shares,
             engine.known_probability(scores, confidence, names, keep),
             confidence,
             engine.limits(scores, names, keep),
