@@ -12,7 +12,7 @@ import torch
 from preforget.audit.certificate import certify
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, NotFittedError
-from preforget.data import Split
+from preforget.data import Split, as_split
 from preforget.data.dataset import label_array
 
 CLASSES = ["ant", "bee", "cat", "dog"]
@@ -115,3 +115,23 @@ def test_what_can_not_be_compared(make: Make) -> None:
         model.forget(label)
     with pytest.raises(NotFittedError, match="knows no class"):
         certify(model, TRAIN, VALIDATION)
+
+
+def test_whatever_forgetting_leaves_can_be_certified() -> None:
+    """One class, one image of a class, a class that nothing was held out of, and a person that only validation had."""
+    rng = np.random.default_rng(0)
+
+    def split(labels: list[str], subjects: list[str]) -> Split:
+        rows = rng.normal(size=(len(labels), 3)) + 5.0 * np.array([[label == "b"] for label in labels])
+        return as_split(rows, labels, subjects, kind="vectors")
+
+    train = split(["a"] * 6 + ["b"] * 6, ["p", "q"] * 3 + ["p"] * 5 + ["q"])
+    validation = split(["a", "a", "b", "b"], ["p", "q", "p", "guest"])
+    model = PreForgettableClassifier("features", "exact").fit(train, validation=validation)
+    model.forget_subject("guest")
+    assert certify(model, train, validation).equal
+    model.forget_subject("p")
+    assert certify(model, train, validation).equal
+    model.forget("b")
+    assert model.labels == ["a"]
+    assert certify(model, train, validation).equal

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from preforget.classifier import PreForgettableClassifier
+from preforget.classifier.bound import destroy
 from preforget.core.errors import StoreError, UnknownLabelError, UsageError
 from preforget.erasure.verify import verify_receipt
+from preforget.records import ClassRecord
 
 from .cuts import Cut, cut, drawn, in_fork, interrupt
 
@@ -274,3 +277,10 @@ def test_a_folder_that_cannot_be_opened_again_does_not_bring_the_class_back(
     with pytest.raises(StoreError):
         copy.model.forget("ant")
     assert copy.model.labels == ["ant", "cat"]
+
+
+def test_what_a_record_that_stays_shares_is_not_destroyed() -> None:
+    shared, own = torch.ones(2), torch.ones(2)
+    old, new = ClassRecord("a", {"x": shared, "y": own}), ClassRecord("a", {"x": shared})
+    destroy([old], kept=[new])
+    assert (shared.tolist(), own.tolist()) == ([1, 1], [0, 0])

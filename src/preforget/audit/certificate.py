@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from preforget.backbones.pinned import pinned
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, NotFittedError
+from preforget.core.guarantee import Guarantee
 from preforget.data import Split
 from preforget.data.dataset import names_of
-from preforget.engines.base import Engine
+from preforget.engines.base import Engine, Session
 
 
 @dataclass(frozen=True)
@@ -78,19 +79,18 @@ def certify(
             f"the data hold no image of class {lacking[0]!r}, which the model knows; "
             "give the data that it was learned from"
         )
-    other = model.untrained()
-    other.fit(train, validation=validation, keep_similar_names=True, progress=progress)
+    other = _retrained(model, train, validation, progress)
     for label in labels:
         if engine.bank.is_detached(label):
-            other.detach(label)
-    mine, theirs = (Counter(r.digest() for r in e.records()) for e in (engine, other.engine_))
+            other.bank.detach(label)
+    mine, theirs = (Counter(r.digest() for r in e.records()) for e in (engine, other))
     common = (mine & theirs).total()
     scores, confidence = engine.evaluate(validation.inputs)
-    other_scores, other_confidence = other.engine_.evaluate(validation.inputs)
+    other_scores, other_confidence = other.evaluate(validation.inputs)
     differences = (
         _largest(scores, other_scores),
         _largest(confidence, other_confidence),
-        _largest(*(_thresholds(e, labels, model.keep) for e in (engine, other.engine_))),
+        _largest(*(_thresholds(e, labels, model.keep) for e in (engine, other))),
     )
     return Certificate(
         equal=mine == theirs and not any(differences),
@@ -101,8 +101,26 @@ def certify(
         confidence_difference=differences[1],
         threshold_difference=differences[2],
         images=len(validation),
-        prompts_missing=max(0, other.engine_.prompted - engine.prompted),
+        prompts_missing=max(0, other.prompted - engine.prompted),
     )
+
+
+def _retrained(model: PreForgettableClassifier, train: Split, validation: Split, progress: bool) -> Engine:
+    """Return an engine of the same kind that learned from these data alone.
+
+    One that promises equality learns whatever a forgetting can leave: a single class, a single image of a class, or
+    none held out, which `fit` refuses in new data. The others need what `fit` asks for.
+    """
+    engine = model.engine_
+    if engine.guarantee is not Guarantee.EXACT:
+        other = model.untrained()
+        other.fit(train, validation=validation, keep_similar_names=True, progress=progress)
+        return other.engine_
+    if train.subjects is None:
+        validation = replace(validation, subjects=None)
+    again = type(engine)(engine.encoder, engine.config)
+    again.learn(train, validation, Session(show=progress))
+    return again
 
 
 def _known(engine: Engine, split: Split) -> Split:

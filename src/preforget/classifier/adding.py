@@ -62,7 +62,7 @@ class Adding(Learning):
 
         Raises:
             DataError: The inputs or labels can't be used, or none is of `label`.
-            UsageError: The model has the class already, or an argument can't be used.
+            UsageError: The model has the class already, knows subjects and gets none, or an argument can't be used.
             StoreError: The model's folder can't be changed; then neither is the model in memory.
         """
         bank = self._fitted().bank
@@ -73,6 +73,12 @@ class Adding(Learning):
                 f"the model already has class {label!r}; forget it first, or choose another name"
             )
         data = self._data(X, y, subjects, asked=subjects is not None)
+        if data.subjects is None and bank.subjects:
+            raise UsageError(
+                f"the model knows {len(bank.subjects)} subjects, and the images of {label!r} come without; with them "
+                "a subject could no longer be forgotten in all classes. Give one name per image, with subjects= or "
+                "--subjects"
+            )
         present = names_of(data.labels)
         others = sorted(set(present) & set(bank.attached))
         if label not in present:
@@ -195,8 +201,7 @@ class Adding(Learning):
                 self._turns.wait_for_others()
                 self._all_or_nothing(Begun(), partial(self._take, twin))
         except BaseException:  # what was learned so far must not stay in memory
-            known = {record.id for record in self.engine_.records()}
-            destroy([record for record in twin.records() if record.id not in known])
+            destroy(twin.records(), kept=self.engine_.records())
             raise
         return result
 
@@ -204,5 +209,4 @@ class Adding(Learning):
         """Write what an engine knows to the folder, and answer with it from here on."""
         self._write(engine)
         former, self.engine_ = self.engine_, engine
-        known = {record.id for record in engine.records()}
-        destroy([record for record in former.records() if record.id not in known])
+        destroy(former.records(), kept=engine.records())

@@ -136,8 +136,11 @@ def copied(record: ClassRecord) -> ClassRecord:
     return replace(record, tensors={name: tensor.clone() for name, tensor in record.tensors.items()})
 
 
-def destroy(records: Iterable[ClassRecord]) -> None:
-    """Overwrite records in memory with zeros."""
+def destroy(records: Iterable[ClassRecord], kept: Sequence[ClassRecord]) -> None:
+    """Overwrite in memory what is in `records` and not in `kept`; a record made from another can share tensors."""
+    ids = {record.id for record in kept}
+    shared = {tensor.data_ptr() for record in kept for tensor in record.tensors.values()}
     for record in records:
         for tensor in record.tensors.values():
-            tensor.detach().zero_()
+            if record.id not in ids and tensor.data_ptr() not in shared:
+                tensor.detach().zero_()

@@ -213,12 +213,22 @@ def show_plan(
             f"  warning    as few as {few} inputs go: whoever has this model or its scores from before and after can "
             f"work them out; forget at least {FEW_INPUTS} at once if requests can wait for each other"
         )
+    nobodys = {r.label for r in named if r.subject is None and r.partner is None}
+    if nobodys and any(target.what == "subject" for target in planned.targets):
+        note(
+            f"  warning    {len(nobodys)} classes have inputs that were learned without a person: {_shown(nobodys)}; "
+            "whether some of them are of a person to be forgotten, the model can't tell"
+        )
     sealed = folder.manifest.sealed
     note(
         "This can't be undone. The keys go too, so that no copy and no backup of the folder can be read."
         if sealed
         else "This can't be undone. Copies and backups of the folder can still be read: it isn't sealed."
     )
+
+
+def _shown(names: set[str]) -> str:
+    return ", ".join(printable(name) for name in sorted(names)[:10]) + (" …" if len(names) > 10 else "")
 
 
 def fewest_inputs(planned: Plan) -> int | None:
