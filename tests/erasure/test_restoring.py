@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from dataclasses import replace
@@ -241,3 +242,45 @@ def test_a_planted_restoring_destroys_no_keys(backed_up: tuple[Made, Path]) -> N
         labels = []
     assert folder.keys.get([victim])
     assert labels in ([], LEFT)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not CAN_TRACE, reason="tracing system calls is written for Linux on x86-64")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("sealed", [False, True])
+def test_what_is_kept_for_all_classes_is_not_lost_wherever_it_is_killed(tmp_path: Path, sealed: bool) -> None:
+    """The isolated engine's scores of validation inputs: rewritten without the class, as when it was forgotten."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)) + np.repeat(np.eye(3, 4) * 6, 20, axis=0), np.repeat(["a", "b", "c"], 20)
+    model = PreForgettableClassifier("features", "isolated", epochs=1).fit(X, y)
+    before = Made(tmp_path / "model", tmp_path / "keyring")
+    model.save_pretrained(before.model, sealed=sealed, keyring=before.keyring)
+    backup = before.backup(tmp_path / "backup")
+    receipt = model.forget("b").receipt
+    assert receipt is not None
+    shutil.copy(receipt, tmp_path / "receipt.json")
+    newer = export(before, tmp_path / "ledger.jsonl")
+    before.put_back(backup)
+    whole = copied(before, tmp_path / "whole")
+    try:
+        calls, code = run_and_kill(lambda: restore(whole.model, whole.keyring, newer), None)
+    except PermissionError as error:
+        pytest.skip(str(error))
+    assert code == 0
+    every = int(os.environ.get("PREFORGET_KILL_EVERY", "12"))
+    for at in [*range(3 + sealed, calls + 1, every), None]:
+        killed = copied(before, tmp_path / "killed")
+        run_and_kill(lambda to=killed: restore(to.model, to.keyring, newer), at)  # type: ignore[misc]
+        if at is not None and at % 2:
+            with contextlib.suppress(IntegrityError):
+                killed.open()
+        restore(killed.model, killed.keyring, newer)
+        back = PreForgettableClassifier.from_pretrained(killed.model, keyring=killed.keyring)
+        assert back.labels == ["a", "c"]
+        if sealed:  # what was kept then is unreadable: its key was destroyed when it was rewritten
+            assert len(back.engine_.records()) == 2
+        else:
+            assert back.known_proba(X).tobytes() == model.known_proba(X).tobytes()
+            assert len(back.engine_.records()) == len(model.engine_.records()) == 3
+        found = verify(tmp_path / "receipt.json", killed.model, killed.public_keys())
+        assert found.passed, found.checks

@@ -62,10 +62,9 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
     erasure = secrets.token_hex(16)
     facts = {**restoring(erasure, files), "known": known}  # so the gap stays visible
     rewritten = rewritten_in_folder(folder, folder.records(live - destroyed))
-    folder.commit_restored(rows, facts, sorted(keys), **without(folder.manifest, live), erasing=files)
+    changes = {**without(folder.manifest, live), "erasing": files}
+    folder.commit_restored(rows, facts, sorted(keys), rewritten, **changes)
     folder.finish_erasing(erasure)
-    if rewritten:
-        folder.change(add=rewritten, event="derive")
     return len(live)
 
 

@@ -119,6 +119,8 @@ def recover(folder: ChangingFolder, *, old: bool = False) -> None:
         )
     if head == known and SqliteLedger(folder.path / LEDGER).digest() != folder.manifest.ledger["digest"]:
         raise IntegrityError(f"the ledger of {folder.path} was changed: the digest of its file differs")
+    if head != known and end_restore(folder):
+        return
     keys = not folder.manifest.erasing or check_erasing(folder)
     if not keys and not old:
         raise IntegrityError(
@@ -127,7 +129,7 @@ def recover(folder: ChangingFolder, *, old: bool = False) -> None:
             "preforget restore MODEL"
         )
     folder.finish_erasing(keys=keys)
-    if head != known and not end_restore(folder) and not folder.has_intent() and not old:
+    if head != known and not folder.has_intent() and not old:
         undo(folder)
 
 
@@ -141,6 +143,7 @@ def end_restore(folder: ChangingFolder) -> bool:
     if row.event != "restore" or not known_to_keyring(folder, row.seq):
         return False
     changes = without(folder.manifest, set(erased_by([row])))
+    changes["records"] |= digests_of(row.data.get("derived"))
     manifest = replace(folder.manifest, generation=folder.manifest.generation + 1, **changes)
     if manifest.state() != row.data.get("state"):
         return False
@@ -148,6 +151,12 @@ def end_restore(folder: ChangingFolder) -> bool:
     folder.adopt_head(row.head, replace(manifest, erasing=erasing))
     folder.finish_erasing(str(row.data.get("erasure")))
     return True
+
+
+def digests_of(listed: object) -> dict[str, str]:
+    """Return the digests of records by id, as a row of the ledger lists them."""
+    records = [record for record in listed if isinstance(record, dict)] if isinstance(listed, list) else []
+    return {str(record.get("id")): str(record.get("digest")) for record in records}
 
 
 def without(manifest: Manifest, gone: Collection[str]) -> dict[str, Any]:

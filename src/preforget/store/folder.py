@@ -246,35 +246,50 @@ class ModelFolder(CurrentFiles):
         return entry
 
     def commit_restored(
-        self, rows: Sequence[Entry], data: Mapping[str, Any], keys: Iterable[str], **changes: Any
+        self,
+        rows: Sequence[Entry],
+        data: Mapping[str, Any],
+        keys: Iterable[str],
+        add: Sequence[ClassRecord],
+        **changes: Any,
     ) -> None:
         """Take over rows of a newer export and add a `restore` row, in one step: all of it happens, or nothing.
 
-        `keys`: ids of the records whose keys are destroyed with it, under the id of the erasure in `data`. What needs
-        room on a disk is written first, then the keyring, and two files are renamed last; if a crash comes between
-        these, the next opening ends it, see `consistency.end_restore`.
+        `keys`: ids of the records whose keys are destroyed with it, under the id of the erasure in `data`; `add`: new
+        records. What needs room on a disk is written first, then the keyring, and two files are renamed last; if a
+        crash comes between these, the next opening ends it, see `consistency.end_restore`.
         """
         with self.changing():
             self.check_current()
-            changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
-            last = rows[-1].head if rows else None
-            entry = self.ledger.row_after(last, "restore", {**data, "state": changed.state()})
-            ledger = SqliteLedger(self.path / LEDGER).extended([*rows, entry])
-            manifest = replace(changed, ledger={**entry.head.as_dict(), "digest": bytes_digest(ledger)})
-            content, written = manifest.content(), list[tuple[Path, Path]]()
+            if add:
+                self._update(erasing=sorted(self.name_of(record.id) for record in add))
+            written, renamed = list[tuple[Path, Path]](), False
             try:
-                for path, new in ((self.path / LEDGER, ledger), (self.path / NAME, content)):
-                    written.append((write_beside(path, new), path))
+                new = self.write_records(add)
+                records = {**changes["records"], **{entry["id"]: entry["digest"] for entry in new}}
+                generation = self.manifest.generation + 1
+                changed = replace(self.manifest, generation=generation, **{**changes, "records": records})
+                last = rows[-1].head if rows else None
+                facts = {**data, "derived": new, "state": changed.state()}
+                entry = self.ledger.row_after(last, "restore", facts)
+                ledger = SqliteLedger(self.path / LEDGER).extended([*rows, entry])
+                manifest = replace(changed, ledger={**entry.head.as_dict(), "digest": bytes_digest(ledger)})
+                for name, content in ((LEDGER, ledger), (NAME, manifest.content())):
+                    written.append((write_beside(self.path / name, content), self.path / name))
                 if self.keys is not None:
                     self.keys.follow_restored(entry.head, keys, str(data["erasure"]))
                 for temporary, path in written:
                     temporary.replace(path)
+                    renamed = True
                     sync_folder(self.path)
             except BaseException:
                 for temporary, _ in written:
                     temporary.unlink(missing_ok=True)
+                if not renamed:
+                    with contextlib.suppress(StoreError):
+                        self.finish_erasing()
                 raise
-            self._content, self.manifest = content, manifest
+            self._content, self.manifest = manifest.content(), manifest
 
     def is_writable(self) -> bool:
         """Tell whether this user may change the folder, and keys where it is sealed."""
