@@ -157,7 +157,7 @@ def split_of(labels: list[str]) -> Split:
 
 
 def test_two_classes_of_two_images_can_be_learned() -> None:
-    check_trainable(split_of(["a", "b", "a", "b"]))
+    assert check_trainable(split_of(["a", "b", "a", "b"])) is None
 
 
 @pytest.mark.parametrize(
@@ -188,4 +188,6 @@ def test_subjects_are_checked_as_labels_are() -> None:
 
 
 def test_one_class_is_enough_where_it_is_asked_for() -> None:
-    check_trainable(split_of(["a", "a"]), classes=1)
+    assert check_trainable(split_of(["a", "a"]), classes=1) is None
+    with pytest.raises(DataError, match="only one class"):
+        check_trainable(split_of(["a", "a"]))

@@ -41,6 +41,7 @@ def step(make_look: MakeLook) -> Forgetting:
         copies=[],
         receipt=None,
         what="class",
+        targets=1,
         records=["0" * 32],
         guarantee=Guarantee.PARAMETRIC,
         meaning="What was learned for the class is deleted.",

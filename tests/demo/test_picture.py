@@ -7,7 +7,7 @@ import matplotlib as mpl
 import pytest
 from PIL import Image
 
-from preforget.core.errors import StoreError
+from preforget.core.errors import UsageError
 from preforget.demo.forgetting import Forgetting
 from preforget.demo.picture import draw
 from preforget.metrics.confusion import confusion
@@ -49,5 +49,5 @@ def test_without_matplotlib_there_is_no_picture(
 
 
 def test_a_place_that_can_not_be_written(step: Forgetting, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="can't be written: No such file"):
+    with pytest.raises(UsageError, match="none does not exist; make that folder first"):
         draw(step, tmp_path / "none" / "demo.png")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from preforget.backbones.init_ast import AudioShape, init_ast
 from preforget.core.errors import StoreError, UnknownLabelError
 from preforget.demo.run import free_folder, is_proven, peak_memory_mb, run
 
@@ -39,7 +40,7 @@ def test_the_whole_demo_on_a_tiny_backbone(tiny_vit: Path, tmp_path: Path) -> No
     assert result["auroc"] > 0.5
     assert json.loads((out / "demo.json").read_text()) == result
     assert sorted(p.name for p in out.iterdir()) == ["demo.json", "demo.png", "model"]
-    assert len(list((out / "model" / "records").iterdir())) == 8
+    assert len(list((out / "model" / "records").iterdir())) == 8 + 1  # and the scores of validation images
     assert [line[:2] for line in lines if line[1:2] == "."] == ["1.", "2.", "3.", "4.", "5."]
 
 
@@ -96,17 +97,21 @@ def test_peak_memory_is_in_megabytes() -> None:
 
 
 @pytest.mark.slow
-def test_the_same_story_with_sounds(tmp_path: Path) -> None:
+def test_the_same_story_with_sounds(tiny_vit: Path, tmp_path: Path) -> None:
     lines: list[str] = []
-    result = run(tmp_path, say=lines.append, start=time.perf_counter(), modality="audio", epochs=1)
-    assert is_proven(result)
-    assert (result["backbone"], result["modality"], result["forgotten"]) == (
-        "builtin-audio",
-        "audio",
-        "siren",
+    init_ast(str(tiny_vit), tmp_path / "ast", AudioShape(frames=96, bins=32))
+    result = run(
+        tmp_path,
+        say=lines.append,
+        start=time.perf_counter(),
+        modality="audio",
+        backbone=str(tmp_path / "ast"),
+        epochs=1,
+        dtype="float32",
     )
+    assert is_proven(result)
+    assert (result["modality"], result["forgotten"]) == ("audio", "siren")
     assert [step["label"] for step in result["sequence"]] == ["bell", "rise"]
-    assert result["accuracy_before"] > 0.3
     assert (tmp_path / "demo.png").is_file()
     assert "960 clips of synthesised sounds." in lines[0]
     assert not any("digit" in line or "image" in line for line in lines)

@@ -33,6 +33,7 @@ def test_a_free_place(tmp_path: Path) -> None:
     check_free(tmp_path / "new")
     (tmp_path / "empty").mkdir()
     check_free(tmp_path / "empty")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]  # it only looks
 
 
 def test_a_place_that_is_taken(tmp_path: Path) -> None:
@@ -55,6 +56,8 @@ def test_all_names_are_there(tmp_path: Path) -> None:
     fill(tmp_path, "a", "records/b")
     check_names(tmp_path, ["a", "records/b"])
     check_names(tmp_path, ["a"], ["records/b", "receipts/never"])
+    with pytest.raises(IntegrityError, match="records/b"):
+        check_names(tmp_path, ["a"])  # neither demanded nor allowed
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

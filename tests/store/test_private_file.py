@@ -77,9 +77,11 @@ def test_changes_happen_in_a_private_folder_without_leftovers(tmp_path: Path) ->
 
 
 def test_the_question_comes_before_the_lock(tmp_path: Path) -> None:
-    def ask() -> str:
+    asked: list[str] = []
+
+    def ask() -> None:
         with changing(tmp_path):  # would wait for ever inside
-            return "open"
+            asked.append("open")
 
     with changing(tmp_path, ask):
-        pass
+        assert asked == ["open"]

@@ -76,4 +76,4 @@ def test_any_damage_is_a_store_error_or_harmless(data: st.DataObject) -> None:
     else:
         content += bytes(place + 1)
     with contextlib.suppress(StoreError):
-        record_from_bytes("7", bytes(content))
+        assert record_from_bytes("7", bytes(content)).id == "7"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -136,8 +135,14 @@ class Encoder:
     @torch.no_grad()
     def states(self, pixels: Tensor, blocks: slice) -> Tensor:
         """Return the hidden states that enter `blocks` (block `depth`: the output), `[batch, states, N, D]`."""
-        walked = islice(self.walk(pixels), blocks.start, blocks.stop)
-        return torch.stack([h for h, _, _ in walked], dim=1)
+        h, states = self.embed(pixels), []
+        start, stop, _ = blocks.indices(self.depth + 1)
+        for number in range(stop):
+            if number:  # the last block is not run: nobody asks for what it makes
+                h = self.blocks[number - 1].forward(h)[0]
+            if number >= start:
+                states.append(h)
+        return torch.stack(states, dim=1)
 
     def describe(self) -> dict[str, Any]:
         """Return the encoder's identity and how it reads images, as plain values."""

@@ -28,7 +28,7 @@ class Forgetting:
     before: Look
     after: Look
     answered: int
-    """How many test images, of any class, `predict` answers with the label after all."""
+    """How many test images, of any class, are answered with the label after all; `predict` is asked for its own."""
 
     def figures(self) -> dict[str, Any]:
         """Return all measures as plain values; shares are between 0 and 1, times milliseconds."""
@@ -55,8 +55,11 @@ def forget_and_measure(
 ) -> Forgetting:
     """Forget `label`; `before` is a look at the same test images in the same order."""
     erasure = model.forget(label, reason)
-    answered = int((model.predict(test.inputs) == label).sum())
-    return Forgetting(label, erasure, before, look(model, test), answered)
+    after = look(model, test)
+    own = test.only(label)
+    others = after.answers[test.labels != label]
+    answered = int((model.predict(own.inputs) == label).sum() + (others == label).sum())
+    return Forgetting(label, erasure, before, after, answered)
 
 
 def same_scores(before: Look, after: Look) -> bool:

@@ -32,7 +32,7 @@ def test_options_there_and_back() -> None:
 
 @pytest.mark.parametrize("value", [1, 10**6])
 def test_whole_numbers_from_the_lowest_on(value: int) -> None:
-    Isolated(epochs=value)
+    assert Isolated(epochs=value).epochs == value
 
 
 @pytest.mark.parametrize("seed", [-1, 1.0, "0", None, True, np.bool_(True), np.int64(-3)])
