@@ -96,7 +96,7 @@ def test_an_adding_of_a_subject_that_fails_leaves_the_model_as_it_was(
     ("change", "kind", "message"),
     [
         ({"subjects": None}, UsageError, "subjects are missing"),
-        ({"subjects": ["x"]}, DataError, "4 images but 1 subjects"),
+        ({"subjects": ["x"]}, DataError, "4 inputs but 1 subjects"),
         ({"y": ["emu"] * 4}, UnknownLabelError, "no class 'emu'"),
         ({"subjects": ["person 0"] * 4}, UsageError, "forget the subject first"),
     ],

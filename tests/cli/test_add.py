@@ -89,7 +89,7 @@ def test_a_known_class_is_not_added_again(
             1,
             "must also hold images of classes that the model knows, such as 'cat'",
         ),
-        ("cow", {"cow": 1, "cat": 6}, 1, "each class needs at least 2 images; 'cow' has 1"),
+        ("cow", {"cow": 1, "cat": 6}, 1, "each class needs at least 2 inputs; 'cow' has 1"),
         ("cow", {"cow": 6}, 1, "only one class, 'cow'"),
     ],
 )

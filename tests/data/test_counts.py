@@ -20,7 +20,7 @@ def whole(train: Split) -> Dataset:
 
 def test_too_few() -> None:
     with pytest.raises(
-        DataError, match=r"'rare' has 3 images, 1 of them to learn from; learning needs at least 2"
+        DataError, match=r"'rare' has 3 inputs, 1 of them to learn from; learning needs at least 2"
     ):
         check_counts(whole(part("common", "common", "rare")))
 

@@ -40,7 +40,7 @@ def test_select_nothing(pixels: Split, files: Split) -> None:
 
 
 def test_a_mask_of_the_wrong_length_is_refused(pixels: Split) -> None:
-    with pytest.raises(DataError, match=r"mask of shape \(3,\).*4 images"):
+    with pytest.raises(DataError, match=r"mask of shape \(3,\).*4 inputs"):
         pixels.select(np.array([True, False, True]))
 
 
@@ -58,7 +58,7 @@ def test_only_reads_one_text_as_one_label() -> None:
 
 
 def test_different_lengths_are_refused() -> None:
-    with pytest.raises(DataError, match="1 images but 2 labels"):
+    with pytest.raises(DataError, match="1 inputs but 2 labels"):
         Split([Path("a.png")], label_array(["a", "b"]))
 
 
@@ -68,7 +68,7 @@ def test_labels_stay_plain_text() -> None:
 
 def test_a_class_that_train_lacks_is_named(pixels: Split) -> None:
     train = pixels.without("c")
-    with pytest.raises(DataError, match=r"test part has images of 'c'"):
+    with pytest.raises(DataError, match=r"test part has inputs of 'c'"):
         refuse_unlearnable(Dataset("set", train, train, pixels, ("a", "b"), "note"))
 
 
@@ -85,7 +85,7 @@ def test_subjects_go_along_and_can_be_left_out() -> None:
     plain = Split(split.inputs, split.labels)
     assert plain.without_subjects("Ada") is plain
     assert plain.units[0] == ("a", None)
-    with pytest.raises(DataError, match="4 images but 1 subjects"):
+    with pytest.raises(DataError, match="4 inputs but 1 subjects"):
         Split(split.inputs, split.labels, label_array(["Ada"]))
 
 

@@ -143,7 +143,7 @@ def test_a_part_that_is_too_long_is_thrown_away(tmp_path: Path, server: Server) 
 def test_a_wrong_checksum_leaves_nothing_behind(tmp_path: Path, server: Server) -> None:
     server.content = b"an error page"
     with pytest.raises(
-        DataError, match=rf"set\.npz: what arrived has another md5.*md5 {MD5}.*put it there as"
+        DataError, match=rf"set\.npz: the downloaded file had another md5.*md5 {MD5}.*put it there as"
     ):
         fetch("set.npz", MD5, tmp_path, base_url=server.url)
     assert len(server.asked) == 1

@@ -104,10 +104,10 @@ def test_a_test_part_may_lack_a_class(make_folder: MakeFolder) -> None:
         ({"cat": 3, "dog": 0}, "dog: no image in this class folder"),
         ({"train/cat": 3, "train/dog": 3, "test/cat": 0}, "cat: no image in this class folder"),
         ({"train": 3, "test": 3}, "train: no sub-folders"),
-        ({"train/cat": 3, "extra/cat": 3}, r"parts \(train\) lie beside others \(extra\)"),
+        ({"train/cat": 3, "extra/cat": 3}, r"parts \(train\) are mixed with others \(extra\)"),
         ({"test/cat": 3, "test/dog": 3}, "there is test, but no train folder"),
         ({"train/cat": 3, "val/cat": 3, "valid/cat": 3}, "both 'val' and 'valid' hold the val part"),
-        ({"train/cat": 3, "train/dog": 3, "test/eel": 3}, "test part has images of 'eel'"),
+        ({"train/cat": 3, "train/dog": 3, "test/eel": 3}, "test part has inputs of 'eel'"),
     ],
 )
 def test_folders_that_cannot_be_used(make_folder: MakeFolder, counts: dict[str, int], message: str) -> None:
@@ -192,5 +192,5 @@ def test_folders_whose_names_are_one_name_are_one_class(make_folder: MakeFolder)
 def test_a_folder_whose_name_can_not_be_a_class_is_refused(
     make_folder: MakeFolder, name: str, fault: str
 ) -> None:
-    with pytest.raises(DataError, match=f"that says its class {fault}.*; rename the folder"):
+    with pytest.raises(DataError, match=f"that gives its class {fault}.*; rename the folder"):
         load_folder(make_folder({name: 3, "tea": 3}))

@@ -39,8 +39,8 @@ def test_given_data_are_taken_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("validation", "needed", "kind", "message"),
     [
-        (images(["a"], ["Ada"]), None, DataError, "no image of class 'b'"),
-        (images(["a"], ["Ada"]), {"a", "c"}, DataError, "no image of class 'c'"),
+        (images(["a"], ["Ada"]), None, DataError, "no input of class 'b'"),
+        (images(["a"], ["Ada"]), {"a", "c"}, DataError, "no input of class 'c'"),
         (images(["a", "b"]), None, UsageError, "need them too"),
         ("data", None, UsageError, "is a Split or a pair"),
         ([1, 2, 3], None, UsageError, "is a Split or a pair"),

@@ -134,7 +134,7 @@ def test_a_truncated_file_is_named(tmp_path: Path) -> None:
 def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"a\.png: no image of a type that is read \(BMP, .*PNG"):
+    with pytest.raises(DataError, match=r"a\.png: not an image of a known type \(BMP, .*PNG"):
         read_image(path)
 
 
@@ -238,6 +238,6 @@ def test_a_size_below_one_is_refused() -> None:
 
 def test_formats_that_run_programs_are_never_opened(tmp_path: Path) -> None:
     path = save(tmp_path / "a.png", Image.fromarray(RGB), format="EPS")
-    with pytest.raises(DataError, match="no image of a type that is read"):
+    with pytest.raises(DataError, match="not an image of a known type"):
         read_image(path)
     assert "EPS" not in images.FORMATS

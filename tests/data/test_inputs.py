@@ -148,7 +148,7 @@ def test_as_split_passes_a_checked_split_through() -> None:
 def test_as_split_needs_labels_of_the_same_length() -> None:
     with pytest.raises(UsageError, match="labels are missing"):
         as_split(GREY)
-    with pytest.raises(DataError, match="2 images but 3 labels"):
+    with pytest.raises(DataError, match="2 inputs but 3 labels"):
         as_split(GREY, ["a", "b", "c"])
 
 
@@ -163,9 +163,9 @@ def test_two_classes_of_two_images_can_be_learned() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([], "no images to learn from"),
+        ([], "no inputs to learn from"),
         (["a", "a", "a"], "only one class: 'a'"),
-        (["a", "a", "b"], "at least 2 images; 'b' has 1$"),
+        (["a", "a", "b"], "at least 2 inputs; 'b' has 1$"),
         ([str(number) for number in range(13)], "'0' has 1.* and 3 classes more"),
     ],
 )

@@ -41,7 +41,7 @@ def test_labels_become_text(y: Any, names: list[str]) -> None:
         (["a", ""], r"position 1 is empty"),
         (["a", "  "], r"position 1 is empty"),
         ([["a"], ["b"]], r"position 0 is \['a'\]"),
-        (np.zeros((2, 14), int), r"shape \(2, 14\): several labels per image can't be used here"),
+        (np.zeros((2, 14), int), r"shape \(2, 14\): several labels per input can't be used here"),
         ("cat", r"not as str 'cat'"),
         (3, r"not as int 3"),
     ],

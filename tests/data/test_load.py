@@ -76,7 +76,7 @@ def test_a_name_with_a_tilde_is_a_name(
 
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.zip").touch()
-    with pytest.raises(DataError, match=r"a\.zip: a file of a type that isn't read"):
+    with pytest.raises(DataError, match=r"a\.zip: a file of unknown type"):
         load_data(tmp_path / "a.zip")
 
 
@@ -135,5 +135,5 @@ def test_subjects_from_folders_and_columns(tmp_path: Path) -> None:
     np.savez(tmp_path / "bad.npz", **{**arrays, "val_patient": np.array([0.5] * 4)})
     with pytest.raises(DataError, match=r"val_patient: the subject at position 0 is 0.5"):
         load_data(tmp_path / "bad.npz", subjects="patient")
-    with pytest.raises(UsageError, match="doesn't say whom its images are of"):
+    with pytest.raises(UsageError, match="doesn't name the subjects of its inputs"):
         load_data("digits", subjects=1)

@@ -43,7 +43,7 @@ def test_a_matrix_and_lists_give_the_same_sets() -> None:
 @pytest.mark.parametrize(
     ("y", "conditions", "message"),
     [
-        (np.array([[0, 2]]), None, "0 and 1 alone"),
+        (np.array([[0, 2]]), None, "holds only 0 and 1"),
         (np.array([[0, 1]]), ["a"], "2 columns"),
         (np.array([[0, 1]]), ["a", "a"], "1 different names"),
         (np.array([[0, 1]]), ["a", " "], "condition 1 is empty; give one for each column"),

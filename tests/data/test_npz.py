@@ -83,7 +83,7 @@ WITH_NAN = np.where(np.arange(12 * 28 * 28).reshape(12, 28, 28) < 5, np.nan, 0.5
         (damaged("train_labels", np.zeros((12, 1))), "train_labels: the label at position 0 is 0.0"),
         (damaged("train_labels", np.array(["a", "b"] * 6)), "train_labels: .*not whole numbers"),
         (damaged("train_labels", np.full((12, 1), -1)), "train_labels: label -1 is negative"),
-        (damaged("test_labels", np.full((6, 1), 7)), "test part has images of '7'"),
+        (damaged("test_labels", np.full((6, 1), 7)), "test part has inputs of '7'"),
         (damaged("val_images", PIXELS[:0]), "val_images: there are no images"),
     ],
 )
@@ -105,11 +105,11 @@ def test_archives_that_are_none(tmp_path: Path, medmnist_arrays: Arrays) -> None
     path = tmp_path / "cells.npz"
     for content in (b"", b"hello", b"PK\x03\x04 and then nothing"):
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"cells\.npz: no readable \.npz archive"):
+        with pytest.raises(DataError, match=r"cells\.npz: not a readable \.npz archive"):
             load_npz(path)
     with path.open("wb") as file:
         np.save(file, PIXELS)
-    with pytest.raises(DataError, match=r"no readable \.npz archive"):
+    with pytest.raises(DataError, match=r"not a readable \.npz archive"):
         load_npz(path)
     with pytest.raises(DataError, match=r"gone\.npz: can't be read: No such file"):
         load_npz(tmp_path / "gone.npz")

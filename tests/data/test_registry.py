@@ -54,14 +54,16 @@ def test_an_extension_claims_a_path_before_ours_of_the_same_order(
     ):
         load_data(tmp_path, seed=4)
     if claims:
-        with pytest.raises(UsageError, match="doesn't say whom its images are of; leave subjects=1 out"):
+        with pytest.raises(UsageError, match="doesn't name the subjects of its inputs; leave subjects=1 out"):
             load_data(tmp_path, subjects=1)
 
 
 def test_options_that_a_source_does_not_have_are_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata").mkdir()
     (tmp_path / "metadata" / "UrbanSound8K.csv").touch()
-    with pytest.raises(UsageError, match="doesn't say whom its images are of; leave subjects='fsID' out"):
+    with pytest.raises(
+        UsageError, match="doesn't name the subjects of its inputs; leave subjects='fsID' out"
+    ):
         load_data(tmp_path, subjects="fsID")
     with pytest.raises(UsageError, match="'digits' has no official folds"):
         load_data("digits", folds=(1, 2))

@@ -127,9 +127,9 @@ def test_waves_in_memory() -> None:
 
 
 def test_images_and_sounds_are_not_taken_for_each_other() -> None:
-    with pytest.raises(DataError, match="hears sounds, and these are images"):
+    with pytest.raises(DataError, match="reads sounds, and these are images"):
         read_sounds(np.zeros((1, 4, 4), np.uint8), [0], 16_000, 1.0)
-    with pytest.raises(DataError, match="sees images, and these are sounds"):
+    with pytest.raises(DataError, match="reads images, and these are sounds"):
         read_batch(Sounds(np.ones((1, 400), np.float32), 16_000), [0], 8)
 
 

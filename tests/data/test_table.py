@@ -86,7 +86,7 @@ def test_broken_sounds(folder: Path) -> None:
         (["path,label", "nowhere.png,a"], "line 2: no such file"),
         (["path,a,b", "0.png,1,2"], r"line 2: column 'b' holds '2'; conditions are 0 or 1"),
         (["path,label,part", "0.png,a,later"], "part 'later'"),
-        (["path,label,part", "0.png,a,test"], "no row is of the train part"),
+        (["path,label,part", "0.png,a,test"], "no row belongs to the train part"),
         (["path,label", "0.png,a", "0.wav,b"], "sounds and images together"),
     ],
 )

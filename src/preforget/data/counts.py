@@ -11,12 +11,12 @@ LEAST = 2
 
 
 def check_counts(data: Dataset) -> None:
-    """Raise `DataError` for a class with too few images to learn from, counting also those kept for testing."""
+    """Raise `DataError` for a class with too few inputs to learn from; the message counts those for testing too."""
     counts = Counter(data.train.labels.tolist())
-    whole = counts + Counter(data.validation.labels.tolist()) + Counter(data.test.labels.tolist())
-    for label in () if data.train.multilabel else data.classes:  # fit() checks conditions
+    in_all = counts + Counter(data.validation.labels.tolist()) + Counter(data.test.labels.tolist())
+    for label in () if data.train.multilabel else data.classes:  # fit() checks those
         if counts[label] < LEAST:
             raise DataError(
-                f"class {label!r} has {whole[label]} images, {counts[label]} of them to learn from; learning needs "
-                f"at least {LEAST}, so 4 in all where the data are split here; add images or leave the class out"
+                f"class {label!r} has {in_all[label]} inputs, {counts[label]} of them to learn from; learning needs "
+                f"at least {LEAST}, so 4 in all if preforget splits the data; add inputs or leave the class out"
             )

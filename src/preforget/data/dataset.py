@@ -1,4 +1,4 @@
-"""A data set: images, the names of their classes, and which part of the set they belong to."""
+"""A data set: inputs, the names of their classes, and the part of the set to which they belong."""
 
 from __future__ import annotations
 
@@ -50,20 +50,19 @@ class Sounds:
 
 
 Images: TypeAlias = npt.NDArray[np.uint8] | list[Path] | Sounds | Vectors
-"""Inputs: pixels `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), sounds, vectors, or paths of files that are decoded when
-read."""
+"""Inputs: pixels `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), sounds, vectors, or paths of files, decoded when read."""
 
 Labels: TypeAlias = npt.NDArray[np.object_]
-"""`[n]` class names, each a `str`; where an input has several labels or none, sorted tuples of them."""
+"""`[n]` class names, each a `str`; sorted tuples of them if an input may have several labels or none."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
     """One part of a data set: `inputs` and their `labels`, `[n]`; raises `DataError` if lengths differ.
 
-    `subjects`, `[n]`, names the person (patient, speaker, customer) that each image is of, where that is known. Who
-    builds one by hand may give labels and subjects as lists; `as_split` checks what it holds, whole numbers become
-    text, and every method of a classifier that takes a `Split` calls it.
+    `subjects`, `[n]`, names the person (patient, speaker, customer) whom each input shows, if that is known. Labels
+    and subjects may be given as lists. `as_split` checks the contents and turns whole numbers into text; every method
+    of a classifier that takes a `Split` calls it.
     """
 
     inputs: Images
@@ -72,32 +71,32 @@ class Split:
 
     def __post_init__(self) -> None:
         for name in ("labels", "subjects"):
-            given = getattr(self, name)
-            if isinstance(given, list | tuple):
-                object.__setattr__(self, name, label_array(given))
+            names = getattr(self, name)
+            if isinstance(names, list | tuple):
+                object.__setattr__(self, name, label_array(names))
         if len(self.inputs) != len(self.labels):
             raise DataError(
-                f"{len(self.inputs)} images but {len(self.labels)} labels; each image needs one label"
+                f"{len(self.inputs)} inputs but {len(self.labels)} labels; each input needs one label"
             )
         if self.subjects is not None and len(self.subjects) != len(self.labels):
             raise DataError(
-                f"{len(self.labels)} images but {len(self.subjects)} subjects; each image needs one subject"
+                f"{len(self.labels)} inputs but {len(self.subjects)} subjects; each input needs one subject"
             )
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        """Say how many inputs, classes and persons, no name."""
+        """Count inputs, classes and persons, without names."""
         persons = "" if self.subjects is None else f", {len(set(self.subjects))} persons"
         return f"<Split: {len(self)} inputs, {len(set(self.labels))} classes{persons}>"
 
     def select(self, chosen: npt.ArrayLike) -> Split:
-        """Return the images that a mask `[n]` of booleans or a list of positions chooses, in that order."""
+        """Return the inputs that a mask `[n]` of booleans or a list of positions chooses, in that order."""
         index: npt.NDArray[Any] = np.asarray(chosen)
         if index.dtype == bool:
             if index.shape != (len(self),):
-                raise DataError(f"a mask of shape {index.shape} can't choose among {len(self)} images")
+                raise DataError(f"a mask of shape {index.shape} can't choose among {len(self)} inputs")
             index = np.flatnonzero(index)
         index = index.astype(np.intp)
         subjects = None if self.subjects is None else self.subjects[index]
@@ -106,15 +105,15 @@ class Split:
         return Split(self.inputs[index], self.labels[index], subjects)
 
     def only(self, labels: Any) -> Split:
-        """Return the images whose class is one of `labels`, a name or several; none if no image has it."""
+        """Return the inputs whose class is one of `labels`, a name or several."""
         return self.select(self._among(labels))
 
     def without(self, labels: Any) -> Split:
-        """Return the images whose class is none of `labels`, a name or several; all of them if no image has it."""
+        """Return the inputs whose class is none of `labels`, a name or several."""
         return self.select(~self._among(labels))
 
     def without_subjects(self, subjects: Any) -> Split:
-        """Return the images that are of none of `subjects`, a name or several; all where subjects aren't known."""
+        """Return the inputs of all but `subjects`, a name or several; all inputs if subjects aren't known."""
         if self.subjects is None:
             return self
         gone = set(as_names(subjects, "subject"))
@@ -122,17 +121,17 @@ class Split:
 
     @property
     def multilabel(self) -> bool:
-        """Whether inputs have several labels, or none, and not one each."""
+        """Whether an input may have several labels or none, instead of exactly one."""
         return any(isinstance(label, tuple) for label in self.labels)
 
     @property
     def units(self) -> list[tuple[str, str | None]]:
-        """The smallest thing that can be forgotten, for each image `[n]`: its class, or its class and subject."""
+        """The smallest thing that can be forgotten, for each input `[n]`: its class, or its class and subject."""
         subjects = [None] * len(self) if self.subjects is None else self.subjects.tolist()
         return list(zip(self.labels.tolist(), subjects, strict=True))
 
     def places(self) -> dict[tuple[str, str | None], list[int]]:
-        """Return the positions of the images of each unit, ascending."""
+        """Return the positions of the inputs of each unit, ascending."""
         positions: dict[tuple[str, str | None], list[int]] = {}
         for position, unit in enumerate(self.units):
             positions.setdefault(unit, []).append(position)
@@ -165,7 +164,7 @@ class Dataset:
     remarks: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        """Say how many inputs and classes, no name."""
+        """Count inputs and classes, without names of classes."""
         counts = f"{len(self.train)} + {len(self.validation)} + {len(self.test)} inputs"
         return f"<Dataset {self.name!r}: {counts}, {len(self.classes)} classes>"
 
@@ -194,7 +193,7 @@ def refuse_unlearnable(dataset: Dataset) -> Dataset:
         if unknown:
             names = ", ".join(map(repr, unknown[:5]))
             raise DataError(
-                f"{dataset.name}: the {part} part has images of {names}, the train part has none; "
-                f"add images to the train part or take the class out of the {part} part"
+                f"{dataset.name}: the {part} part has inputs of {names}, the train part has none; "
+                f"add inputs to the train part or take the class out of the {part} part"
             )
     return dataset

@@ -1,4 +1,4 @@
-"""Digests of data: does a checkpoint or a cache belong to these images?"""
+"""Digests of data, by which a checkpoint or a cache is matched to its inputs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from preforget.data.vectors import Vectors
 
 
 def split_digest(split: Split) -> str:
-    """Return `sha256:<hex>` of images, labels, subjects in order; for files of path, size and time of change."""
+    """Return `sha256:<hex>` of inputs, labels, subjects in order; of files path, size and time of change count."""
     total = hashlib.sha256()
     if isinstance(split.inputs, list):
         for path in split.inputs:
@@ -34,7 +34,7 @@ def split_digest(split: Split) -> str:
 
 
 def _array(inputs: npt.NDArray[np.uint8] | Sounds | Vectors) -> tuple[npt.NDArray[Any], str]:
-    """Return the numbers of inputs in memory, and what says how they are meant."""
+    """Return the numbers of inputs in memory, and their sampling rate or number type as text."""
     if isinstance(inputs, Sounds):
         return inputs.waves, str(inputs.rate)
     if isinstance(inputs, Vectors):

@@ -34,5 +34,5 @@ class Digits(NamedSet):
     """The digits by their name."""
 
     def load(self, options: DataOptions) -> Dataset:
-        """Return them, split by the seed."""
+        """Return the digits, split by the seed."""
         return load_digits(options.seed)

@@ -1,4 +1,4 @@
-"""Fetch published files into a cache: checked, resumed where they broke off, safe to run twice at once."""
+"""Fetch published files into a cache: checked, resumed after a break, safe for several processes at once."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ BLOCK = 1 << 16
 
 
 def cache_folder(data_dir: Path | None = None) -> Path:
-    """Return where downloads are kept: `data_dir`, else `PREFORGET_DATA`, else the user's cache folder."""
+    """Return the folder of downloads: `data_dir`, else `PREFORGET_DATA`, else the user's cache folder."""
     import platformdirs
 
-    given = data_dir or os.environ.get("PREFORGET_DATA")
-    return given_path(given) if given else platformdirs.user_cache_path("preforget", False) / "data"
+    folder = data_dir or os.environ.get("PREFORGET_DATA")
+    return given_path(folder) if folder else platformdirs.user_cache_path("preforget", False) / "data"
 
 
 def fetch(
@@ -30,8 +30,8 @@ def fetch(
 ) -> Path:
     """Return `folder/name`, downloaded from `base_url` unless it is there already.
 
-    What arrived of a broken download stays in `name.part`, and the next try goes on from there. A file that
-    is there with another checksum is never overwritten. Raises `DataError` without a network, for a wrong
+    The received part of a broken download stays in `name.part`, and the next try continues from there. An existing
+    file with another checksum is never overwritten. Raises `DataError` without a network, for a wrong
     checksum, or if `download` is false and the file is missing; each message says which file belongs where.
     """
     target = folder / name
@@ -56,12 +56,12 @@ def _is_there(target: Path, md5: str) -> bool:
     if not target.exists():
         return False
     try:
-        found = md5_of(target)
+        actual = md5_of(target)
     except OSError as error:
         raise DataError(f"{target}: can't be read: {error.strerror}") from error
-    if found != md5:
+    if actual != md5:
         raise DataError(
-            f"{target} has md5 {found}, the published file {md5}; to use yours give its path, "
+            f"{target} has md5 {actual}, the published file {md5}; to use yours give its path, "
             "to fetch the published one move yours away"
         )
     return True
@@ -87,15 +87,15 @@ def _download(url: str, md5: str, target: Path, remedy: str, retries: int) -> No
                 ) from error
             time.sleep(retries - left + 1)
         except ValueError as error:
-            # what was left of an older try may be at fault, and it is gone now
+            # the part of an older try may have been at fault; it is deleted now
             if left == 0 or not downloader.resumed:
                 raise DataError(
-                    f"{target.name}: what arrived has another md5 and was deleted; try later, or {remedy}"
+                    f"{target.name}: the downloaded file had another md5 and was deleted; try later, or {remedy}"
                 ) from error
 
 
 class _Resuming:
-    """A downloader for pooch that keeps what arrived in `part` and asks only for the rest."""
+    """A downloader for pooch that keeps the received bytes in `part` and requests only the rest."""
 
     def __init__(self, part: Path) -> None:
         self.part = part

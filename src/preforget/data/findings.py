@@ -25,8 +25,8 @@ Picture = npt.NDArray[np.float64]
 def load_findings(seed: int = 0, *, subjects: bool = False) -> Dataset:
     """Return 1,200 grey pictures, `[n, 32, 32]`, each with none to five of `FINDINGS` on its subject's own background.
 
-    Each finding is there in 30 % of the pictures, independently. `subjects`: say of whom each picture is. Split
-    60/15/25 by subject's pictures and `seed`.
+    Each finding occurs in 30 % of the pictures, independently. `subjects`: whether to name each picture's subject.
+    Split 60/15/25 within each subject, by `seed`.
     """
     pictures, labels, names = [], [], []
     for number in range(SUBJECTS):
@@ -34,12 +34,12 @@ def load_findings(seed: int = 0, *, subjects: bool = False) -> Dataset:
         rng = np.random.default_rng(derive_seed(seed, "findings", name))
         ground = _background(rng)
         for _ in range(EACH):
-            own = [finding for finding in FINDINGS if rng.random() < SHARE]
+            present = [finding for finding in FINDINGS if rng.random() < SHARE]
             picture = ground + rng.normal(0, 12, (SIDE, SIDE))
-            for finding in own:
+            for finding in present:
                 _draw(picture, finding, rng)
             pictures.append(np.clip(picture, 0, 255).astype(np.uint8))
-            labels.append(tuple(own))
+            labels.append(tuple(present))
             names.append(name)
     whole = Split(np.stack(pictures), label_array(labels), label_array(names))
     parts = [whole.select(part) for part in stratified_split(unit_names(whole), FRACTIONS, seed)]
@@ -55,19 +55,19 @@ class Findings(NamedSet):
     """The findings by their name."""
 
     def load(self, options: DataOptions) -> Dataset:
-        """Return them, drawn and split by the seed."""
+        """Return the pictures, drawn and split by the seed."""
         return load_findings(options.seed)
 
 
 def _background(rng: np.random.Generator) -> Picture:
-    """Return a smooth shade: one subject's."""
+    """Return the smooth background of one subject."""
     y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
     a, b = rng.uniform(-40, 40, 2)
     return np.asarray(90 + a * (x - 0.5) + b * (y - 0.5) + 15 * np.sin(6 * x * rng.uniform(0.5, 1.5)))
 
 
 def _draw(picture: Picture, finding: str, rng: np.random.Generator) -> None:
-    """Draw one finding in place, at a place and of a size of its own."""
+    """Draw one finding into a picture, at a random position and of a random size."""
     y, x = np.mgrid[0:SIDE, 0:SIDE]
     top, left = rng.integers(6, SIDE - 6, 2)
     apart = np.hypot(y - top, x - left)

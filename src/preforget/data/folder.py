@@ -25,18 +25,18 @@ def load_folder(
 ) -> Dataset:
     """Return the images, or the sounds, of `root` as lists of paths; class names are folder names, sorted.
 
-    Sounds are decoded once to see that they can be used; `skip_broken` leaves out those that can't.
+    Sounds are decoded once as a check; `skip_broken` leaves out those that can't be used.
 
-    Images may lie at any depth below their class; `subject_level`: the folder so many levels below the class is the
-    subject that its images are of. Hidden files and files that aren't images are left out.
+    Images may lie at any depth below their class; `subject_level`: the folder this many levels below the class
+    names the subject of its images. Hidden files and files that aren't images are left out.
     Parts that are missing are taken from train, by class and `seed`, in the proportion 70/10/20.
     Raises `DataError` for a folder that is missing, unreadable or empty, for a class without images,
     for fewer than two classes, and for a class in val or test that train lacks.
     """
     name = root.resolve().name
     parts = _find_parts(root, _folders(root))
-    found = parts or {"train": root}
-    splits = {part: _read_classes(folder, subject_level) for part, folder in found.items()}
+    part_folders = parts or {"train": root}
+    splits = {part: _read_classes(folder, subject_level) for part, folder in part_folders.items()}
     splits, remarks = name_parts(
         splits, lambda part, position, what: _named_by(splits[part], position, what), "rename the folder"
     )
@@ -65,7 +65,7 @@ def load_folder(
 
 @DATASETS.register("folder")
 class ClassFolders(DataFormat):
-    """A folder with a sub-folder for each class; asked last, since any folder may be one."""
+    """A folder with a sub-folder for each class; tried last, since any folder may be one."""
 
     what = "a folder of images or sounds"
     uses = frozenset({"subjects"})
@@ -76,14 +76,14 @@ class ClassFolders(DataFormat):
         return path.is_dir()
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
-        """Return it with the parts that it has, the others taken from train."""
+        """Return the data set with the parts that it has, the others taken from train."""
         level = None if options.subjects is None else _level(options.subjects)
         return load_folder(path, options.seed, level, options.skip_broken)
 
 
 def _named_by(split: Split, position: int, what: str) -> str:
     path = split.inputs[position] if isinstance(split.inputs, list) else position
-    return f"{path}: the name of the folder that says its {'class' if what == 'label' else what}"
+    return f"{path}: the name of the folder that gives its {'class' if what == 'label' else what}"
 
 
 def _level(subjects: str | int) -> int:
@@ -97,23 +97,25 @@ def _level(subjects: str | int) -> int:
 def usable(
     source: Path, splits: dict[str, Split], skip_broken: bool
 ) -> tuple[dict[str, Split], tuple[tuple[Path, str], ...]]:
-    """Return parts without sounds that can't be used, and these with the reasons; images are left as they are.
+    """Return the parts without unusable sounds, and those sounds with the reasons; images aren't checked.
 
-    Raises `DataError` for images beside sounds, and for sounds that can't be used unless `skip_broken`.
+    Raises `DataError` if images and sounds are mixed, and for unusable sounds unless `skip_broken`.
     """
     paths = [path for split in splits.values() if isinstance(split.inputs, list) for path in split.inputs]
     heard = [path for path in paths if path.suffix.lower() in SOUNDS]
     if not heard:
         return splits, ()
     if len(heard) < len(paths):
-        seen = next(path for path in paths if path.suffix.lower() not in SOUNDS)
-        raise DataError(f"{source}: sounds and images together, such as {heard[0]} and {seen}; keep one kind")
+        image = next(path for path in paths if path.suffix.lower() not in SOUNDS)
+        raise DataError(
+            f"{source}: sounds and images together, such as {heard[0]} and {image}; keep one kind"
+        )
     broken = unusable(heard)
     refuse_unusable(broken, skip_broken)
     bad = {path for path, _ in broken}
 
     def kept(split: Split) -> Split:
-        return split.select([place for place, path in enumerate(split.inputs) if path not in bad])  # type: ignore[arg-type]
+        return split.select([position for position, path in enumerate(split.inputs) if path not in bad])  # type: ignore[arg-type]
 
     return {part: kept(split) for part, split in splits.items()}, tuple(broken)
 
@@ -129,11 +131,11 @@ def take_from_train(splits: dict[str, Split], missing: list[str], seed: int) -> 
     splits.update({name: whole.select(piece) for name, piece in zip(names, pieces, strict=True)})
 
 
-def split_note(found: list[str], missing: list[str], seed: int) -> str:
-    """Say where the parts come from."""
-    if not found:
+def split_note(present: list[str], missing: list[str], seed: int) -> str:
+    """Return a sentence on the origin of the parts."""
+    if not present:
         return f"own stratified split 70/10/20, seed {seed}"
-    note = f"split as found: {', '.join(found)}"
+    note = f"split as found: {', '.join(present)}"
     return f"{note}; {' and '.join(missing)} taken from train, stratified, seed {seed}" if missing else note
 
 
@@ -146,7 +148,7 @@ def _find_parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
     if others:
         raise DataError(
             f"{root}: folders named like parts ({', '.join(sorted(named))}) "
-            f"lie beside others ({', '.join(others[:5])}); put every class below train, val and test, or none"
+            f"are mixed with others ({', '.join(others[:5])}); put every class below train, val and test, or none"
         )
     parts: dict[str, Path] = {}
     for name in sorted(named):
@@ -168,24 +170,24 @@ def _read_classes(folder: Path, subject_level: int | None) -> Split:
     paths: list[Path] = []
     labels: list[str] = []
     subjects: list[str] = []
-    for label, place in sorted(classes.items()):
+    for label, class_folder in sorted(classes.items()):
         # sorted as text: comparing paths is slow and keeps their parts in memory
-        found = sorted(_image_files(str(place), ()))
-        if not found:
+        files = sorted(_image_files(str(class_folder), ()))
+        if not files:
             endings = " ".join(sorted(EXTENSIONS))
             raise DataError(
-                f"{place}: no image in this class folder, nor a sound; add some ({endings}) or remove the folder"
+                f"{class_folder}: no image in this class folder, nor a sound; add some ({endings}) or remove the folder"
             )
-        paths += map(Path, found)
-        labels += [label] * len(found)
+        paths += map(Path, files)
+        labels += [label] * len(files)
         if subject_level is not None:
-            subjects += [_subject(path, str(place), subject_level) for path in found]
+            subjects += [_subject(path, str(class_folder), subject_level) for path in files]
     return Split(paths, label_array(labels), None if subject_level is None else label_array(subjects))
 
 
-def _subject(path: str, place: str, level: int) -> str:
+def _subject(path: str, class_folder: str, level: int) -> str:
     """Return the name of the folder `level` levels below a class's folder in which an image lies."""
-    parts = Path(path).relative_to(place).parts
+    parts = Path(path).relative_to(class_folder).parts
     if len(parts) <= level:
         raise DataError(
             f"{path}: no folder of a subject, {level} below the class; put the image into one, or give another level"
@@ -194,7 +196,7 @@ def _subject(path: str, place: str, level: int) -> str:
 
 
 DEEPEST = 100
-"""Levels of folders below a class."""
+"""The most levels of folders below a class."""
 
 
 def _image_files(folder: str, above: tuple[str, ...]) -> Iterator[str]:
@@ -217,7 +219,7 @@ def _folders(folder: Path) -> dict[str, Path]:
 
 
 def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
-    """Return what isn't hidden, so neither `.git` nor the `._` files and `__MACOSX` of a Mac's archives."""
+    """Return the entries that aren't hidden: not `.git`, nor the `._` files and `__MACOSX` of a Mac's archives."""
     try:
         with os.scandir(folder) as entries:
             return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]

@@ -27,7 +27,7 @@ URBAN = Path("metadata/UrbanSound8K.csv")
 ESC = Path("meta/esc50.csv")
 VALIDATION = 0.15
 MAX_BYTES = 2**28
-"""No official table is larger."""
+"""The largest table that is read."""
 ESC_CLASS = re.compile(r"\d{3} - (.+)")
 ESC_FILE = re.compile(r"(\d)-(.+?)-?[A-Z]?\.\w+")
 
@@ -54,10 +54,10 @@ def load_folded(
     folds: Sequence[int] | None = None,
     skip_broken: bool = False,
 ) -> Dataset:
-    """Return a set whose test part is the official fold `fold` (the last by default), all others being learned from.
+    """Return a set whose test part is the official fold `fold` (the last by default); the others are learned from.
 
-    `folds`: use only these, all that are there by default. Validation takes whole recordings, about 15 % of each
-    class's clips, from the folds that are learned from, by `seed`. Raises `UsageError` for a fold that isn't there,
+    `folds`: use only these, by default all. Validation takes whole recordings, about 15 % of each class's clips, from
+    the folds that are learned from, by `seed`. Raises `UsageError` for a fold that doesn't exist,
     `DataError` for a table or sounds that can't be used, unless `skip_broken` leaves those out.
     """
     name, clips = _clips(root)
@@ -68,13 +68,13 @@ def load_folded(
         "name it in the table",
     )
     clips = [replace(clip, label=label) for clip, label in zip(clips, labels, strict=True)]
-    there = sorted({clip.fold for clip in clips})
-    used = there if folds is None else sorted(set(folds))
+    existing = sorted({clip.fold for clip in clips})
+    used = existing if folds is None else sorted(set(folds))
     test = used[-1] if fold is None else fold
     for number in (*used, test):
-        if number not in there or number not in used:
+        if number not in existing or number not in used:
             raise UsageError(
-                f"fold {number} is none of those to use; {root} has {', '.join(map(str, there))}"
+                f"fold {number} is not among the folds to use; {root} has {', '.join(map(str, existing))}"
             )
     if len(used) < 2:
         raise UsageError(f"one fold, {test}, can't be both learned from and tested on; use at least two")
@@ -89,8 +89,8 @@ def load_folded(
     return refuse_unlearnable(
         Dataset(
             name,
-            _split([clip for place, clip in enumerate(learn) if place not in out]),
-            _split([clip for place, clip in enumerate(learn) if place in out]),
+            _split([clip for position, clip in enumerate(learn) if position not in out]),
+            _split([clip for position, clip in enumerate(learn) if position in out]),
             _split([clip for clip in clips if clip.fold == test]),
             tuple(sorted({clip.label for clip in learn})),
             f"{note}; validation is whole recordings of the latter, seed {seed}",
@@ -113,26 +113,26 @@ class OfficialFolds(DataFormat):
         return path.is_dir() and is_folded(path)
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
-        """Return it by its official folds."""
+        """Return the set, split by its official folds."""
         return load_folded(path, options.seed, options.fold, options.folds, options.skip_broken)
 
 
 def _held_out(clips: Sequence[Clip], seed: int) -> set[int]:
-    """Choose places of whole recordings, class by class, each class from its own stream; a lone recording stays."""
+    """Choose whole recordings and return their positions; each class draws from its own stream, and one must stay."""
     chosen: set[int] = set()
     for label in sorted({clip.label for clip in clips}):
-        places: dict[str, list[int]] = {}
-        for place, clip in enumerate(clips):
+        positions: dict[str, list[int]] = {}
+        for position, clip in enumerate(clips):
             if clip.label == label:
-                places.setdefault(clip.recording, []).append(place)
-        order = sorted(places)
+                positions.setdefault(clip.recording, []).append(position)
+        order = sorted(positions)
         np.random.default_rng(derive_seed(seed, "recordings", label)).shuffle(order)
-        wanted = VALIDATION * sum(map(len, places.values()))
-        taken: list[int] = []
+        enough = VALIDATION * sum(map(len, positions.values()))
+        held_out: list[int] = []
         for recording in order[1:]:
-            if len(taken) + len(places[recording]) / 2 < wanted or not taken:
-                taken += places[recording]
-        chosen.update(taken)
+            if len(held_out) + len(positions[recording]) / 2 < enough or not held_out:
+                held_out += positions[recording]
+        chosen.update(held_out)
     return chosen
 
 
@@ -164,19 +164,19 @@ def _clips(root: Path) -> tuple[str, list[Clip]]:
     clips = []
     for label, folder in _esc10_folders(root).items():
         for path in sorted(folder.iterdir()):
-            found = ESC_FILE.fullmatch(path.name)
-            if found and path.suffix.lower() in EXTENSIONS:
-                clips.append(Clip(path, label, int(found[1]), found[2]))
+            match = ESC_FILE.fullmatch(path.name)
+            if match and path.suffix.lower() in EXTENSIONS:
+                clips.append(Clip(path, label, int(match[1]), match[2]))
     if not clips:
         raise DataError(f"{root}: no clips named like 1-12345-A.ogg below its class folders")
     return "ESC-10" if len({clip.label for clip in clips}) == 10 else "ESC-50", clips
 
 
 def _esc10_folders(root: Path) -> dict[str, Path]:
-    """Return the class folders of the older layout, `001 - Dog bark` and so on; empty where others lie beside them."""
+    """Return the class folders of the older layout, `001 - Dog bark` and so on; empty if there are others too."""
     folders = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    found = {match[1]: path for path in folders if (match := ESC_CLASS.fullmatch(path.name))}
-    return found if len(found) == len(folders) else {}
+    classes = {match[1]: path for path in folders if (match := ESC_CLASS.fullmatch(path.name))}
+    return classes if len(classes) == len(folders) else {}
 
 
 def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -201,7 +201,7 @@ def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 def _number(text: str, table: Path) -> int:
     if not text.isdecimal():
-        raise DataError(f"{table}: fold {text!r} is no whole number")
+        raise DataError(f"{table}: fold {text!r} is not a whole number")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Which images are learned from and which calibrate abstention."""
+"""Which inputs are learned from and which calibrate abstention."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HELD_OUT = 0.15
 def hold_out(
     train: Split, validation: Any, seed: int, needed: Collection[str] | None = None, conditions: Any = None
 ) -> tuple[Split, Split]:
-    """Return what is learned from and what calibrates: the given validation data, or a seeded 15 % of each class.
+    """Return inputs to learn from and inputs to calibrate with: `validation`, or a seeded 15 % of each class.
 
-    Where subjects are known it is 15 % of each subject's images of a class, so that one who goes moves nobody else's.
-    `validation` is None, a `Split` or a pair (images, labels); it must hold all classes `needed`, all of `train` by
+    With subjects it is 15 % of each subject's inputs of a class, so that forgetting one moves nobody else's inputs.
+    `validation` is None, a `Split` or a pair (inputs, labels); it must hold all classes `needed`, all of `train` by
     default; `conditions` names the columns of a matrix of labels. Raises `UsageError` and `DataError`.
     """
     if validation is None:
@@ -34,20 +34,20 @@ def hold_out(
         images, labels = validation
         held_out = as_split(images, labels, conditions=conditions, kind=kind)
     else:
-        raise UsageError("validation is a Split or a pair: (images, labels)")
+        raise UsageError("validation is a Split or a pair: (inputs, labels)")
     if train.subjects is None:
         held_out = replace(held_out, subjects=None)
     elif held_out.subjects is None:
-        raise UsageError("the images to learn from have subjects, so the validation data need them too")
+        raise UsageError("the inputs to learn from have subjects, so the validation data need them too")
     if held_out.multilabel != train.multilabel:
         raise UsageError(
-            "validation data have several labels per image where the others have one, or the reverse"
+            "validation data have several labels per input and the others have one, or the reverse"
         )
     missing = sorted(
         set(names_of(train.labels) if needed is None else needed) - set(names_of(held_out.labels))
     )
     if missing:
         raise DataError(
-            f"the validation data hold no image of class {missing[0]!r}; add one or leave them out"
+            f"the validation data hold no input of class {missing[0]!r}; add one or leave them out"
         )
     return train, held_out

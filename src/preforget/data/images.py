@@ -26,7 +26,7 @@ EXTENSIONS = frozenset(
 )
 FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485
-"""Larger images are refused as decompression bombs; the number is Pillow's own."""
+"""Larger images are refused as decompression bombs; the limit is Pillow's own."""
 
 MAX_BYTES = 1 << 30
 """Larger files are refused, since a file is read whole before it is decoded."""
@@ -36,13 +36,13 @@ DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, OverflowError),
     *(UserWarning, struct.error, zlib.error),
 )
-"""What Pillow's decoders raise on damaged files."""
+"""The errors that Pillow's decoders raise on damaged files."""
 
 
 def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     """Decode one image file to RGB, `[h, w, 3]`.
 
-    EXIF orientation is applied; transparent pixels lie on black; 16-bit grey is scaled from its full range
+    EXIF orientation is applied; transparent pixels are put on black; 16-bit grey is scaled from its full range
     (`v / 257`, rounded); of several frames or pages the first is read. Raises `DataError` that names the
     file if it is missing, damaged, larger than `MAX_PIXELS` or of a pixel type without a known range.
     """
@@ -61,9 +61,11 @@ def read_batch(
     if size < 1:
         raise UsageError(f"image size {size} must be at least 1 pixel")
     if isinstance(inputs, Sounds):
-        raise DataError("the backbone sees images, and these are sounds; give --backbone an audio checkpoint")
+        raise DataError(
+            "the backbone reads images, and these are sounds; give --backbone an audio checkpoint"
+        )
     if isinstance(inputs, Vectors):
-        raise DataError("the backbone sees images, and these are vectors; use backbone 'features'")
+        raise DataError("the backbone reads images, and these are vectors; use backbone 'features'")
     positions = range(len(inputs))[indices] if isinstance(indices, slice) else indices
     batch = np.empty((len(positions), size, size, 3), dtype=np.uint8)
     for row, position in enumerate(positions):
@@ -83,10 +85,10 @@ def _decode(path: Path) -> Image.Image:
         content = read_regular(path, MAX_BYTES, follow=True)
     except OSError as error:
         if error.errno == errno.EFBIG:
-            what = f"larger than {MAX_BYTES >> 30} GiB; shrink or cut the image first"
+            problem = f"larger than {MAX_BYTES >> 30} GiB; shrink or cut the image first"
         else:
-            what = f"can't be opened: {error.strerror}"
-        raise DataError(f"{path}: {what}") from error
+            problem = f"can't be opened: {error.strerror}"
+        raise DataError(f"{path}: {problem}") from error
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -102,7 +104,7 @@ def _decode(path: Path) -> Image.Image:
         raise
     except UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)
-        raise DataError(f"{path}: no image of a type that is read ({kinds}); convert or remove it") from error
+        raise DataError(f"{path}: not an image of a known type ({kinds}); convert or remove it") from error
     except MemoryError as error:
         raise DataError(f"{path}: decoding it takes more memory than there is; shrink the image") from error
     except DAMAGE as error:

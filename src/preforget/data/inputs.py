@@ -1,4 +1,4 @@
-"""Check images and labels that a user hands in, and bring them to one form."""
+"""Check inputs and labels that a user hands in, and bring them to one form."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 def as_split(
     X: Any, y: Any = None, subjects: Any = None, conditions: Any = None, *, kind: str = IMAGES
 ) -> Split:
-    """Return checked images, labels and subjects as a `Split`; a `Split` without `y` is checked in the same way.
+    """Return checked inputs, labels and subjects as a `Split`; a `Split` without `y` is checked in the same way.
 
-    `y`: one label per image; or several: a 0/1 matrix, whose columns `conditions` names, or a list of label lists.
-    `subjects`: None where they aren't known, else one name per image; `kind`: see `as_inputs`. Raises `DataError` as
+    `y`: one label per input; or several: a 0/1 matrix, whose columns `conditions` names, or a list of label lists.
+    `subjects`: None if they aren't known, else one name per input; `kind`: see `as_inputs`. Raises `DataError` as
     `as_inputs` and `as_labels` do, or if the lengths differ.
     """
     if isinstance(X, Split):
         if y is not None:
-            raise UsageError("the images bring their own labels; leave y out")
+            raise UsageError("the inputs have labels already; leave y out")
         return _checked(X if subjects is None else replace(X, subjects=subjects), conditions, kind)
     if y is None:
-        raise UsageError("labels are missing: give y, one class name per image")
+        raise UsageError("labels are missing: give y, one class name per input")
     inputs, labels = as_inputs(X, kind), _labels(y, conditions)
     if len(inputs) != len(labels):
-        raise DataError(f"{len(inputs)} images but {len(labels)} labels; each image needs one label")
+        raise DataError(f"{len(inputs)} inputs but {len(labels)} labels; each input needs one label")
     return Split(inputs, labels, None if subjects is None else as_labels(subjects, "subject"))
 
 
 def _checked(split: Split, conditions: Any, kind: str) -> Split:
-    """Return a `Split` that anybody may have built, its parts checked and converted; itself if nothing is to do."""
+    """Return a `Split` from any source, checked and converted; the same object if nothing needs to change."""
     if not len(split):
         return split
     inputs = as_inputs(split.inputs, kind)
@@ -62,7 +62,7 @@ def _checked(split: Split, conditions: Any, kind: str) -> Split:
 
 
 def _are_names(labels: Any, what: str = "label") -> bool:
-    """Tell whether these are labels as `as_labels` makes them, so that nothing is to be done."""
+    """Tell whether these labels already have the form that `as_labels` gives them."""
     if not isinstance(labels, np.ndarray) or labels.dtype != object or labels.ndim != 1:
         return False
     values = labels.tolist()
@@ -74,11 +74,11 @@ def _labels(y: Any, conditions: Any) -> Labels:
 
 
 def as_inputs(X: Any, kind: str = IMAGES) -> Images:
-    """Return images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, `Vectors`, or a list of paths that exist.
+    """Return inputs: images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, `Vectors`, or a list of paths that exist.
 
-    Takes `Sounds`, such an array (a last axis of 1 is dropped, other integers are taken if all lie in 0..255), a list
-    of paths, a list of arrays of one size, or a `Split`. `kind`: what the encoder reads; only for `vectors` are
-    numbers `[n, d]` taken, see `as_vectors`. Raises `DataError` that says what to change.
+    Accepts `Sounds`, such an array (a last axis of 1 is dropped; other integers may lie in 0..255), a list of paths,
+    a list of arrays of one size, or a `Split`. `kind`: what the encoder reads; only for `vectors` numbers `[n, d]` are
+    accepted, see `as_vectors`. Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
         return as_inputs(X.inputs, kind) if len(X) else X.inputs
@@ -98,7 +98,7 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
     if isinstance(X, np.ndarray) and X.ndim == 0:
         raise DataError(f"an array of shape () is one value; images come as a list of paths or as {SHAPES}")
     if len(X) == 0:
-        raise DataError("there are no images: the list is empty")
+        raise DataError("there are no inputs: the list is empty")
     items = list(X)
     if all(isinstance(item, str | Path) for item in items):
         return [_check_path(item) for item in items]
@@ -109,20 +109,20 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
 
 
 def check_trainable(split: Split, minimum: int = 2, classes: int = 2) -> None:
-    """Raise `DataError` unless there are at least so many `classes` with at least `minimum` images each."""
+    """Raise `DataError` unless there are at least `classes` classes with at least `minimum` inputs each."""
     if split.multilabel:
         check_conditions(split.labels, minimum)
         return
     counts = Counter(split.labels.tolist())
     if not counts:
-        raise DataError("there are no images to learn from")
+        raise DataError("there are no inputs to learn from")
     if len(counts) < classes:
         raise DataError(f"only one class: {next(iter(counts))!r}; learning needs at least two")
     small = sorted((label, count) for label, count in counts.items() if count < minimum)
     if small:
         names = ", ".join(f"{label!r} has {count}" for label, count in small[:10])
         more = f" and {len(small) - 10} classes more" if len(small) > 10 else ""
-        raise DataError(f"each class needs at least {minimum} images; {names}{more}")
+        raise DataError(f"each class needs at least {minimum} inputs; {names}{more}")
 
 
 def _check_array(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -160,7 +160,7 @@ def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
             )
         low, high = float(X.min()), float(X.max())
         scaled = "X.round()" if low >= 0 and 1 < high <= 255 else "(X * 255).round()"
-        if low < 0 or high > 255:  # by fixed numbers: those of each batch would differ
+        if low < 0 or high > 255:  # by fixed numbers, since those of another batch would differ
             scaled = f"(255 * (X - {low:g}) / {high - low or 1:g}).round()"
         raise DataError(
             f"pixels are {X.dtype} from {low:g} to {high:g}, not uint8 from 0 to 255; "
@@ -175,14 +175,14 @@ def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return X.astype(np.uint8)
 
 
-def _check_path(given: str | Path) -> Path:
-    path = given_path(given)
+def _check_path(path_or_text: str | Path) -> Path:
+    path = given_path(path_or_text)
     try:
         if path.is_file():
             return path
         is_folder = path.is_dir()
     except OSError as error:  # such as text that is too long for a name
-        raise DataError(f"{shortened(path)!r} is no path of a file: {error.strerror or error}") from None
+        raise DataError(f"{shortened(path)!r} is not the path of a file: {error.strerror or error}") from None
     if is_folder:
         raise DataError(f"{path} is a folder, not an image; read a folder with load_data")
     raise DataError(f"{shortened(path, 300)}: no such file")

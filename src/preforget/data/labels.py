@@ -1,4 +1,4 @@
-"""Labels as users give them become text, one name per input."""
+"""Turn labels as users give them into text, one name per input."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from preforget.core.paths import shortened
 from preforget.data.dataset import Labels, Split, label_array
 
 MISSING = frozenset({"nan", "none", "nat", "<na>", "null"})
-"""Text that tables hold where a value is missing."""
+"""Text with which tables mark a missing value."""
 
 MISSING_REMARK = "which is how tables write a missing value"
 
 MISSING_CLASS = MISSING - {"none", "null"}
-"""Such text that is no sensible name of a class either."""
+"""The part of it that is never a sensible name of a class."""
 
 
 def is_name(text: object, what: str = "label") -> bool:
-    """Tell whether this is text in the one form that names have, so that nothing is to be done."""
+    """Tell whether this is text that already has the one form of names."""
     return (
         type(text) is str
         and fault_of(text) is None
@@ -34,17 +34,17 @@ def is_name(text: object, what: str = "label") -> bool:
 
 
 class NamesJoinedWarning(UserWarning):
-    """Labels that are one name were written in several ways."""
+    """Labels that stand for one name were written in several ways."""
 
 
 def as_labels(y: Any, what: str = "label") -> Labels:
     """Return names as `str`, `[n]`, in the one form that `core.names` gives them; whole numbers become text.
 
-    `what` the names are, for errors: `label` or `subject`. Warns with counts, and without the names, where one name is
-    written in several ways.
+    `what`: the word for the names in errors, `label` or `subject`. Warns, with counts and without the names, if one
+    name is written in several ways.
 
-    Raises `DataError` for missing (None, NaN), empty or fractional labels, for text that is no UTF-8, for the name of
-    the abstention, and for several labels per image.
+    Raises `DataError` for missing (None, NaN), empty or fractional labels, for text that isn't UTF-8, for the name of
+    the abstention, and for several labels per input.
     """
     labels, remarks = labels_and_remarks(y, what)
     if remarks:
@@ -63,29 +63,29 @@ def warn_of(count: int, what: str) -> None:
 
 
 def labels_and_remarks(
-    y: Any, what: str = "label", place: Callable[[int], str] | None = None
+    y: Any, what: str = "label", locate: Callable[[int], str] | None = None
 ) -> tuple[Labels, list[str]]:
-    """Return what `as_labels` returns, and a sentence on each name that is written in several ways; raises as it.
+    """Return what `as_labels` returns, and a sentence on each name that is written in several ways; raises alike.
 
-    `place`: says where the label at a position comes from, as the beginning of an error.
+    `locate`: returns the origin of the label at a position, as the beginning of an error.
     """
-    place = place or (lambda position: f"the {what} at position {position}")
-    names, remarks = one_name_each(as_texts(y, what, place).tolist(), what, place)
+    locate = locate or (lambda position: f"the {what} at position {position}")
+    names, remarks = one_name_each(as_texts(y, what, locate).tolist(), what, locate)
     return label_array(names), remarks
 
 
-def as_texts(y: Any, what: str = "label", place: Callable[[int], str] | None = None) -> Labels:
-    """Return labels as text `[n]`, whole numbers too, before it is brought to the form of names; see `as_labels`."""
-    place = place or (lambda position: f"the {what} at position {position}")
+def as_texts(y: Any, what: str = "label", locate: Callable[[int], str] | None = None) -> Labels:
+    """Return labels, whole numbers too, as text `[n]` that doesn't have the form of names yet; see `as_labels`."""
+    locate = locate or (lambda position: f"the {what} at position {position}")
     if isinstance(y, str) or not hasattr(y, "__len__") or (isinstance(y, np.ndarray) and y.ndim == 0):
         shown = shortened(repr(y))
         raise DataError(
-            f"{what}s come as a list or an array, one per image, not as {type(y).__name__} {shown}"
+            f"{what}s come as a list or an array, one per input, not as {type(y).__name__} {shown}"
         )
     if isinstance(y, np.ndarray) and y.ndim > 1:
         if y.ndim > 2 or y.shape[1] != 1:
             raise DataError(
-                f"{what}s of shape {y.shape}: several {what}s per image can't be used here; give one each"
+                f"{what}s of shape {y.shape}: several {what}s per input can't be used here; give one each"
             )
         y = y[:, 0]
     values = y.tolist() if isinstance(y, np.ndarray) else list(y)
@@ -94,18 +94,18 @@ def as_texts(y: Any, what: str = "label", place: Callable[[int], str] | None = N
         # True == 1 == 1.0, so the type belongs to the key
         key = (type(value), value) if value.__hash__ is not None else (type(value), repr(value))
         if key not in texts:
-            texts[key] = _text(value, place(position), what)
+            texts[key] = _text(value, locate(position), what)
         values[position] = texts[key]
     return label_array(values)
 
 
 def one_name_each(
-    texts: Sequence[str], what: str, place: Callable[[int], str], remedy: str | None = None
+    texts: Sequence[str], what: str, locate: Callable[[int], str], remedy: str | None = None
 ) -> tuple[list[str], list[str]]:
     """Return a name for each text, `[n]`, and a sentence on each name that is written in several ways.
 
-    `what` the names are: `label` or `subject`; `place`: says where the text at a position comes from, as the beginning
-    of an error; `remedy`: its end. Raises `DataError` for text that is no name.
+    `what`: the word for the names, `label` or `subject`; `locate`: returns the origin of the text at a position, as
+    the beginning of an error; `remedy`: its end. Raises `DataError` for text that can't be a name.
     """
     counts = Counter(texts)
     names: dict[str, str] = {}
@@ -114,22 +114,22 @@ def one_name_each(
         if fault is None and what == "label" and appearance(text) == ABSTENTION:
             fault = f"is {text!r}, which is the answer to inputs of no known class"
         if fault is not None:
-            remedy = remedy or f"leave the image out or name its {'class' if what == 'label' else what}"
-            raise DataError(f"{place(texts.index(text))} {fault}; {remedy}")
+            remedy = remedy or f"leave the input out or name its {'class' if what == 'label' else what}"
+            raise DataError(f"{locate(texts.index(text))} {fault}; {remedy}")
         names[text] = normal_name(text)
     return [names[text] for text in texts], [*_joined(counts, names, what), *_missing(counts, names, what)]
 
 
 def name_parts(
-    parts: dict[str, Split], place: Callable[[str, int, str], str], remedy: str
+    parts: dict[str, Split], locate: Callable[[str, int, str], str], remedy: str
 ) -> tuple[dict[str, Split], tuple[str, ...]]:
-    """Return the parts of a data set as they were read with names for labels and subjects, and the sentences on them.
+    """Turn labels and subjects of parts, as they were read, into names; return the parts and remarks on names.
 
-    `place`: see `one_name_each`; it is given a part, a position in it, and `label` or `subject`. Inputs with several
-    labels keep them. Raises `DataError`.
+    `locate`: see `one_name_each`; its arguments are a part, a position in it, and `label` or `subject`. Inputs with
+    several labels keep them. Raises `DataError`.
     """
     at = [(part, position) for part, split in parts.items() for position in range(len(split))]
-    said: list[str] = []
+    sentences: list[str] = []
     columns: dict[str, list[str]] = {}
     for what in ("label", "subject"):
         values = [getattr(split, f"{what}s") for split in parts.values()]
@@ -137,8 +137,8 @@ def name_parts(
         if several or any(column is None for column in values):
             continue
         texts = [text for column in values for text in column]
-        columns[what], remarks = one_name_each(texts, what, _placed(place, at, what), remedy)
-        said += remarks
+        columns[what], remarks = one_name_each(texts, what, _placed(locate, at, what), remedy)
+        sentences += remarks
     start, named = 0, {}
     for part, split in parts.items():
         stop = start + len(split)
@@ -147,7 +147,7 @@ def name_parts(
             for what in ("label", "subject")
         )
         named[part], start = Split(split.inputs, labels, subjects), stop
-    return named, tuple(said)
+    return named, tuple(sentences)
 
 
 def noted(note: str, remarks: Sequence[str]) -> str:
@@ -156,17 +156,17 @@ def noted(note: str, remarks: Sequence[str]) -> str:
 
 
 def _placed(
-    place: Callable[[str, int, str], str], at: Sequence[tuple[str, int]], what: str
+    locate: Callable[[str, int, str], str], at: Sequence[tuple[str, int]], what: str
 ) -> Callable[[int], str]:
-    return lambda position: place(*at[position], what)
+    return lambda position: locate(*at[position], what)
 
 
 def check_look_alikes(
     new: Iterable[str], known: Iterable[str] = (), *, what: str = "label", keep: bool = False
 ) -> None:
-    """Raise `DataError` for two names that look alike, at least one of them `new`, unless they are to be kept.
+    """Raise `DataError` for two names that look alike, at least one of them `new`, unless `keep`.
 
-    `what` the names are: `label` or `subject`.
+    `what`: the word for the names, `label` or `subject`.
     """
     added = set(new)
     if keep:
@@ -186,10 +186,10 @@ def _joined(counts: Counter[str], names: dict[str, str], what: str) -> list[str]
     for text, count in counts.items():
         spellings.setdefault(names[text], []).append(count)
     return [
-        f"{what} {name!r} is written in {len(own)} ways, on {', '.join(map(str, sorted(own, reverse=True)))} inputs, "
-        "that differ in blanks at the ends or in how accents are encoded; taken as one"
-        for name, own in sorted(spellings.items())
-        if len(own) > 1
+        f"{what} {name!r} is written in {len(spelled)} ways, on {', '.join(map(str, sorted(spelled, reverse=True)))} "
+        "inputs, that differ in blanks at the ends or in how accents are encoded; taken as one"
+        for name, spelled in sorted(spellings.items())
+        if len(spelled) > 1
     ]
 
 
@@ -203,12 +203,12 @@ def _missing(counts: Counter[str], names: dict[str, str], what: str) -> list[str
     ]
 
 
-def _text(value: Any, place: str, what: str) -> str:
+def _text(value: Any, origin: str, what: str) -> str:
     if value is None or (isinstance(value, float | np.floating) and value != value):
         kind = "class" if what == "label" else what
-        raise DataError(f"{place} is missing ({value}); leave the image out or name its {kind}")
+        raise DataError(f"{origin} is missing ({value}); leave the input out or name its {kind}")
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return str(int(value))
-    raise DataError(f"{place} is {value!r}; {what}s are text or whole numbers")
+    raise DataError(f"{origin} is {value!r}; {what}s are text or whole numbers")

@@ -26,18 +26,19 @@ def load_data(
     """Load a data set.
 
     Args:
-        source: The name of a data set (`digits`, `bloodmnist`, ...), or the path of a file or folder in a format that
-            is known: class folders, a sound set with official folds, `.npz`, `.csv`, and those of extensions. A name
+        source: The name of a data set (`digits`, `bloodmnist`, ...), or the path of a file or folder in a known
+            format: class folders, a sound set with official folds, `.npz`, `.csv`, and those of extensions. A name
             wins over a folder of the same name; write `./digits` for the folder.
-        size: Pixels of the side of a MedMNIST set's images, 28, 64, 128 or 224: which edition to take.
-        seed: Of splits that are made where the source has none.
-        data_dir: Where downloads are kept; else `PREFORGET_DATA`, else the user's cache.
+        size: Pixels of the side of a MedMNIST set's images, 28, 64, 128 or 224, which chooses the edition.
+        seed: Of splits that the source doesn't have.
+        data_dir: The folder of downloads; by default `PREFORGET_DATA`, else the user's cache.
         download: Whether a published set may be fetched if it is missing.
-        subjects: Where the source says whom inputs are of: in a folder, how many levels below its class a subject's
-            folder lies (1 is the next); in an `.npz`, the column, as in `train_<column>`; in a table, the column.
+        subjects: Where the source names the person of each input: in a folder, how many levels below its class a
+            subject's folder is (1 is the next); in an `.npz`, the column, as in `train_<column>`; in a table, the
+            column.
         fold: Of a sound set with official folds, the one to test on; the last by default.
-        folds: Those to use; all by default.
-        skip_broken: Whether sounds that can't be used are left out.
+        folds: The folds to use; all by default.
+        skip_broken: Whether unusable sounds are left out.
 
     Returns:
         Three parts, the names of the classes, and a note on source, licence and split.
@@ -58,15 +59,19 @@ def load_data(
         return known.load(options)
     path = given_path(source)
     try:
-        there = path.exists()
-        chosen = next((one for one in formats() if one.reads(path)), None) if there else None
+        is_present = path.exists()
+        chosen = (
+            next((data_format for data_format in formats() if data_format.reads(path)), None)
+            if is_present
+            else None
+        )
     except OSError as error:
         raise DataError(f"{shortened(path)}: can't be opened: {error.strerror or error}") from error
-    if not there:
+    if not is_present:
         names = ", ".join(names_of_sets())
         raise UsageError(f"{shortened(source)!r}: no such file, folder or data set; data sets are {names}")
     if chosen is None:
-        *kinds, last = dict.fromkeys(one.what for one in formats())
-        raise DataError(f"{path}: a file of a type that isn't read; give {', '.join(kinds)} or {last}")
+        *kinds, last = dict.fromkeys(data_format.what for data_format in formats())
+        raise DataError(f"{path}: a file of unknown type; give {', '.join(kinds)} or {last}")
     refuse_unused(str(source), chosen, options)
     return chosen.load(path, options)

@@ -20,7 +20,7 @@ ORGANS = (
 
 @dataclass(frozen=True)
 class Published:
-    """What is known of a published set: class names in label order, licence, one MD5 per size of `SIZES`."""
+    """The facts of a published set: class names in label order, licence, one MD5 per size of `SIZES`."""
 
     title: str
     classes: tuple[str, ...]

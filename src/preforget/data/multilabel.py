@@ -29,8 +29,8 @@ def as_label_sets(y: Any, conditions: Sequence[str] | None = None) -> Labels:
     """Return `[n]` sorted tuples of condition names, from a 0/1 matrix `[n, conditions]` or a list of label lists.
 
     `conditions` names the columns of a matrix; without it they are "0", "1" and so on. Raises `DataError` for
-    anything but 0 and 1, for names that are missing, doubled or of the wrong number, and for labels that aren't text
-    or whole numbers.
+    numbers other than 0 and 1, for names that are missing, doubled or of the wrong number, and for labels that are
+    neither text nor whole numbers.
     """
     if isinstance(y, np.ndarray) and y.ndim == 2:
         return _from_matrix(y, conditions)
@@ -46,7 +46,7 @@ def as_label_sets(y: Any, conditions: Sequence[str] | None = None) -> Labels:
             )
         rows += [position] * len(labels)
         flat += list(labels)
-    names, remarks = labels_and_remarks(flat, place=lambda place: f"a label at position {rows[place]}")
+    names, remarks = labels_and_remarks(flat, locate=lambda position: f"a label at position {rows[position]}")
     if remarks:
         warn_of(len(remarks), "label")
     sets: list[set[str]] = [set() for _ in y]
@@ -61,13 +61,13 @@ def marks(labels: Sequence[Any] | Labels, conditions: Sequence[str]) -> npt.NDAr
     >>> marks([("a", "b"), ()], ["b"]).tolist()
     [[True], [False]]
     """
-    place = {name: column for column, name in enumerate(conditions)}
-    found = np.zeros((len(labels), len(place)), dtype=bool)
-    for row, own in enumerate(labels):
-        for name in (own,) if isinstance(own, str) else own:
-            if name in place:
-                found[row, place[name]] = True
-    return found
+    column_of = {name: column for column, name in enumerate(conditions)}
+    matrix = np.zeros((len(labels), len(column_of)), dtype=bool)
+    for row, names in enumerate(labels):
+        for name in (names,) if isinstance(names, str) else names:
+            if name in column_of:
+                matrix[row, column_of[name]] = True
+    return matrix
 
 
 def check_conditions(labels: Labels, minimum: int = 2) -> None:
@@ -84,14 +84,14 @@ def check_conditions(labels: Labels, minimum: int = 2) -> None:
 
 
 def _from_matrix(y: npt.NDArray[Any], conditions: Sequence[str] | None) -> Labels:
-    given = list(map(str, range(y.shape[1]) if conditions is None else conditions))
+    given_names = list(map(str, range(y.shape[1]) if conditions is None else conditions))
     names, _ = one_name_each(
-        given, "label", lambda column: f"the name of condition {column}", "give one for each column"
+        given_names, "label", lambda column: f"the name of condition {column}", "give one for each column"
     )
     if len(names) != y.shape[1] or len(set(names)) < len(names):
         raise DataError(
             f"{len(set(names))} different names of conditions for a matrix of {y.shape[1]} columns; give one for each"
         )
     if y.dtype.kind not in "biuf" or not np.isin(y, (0, 1)).all():
-        raise DataError("a matrix of labels holds 0 and 1 alone: 1 where the input has the condition")
+        raise DataError("a matrix of labels holds only 0 and 1: 1 if the input has the condition")
     return label_array([tuple(sorted(names[column] for column in np.flatnonzero(row))) for row in y])

@@ -23,7 +23,7 @@ from preforget.data.multilabel import as_label_sets
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 
 MAX_BYTES = 2**40
-"""No archive is larger: its arrays are held in memory."""
+"""The largest archive that is read: its arrays are held in memory."""
 
 PARTS = ("train", "val", "test")
 KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))
@@ -32,11 +32,11 @@ KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels")
 def load_npz(path: Path, subjects: str | None = None) -> Dataset:
     """Return the three parts of a file with `{train,val,test}_images` and `_labels`.
 
-    Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats are taken if all lie in 0..1 and are scaled by 255.
+    Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats must lie in 0..1 and are scaled by 255.
     Labels are whole numbers `[n]` or `[n, 1]`, or 0 and 1 for several at once,
     `[n, conditions]`. A file named like a published set gets that set's class names,
-    any other its numbers as text. `subjects`: read whom images are of from `{train,val,test}_<subjects>`, text or whole
-    numbers `[n]`. Nothing is unpickled. Raises `DataError` that names the file and the key.
+    any other its numbers as text. `subjects`: read the subjects of images from `{train,val,test}_<subjects>`, text or
+    whole numbers `[n]`. Nothing is unpickled. Raises `DataError` that names the file and the key.
     """
     known = edition(path.stem)
     keys = KEYS if subjects is None else (*KEYS, *(f"{part}_{subjects}" for part in PARTS))
@@ -81,7 +81,7 @@ class NumpyArchive(DataFormat):
         return path.is_file() and path.suffix == ".npz"
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
-        """Return it; `subjects` names arrays, as in `train_<subjects>`."""
+        """Return the data set; `subjects` names arrays, as in `train_<subjects>`."""
         return load_npz(path, None if options.subjects is None else str(options.subjects))
 
 
@@ -90,7 +90,7 @@ def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]
     try:
         with open_regular(path, MAX_BYTES) as raw:
             if not zipfile.is_zipfile(raw):
-                raise DataError(f"{path}: no readable .npz archive; save one with {', '.join(keys)}")
+                raise DataError(f"{path}: not a readable .npz archive; save one with {', '.join(keys)}")
             raw.seek(0)
             archive = np.load(raw, allow_pickle=False)
             missing = [name for name in keys if name not in archive]
@@ -100,7 +100,7 @@ def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]
             for key in keys:
                 arrays[key] = archive[key]
                 if not isinstance(arrays[key], np.ndarray) or arrays[key].ndim == 0:
-                    raise ValueError("it is no array with one entry per image")
+                    raise ValueError("it is not an array with one entry per image")
             return arrays
     except MemoryError as error:
         raise DataError(f"{path}: {key} takes more memory than there is; use a smaller part") from error
@@ -122,15 +122,17 @@ def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]
         tokenize.TokenError,
         lzma.LZMAError,
     ) as error:
-        where = f"{key} can't be read" if key else "no readable .npz archive"
-        raise DataError(f"{path}: {where}: {error}; save plain arrays with numpy.savez_compressed") from error
+        problem = f"{key} can't be read" if key else "not a readable .npz archive"
+        raise DataError(
+            f"{path}: {problem}: {error}; save plain arrays with numpy.savez_compressed"
+        ) from error
 
 
 def _read_part(
     path: Path, arrays: dict[str, npt.NDArray[Any]], part: str, known: str | None, subjects: str | None
 ) -> Split:
     images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
-    if images.dtype.kind not in "uif":  # text would be taken for paths
+    if images.dtype.kind not in "uif":  # text would pass as paths
         raise DataError(f"{path}: {part}_images are {images.dtype}, not numbers")
     if labels.dtype.names is not None or labels.dtype.kind == "V":
         raise DataError(f"{path}: {part}_labels are {labels.dtype}, not whole numbers")
@@ -153,7 +155,7 @@ def _read_part(
 
 
 def _unit_floats(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Scale floats that lie in 0..1; leave anything else for `as_inputs` to judge."""
+    """Scale floats that lie in 0..1; leave everything else to `as_inputs`."""
     if images.dtype.kind != "f" or images.size == 0 or not (images.min() >= 0 and images.max() <= 1):
         return images
     return np.rint(images.astype(np.float64) * 255).astype(np.uint8)

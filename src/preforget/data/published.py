@@ -24,7 +24,7 @@ def load_published(
     """Return a published MedMNIST set with its official split.
 
     `base_url` and `md5` stand in for the published ones, for mirrors and tests. Raises `UsageError` for a size that
-    isn't published, `DataError` for a file that can't be had.
+    isn't published, `DataError` for a file that can't be downloaded or read.
     """
     if size not in SIZES:
         raise UsageError(f"{name} has no size {size}; choose one of {', '.join(map(str, SIZES))}")
@@ -42,7 +42,7 @@ def _entry(name: str) -> type[NamedSet]:
         uses = frozenset({"size"})
 
         def load(self, options: DataOptions) -> Dataset:
-            """Return the edition of the asked size."""
+            """Return the edition of the given size."""
             return load_published(name, options.size, options.data_dir, options.download)
 
     return PublishedSet

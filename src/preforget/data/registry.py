@@ -1,6 +1,6 @@
-"""The registry of data: sets that are known by name, and formats of files and folders that are known by their look.
+"""The registry of data: sets with names, and formats of files and folders, recognised by their contents.
 
-An extension enters one of either with the decorator `DATASETS.register(name)` in a module of its own, and names that
+An extension registers either with the decorator `DATASETS.register(name)` in a module of its own, and names that
 module as an entry point of the group `preforget.datasets`.
 """
 
@@ -18,12 +18,12 @@ from preforget.core.registry import Registry
 from preforget.data.dataset import Dataset
 
 ONE_SIZE = 28
-"""The size that stands for "not given"; sets of several sizes have it too."""
+"""The default size, which every set of several sizes has; it counts as not given."""
 
 
 @dataclass(frozen=True)
 class DataOptions(Options):
-    """What a caller asks of a data set beside its name or path; see `preforget.load_data` for the meaning."""
+    """The options of loading a data set; see `preforget.load_data` for their meaning."""
 
     size: int = ONE_SIZE
     seed: int = 0
@@ -46,15 +46,15 @@ class NamedSet(ABC):
 
     @abstractmethod
     def load(self, options: DataOptions) -> Dataset:
-        """Return the data set; raises `DataError` where it can't be had and `UsageError` for a bad option."""
+        """Return the data set; raises `DataError` if it can't be loaded and `UsageError` for a bad option."""
 
 
 class DataFormat(ABC):
-    """A layout of a file or a folder: `reads` tells it by its look, `load` reads it.
+    """A layout of a file or a folder: `reads` recognises it, `load` reads it.
 
-    `what` completes the sentence "give ...". `uses`: as for `NamedSet`. `order`: formats are asked from the lowest to
-    the highest, and at the same number extensions come first; ours begin at 10, so that an extension that sets none
-    may claim any path before them.
+    `what` completes the sentence "give ...". `uses`: as for `NamedSet`. `order`: formats are tried from the lowest to
+    the highest, and at the same number extensions come first; ours begin at 10, so that an extension without an order
+    is tried before them.
     """
 
     what: ClassVar[str]
@@ -63,7 +63,7 @@ class DataFormat(ABC):
 
     @abstractmethod
     def reads(self, path: Path) -> bool:
-        """Tell whether a file or folder, which exists, has this format; looks at as little of it as possible."""
+        """Tell whether an existing file or folder has this format, reading as little of it as possible."""
 
     @abstractmethod
     def load(self, path: Path, options: DataOptions) -> Dataset:
@@ -76,18 +76,18 @@ DATASETS: Registry[type[NamedSet] | type[DataFormat]] = Registry(
 
 
 def named_set(name: object) -> NamedSet | None:
-    """Return the set of that name, None if there is none; the name of a format is none."""
+    """Return the set of that name, None if there is none; formats don't count."""
     entry = DATASETS[name] if isinstance(name, str) and name in DATASETS else None
     return entry() if entry is not None and issubclass(entry, NamedSet) else None
 
 
 def names_of_sets() -> list[str]:
-    """Return the names of all sets that are known by name, sorted."""
+    """Return the names of all named sets, sorted."""
     return [name for name, entry in DATASETS.items() if issubclass(entry, NamedSet)]
 
 
 def formats() -> list[DataFormat]:
-    """Return all formats in the order in which they are asked."""
+    """Return all formats in the order in which they are tried."""
     known = [(name, entry) for name, entry in DATASETS.items() if issubclass(entry, DataFormat)]
     known.sort(key=lambda item: (item[1].order, item[1].__module__.startswith("preforget."), item[0]))
     return [entry() for _, entry in known]
@@ -100,7 +100,7 @@ def refuse_unused(source: str, known: NamedSet | DataFormat, options: DataOption
         raise UsageError(f"{shown} has no official folds; leave fold and folds out")
     if "subjects" not in known.uses and options.subjects is not None:
         raise UsageError(
-            f"{shown} doesn't say whom its images are of; leave subjects={options.subjects!r} out"
+            f"{shown} doesn't name the subjects of its inputs; leave subjects={options.subjects!r} out"
         )
     if "size" not in known.uses and options.size != ONE_SIZE:
         raise UsageError(

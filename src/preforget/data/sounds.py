@@ -1,4 +1,4 @@
-"""Decode sound files, mix them to mono and resample them to the rate that a backbone hears."""
+"""Decode sound files, mix them to mono and resample them to a backbone's rate."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from preforget.data.vectors import Vectors
 
 EXTENSIONS = frozenset((".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
 LEAST_SECONDS = 0.025
-"""Shorter files hold not even one window of a spectrogram."""
+"""Shorter files don't hold a single window of a spectrogram."""
 
 SILENCE = 2.0**-15
-"""Sounds whose samples span less, one step of 16 bits, are silent."""
+"""Sounds whose samples span less than this, one step of 16 bits, count as silent."""
 
 MARGIN = 0.05
-"""Seconds that are read beyond what is wanted: the filter of the resampler looks ahead."""
+"""Seconds that are read beyond the wanted ones: the filter of the resampler looks ahead."""
 
 Wave = npt.NDArray[np.float32]
 
@@ -51,40 +51,40 @@ def read_sounds(
     """
     if isinstance(inputs, np.ndarray):
         raise DataError(
-            "the backbone hears sounds, and these are images; give --backbone a checkpoint for images"
+            "the backbone reads sounds, and these are images; give --backbone a checkpoint for images"
         )
     if isinstance(inputs, Vectors):
-        raise DataError("the backbone hears sounds, and these are vectors; use backbone 'features'")
+        raise DataError("the backbone reads sounds, and these are vectors; use backbone 'features'")
     if isinstance(inputs, Sounds):
         return [_from_memory(inputs, int(position), rate, seconds) for position in indices]
     return [read_sound(inputs[int(position)], rate, seconds) for position in indices]
 
 
 def fixed_length(wave: Wave, samples: int) -> Wave:
-    """Return a wave cut at its end, or filled up there with zeros, to `samples`."""
+    """Return a wave of `samples`, cut at its end or padded with zeros."""
     out = np.zeros(samples, dtype=np.float32)
     out[: min(len(wave), samples)] = wave[:samples]
     return out
 
 
 def unusable(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """Decode files whole and return those that can't be used, each with the reason."""
-    found = []
+    """Decode whole files and return those that can't be used, each with the reason."""
+    broken = []
     for path in paths:
         try:
             _decode(path, None)
         except DataError as error:
-            found.append((path, str(error).removeprefix(f"{path}: ")))
-    return found
+            broken.append((path, str(error).removeprefix(f"{path}: ")))
+    return broken
 
 
-def refuse_unusable(found: Sequence[tuple[Path, str]], skip_broken: bool) -> None:
-    """Raise `DataError` that names files which can't be used, unless they are to be skipped."""
-    if found and not skip_broken:
-        shown = "\n".join(f"  {path}: {why}" for path, why in found[:10])
-        more = f"\n  and {len(found) - 10} more" if len(found) > 10 else ""
+def refuse_unusable(broken: Sequence[tuple[Path, str]], skip_broken: bool) -> None:
+    """Raise `DataError` that names the unusable files, unless they are to be skipped."""
+    if broken and not skip_broken:
+        listed = "\n".join(f"  {path}: {why}" for path, why in broken[:10])
+        more = f"\n  and {len(broken) - 10} more" if len(broken) > 10 else ""
         raise DataError(
-            f"{len(found)} sound files can't be used:\n{shown}{more}\nrepair or remove them, or leave them out "
+            f"{len(broken)} sound files can't be used:\n{listed}{more}\nrepair or remove them, or leave them out "
             "with --skip-broken (skip_broken=True)"
         )
 

@@ -1,4 +1,4 @@
-"""Seeded splits in which one class's images never depend on which other classes exist."""
+"""Seeded splits in which the parts of a class don't depend on the other classes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Positions = npt.NDArray[np.intp]
 
 
 def part_sizes(count: int, fractions: Sequence[float]) -> list[int]:
-    """Return how many of `count` images each part gets: largest remainders, first part never empty.
+    """Return how many of `count` inputs each part gets: largest remainders, first part never empty.
 
-    With at least as many images as parts no part of a positive fraction is empty; with fewer,
-    the first part comes first, then the larger fractions.
+    With at least as many inputs as parts, no part of a positive fraction is empty; with fewer, the first part is
+    filled first, then the larger fractions.
 
     >>> part_sizes(10, [0.7, 0.1, 0.2])
     [7, 1, 2]
@@ -41,9 +41,9 @@ def part_sizes(count: int, fractions: Sequence[float]) -> list[int]:
 
 
 def unit_names(split: Split) -> Labels:
-    """Return one name per image `[n]` of what can be forgotten by itself: its class, or its class and subject.
+    """Return, for each input `[n]`, the name of what can be forgotten by itself: its class, or class and subject.
 
-    Where images have several labels it is their subject alone: which conditions there are moves no image.
+    For inputs with several labels it is the subject alone, so that no condition moves an input to another part.
     """
     if split.multilabel:
         return label_array([subject or "" for _, subject in split.units])
@@ -57,8 +57,8 @@ def stratified_split(
 ) -> tuple[Positions, ...]:
     """Divide positions `[n]` into one ascending array per fraction, class by class.
 
-    Each class draws from its own stream, `derive_seed(seed, "split", label)`, over its own images in
-    their order, so adding or removing another class moves no image. Raises `UsageError` for fractions
+    Each class draws from its own stream, `derive_seed(seed, "split", label)`, over its own inputs in
+    their order, so adding or removing another class moves no input. Raises `UsageError` for fractions
     that are negative, that don't sum to 1, or whose first isn't positive.
     """
     if not fractions or fractions[0] <= 0 or min(fractions) < 0 or not math.isclose(sum(fractions), 1):
@@ -66,9 +66,9 @@ def stratified_split(
     names = np.asarray(labels, dtype=object)
     parts: list[list[Positions]] = [[] for _ in fractions]
     for label in sorted(set(labels)):
-        own = np.flatnonzero(names == label)
-        np.random.default_rng(derive_seed(seed, "split", label)).shuffle(own)
-        ends = np.cumsum(part_sizes(len(own), fractions))
-        for part, piece in zip(parts, np.split(own, ends[:-1]), strict=True):
+        members = np.flatnonzero(names == label)
+        np.random.default_rng(derive_seed(seed, "split", label)).shuffle(members)
+        ends = np.cumsum(part_sizes(len(members), fractions))
+        for part, piece in zip(parts, np.split(members, ends[:-1]), strict=True):
             part.append(piece)
     return tuple(np.sort(np.concatenate(part)) if part else np.empty(0, dtype=np.intp) for part in parts)

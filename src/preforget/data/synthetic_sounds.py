@@ -1,6 +1,6 @@
-"""Ten kinds of sounds, synthesised when they are asked for: no files, no network, no one's voice.
+"""Ten kinds of sounds, synthesised on request: no files, no network, nobody's voice.
 
-Each clip lasts a second at 16 kHz. A *voice* sets pitch, brightness, tempo and breath of all that it utters, as one
+Each clip lasts a second at 16 kHz. A *voice* sets pitch, brightness, tempo and breath of all its sounds, as a
 person's way of speaking does; clips of a voice differ by pitch, onset, loudness and the noise around them.
 """
 
@@ -22,7 +22,7 @@ RATE = 16_000
 SECONDS = 1.0
 VOICES = ("alto", "bass", "cello", "duo", "echo", "flute", "growl", "horn")
 CLIPS = 12
-"""Of each kind by each voice."""
+"""Clips of each kind by each voice."""
 
 FRACTIONS = (0.60, 0.15, 0.25)
 
@@ -52,7 +52,7 @@ def voice(name: str, seed: int) -> Voice:
 
 Kind = Callable[[Wave, Voice, np.random.Generator], Wave]
 KINDS: Registry[Kind] = Registry("kind of sound")
-"""Each takes times `[samples]` in seconds, a voice and a generator, and returns a wave of about -1..1."""
+"""Functions of times `[samples]` in seconds, a voice and a generator that return a wave of about -1..1."""
 
 
 def utter(kind: str, speaker: Voice, rng: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -76,7 +76,7 @@ def utter(kind: str, speaker: Voice, rng: np.random.Generator) -> npt.NDArray[np
 def load_sounds(seed: int = 0, *, subjects: bool = False) -> Dataset:
     """Return 960 clips of ten kinds by eight voices, split 60/15/25 by kind and voice.
 
-    `seed` draws voices, clips and the split; `subjects`: say of whom each clip is, so that a voice can be forgotten.
+    `seed` draws voices, clips and split; `subjects`: whether to name the voice of each clip, as what can be forgotten.
     """
     waves, labels, names = [], [], []
     for kind in KINDS:
@@ -104,12 +104,12 @@ class SynthesisedSounds(NamedSet):
     """The sounds by their name."""
 
     def load(self, options: DataOptions) -> Dataset:
-        """Return them, drawn and split by the seed."""
+        """Return the sounds, drawn and split by the seed."""
         return load_sounds(options.seed)
 
 
 def _harmonic(phase: Wave, speaker: Voice) -> Wave:
-    """Return a tone with harmonics, of a phase in turns."""
+    """Return a tone with harmonics from its phase in turns."""
     parts = [speaker.brightness**n * np.sin(2 * np.pi * (n + 1) * phase) for n in range(6)]
     return np.asarray(np.sum(parts, axis=0) * (1 - speaker.brightness))
 
@@ -121,7 +121,7 @@ def _turns(hertz: Wave) -> Wave:
 
 
 def _noise(time: Wave, speaker: Voice, rng: np.random.Generator, width: float) -> Wave:
-    """Return noise around thrice the voice's pitch; `width` is its relative bandwidth."""
+    """Return noise around three times the voice's pitch; `width` is its relative bandwidth."""
     spectrum = np.fft.rfft(rng.normal(size=len(time)))
     hertz = np.fft.rfftfreq(len(time), 1 / RATE)
     centre = 3 * speaker.pitch

@@ -15,7 +15,7 @@ from preforget.data.labels import name_parts, noted, one_name_each
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 
 MAX_BYTES = 2**30
-"""No table is larger."""
+"""The largest table that is read."""
 
 PATH = ("path", "file", "filename")
 LABEL = ("label", "class", "category")
@@ -26,42 +26,42 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
     """Return the images or sounds that a CSV with a header lists, paths relative to its folder.
 
     Columns: `path`, and either `label` or, for several labels per input, one column of 0 and 1 for each condition;
-    `part` (train, val, test) if the rows are divided already; `subjects` names the column of whom an input is of.
+    `part` (train, val, test) if the rows are divided already; `subjects` names the column of persons.
     Parts that are missing are taken from train by `seed`. Raises `DataError` that names the file and the line.
     """
     header, rows = _read(path)
     subjects = None if subjects is None else normal_name(subjects)
-    place = _column(path, header, PATH)
+    path_column = _column(path, header, PATH)
     single = next((name for name in LABEL if name in header), None)
     part = next((name for name in PART if name in header), None)
     if subjects is not None and subjects not in header:
         raise DataError(f"{path}: has no column {subjects!r} of subjects; it has {', '.join(header)}")
-    conditions = [name for name in header if name not in (place, part, subjects)]
+    conditions = [name for name in header if name not in (path_column, part, subjects)]
     if single is None and not conditions:
         raise DataError(
             f"{path}: has no column of labels; add `label`, or one column of 0 and 1 per condition"
         )
     if single is None:
         one_name_each(conditions, "label", lambda i: f"{path}: column {i + 1} of the conditions", "rename it")
-    found: dict[str, list[tuple[Path, str | tuple[str, ...], str]]] = {}
+    rows_of: dict[str, list[tuple[Path, str | tuple[str, ...], str]]] = {}
     lines: dict[str, list[int]] = {}
     for line, row in rows:
-        where = path.parent / row[place]
-        if not where.is_file():
-            raise DataError(f"{path}, line {line}: no such file: {where}")
+        file = path.parent / row[path_column]
+        if not file.is_file():
+            raise DataError(f"{path}, line {line}: no such file: {file}")
         label = row[single] if single else _marked(path, line, row, conditions)
-        own = _part(path, line, row[part]) if part else "train"
-        found.setdefault(own, []).append((where, label, row[subjects] if subjects else ""))
-        lines.setdefault(own, []).append(line)
-    if "train" not in found:
-        raise DataError(f"{path}: no row is of the train part; mark some with train")
+        part_name = _part(path, line, row[part]) if part else "train"
+        rows_of.setdefault(part_name, []).append((file, label, row[subjects] if subjects else ""))
+        lines.setdefault(part_name, []).append(line)
+    if "train" not in rows_of:
+        raise DataError(f"{path}: no row belongs to the train part; mark some with train")
     splits = {
         name: Split(
-            [where for where, _, _ in own],
-            label_array([label for _, label, _ in own]),
-            label_array([subject for _, _, subject in own]) if subjects else None,
+            [file for file, _, _ in entries],
+            label_array([label for _, label, _ in entries]),
+            label_array([subject for _, _, subject in entries]) if subjects else None,
         )
-        for name, own in found.items()
+        for name, entries in rows_of.items()
     }
     splits, remarks = name_parts(
         splits,
@@ -102,7 +102,7 @@ class Table(DataFormat):
         return path.is_file() and path.suffix == ".csv"
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
-        """Return it; `subjects` names a column."""
+        """Return the data set; `subjects` names a column."""
         subjects = None if options.subjects is None else str(options.subjects)
         return load_table(path, options.seed, subjects, options.skip_broken)
 
@@ -143,5 +143,5 @@ def _marked(path: Path, line: int, row: dict[str, str], conditions: list[str]) -
 
 def _part(path: Path, line: int, text: str) -> str:
     if text.strip().lower() not in PARTS:
-        raise DataError(f"{path}, line {line}: part {text!r} is none of train, val and test")
+        raise DataError(f"{path}, line {line}: part {text!r} is unknown; write train, val or test")
     return PARTS[text.strip().lower()]

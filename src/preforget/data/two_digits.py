@@ -16,8 +16,8 @@ PICTURES = {"train": 1200, "validation": 300, "test": 500}
 def load_two_digits(seed: int = 0) -> Dataset:
     """Return 2,000 grey pictures, `[n, 16, 16]`, each of two digits side by side at random heights.
 
-    Labels are the one or two digits in it. Parts are made of the same parts of the digits, so that no digit's picture
-    is in two of them. `seed` splits and pairs.
+    Labels are the one or two digits in a picture. Each part is made of the same part of the digits, so that no digit's
+    image occurs in two parts. `seed` splits and pairs.
     """
     digits = load_digits(seed)
     parts = []
@@ -29,9 +29,9 @@ def load_two_digits(seed: int = 0) -> Dataset:
         labels = []
         for picture in pictures:
             chosen = rng.integers(len(source), size=2)
-            for column, place in zip((0, SIDE // 2), chosen, strict=True):
+            for column, position in zip((0, SIDE // 2), chosen, strict=True):
                 top = int(rng.integers(SIDE // 2 + 1))
-                picture[top : top + SIDE // 2, column : column + SIDE // 2] = images[place]
+                picture[top : top + SIDE // 2, column : column + SIDE // 2] = images[position]
             labels.append(tuple(sorted(set(source.labels[chosen]))))
         parts.append(Split(pictures, label_array(labels)))
     note = (
@@ -46,5 +46,5 @@ class TwoDigits(NamedSet):
     """The pictures by their name."""
 
     def load(self, options: DataOptions) -> Dataset:
-        """Return them, paired and split by the seed."""
+        """Return the pictures, paired and split by the seed."""
         return load_two_digits(options.seed)

@@ -1,4 +1,4 @@
-"""Vectors as inputs: embeddings or measurements, one row of numbers each, that no encoder of ours has made."""
+"""Vectors as inputs: embeddings or measurements from elsewhere, one row of numbers each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from preforget.core.errors import DataError
 
 
 class NotNumbersError(DataError, TypeError):
-    """Something in an array of vectors is no number; a `TypeError` too, as scikit-learn's tools expect."""
+    """Something in an array of vectors is not a number; a `TypeError` too, as scikit-learn's tools expect."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ def as_vectors(X: Any) -> Vectors:
     """Return anything that numpy can read as `[n, d]` numbers as `Vectors`.
 
     float32 and float64 stay as they are, whole numbers and booleans become float64, exactly up to 2^53. Raises
-    `DataError` for complex numbers, text, sparse matrices, no rows, and for what `Vectors` refuses.
+    `DataError` for complex numbers, text, sparse matrices, no rows, and for arrays that `Vectors` refuses.
     """
     if isinstance(X, Vectors):
         return X
