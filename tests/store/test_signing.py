@@ -92,6 +92,16 @@ def test_the_first_key_is_made_when_it_is_needed(folder: Path) -> None:
         keys.make()
 
 
+def test_a_making_that_was_cut_off_is_ended_by_the_next(folder: Path) -> None:
+    made = SigningKeys(folder).make()
+    (public,) = folder.glob("*.pub.pem")  # written last
+    public.unlink()
+    assert SigningKeys(folder).make().key_id == made.key_id
+    assert [*SigningKeys(folder).known()] == [made.key_id]
+    with pytest.raises(UsageError, match="there is a signing key"):
+        SigningKeys(folder).make()
+
+
 def test_making_and_rotating_say_when_they_make_no_sense(folder: Path) -> None:
     with pytest.raises(UsageError, match=r"no signing key .* yet"):
         SigningKeys(folder).rotate()

@@ -104,9 +104,13 @@ class SigningKeys:
         return signer is not None and hmac.compare_digest(signer.authenticate(content).encode(), mac.encode())
 
     def make(self) -> Signer:
-        """Make the first key; raises `UsageError` if there is one."""
+        """Make the first key, or end a making that was cut off; raises `UsageError` if there is a key."""
         with changing(self.folder, self._prepare):
-            if self._load() is not None:
+            signer = self._load()
+            if signer is not None and not self._public_path(signer.key_id).exists():
+                self._write_public(signer)
+                return signer
+            if signer is not None:
                 raise UsageError(f"there is a signing key in {self.folder}; replace it by rotating the key")
             return self._make()
 
