@@ -58,11 +58,17 @@ def test_an_audit_and_its_report(exact: Path, many: Path, terminal: Terminal) ->
     assert "dog" in terminal("classes", exact).out  # nothing was forgotten
 
 
-def test_json_hidden_labels_and_a_place(exact: Path, many: Path, tmp_path: Path, terminal: Terminal) -> None:
+def test_of_a_sealed_model_the_report_hides_names_and_is_not_replaced(
+    exact: Path, many: Path, tmp_path: Path, terminal: Terminal
+) -> None:
     place = tmp_path / "there"
-    options = ("--seeds", "2", "--hide-labels", "--out", place, "--json", *FEW, *MACHINE)
+    assert terminal("seal", exact).code == 0
+    options = ("--seeds", "2", "--out", place, "--json", *FEW, *MACHINE)
     done = terminal("audit", exact, "--data", many, "--forget", "dog", *options)
     assert done.code == 0, done.err
+    again = terminal("audit", exact, "--data", many, "--forget", "dog", *options)
+    assert (again.code, "give --force to replace it" in again.err) == (2, True)
+    assert terminal("copies", exact, "--json").json["copies"] == []
     assert done.json["passed"] is True
     assert done.json["report"] == str(place / "audit.html")
     for name in ("audit.html", "audit.json"):

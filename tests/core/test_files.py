@@ -1,14 +1,24 @@
 from __future__ import annotations
 
+import os
 import resource
 import select
+import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from preforget.core.files import exclusive, sync_folder, write_atomic, write_beside
+from preforget.core.files import (
+    exclusive,
+    make_private,
+    open_regular,
+    read_regular,
+    sync_folder,
+    write_atomic,
+    write_beside,
+)
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -86,4 +96,52 @@ def test_one_process_at_a_time_changes_a_folder_and_a_killed_one_lets_go(tmp_pat
     other.wait()
     other.stdout.close()
     with exclusive(tmp_path):
+        pass
+
+
+def test_a_plain_file_is_read_up_to_a_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert read_regular(path, 5) == b"12345"
+    with open_regular(path, 5) as file:
+        assert file.read(2) == b"12"
+    for opening in (read_regular, open_regular):
+        with pytest.raises(OSError, match="larger than"):
+            opening(path, 4)
+    assert len(read_regular(Path("/proc/self/maps"), 2**24)) > 0  # of no size
+    with pytest.raises(OSError, match="larger than"):
+        read_regular(Path("/proc/self/maps"), 16)
+
+
+def test_nobody_waits_for_a_pipe_or_reads_a_device_for_ever(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "folder", tmp_path / "link", Path("/dev/zero")):
+        with pytest.raises(OSError, match=r"pipe|directory|device|symbolic"):
+            read_regular(path, 2**20)
+        with pytest.raises(OSError, match=r"pipe|directory|device"):
+            open_regular(path, 2**20)
+
+
+@pytest.mark.parametrize("umask", [0, 0o022, 0o777])
+def test_files_and_folders_are_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        make_private(tmp_path / "a" / "b")
+        make_private(tmp_path / "a" / "b")
+        write_atomic(tmp_path / "a" / "b" / "c", b"x")
+    finally:
+        os.umask(before)
+    rights = [stat.S_IMODE(path.stat().st_mode) for path in sorted((tmp_path / "a").rglob("*"))]
+    assert rights == [0o700, 0o600]
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    with pytest.raises(OSError, match="c"):
+        make_private(tmp_path / "a" / "b" / "c")
+
+
+def test_a_lock_that_is_held_can_be_noticed_without_waiting(tmp_path: Path) -> None:
+    with exclusive(tmp_path), pytest.raises(BlockingIOError), exclusive(tmp_path, wait=False):
+        pass
+    with exclusive(tmp_path, wait=False):
         pass

@@ -23,6 +23,7 @@ from preforget.benchmark.sources import Source, is_to_be_had, open_source
 from preforget.engines import ENGINES
 from preforget.jobs.claims import STALE_AFTER
 from preforget.jobs.work import Work
+from preforget.store.side_key import SideKey
 
 Key = tuple[Any, ...]
 
@@ -45,7 +46,8 @@ class Context:
     """Everything that a job needs; it can be sent to another process.
 
     `folder` holds results, models and claims; `known`: data sets that are available; `left_out`: data sets that are
-    not available on this machine; `workers`: how many processes work at once on it.
+    not available on this machine; `workers`: how many processes work at once on it; `lock`: the key of the files in
+    the folder, if they are encrypted.
     """
 
     matrix: Matrix
@@ -58,10 +60,11 @@ class Context:
     cache_dir: Path | None = None
     workers: int = 1
     stale_after: float = STALE_AFTER
+    lock: SideKey | None = None
 
     def work(self) -> Work:
         """Open the folder of results."""
-        return Work(self.folder)
+        return Work(self.folder, self.lock)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def begin(
     download: bool = True,
     cache_dir: Path | None = None,
     workers: int = 1,
+    lock: SideKey | None = None,
 ) -> Context:
     """Check every data set, so that an error is reported before hours of work; raises what the checks raise."""
     known, left_out = {}, []
@@ -108,7 +112,9 @@ def begin(
             image_size=encoder_facts["image_size"],
             dtype=encoder_facts["dtype"],
         )
-    return Context(matrix, folder, known, tuple(left_out), device, data_dir, download, cache_dir, workers)
+    return Context(
+        *(matrix, folder, known, tuple(left_out), device, data_dir, download, cache_dir, workers), lock=lock
+    )
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
-from preforget.cli.options import Commands, add_command, add_force
+from preforget.cli.options import Commands, add_command, add_force, add_keyring, keyring
 from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
 
@@ -53,10 +53,21 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--cache-dir", metavar="DIR", type=Path, help="keep hidden states in files there, not in memory"
     )
     add_force(parser)
+    parser.add_argument(
+        "--seal",
+        action="store_true",
+        help="encrypt cells and models with a key in the keyring, which whoever shares the folder needs",
+    )
+    add_keyring(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--estimate", action="store_true", help="say how long it takes and what memory, and end")
     how.add_argument("--no-estimate", action="store_true", help="begin at once")
     how.add_argument("--only-tables", action="store_true", help="write tables of what is done, and end")
+    how.add_argument(
+        "--discard",
+        action="store_true",
+        help="delete cells and models, with their key, and keep the tables; then end",
+    )
     parser.set_defaults(run=run)
 
 
@@ -66,12 +77,18 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.benchmark.bench import begin_results
     from preforget.benchmark.context import begin
     from preforget.benchmark.run import run as run_matrix
+    from preforget.benchmark.sealed_folder import discard_cells, folder_key
     from preforget.jobs.executor import on_this_machine
 
     matrix = _matrix(args)
     place = given_path(args.out or f"bench-{matrix.name}")
     on_cpu = choose_device(args.device).type == "cpu"
     executor = on_this_machine(args.workers if on_cpu or args.workers else 1)
+    if args.discard:
+        discard_cells(place, lambda: keyring(args))
+        console.line(f"removed    cells and models in {printable(str(place))}")
+        console.result({"folder": str(place)})
+        return 0
     begin_results(place, force=args.force)
     context = begin(
         matrix,
@@ -81,6 +98,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         download=not args.no_download,
         cache_dir=args.cache_dir,
         workers=executor.workers,
+        lock=folder_key(place, lambda: keyring(args), seal=args.seal),
     )
     for name in context.left_out:
         note(f"{name} is left out; say where it lies with --data {name}=PATH")

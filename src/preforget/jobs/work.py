@@ -95,9 +95,14 @@ class Work:
 
     def clear(self) -> None:
         """Delete all that was written, and keep the folder."""
+        self.remove_parts()
+        for part in PARTS:
+            make_private(self.folder / part)
+
+    def remove_parts(self) -> None:
+        """Delete all that was written, and keep what else is in the folder."""
         for part in PARTS:
             shutil.rmtree(self.folder / part)
-            make_private(self.folder / part)
 
     def remove(self) -> None:
         """Delete everything."""

@@ -1,4 +1,4 @@
-"""A key in the keyring for files beside a model that know as much as it does: an audit's work, a checkpoint.
+"""A key in the keyring for files that know as much as a model does: an audit's or a benchmark's work, a checkpoint.
 
 Who destroys the key has destroyed the files, wherever copies of them lie.
 """
@@ -20,8 +20,8 @@ from preforget.store.sealing import SEALED, new_key, seal, unseal
 MARK = "key.json"
 """The file of a folder that says by which key its files are encrypted."""
 
-AUDIT, LEARNING = "audit", "learning"
-OWNER = re.compile(rf"(?:{AUDIT}|{LEARNING})-([0-9a-f]{{32}})")
+AUDIT, BENCH, LEARNING = "audit", "bench", "learning"
+OWNER = re.compile(rf"(?:{AUDIT}|{BENCH}|{LEARNING})-([0-9a-f]{{32}})")
 """The name in the keyring under which such a key lies."""
 
 FILE = re.compile(rf"([0-9a-f]{{32}}){re.escape(SEALED)}")
@@ -67,9 +67,9 @@ def key_of(folder: Path, keyring: Keyring) -> SideKey | None:
         return None
 
 
-def begin_key(folder: Path, keyring: Keyring) -> SideKey:
+def begin_key(folder: Path, keyring: Keyring, what: str = AUDIT) -> SideKey:
     """Make a key for the files of a folder: first the mark, so that whoever finds the folder knows of the key."""
-    owner = f"{AUDIT}-{secrets.token_hex(16)}"
+    owner = f"{what}-{secrets.token_hex(16)}"
     write_atomic(folder / MARK, canonical_json({"key": owner}))
     return SideKey(owner, keyring.model(owner).create([_id(owner)])[_id(owner)])
 

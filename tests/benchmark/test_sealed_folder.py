@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from preforget.benchmark.context import Context, stages
+from preforget.benchmark.sealed_folder import discard_cells, folder_key
+from preforget.benchmark.trained_models import is_learned, learn
+from preforget.core.errors import UsageError
+from preforget.store.keyring import open_keyring
+from preforget.store.side_key import passing_key
+
+
+def test_models_and_cells_are_encrypted_until_they_are_discarded(done: Context, tmp_path: Path) -> None:
+    keys, folder = open_keyring(tmp_path / "keys"), tmp_path / "bench"
+    folder.mkdir()
+    key = folder_key(folder, lambda: keys, seal=True)
+    context = replace(done, folder=folder, lock=key)
+    task = next(task for task in stages(done)[0] if task.who == "exact" and task.forgotten)
+    learn(context, task)
+    assert is_learned(context, task)
+    assert is_learned(replace(context, lock=folder_key(folder, lambda: keys, seal=False)), task)
+    assert not is_learned(replace(context, lock=passing_key()), task)
+    files = [path for part in ("results", "arrays") for path in (folder / part).iterdir()]
+    assert len(files) >= 3
+    clear = (b"PK\x03\x04", b"blue", b"red", b"{")
+    assert not [path for path in files if any(word in path.read_bytes()[:64] for word in clear)]
+    (folder / "results.md").write_text("the tables")
+    discard_cells(folder, lambda: keys)
+    assert ([path.name for path in folder.iterdir()], keys.models()) == (["results.md"], [])
+
+
+def test_without_the_key_nothing_is_learned_over_it(tmp_path: Path) -> None:
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    assert folder_key(folder, lambda: open_keyring(tmp_path / "keys"), seal=False) is None
+    folder_key(folder, lambda: open_keyring(tmp_path / "keys"), seal=True)
+    with pytest.raises(UsageError, match="its key isn't in the keyring"):
+        folder_key(folder, lambda: open_keyring(tmp_path / "other"), seal=True)
+
+
+def test_what_is_in_the_clear_is_not_sealed_half(done: Context, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="results in the clear"):
+        folder_key(done.folder, lambda: open_keyring(tmp_path / "keys"), seal=True)
+    with pytest.raises(UsageError, match="no cells of a benchmark"):
+        discard_cells(tmp_path, lambda: open_keyring(tmp_path / "keys"))
