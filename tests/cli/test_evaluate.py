@@ -22,7 +22,7 @@ def test_text_json_csv_and_a_page(model: Path, pets: Path, terminal: Terminal, t
     assert done.out.startswith(f"accuracy   {found.accuracy:.1%}".replace("%", " %"))
     assert "not known; abstained" in done.out
     assert "Evaluation of" in page.read_text(encoding="utf-8")
-    assert terminal("evaluate", model, pets, "--html", page).code == 1
+    assert terminal("evaluate", model, pets, "--html", page).code == 2
     values = terminal("evaluate", model, pets, "--json").json
     assert values["accuracy"] == found.accuracy
     assert [one["label"] for one in values["unknown"]] == ["dog"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import preforget
 
 from .conftest import Terminal
 
@@ -42,6 +45,8 @@ WRITING = {
     "ledger": ("ledger", "export", "MODEL", "--force", "--out"),
     "verify-page": ("verify-page", "--force", "--out"),
     "keys": ("keys", "make", "--force", "--public"),
+    "evaluate": ("evaluate", "MODEL", "digits", "--force", "--html"),
+    "backup": ("keys", "backup"),
     "forget": ("forget", "MODEL", "dog", "--yes", "--receipt"),
 }
 READING = {
@@ -88,6 +93,14 @@ def test_what_is_read(model: Path, terminal: Terminal, tmp_path: Path, command: 
     done = terminal(*[words.get(word, word) for word in READING[command]])
     assert done.code in (1, 2, 3)
     assert done.err.startswith("preforget: ")
+
+
+def test_no_command_writes_by_another_way() -> None:
+    """What a user names as a file to write goes through `core.targets`; folders check what they hold themselves."""
+    ways = re.compile(r"write_atomic|write_bytes|write_text|\.savefig|open\([^)]*[\"'][wax]")
+    rooms = [Path(preforget.__file__).parent / room for room in ("cli", "demo", "benchmark")]
+    found = [path.name for room in rooms for path in room.glob("*.py") if ways.search(path.read_text())]
+    assert found == ["picture.py"]  # into memory
 
 
 def test_a_device_is_still_one() -> None:

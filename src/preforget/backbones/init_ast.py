@@ -31,6 +31,7 @@ from preforget.backbones.spectrogram import (
 )
 from preforget.backbones.vit import vit_config, vit_model
 from preforget.core.errors import StoreError, UsageError
+from preforget.core.files import make_private
 
 AUDIOSET_MEAN, AUDIOSET_STD = -4.2677393, 4.5689974
 KERNELS = ("sum", "mean")
@@ -106,7 +107,7 @@ def init_ast(source: str, out: Path, shape: AudioShape, revision: str | None = N
     }
     unfinished = out.parent / f".{out.name}.unfinished"
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_private(out.parent)
         shutil.rmtree(unfinished, ignore_errors=True)
         _save(transformers_ast(model), unfinished)
         (unfinished / "preprocessor_config.json").write_text(

@@ -10,9 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, percent, printable
-from preforget.cli.options import Commands, add_command, add_data, add_model, load_model, read_data, share
-from preforget.core.errors import DataError, StoreError, UsageError
+from preforget.cli.options import (
+    Commands,
+    add_command,
+    add_data,
+    add_force,
+    add_model,
+    load_model,
+    read_data,
+    share,
+)
+from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path
+from preforget.core.targets import check_target, write_target
 
 if TYPE_CHECKING:
     from preforget.classifier.measured import Measured
@@ -45,6 +55,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="write a page with tables and pictures, too"
     )
+    add_force(parser)
     parser.set_defaults(run=run)
 
 
@@ -55,9 +66,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.csv and args.json:
         raise UsageError("--csv and --json are two ways to print; give one")
     page = None if args.html is None else given_path(args.html)
-    if page is not None and (page.exists() or not page.absolute().parent.is_dir()):
-        why = "exists already" if page.exists() else "lies in no folder that exists"
-        raise StoreError(f"{page} {why}; choose another name for the page")
+    if page is not None:
+        check_target(page, force=args.force)
     model = load_model(args)
     data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     part = getattr(data, args.part)
@@ -65,9 +75,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise DataError(f"{args.data} has no {args.part} inputs; choose another with --part")
     found = model.evaluate(part, progress=True)
     if page is not None:
-        from preforget.core.files import write_atomic
-
-        write_atomic(page, found.to_html(f"Evaluation of {args.model} on {args.data}").encode())
+        title = f"Evaluation of {args.model} on {args.data}"
+        write_target(page, found.to_html(title).encode(), force=args.force)
     for line in table(found) if args.csv else [*_whole(lines(found)), *_each(found)]:
         console.line(line)
     values: dict[str, Any] = {"model": str(args.model), "data": args.data, "part": args.part}
