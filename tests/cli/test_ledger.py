@@ -40,17 +40,17 @@ def changed(model: Path, at: tuple[str, Path], terminal: Terminal) -> Path:
 
 
 # the first copy: the checkpoint, which is in the list until it is removed
-EVENTS = ["learn", "copy", "detach", "attach", "copy", "forget", "erased", "seal"]
+EVENTS = ["learn", "copy", "detach", "attach", "copy", "forget", "derive", "erased", "seal"]
 
 
 def test_verified(changed: Path, at: tuple[str, Path], terminal: Terminal) -> None:
     done = terminal("ledger", "verify", changed, *at)
     assert (done.code, done.err) == (0, "")
-    found = re.fullmatch(r"verified  8 rows; head (8:sha256:[0-9a-f]{64})\n", done.out)
+    found = re.fullmatch(r"verified  9 rows; head (9:sha256:[0-9a-f]{64})\n", done.out)
     assert found is not None
     assert terminal("ledger", "verify", changed, *at, "--json").json == {
         "model": ModelFolder.open(changed, at[1]).manifest.model,
-        "rows": 8,
+        "rows": 9,
         "head": found[1],
     }
 
@@ -59,10 +59,10 @@ def test_shown(changed: Path, at: tuple[str, Path], terminal: Terminal) -> None:
     done = terminal("ledger", "show", changed, *at)
     assert (done.code, done.err) == (0, "")
     rows = [line.split() for line in done.out.splitlines()]
-    assert [row[0] for row in rows] == [str(n) for n in range(1, 9)]
+    assert [row[0] for row in rows] == [str(n) for n in range(1, 10)]
     assert [row[2] for row in rows] == EVENTS
     assert [" ".join(row[3:]) for row in rows if row[2] in {"learn", "forget", "erased"}] == [
-        *("3 records", "1 records", "")
+        *("4 records", "2 records", "")
     ]
     entries = terminal("ledger", "show", changed, *at, "--json").json["entries"]
     assert [entry["event"] for entry in entries] == EVENTS
@@ -81,7 +81,7 @@ def test_exported_and_checked_without_this_package(
         assert (row["seq"], row["previous"], row["model"]) == (number, previous, model)
         previous = row.pop("hash")
         assert previous == f"sha256:{hashlib.sha256(rfc8785.dumps(row)).hexdigest()}"
-    assert terminal("ledger", "verify", changed, *at, "--json").json["head"] == f"8:{previous}"
+    assert terminal("ledger", "verify", changed, *at, "--json").json["head"] == f"9:{previous}"
     assert [entry.event for entry in read_export(done.out, model)] == EVENTS
 
 
@@ -91,16 +91,16 @@ def test_exported_to_a_file(changed: Path, at: tuple[str, Path], terminal: Termi
     assert terminal("ledger", "export", changed, *at, "--out", file).code == 2
     assert file.read_text() == "an older one"
     done = terminal("ledger", "export", changed, *at, "--out", file, "--force")
-    assert (done.code, done.out) == (0, f"exported  8 rows to {file}\n")
+    assert (done.code, done.out) == (0, f"exported  9 rows to {file}\n")
     assert file.read_text() == terminal("ledger", "export", changed, *at).out
     done = terminal("ledger", "export", changed, *at, "--out", file, "--force", "--json")
-    assert done.json == {"rows": 8, "out": str(file)}
+    assert done.json == {"rows": 9, "out": str(file)}
 
 
 def test_as_json_the_rows_are_printed_too(changed: Path, at: tuple[str, Path], terminal: Terminal) -> None:
     found = terminal("ledger", "export", changed, *at, "--json").json
-    assert found["rows"] == 8
-    assert sum(isinstance(value, list) and len(value) == 8 for value in found.values()) == 1
+    assert found["rows"] == 9
+    assert sum(isinstance(value, list) and len(value) == 9 for value in found.values()) == 1
 
 
 def test_a_place_where_nothing_can_be_written(
@@ -162,10 +162,10 @@ def test_a_ledger_that_was_rolled_back(
     assert terminal("ledger", "verify", backup, *at).code == 0  # by itself it is whole
     done = terminal("ledger", "verify", backup, *at, "--head", head)
     assert (done.code, done.out) == (3, "")
-    assert f"row 4 with that hash is not in the ledger of {backup}: it was rolled back" in done.err
+    assert f"row 5 with that hash is not in the ledger of {backup}: it was rolled back" in done.err
 
 
-@pytest.mark.parametrize("seq", [0, 1, 4, 8, 9, 10**14])
+@pytest.mark.parametrize("seq", [0, 1, 4, 9, 10, 10**14])
 def test_an_unknown_head(changed: Path, at: tuple[str, Path], terminal: Terminal, seq: int) -> None:
     done = terminal("ledger", "verify", changed, *at, "--head", f"{seq}:sha256:{'ab' * 32}")
     assert (done.code, done.out) == (3, "")

@@ -77,7 +77,7 @@ def test_text_for_people(receipt: Path, at: tuple[str, Path], terminal: Terminal
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     predicate = payload_of(receipt.read_bytes())["predicate"]
-    assert lines[0] == f"erased     a class: 1 records, {predicate['finished']}"
+    assert lines[0] == f"erased     a class: 2 records, {predicate['finished']}"
     assert lines[1] == f"guarantee  parametric: {IsolatedEngine.meaning}"
     assert "check      files: passed, 1 of 1 files are gone" in lines
     assert any(
