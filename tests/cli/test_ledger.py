@@ -40,7 +40,7 @@ def changed(model: Path, at: tuple[str, Path], terminal: Terminal) -> Path:
 
 
 # the first copy: the checkpoint, which is in the list until it is removed
-EVENTS = ["learn", "copy", "detach", "attach", "copy", "forget", "derive", "erased", "seal"]
+EVENTS = ["learn", "copy", "detach", "attach", "copy", "derive", "forget", "erased", "seal"]
 
 
 def test_verified(changed: Path, at: tuple[str, Path], terminal: Terminal) -> None:
@@ -66,7 +66,7 @@ def test_shown(changed: Path, at: tuple[str, Path], terminal: Terminal) -> None:
     ]
     entries = terminal("ledger", "show", changed, *at, "--json").json["entries"]
     assert [entry["event"] for entry in entries] == EVENTS
-    assert entries[5]["data"]["what"] == "class"
+    assert entries[6]["data"]["what"] == "class"
 
 
 def test_exported_and_checked_without_this_package(

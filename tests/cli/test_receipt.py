@@ -79,7 +79,7 @@ def test_text_for_people(receipt: Path, at: tuple[str, Path], terminal: Terminal
     predicate = payload_of(receipt.read_bytes())["predicate"]
     assert lines[0] == f"erased     a class: 2 records, {predicate['finished']}"
     assert lines[1] == f"guarantee  parametric: {IsolatedEngine.meaning}"
-    assert "check      files: passed, 1 of 1 files are gone" in lines
+    assert "check      files: passed, 2 of 2 files are gone" in lines
     assert any(
         re.match(r"check      scan: passed, [\d,]+ bytes of the folder searched", line) for line in lines
     )
