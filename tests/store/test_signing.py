@@ -419,10 +419,13 @@ def test_other_keys_and_garbage_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"given.pem holds a private key; give the public one"):
         read_public_key(path)
     begin, end = b"-----BEGIN PUBLIC KEY-----\n", b"\n-----END PUBLIC KEY-----\n"
-    for content in (b"", b"\xff" * 9, begin + b"AAAA" + end, begin + b"?" + end, bytes(10**6)):
+    for content in (b"", b"\xff" * 9, begin + b"AAAA" + end, begin + b"?" + end, bytes(2**16)):
         path.write_bytes(content)
         with pytest.raises(IntegrityError, match=r"given.pem is no public key in PEM form"):
             read_public_key(path)
+    path.write_bytes(bytes(2**16 + 1))
+    with pytest.raises(StoreError, match=r"given.pem can't be read: it is larger than 64 KiB"):
+        read_public_key(path)
 
 
 def eightfold_is_neutral(encoded: bytes) -> bool:

@@ -93,7 +93,8 @@ def read_regular(path: Path, limit: int, *, follow: bool = False) -> bytes:
 
 
 def _too_large(path: Path, limit: int) -> OSError:
-    return OSError(errno.EFBIG, f"it is larger than {limit >> 20} MiB", str(path))
+    size = f"{limit >> 20} MiB" if limit >= 2**20 else f"{limit >> 10} KiB"
+    return OSError(errno.EFBIG, f"it is larger than {size}", str(path))
 
 
 def make_private(folder: Path) -> None:
