@@ -63,6 +63,9 @@ def test_all_run_and_name_what_they_find(make: Make, engine: str) -> None:
     stage = scene(model)
     for name, attack in ATTACKS.items():
         found = attack.call(stage)
+        if name == "difference" and engine != "exact":
+            assert found is None  # only models that equal retraining have anything to solve for
+            continue
         assert found is not None, name
         assert all(np.isfinite(value) for value in found.values.values()), name
         unnamed = set(found.values) - set(attack.about.titles)

@@ -22,6 +22,7 @@ ORDER = (
         "retain_finetune",
         "jailbreak",
         "sequence",
+        "difference",
         "cost",
     ),
 )
