@@ -61,3 +61,40 @@ def test_leaving_out_everything_abstains(model: PreForgettableClassifier) -> Non
 def test_leaving_out_a_class_that_is_unknown(model: PreForgettableClassifier, without: Any) -> None:
     with pytest.raises(UnknownLabelError, match="cow"):
         model.predict(data()[0], without=without)
+
+
+@pytest.mark.parametrize("engine", ["isolated", "exact"])
+def test_probabilities_of_every_number_of_classes(engine: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 4)) + np.repeat(np.eye(3, 4) * 3, 30, axis=0)
+    y = np.repeat(["ant", "bee", "cat"], 30)
+    model = pf.PreForgettableClassifier("features", engine, on_unknown="uniform").fit(X, y)
+    for left in (3, 2, 1, 0):
+        found, shares, known = model.respond(X), model.predict_proba(X), model.known_proba(X)
+        assert shares.shape == (90, left)
+        assert shares.sum(axis=1) == pytest.approx(1 if left else 0, abs=1e-5)
+        assert ((known >= 0) & (known <= 1)).all()
+        silent = np.array([answer is pf.ABSTAIN for answer in model.predict(X)])
+        assert np.array_equal(silent, found.confidence < found.limit)
+        assert (shares[silent] == shares[silent][:, :1]).all()
+        assert np.array_equal(found.probabilities, shares)
+        if not left:
+            assert silent.all()
+            assert not known.any()
+            break
+        assert [one.held_out for one in model.engine_.coverage(model.keep)] == [4] * left
+        model.forget(model.labels[0])
+
+
+def test_keep_counts_from_the_next_answer_on() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3)) + np.repeat([[0.0], [2.0]], 100, axis=0)
+    model = pf.PreForgettableClassifier("features", "isolated", on_unknown="abstain").fit(
+        X, np.repeat([0, 1], 100)
+    )
+    shares = []
+    for keep in (0.95, 0.5):
+        model.keep = keep
+        shares.append(np.mean([answer is not pf.ABSTAIN for answer in model.predict(X)]))
+    assert shares[0] > 0.85
+    assert shares[1] == pytest.approx(0.5, abs=0.15)

@@ -129,8 +129,10 @@ def _known(engine: Engine, split: Split) -> Split:
 
 
 def _thresholds(engine: Engine, labels: list[str], keep: float) -> Any:
-    """Return the one threshold of an engine, or that of each condition."""
-    return engine.thresholds(labels) if engine.multilabel else np.array(engine.threshold(keep))
+    """Return the limit of confidence of each answer, or the threshold of each condition, `[labels]`."""
+    if engine.multilabel:
+        return engine.thresholds(labels)
+    return engine.limits(np.eye(len(labels), dtype=np.float32), labels, keep)
 
 
 def _largest(one: Any, other: Any) -> float:
