@@ -14,6 +14,7 @@ from preforget.engines.abstention import (
     without_own,
 )
 from preforget.engines.pair_scores import PairScores
+from preforget.engines.temperature import Sharpness
 from preforget.metrics.roc import auc
 
 LABELS = ["ant", "bee", "cat", "dog"]
@@ -62,7 +63,7 @@ def test_without_own_leaves_out_the_column_of_the_input_s_class() -> None:
 def test_one_class_has_nothing_to_choose_by() -> None:
     alone = PairScores.of(["a"], np.zeros(3, dtype=np.int64), np.ones((3, 1)))
     formed = Abstention.of(alone)
-    assert (formed.temperature, formed.odds, formed.sharpness) == (1, None, 1)
+    assert (formed.temperature, formed.odds, formed.sharpness) == (1, None, Sharpness(1, 1))
     assert formed.known(np.ones(1, dtype=np.float32)) is None
     assert formed.class_probabilities(np.ones((2, 1), dtype=np.float32)).tolist() == [[1], [1]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from preforget.engines.temperature import likelihood_temperature
+from preforget.engines.temperature import Sharpness, likeliest_sharpness, likelihood_temperature
 
 
 @pytest.mark.parametrize("true", [0.5, 3.0, 12.0])
@@ -35,3 +35,24 @@ def test_columns_that_aren_t_known_and_nothing_to_tell() -> None:
     assert 0.02 <= likelihood_temperature(scores, np.array([0, 1, 0])) <= 500
     assert likelihood_temperature(np.zeros((5, 1)), np.zeros(5, dtype=int)) == 1
     assert likelihood_temperature(np.zeros((0, 3)), np.zeros(0, dtype=int)) == 1
+
+
+def test_plain_softmax_where_that_is_the_truth_and_bent_where_gaps_say_less() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.normal(0, 3, (4000, 4))
+    for power in (1.0, 0.5):
+        gaps = scores.max(axis=1, keepdims=True) - scores
+        odds = np.exp(-(gaps**power))
+        shares = odds / odds.sum(axis=1, keepdims=True)
+        truth = (rng.uniform(size=(4000, 1)) > shares.cumsum(axis=1)).sum(axis=1).clip(max=3)
+        found = likeliest_sharpness(scores, truth)
+        assert found.power == pytest.approx(power, abs=0.21)
+        assert found.probabilities(scores) == pytest.approx(shares, abs=0.05)
+        assert (found.probabilities(scores).argmax(axis=1) == scores.argmax(axis=1)).all()
+
+
+def test_rows_sum_to_one_whatever_the_scores() -> None:
+    scores = np.array([[0.0, -1e6, -np.inf], [5.0, 5.0, 5.0]])
+    assert Sharpness(0.5, 3.0).probabilities(scores).sum(axis=1) == pytest.approx([1, 1])
+    assert Sharpness(1.0, 1.0).probabilities(np.zeros((2, 0))).shape == (2, 0)
+    assert likeliest_sharpness(np.zeros((5, 1)), np.zeros(5, dtype=int)) == Sharpness(1, 1)

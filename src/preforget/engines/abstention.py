@@ -16,9 +16,8 @@ import numpy.typing as npt
 
 from preforget.engines.coverage import ClassCoverage, coverage, limits, one_limit
 from preforget.engines.pair_scores import Floats, PairScores, Whole
-from preforget.engines.temperature import likelihood_temperature
+from preforget.engines.temperature import Sharpness, likeliest_sharpness
 from preforget.metrics.roc import auc
-from preforget.metrics.softmax import softmax
 
 TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 15.0, 20.0, 40.0, 1000.0)
 MOST_LEFT_OUT = 64
@@ -124,14 +123,14 @@ class Abstention:
 
     def class_probabilities(self, scores: Floats) -> Floats:
         """Return the probability of each class given that it is one of them, `[n, C]`."""
-        return softmax(scores.astype(np.float64) / self.sharpness).astype(np.float32)
+        return self.sharpness.probabilities(scores)
 
     @cached_property
-    def sharpness(self) -> float:
-        """The temperature of the probabilities, by the likelihood of the validation inputs."""
+    def sharpness(self) -> Sharpness:
+        """How probabilities follow from scores, by the likelihood of the validation inputs."""
         full = np.full((len(self.scores.truth), len(self.scores.labels)), -np.inf, dtype=np.float32)
         np.put_along_axis(full, self.scores.columns, self.scores.values, axis=1)
-        return likelihood_temperature(full, self.scores.truth)
+        return likeliest_sharpness(full, self.scores.truth)
 
     def limits(self, keep: float) -> Values:
         """Return the confidence that each answer must reach, `[C]`."""

@@ -197,10 +197,8 @@ class ExactEngine(Engine):
         return softmax(scores)
 
     def class_probabilities(self, scores: Scores, labels: Sequence[str]) -> Scores:
-        """Return softmax over `labels` at the temperature that suits their held-out images best."""
-        if not labels:
-            return scores.copy()
-        return softmax(scores.astype(np.float64) / self._held_out(labels).sharpness).astype(np.float32)
+        """Return probabilities of `labels` as sharp as suits their held-out images best."""
+        return self._held_out(labels).sharpness.probabilities(scores) if labels else scores.copy()
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
         """Return the confidence that a share `keep` of the held-out images reaches, by the heads of `labels` alone."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.engines.coverage import ClassCoverage, Values, Whole, coverage, limits
-from preforget.engines.temperature import likelihood_temperature
+from preforget.engines.temperature import Sharpness, likeliest_sharpness
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +23,9 @@ class Judged:
     truth: Whole
 
     @cached_property
-    def sharpness(self) -> float:
-        """The temperature of the probabilities, by the likelihood of the inputs."""
-        return likelihood_temperature(self.scores, self.truth)
+    def sharpness(self) -> Sharpness:
+        """How probabilities follow from scores, by the likelihood of the inputs."""
+        return likeliest_sharpness(self.scores, self.truth)
 
     def limits(self, keep: float, shared: float) -> Values:
         """Return the confidence that each answer must reach, `[C]`; `shared`: the one for all."""
