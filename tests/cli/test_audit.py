@@ -133,3 +133,9 @@ def test_killed_it_goes_on(exact: Path, many: Path, terminal: Terminal) -> None:
     assert done.code == 0, done.err
     assert watched.stat().st_mtime_ns == before
     assert not results.exists()
+
+
+def test_attacks_are_listed_and_unknown_ones_refused_before_anything_is_read(terminal: Terminal) -> None:
+    assert "mixed_stream, abstention, " in " ".join(terminal("audit", "--help").out.split())
+    done = terminal("audit", "no-model", "--data", "no-data", "--forget", "dog", "--attacks", "charm")
+    assert (done.code, "unknown attack 'charm'" in done.err) == (2, True)

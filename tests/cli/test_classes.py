@@ -49,7 +49,7 @@ def test_what_is_no_model(model: Path, tmp_path: Path, terminal: Terminal) -> No
     cut = shutil.copytree(model, tmp_path / "cut")
     next((cut / "records").iterdir()).unlink()
     for folder, message, code in (
-        ("none", "does not exist; make a model with: preforget learn", 1),
+        ("none", "does not exist; make a model with: preforget learn", 2),
         ("empty", "is not a model folder", 1),
         ("cut", "is incomplete", 3),
     ):

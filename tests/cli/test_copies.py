@@ -162,7 +162,7 @@ def test_saving_elsewhere_enters_the_copy_that_is_left(
 
 def test_no_model(tmp_path: Path, at: tuple[str, Path], terminal: Terminal) -> None:
     done = terminal("copies", tmp_path / "none", *at)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert "does not exist" in done.err
 
 

@@ -202,7 +202,7 @@ def test_a_folder_without_the_right_to_write(
 
 def test_no_model(tmp_path: Path, terminal: Terminal) -> None:
     done = terminal("forget", tmp_path / "none", "dog", "--yes")
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert "does not exist" in done.err
 
 

@@ -234,6 +234,6 @@ def test_a_ledger_of_an_earlier_day_or_none(
 
 def test_no_model(tmp_path: Path, at: tuple[str, Path], terminal: Terminal) -> None:
     done = terminal("ledger", "verify", tmp_path / "none", *at)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert "does not exist" in done.err
     assert terminal("ledger", "burn", tmp_path, *at).code == 2

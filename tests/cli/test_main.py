@@ -17,6 +17,8 @@ NAMES = [
     "demo",
     "learn",
     "predict",
+    "evaluate",
+    "set-keep",
     "classes",
     "forget",
     "detach",

@@ -90,7 +90,7 @@ def test_unknown_class_to_leave_out(learned: Path, pets: Path, terminal: Termina
 
 def test_files_are_checked_before_the_model_is_loaded(tmp_path: Path, terminal: Terminal) -> None:
     done = terminal("predict", tmp_path / "no-model", tmp_path / "none.png")
-    assert done.code == 1
+    assert done.code == 2
     assert done.err == f"preforget: {tmp_path / 'none.png'}: no such file\n"
 
 
@@ -106,7 +106,7 @@ def test_a_corrupt_image_is_named_and_nothing_printed(
 
 def test_no_model(tmp_path: Path, pets: Path, terminal: Terminal) -> None:
     done = terminal("predict", tmp_path / "none", pets)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert "does not exist" in done.err
 
 

@@ -216,7 +216,7 @@ def test_an_export_that_can_not_be_read(
 
 def test_no_model(tmp_path: Path, at: tuple[str, Path], terminal: Terminal) -> None:
     done = terminal("restore", tmp_path / "none", *at)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert "does not exist" in done.err
 
 

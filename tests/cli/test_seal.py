@@ -344,7 +344,7 @@ def test_a_plain_model_can_not_be_sealed_with_keys_from_the_environment(
 
 def test_no_model(tmp_path: Path, ring: Path, terminal: Terminal) -> None:
     done = terminal("seal", tmp_path / "none", "--keyring", ring)
-    assert (done.code, done.out) == (1, "")
+    assert (done.code, done.out) == (2, "")
     assert "does not exist" in done.err
     assert not ring.exists()
 

@@ -28,7 +28,7 @@ FEWEST_SHADOWS = 4
 
 @dataclass(frozen=True)
 class Setting:
-    """What was audited, with what, where: the fields of `AuditResult` that no attack finds."""
+    """The circumstances of an audit: the fields of `AuditResult` that no attack finds."""
 
     suite: str
     seeds: list[int]
@@ -41,21 +41,21 @@ class Setting:
 
 
 def assemble(
-    setting: Setting, found: Findings, shadows: Sequence[dict[str, npt.NDArray[Any]]] = ()
+    setting: Setting, findings: Findings, shadows: Sequence[dict[str, npt.NDArray[Any]]] = ()
 ) -> AuditResult:
-    """Judge every value of every attack, paired by seed, and put all in one result."""
+    """Judge every value of every attack, paired by seed, and return one result."""
     measures, abouts, figures = [], [], {}
-    for name, roles in found.items():
+    for name, roles in findings.items():
         about = ATTACKS[name].about
-        values = {role: [one["values"] for one in own] for role, own in roles.items()}
-        drawn = {role: [one["figures"] for one in own] for role, own in roles.items()}
+        values = {role: [run["values"] for run in runs] for role, runs in roles.items()}
+        drawn = {role: [run["figures"] for run in runs] for role, runs in roles.items()}
         measures += measures_of(about, values)
         abouts.append(about)
-        if any(one for own in drawn.values() for one in own):
+        if any(run for runs in drawn.values() for run in runs):
             figures[name] = drawn
     if len(shadows) >= FEWEST_SHADOWS:
-        own, drawn = shadow_measures(shadows)
-        measures += own
+        of_shadows, drawn = shadow_measures(shadows)
+        measures += of_shadows
         abouts.append(lira.ABOUT)
         figures[lira.ABOUT.name] = drawn
     missed = [f"{_title(abouts, m)}: {m.title}" for m in measures if m.verdict == "different"]
@@ -66,7 +66,7 @@ def assemble(
         measures=measures,
         attacks=[{"name": a.name, "title": a.title, "asks": a.asks, "source": a.source} for a in abouts],
         figures=figures,
-        seconds=sum(one["seconds"] for roles in found.values() for own in roles.values() for one in own),
+        seconds=sum(run["seconds"] for roles in findings.values() for runs in roles.values() for run in runs),
         missed=missed,
         undecided=[f"{_title(abouts, m)}: {m.title}" for m in measures if m.verdict == "undecided"],
         passed=not missed,
@@ -75,11 +75,11 @@ def assemble(
 
 def measures_of(about: About, values: dict[str, list[dict[str, float]]]) -> list[Measure]:
     """Return one measure for each value that an attack found, in the order of its titles."""
-    keys = [key for own in values.values() for one in own for key in one]
+    keys = [key for runs in values.values() for run in runs for key in run]
     ordered = [key for key in about.titles if key in keys]
     ordered += [key for key in dict.fromkeys(keys) if key not in about.titles]
     return [
-        measure(about, key, {role: [one.get(key) for one in own] for role, own in values.items()})
+        measure(about, key, {role: [run.get(key) for run in runs] for role, runs in values.items()})
         for key in ordered
     ]
 
@@ -89,16 +89,16 @@ def measure(about: About, key: str, columns: dict[str, Values]) -> Measure:
     columns = {role: columns.get(role, []) for role in ROLES}
     margin = about.margin_of(key)
     pairs = [
-        (one, other)
-        for one, other in zip(columns[UNLEARNED], columns[RETRAIN], strict=False)
-        if one is not None and other is not None
+        (value, control)
+        for value, control in zip(columns[UNLEARNED], columns[RETRAIN], strict=False)
+        if value is not None and control is not None
     ]
     judged = bool(pairs) and key not in about.unjudged
     evidence = None
     if pairs:
         generator = np.random.default_rng(derive_seed(0, about.name, key))
         evidence = judge(
-            [one for one, _ in pairs], [other for _, other in pairs], margin, generator=generator
+            [value for value, _ in pairs], [control for _, control in pairs], margin, generator=generator
         )
     return Measure(
         attack=about.name,
@@ -117,7 +117,7 @@ def measure(about: About, key: str, columns: dict[str, Values]) -> Measure:
 
 
 def _verdict(evidence: Evidence) -> str:
-    """Return the verdict of the evidence; with one pair alone, a gap beyond the margin counts as a difference."""
+    """Return the verdict of the evidence; with a single pair, a gap beyond the margin counts as a difference."""
     if len(evidence.gaps) == 1:
         return "different" if abs(evidence.gap) > evidence.margin else "undecided"
     return evidence.verdict
@@ -126,24 +126,24 @@ def _verdict(evidence: Evidence) -> str:
 def shadow_measures(shadows: Sequence[dict[str, npt.NDArray[Any]]]) -> tuple[list[Measure], dict[str, Any]]:
     """Return U-LiRA's AUC per target shadow, beside the AUC for a membership that its answers can't depend on.
 
-    The control asks the same attack for a half that is drawn anew and that no shadow has learned. Another shadow's half
-    would not do: that shadow is among the attacker's, which lifts the AUC.
+    The control runs the same attack on a half that is drawn anew and that no shadow has learned. Another shadow's half
+    would be wrong: that shadow is among the attacker's, which lifts the AUC.
     """
-    signals = np.stack([one["signal"] for one in shadows])
-    member = np.stack([one["member"] for one in shadows]).astype(bool)
+    signals = np.stack([shadow["signal"] for shadow in shadows])
+    member = np.stack([shadow["member"] for shadow in shadows]).astype(bool)
     scores = lira.leave_one_out(signals, member)
     rng = np.random.default_rng(0)
-    other = np.stack([rng.permutation(own) for own in member])
+    other = np.stack([rng.permutation(row) for row in member])
     columns: dict[str, Values] = {
-        UNLEARNED: [auc(own[inside], own[~inside]) for own, inside in zip(scores, member, strict=True)],
-        RETRAIN: [auc(own[inside], own[~inside]) for own, inside in zip(scores, other, strict=True)],
+        UNLEARNED: [auc(row[inside], row[~inside]) for row, inside in zip(scores, member, strict=True)],
+        RETRAIN: [auc(row[inside], row[~inside]) for row, inside in zip(scores, other, strict=True)],
     }
-    found = lira.attack(signals, member)
-    whole = [
-        measure(lira.ABOUT, key, {UNLEARNED: [value]}) for key, value in found.values.items() if key != "auc"
+    result = lira.attack(signals, member)
+    measures = [
+        measure(lira.ABOUT, key, {UNLEARNED: [value]}) for key, value in result.values.items() if key != "auc"
     ]
-    return [measure(lira.ABOUT, "auc", columns), *whole], {UNLEARNED: [found.figures]}
+    return [measure(lira.ABOUT, "auc", columns), *measures], {UNLEARNED: [result.figures]}
 
 
-def _title(abouts: Sequence[About], one: Measure) -> str:
-    return next(about.title for about in abouts if about.name == one.attack)
+def _title(abouts: Sequence[About], judged: Measure) -> str:
+    return next(about.title for about in abouts if about.name == judged.attack)

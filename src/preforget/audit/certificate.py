@@ -83,8 +83,8 @@ def certify(
     for label in labels:
         if engine.bank.is_detached(label):
             other.bank.detach(label)
-    mine, theirs = (Counter(r.digest() for r in e.records()) for e in (engine, other))
-    common = (mine & theirs).total()
+    given, retrained = (Counter(r.digest() for r in e.records()) for e in (engine, other))
+    common = (given & retrained).total()
     scores, confidence = engine.evaluate(validation.inputs)
     other_scores, other_confidence = other.evaluate(validation.inputs)
     differences = (
@@ -93,10 +93,10 @@ def certify(
         _largest(*(_thresholds(e, labels, model.keep) for e in (engine, other))),
     )
     return Certificate(
-        equal=mine == theirs and not any(differences),
-        records=theirs.total(),
+        equal=given == retrained and not any(differences),
+        records=retrained.total(),
         records_equal=common,
-        records_extra=mine.total() - common,
+        records_extra=given.total() - common,
         score_difference=differences[0],
         confidence_difference=differences[1],
         threshold_difference=differences[2],
@@ -135,7 +135,7 @@ def _thresholds(engine: Engine, labels: list[str], keep: float) -> Any:
     return engine.limits(np.eye(len(labels), dtype=np.float32), labels, keep)
 
 
-def _largest(one: Any, other: Any) -> float:
+def _largest(values: Any, reference: Any) -> float:
     """Return the largest absolute difference; equal infinities don't differ."""
-    same = one == other
-    return float(np.where(same, 0.0, np.abs(np.where(same, 0.0, one - other))).max(initial=0.0))
+    same = values == reference
+    return float(np.where(same, 0.0, np.abs(np.where(same, 0.0, values - reference))).max(initial=0.0))

@@ -55,31 +55,33 @@ def examine(
             "paired; give one of each kind per seed"
         )
     models = {ORIGINAL: original, UNLEARNED: unlearned, RETRAIN: retrain}
-    seen = {role: [observe_parts(m, splits, labels) for m in own] for role, own in models.items()}
-    opened = all(_opens(model) for own in models.values() for model in own)
+    answers = {role: [observe_parts(m, splits, labels) for m in of_role] for role, of_role in models.items()}
+    opened = all(_opens(model) for of_role in models.values() for model in of_role)
     if attacks:
         names = in_order({ATTACKS[name].about.name for name in attacks})
     else:
         names = [name for name in attack_names() if opened or not ATTACKS[name].open_weights]
     values: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in names}
-    for role, own in models.items():
-        for seed, model in enumerate(own):
+    for role, of_role in models.items():
+        for seed, model in enumerate(of_role):
             scene = Scene(
                 role=role,
                 load=partial(_itself, model),
                 splits=splits,
-                seen=seen[role][seed],
+                seen=answers[role][seed],
                 forgotten=tuple(sorted(set(splits.forget_test.labels))),
                 effort=effort or Effort(),
                 seed=seed,
-                another=seen[RETRAIN][(seed + 1) % len(retrain)] if len(retrain) > 1 else None,
-                target=float(seen[ORIGINAL][seed].forget_test.guessed_right().mean()) if original else None,
+                another=answers[RETRAIN][(seed + 1) % len(retrain)] if len(retrain) > 1 else None,
+                target=float(answers[ORIGINAL][seed].forget_test.guessed_right().mean())
+                if original
+                else None,
             )
             for name in names:
                 if role in ATTACKS[name].roles:
-                    found = ATTACKS[name].call(scene)
-                    values[name].setdefault(role, []).append({} if found is None else found.values)
-    return [one for name in names for one in measures_of(ATTACKS[name].about, values[name])]
+                    finding = ATTACKS[name].call(scene)
+                    values[name].setdefault(role, []).append({} if finding is None else finding.values)
+    return [judged for name in names for judged in measures_of(ATTACKS[name].about, values[name])]
 
 
 def _itself(model: Any) -> Any:

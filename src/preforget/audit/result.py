@@ -58,7 +58,7 @@ class Measure:
     def from_dict(cls, values: Mapping[str, Any]) -> Measure:
         """Read one entry of `measures` that the schema allows."""
         intervals = {name: values[name] for name in ("interval", "t_interval")}
-        return cls(**{**values, **{name: one and (one[0], one[1]) for name, one in intervals.items()}})
+        return cls(**{**values, **{name: ends and (ends[0], ends[1]) for name, ends in intervals.items()}})
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,18 @@ class AuditResult:
         """Return plain values that `canonical_json` can write; `from_dict` reads them again."""
         values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
         values["measures"] = [
-            {field.name: _plain(getattr(one, field.name)) for field in fields(one)} for one in self.measures
+            {field.name: _plain(getattr(judged, field.name)) for field in fields(judged)}
+            for judged in self.measures
         ]
         return values
 
     @classmethod
     def from_dict(cls, values: object) -> AuditResult:
         """Read what `as_dict` returns; raises `DataError` for anything that the schema doesn't allow."""
-        found = _checked(values)
-        result = cls(**{**found, "measures": [Measure.from_dict(one) for one in found["measures"]]})
+        checked = _checked(values)
+        result = cls(
+            **{**checked, "measures": [Measure.from_dict(fields_of) for fields_of in checked["measures"]]}
+        )
         _check_meaning(result)
         return result
 
@@ -111,9 +114,9 @@ def hide_labels(result: AuditResult) -> AuditResult:
     known to be something else is taken for a label. In the command what follows `--forget` is replaced; elsewhere in
     it, and in the name of the data, each label with a letter that stands as a word of its own. Names of figures stay.
     """
-    gone = {label: f"forgotten class {place}" for place, label in enumerate(result.forgotten, 1)}
+    gone = {label: f"forgotten class {number}" for number, label in enumerate(result.forgotten, 1)}
     others = [label for label in dict.fromkeys(_labels(result.figures)) if label not in gone]
-    names = gone | {label: f"class {place}" for place, label in enumerate(others, 1)}
+    names = gone | {label: f"class {number}" for number, label in enumerate(others, 1)}
     return replace(
         result,
         forgotten=[names[label] for label in result.forgotten],
@@ -141,9 +144,9 @@ def _checked(values: object) -> dict[str, Any]:
             "the audit's report holds a number that JSON can't, or is nested too deeply; repeat the audit"
         ) from None
     if error is not None or not isinstance(values, dict):
-        where = "" if error is None else f" at {error.json_path} ({error.validator})"
+        location = "" if error is None else f" at {error.json_path} ({error.validator})"
         raise DataError(
-            f"the audit's report breaks the schema of format {FORMAT}{where}; "
+            f"the audit's report breaks the schema of format {FORMAT}{location}; "
             "repeat the audit, or read it with the preforget that wrote it"
         )
     return values
@@ -152,17 +155,18 @@ def _checked(values: object) -> dict[str, Any]:
 def _check_meaning(result: AuditResult) -> None:
     """Check what a schema can't say."""
     known = [attack["name"] for attack in result.attacks]
-    verdicts = [one.verdict for one in result.measures]
-    keys = [(one.attack, one.key) for one in result.measures]
-    for where, wrong in {
+    verdicts = [judged.verdict for judged in result.measures]
+    keys = [(judged.attack, judged.key) for judged in result.measures]
+    for location, wrong in {
         "$.attacks": len(set(known)) < len(known),
-        "$.measures": len(set(keys)) < len(keys) or not {one.attack for one in result.measures} <= set(known),
+        "$.measures": len(set(keys)) < len(keys)
+        or not {judged.attack for judged in result.measures} <= set(known),
         "$.missed": len(result.missed) != verdicts.count("different"),
         "$.undecided": len(result.undecided) != verdicts.count("undecided"),
         "$.passed": result.passed == bool(result.missed),
     }.items():
         if wrong:
-            raise DataError(f"the audit's report contradicts itself at {where}; repeat the audit")
+            raise DataError(f"the audit's report contradicts itself at {location}; repeat the audit")
 
 
 def _labels(value: Any, key: str = "") -> list[str]:
@@ -195,20 +199,20 @@ def _command(command: str, names: Mapping[str, str]) -> str:
         words = shlex.split(command)
     except ValueError:
         return ""
-    found, forgetting = [], False
+    words_out, forgetting = [], False
     for word in words:
         forgetting = word == "--forget" or (forgetting and not word.startswith("--"))
         if forgetting and word != "--forget":
-            found.append(names.get(word, "a class"))
+            words_out.append(names.get(word, "a class"))
         else:
-            found.append(word if word.startswith("--") else _text(word, names))
-    return shlex.join(found)
+            words_out.append(word if word.startswith("--") else _text(word, names))
+    return shlex.join(words_out)
 
 
 def _text(text: str, names: Mapping[str, str]) -> str:
     """Return a text without labels that have a letter: a bare number may mean anything."""
-    told = sorted((label for label in names if re.search(r"[^\W\d_]", label)), key=len, reverse=True)
-    if not told:
+    by_length = sorted((label for label in names if re.search(r"[^\W\d_]", label)), key=len, reverse=True)
+    if not by_length:
         return text
-    any_of = "|".join(map(re.escape, told))
-    return re.sub(rf"(?<![^\W_])(?:{any_of})(?![^\W_])", lambda found: names[found[0]], text)
+    any_of = "|".join(map(re.escape, by_length))
+    return re.sub(rf"(?<![^\W_])(?:{any_of})(?![^\W_])", lambda match: names[match[0]], text)

@@ -15,8 +15,8 @@ import torch
 
 from preforget.audit import tasks
 from preforget.audit.assemble import FEWEST_SHADOWS, Findings, Setting, assemble
-from preforget.audit.attacks import lira
 from preforget.audit.attacks.attack import SUITES, Effort
+from preforget.audit.attacks.order import LIRA
 from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES
 from preforget.audit.result import AuditResult
@@ -36,18 +36,16 @@ from preforget.jobs.executor import Executor, Here, Job
 from preforget.training.progress import counting
 
 ROWS = {"quick": 120, "standard": 400, "full": 800}
-"""How many inputs of a part an attack on open weights uses at most."""
+"""The most inputs of a part that an attack on open weights uses."""
 
 SEEDS = {"quick": 1, "standard": 3, "full": 5}
 """How many models of each kind."""
 
 SHADOWS = 16
-"""How many shadow models U-LiRA learns, unless told."""
-
-LIRA = lira.ABOUT.name
+"""How many shadow models U-LiRA learns by default."""
 
 LEARNING, SHADOWING = 20, 20
-"""The weight of learning a model, where an attack has 1, for the progress bar."""
+"""The weight of learning a model in the progress bar; most attacks have 1."""
 
 
 @pinned
@@ -71,21 +69,21 @@ def audit(
     Args:
         model: A fitted classifier with one label per input; it stays as it is.
         data: What the model was learned from, in the same parts, and a test part.
-        forget: Classes that the model still knows, of which a copy in memory is made to forget them, or has forgotten
+        forget: Classes that the model still knows, which a copy in memory then forgets, or that it has forgotten
             already.
-        suite: How much is attacked: `quick`, `standard` or `full`.
+        suite: How much is tried: `quick`, `standard` or `full`.
         seeds: How many models of each kind, the first with the model's own seed; by default 1, 3 or 5 by the suite. One
             decides nothing, but shows gaps beyond a margin.
         work: A folder for results and for models that know what is to be forgotten. It is in the model's list of
             copies before it is made, and encrypted if the model is sealed. Repeated with the same folder, the audit
-            goes on where it was, and `end_work` removes it in the end. Without it they lie in a temporary folder,
-            encrypted with a key that is in memory alone.
-        attacks: Names of those to run, all of the suite by default.
-        shadows: How many models to learn for `lira`, 0 for none, by default 16 where it is among the attacks.
-        executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores,
-            in a program that guards its start with `if __name__ == "__main__"`.
+            continues where it stopped, and `end_work` removes the folder in the end. By default they are in a
+            temporary folder, encrypted with a key that exists only in memory.
+        attacks: Names of the attacks to run, by default all of the suite.
+        shadows: How many models to learn for `lira`, 0 for none, by default 16 if it is among the attacks.
+        executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores
+            and needs a program that guards its start with `if __name__ == "__main__"`.
         cache_dir: A folder for hidden states, which are kept in memory otherwise.
-        command: The command line that asked for it, for the report.
+        command: The command line of the audit, for the report.
         show: Whether to show progress on stderr.
 
     Returns:
@@ -105,10 +103,10 @@ def audit(
         if work is None:
             work = held.enter_context(tempfile.TemporaryDirectory(prefix="preforget-audit-"))
         work = Path(work)
+        names, shadow_count = chosen_attacks(attacks, suite, shadows)
         context = _context(
             model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
         )
-        names, wanted = _chosen(attacks, suite, shadows)
         key = held.enter_context(passing_work(work) if passing else opened_work(work, model))
         context = replace(context, lock=key)
         results, executor = context.open_work(), executor or Here()
@@ -120,10 +118,10 @@ def audit(
             if context.made(role, seed) == (role, seed) and not tasks.is_learned(context, role, seed)
         ]
         threads = executor.threads_for(len(lacking))
-        learning = [Job(f"learning {one[0]}", tasks.learn, (*one, threads), LEARNING) for one in lacking]
+        learning = [Job(f"learning {task[0]}", tasks.learn, (*task, threads), LEARNING) for task in lacking]
         shadowing = [
             Job("learning a shadow", tasks.shadow, (number,), SHADOWING)
-            for number in range(wanted)
+            for number in range(shadow_count)
             if results.get_arrays(context.recipe, "shadow", number) is None
         ]
         looking = [
@@ -139,16 +137,16 @@ def audit(
             for name in names
             if role in ATTACKS[name].roles and results.get(context.key, "attack", name, role, seed) is None
         ]
-        whole = [learning, shadowing, looking, attacking]
-        total = sum(job.weight for part in whole for job in part)
+        stages = [learning, shadowing, looking, attacking]
+        total = sum(job.weight for part in stages for job in part)
         try:
             with counting(total=total, what="auditing", unit="step", show=show) as count:
-                for part in whole:
+                for part in stages:
                     for job, _ in executor.run(part, context):
                         count(job.weight)
         finally:
             executor.close()
-        return _result(context, model, data, names, wanted, suite, command)
+        return _result(context, model, data, names, shadow_count, suite, command)
 
 
 def _context(
@@ -160,12 +158,10 @@ def _context(
     work: Path,
     cache_dir: Path | None,
 ) -> tasks.Context:
-    """Check what was asked for and return what all jobs share."""
+    """Check the arguments and return the context that all jobs share."""
     engine = model.engine_
     if engine.multilabel:
-        raise UsageError("the audit knows models with one label per input; this one has several")
-    if suite not in SUITES:
-        raise UsageError(f"unknown suite {suite!r}; choose one of: {', '.join(SUITES)}")
+        raise UsageError("the audit needs a model with one label per input; this one has several")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:
         raise UsageError(f"seeds must be a whole number of at least 1, got {seeds!r}")
     live = engine.bank.labels
@@ -180,7 +176,7 @@ def _context(
         raise UsageError(f"{len(detached)} classes of the model are detached; attach them first")
     retained = tuple(label for label in live if label not in forgotten)
     if len(retained) < 2:
-        raise UsageError("at least two classes must stay, so that there is something to tell apart")
+        raise UsageError("at least two classes must stay, so that the model still has a choice")
     for label in (*forgotten, *retained):
         if label not in names_of(data.train.labels):
             raise DataError(
@@ -191,13 +187,13 @@ def _context(
     if not engine.knows_subjects:
         parts = [replace(part, subjects=None) for part in parts]
     effort = Effort(suite, ROWS[suite])
-    own = engine.config.seed
-    what = [
+    model_seed = engine.config.seed
+    ingredients = [
         *(__version__, engine.name, engine.config.as_dict(), engine.encoder.describe(), model.keep),
         *(sorted(record.digest() for record in engine.records()), [split_digest(part) for part in parts]),
         list(forgotten),
     ]
-    recipe = value_digest(what)
+    recipe = value_digest(ingredients)
     return tasks.Context(
         recipe=recipe,
         key=value_digest([recipe, suite, effort.rows]),
@@ -206,15 +202,20 @@ def _context(
         forgotten=forgotten,
         retained=retained,
         effort=effort,
-        seeds=tuple(range(own, own + seeds)),
+        seeds=tuple(range(model_seed, model_seed + seeds)),
         device=str(engine.encoder.device),
         given_knows=bool(known),
         cache_dir=cache_dir,
     )
 
 
-def _chosen(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> tuple[list[str], int]:
-    """Return the names of the attacks to run on each model, in the report's order, and how many shadows to learn."""
+def chosen_attacks(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> tuple[list[str], int]:
+    """Return the names of the attacks to run on each model, in the report's order, and how many shadows to learn.
+
+    Raises `UsageError` for an unknown attack or suite and for a number of shadows that can't be used.
+    """
+    if suite not in SUITES:
+        raise UsageError(f"unknown suite {suite!r}; choose one of: {', '.join(SUITES)}")
     for name in attacks or ():
         if name != LIRA and name not in ATTACKS:
             raise UsageError(f"unknown attack {name!r}; choose among: {', '.join((*attack_names(), LIRA))}")
@@ -250,7 +251,7 @@ def _result(
     command: str,
 ) -> AuditResult:
     work, key = context.open_work(), context.key
-    found: Findings = {
+    findings: Findings = {
         name: {
             role: [work.get(key, "attack", name, role, seed) for seed in context.seeds]
             for role in ATTACKS[name].roles
@@ -280,7 +281,7 @@ def _result(
         machine=_machine(),
         command=command,
     )
-    return assemble(setting, found, signals)
+    return assemble(setting, findings, signals)
 
 
 def _machine() -> dict[str, Any]:

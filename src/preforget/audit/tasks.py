@@ -134,7 +134,7 @@ def shadow(context: Context, number: int) -> None:
     if work.get_arrays(context.recipe, "shadow", number) is not None:
         return
     seed = derive_seed(context.seeds[0], "shadow", number) % 2**31
-    train, whole = context.data.train, context.data.train.only(context.forgotten)
+    train, pool = context.data.train, context.data.train.only(context.forgotten)
     forgotten = np.flatnonzero(np.isin(train.labels.astype(str), context.forgotten))
     member = np.zeros(len(forgotten), dtype=bool)
     member[np.random.default_rng(seed).permutation(len(forgotten))[: len(forgotten) // 2]] = True
@@ -145,7 +145,7 @@ def shadow(context: Context, number: int) -> None:
     model = _open(context, ("shadow", number))
     for label in context.forgotten:
         model.forget(label)
-    signal = forgotten_signal(observe(model, whole))
+    signal = forgotten_signal(observe(model, pool))
     work.put_arrays({"signal": signal, "member": member}, context.recipe, "shadow", number)
 
 
@@ -187,21 +187,21 @@ def asked(context: Context, seed: int) -> Parts[Split]:
     return _splits(context, seed, ASKED * context.effort.rows)
 
 
-def keep_seen(context: Context, role: str, seed: int, seen: Parts[Seen]) -> None:
+def keep_seen(context: Context, role: str, seed: int, answers: Parts[Seen]) -> None:
     """Write a model's answers to a file."""
     arrays: dict[str, Any] = {}
-    for name, part in seen.items():
+    for name, part in answers.items():
         column_of = {label: column for column, label in enumerate(part.labels)}
         codes = [-1 if answer is ABSTAIN else column_of[answer] for answer in part.answers]
-        own = {
+        arrays_of = {
             "scores": part.scores,
             "probabilities": part.probabilities,
             "confidence": part.confidence,
             "answers": np.array(codes, dtype=np.int64),
         }
-        arrays |= {f"{name}.{what}": values for what, values in own.items()}
+        arrays |= {f"{name}.{what}": values for what, values in arrays_of.items()}
     work = context.open_work()
-    work.put(list(seen.forget_test.labels), context.key, "labels", role, seed)
+    work.put(list(answers.forget_test.labels), context.key, "labels", role, seed)
     work.put_arrays(arrays, context.key, "seen", role, seed)
 
 
@@ -213,8 +213,10 @@ def seen_of(context: Context, role: str, seed: int) -> Parts[Seen]:
     names = np.array([*labels, ABSTAIN], dtype=object)
     parts = []
     for name, split in asked(context, seed).items():
-        own = {what: arrays[f"{name}.{what}"] for what in ("scores", "probabilities", "confidence")}
-        parts.append(Seen(labels, split.labels, **own, answers=label_array(names[arrays[f"{name}.answers"]])))
+        values_of = {what: arrays[f"{name}.{what}"] for what in ("scores", "probabilities", "confidence")}
+        parts.append(
+            Seen(labels, split.labels, **values_of, answers=label_array(names[arrays[f"{name}.answers"]]))
+        )
     return Parts(*parts)
 
 
@@ -225,11 +227,11 @@ def _splits(context: Context, seed: int, rows: int) -> Parts[Split]:
 
 def _attack(context: Context, name: str, role: str, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
-    found = ATTACKS[name].call(scene(context, role, seed))
+    finding = ATTACKS[name].call(scene(context, role, seed))
     seconds = time.perf_counter() - start
-    if found is None:
+    if finding is None:
         return {"values": {}, "figures": {}, "seconds": seconds}
-    return {"values": found.values, "figures": found.figures, "seconds": seconds}
+    return {"values": finding.values, "figures": finding.figures, "seconds": seconds}
 
 
 def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, int], seed: int) -> float:

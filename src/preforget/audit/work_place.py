@@ -89,5 +89,5 @@ def _list(work: Path, folder: ModelFolder) -> None:
 
 
 def _entries(work: Path, folder: ModelFolder) -> list[str]:
-    place = str(work.absolute())
-    return [i for i, copy in folder.manifest.copies.items() if copy["place"] == place]
+    path = str(work.absolute())
+    return [i for i, copy in folder.manifest.copies.items() if copy["place"] == path]

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preforget.audit.attacks.order import LIRA, ORDER
 from preforget.cli.console import Console, Interrupted, note, printable
 from preforget.cli.options import (
     Commands,
@@ -58,7 +59,10 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--suite", default="quick", help="quick, standard or full: how much is tried (default: quick)"
     )
     parser.add_argument(
-        "--attacks", metavar="NAME", nargs="+", help="only these attacks (default: the suite's)"
+        "--attacks",
+        metavar="NAME",
+        nargs="+",
+        help=f"only these: {', '.join((*ORDER, LIRA))}, or an extension's (default: those of the suite)",
     )
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="models of each kind (quick: 1, standard: 3, full: 5)"
@@ -96,11 +100,13 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Audit, write the report, enter the result into the ledger."""
+    from preforget.audit.run import audit, chosen_attacks
+
+    chosen_attacks(args.attacks, args.suite, args.shadows)  # refuses names before anything is loaded
     model = load_model(args)
     data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     from preforget.audit.report.page import page
     from preforget.audit.result import hide_labels
-    from preforget.audit.run import audit
     from preforget.audit.work_place import end_work
     from preforget.core.canonical import canonical_json
     from preforget.jobs.executor import on_this_machine

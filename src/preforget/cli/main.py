@@ -74,8 +74,8 @@ examples:
   preforget audit model --data digits --forget 3
   preforget bench quick
 
-exit codes: 0 done, 1 failure, 2 usage, 3 verification failed, 4 audit threshold missed,
-5 class not found or already forgotten, 130 interrupted
+exit codes: 0 done, 1 failure, 2 usage, such as a MODEL or DATA that does not exist, 3 verification
+failed, 4 audit threshold missed, 5 class not found or already forgotten, 130 interrupted
 """
 MACHINE_FAULTS = frozenset(
     getattr(errno, name)

@@ -14,7 +14,7 @@ from preforget.cli.console import Console, printable
 from preforget.cli.options import Commands, add_command, add_model, load_model, share
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
-from preforget.core.paths import exists, given_path
+from preforget.core.paths import exists, given_path, shortened
 
 if TYPE_CHECKING:
     from preforget.classifier.answering import Answers
@@ -165,12 +165,14 @@ def answered(answer: Any) -> list[str]:
 def image_files(given: Path) -> list[Path]:
     """Return `given` itself, or the images and sounds at any depth of a folder, sorted, without hidden ones.
 
-    Raises `DataError` for a folder without any.
+    Raises `UsageError` for a path that doesn't exist, `DataError` for a folder without any.
     """
     from preforget.data.folder import EXTENSIONS
 
     path = given_path(given)
-    if not (exists(path) and path.is_dir()):
+    if not exists(path):
+        raise UsageError(f"{shortened(path, 300)}: no such file")
+    if not path.is_dir():
         return [path]
     images = sorted(
         file

@@ -27,6 +27,12 @@ class StoreError(PreforgetError, OSError):
     """A model folder is missing, damaged or can't be written."""
 
 
+class MissingError(StoreError):
+    """There is no model at the path that was given."""
+
+    exit_code = 2
+
+
 class ChangedError(StoreError):
     """Another process has changed a model folder since it was read."""
 

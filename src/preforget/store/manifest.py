@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.errors import IntegrityError, MissingError, StoreError
 from preforget.core.files import ODD, read_regular, write_atomic
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
@@ -87,10 +87,12 @@ class Manifest:
             content = read_regular(path, MAX_BYTES)
             values = json.loads(content)
         except (FileNotFoundError, NotADirectoryError):
-            what = "is not a model folder: it has no preforget.json" if folder.is_dir() else "does not exist"
-            raise StoreError(
-                f"{folder} {what}; make a model with: preforget learn DATA --out MODEL"
-            ) from None
+            remedy = "make a model with: preforget learn DATA --out MODEL"
+            if folder.is_dir():
+                raise StoreError(
+                    f"{folder} is not a model folder: it has no preforget.json; {remedy}"
+                ) from None
+            raise MissingError(f"{folder} does not exist; {remedy}") from None
         except (ValueError, RecursionError):  # their text would quote the file
             raise IntegrityError(f"{path} is damaged: it is no JSON; restore it from a copy") from None
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Does the model know what it no longer knows? Confidence on forgotten inputs beside that on retained ones."""
+"""Whether the model is unsure about forgotten inputs: its confidence on them beside that on retained inputs."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from preforget.metrics.roc import auc, fpr_at
 from preforget.metrics.selective import area_under_risk, coverage_risk
 
 KEPT = 0.95
-"""The share of retained inputs that must be accepted where the false-positive rate is read."""
+"""The share of retained inputs that are accepted where the false-positive rate is read."""
 
 HISTOGRAM_BINS = 40
 TAIL = 0.005
-"""The share of a part at either end that a histogram may put into its outer bins."""
+"""The largest share of a part that each outer bin of a histogram collects."""
 
 CURVE_POINTS = 100
 
 ABOUT = About(
     name="abstention",
-    title="Abstaining from forgotten images",
-    asks="Does the model's confidence tell forgotten images from retained ones, and is it as right as it is sure?",
+    title="Abstaining from forgotten inputs",
+    asks="Does the model's confidence tell forgotten inputs from retained ones, and is it as right as it is sure?",
     source="FPR at 95 % TPR: Liang et al., arXiv 1706.02690; area under the coverage-risk curve: Geifman et al., "
     "arXiv 1805.08206; calibration error: Guo et al., arXiv 1706.04599, sec. 2",
     margin=0.05,
     titles={
         "auroc": "AUROC of confidence, retained against forgotten",
-        "fpr at 95 % tpr": "forgotten accepted where 95 % of the retained are",
+        "fpr at 95 % tpr": "forgotten accepted when 95 % of the retained are",
         "aurc": "area under the coverage-risk curve",
-        "ece": "expected calibration error on retained images",
+        "ece": "expected calibration error on retained inputs",
     },
 )
 
@@ -43,7 +43,7 @@ ABOUT = About(
 def histograms(parts: dict[str, Array], bins: int = HISTOGRAM_BINS) -> dict[str, list[float]]:
     """Return `edges [bins + 1]` and the share of each part per bin `[bins]`, by name.
 
-    The outer bins also hold what lies outside: `TAIL` of a part at most at either end, and infinite values.
+    The outer bins also hold the values outside: at most `TAIL` of a part at either end, and infinite values.
     """
     ends = []
     for values in parts.values():
@@ -62,14 +62,14 @@ def histograms(parts: dict[str, Array], bins: int = HISTOGRAM_BINS) -> dict[str,
     return {"edges": [float(f"{edge:.9g}") for edge in edges], **shares}
 
 
-def measure(seen: Parts[Seen]) -> Finding:
+def measure(answers: Parts[Seen]) -> Finding:
     """Measure confidence on the test parts; figures: their histograms, and the thinned coverage-risk curve.
 
     Risk and its curve are those of the mixed stream with best guesses as answers, where every forgotten input counts as
     wrong. The AUROC counts a retained input as the positive. Raises `DataError` if a test part is empty or a confidence
     is not a number; it may be infinite.
     """
-    retained, forgotten = seen.retain_test, seen.forget_test
+    retained, forgotten = answers.retain_test, answers.forget_test
     if not len(retained) or not len(forgotten):
         raise DataError(
             f"there are {len(forgotten)} forgotten and {len(retained)} retained test inputs; "
@@ -103,6 +103,6 @@ def attack_scene(scene: Scene) -> Finding:
 
 
 def thinned(coverage: Array, risk: Array, points: int = CURVE_POINTS) -> dict[str, list[float]]:
-    """Return at most `points` points of a curve, evenly chosen, both ends among them, as plain rounded numbers."""
+    """Return at most `points` points of a curve, evenly chosen, both ends included, as plain rounded numbers."""
     kept = np.unique(np.linspace(0, len(coverage) - 1, points).round().astype(np.intp))
     return {"coverage": coverage[kept].round(6).tolist(), "risk": risk[kept].round(6).tolist()}

@@ -1,4 +1,4 @@
-"""What every attack states about itself, and the form of what it finds."""
+"""The description of an attack, and the form of its findings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ SUITES = ("quick", "standard", "full")
 class About:
     """One attack or measure: the question it asks, its source, and the names of its values.
 
-    `titles`: the names of its values, in the report's order; a value that is missing there is called by its key.
-    `margin`: the largest gap to Retrain that counts as none, in the unit of the values; `margins`: where one differs.
-    `unjudged`: values that are shown and not judged, since no gap to Retrain is expected to be zero there.
+    `titles`: the names of its values, in the report's order; a value without a title is called by its key.
+    `margin`: the largest gap to Retrain that counts as none, in the unit of the values; `margins`: exceptions by key.
+    `unjudged`: values that are shown but not judged, since their gap to Retrain isn't expected to be zero.
     """
 
     name: str
@@ -34,7 +34,7 @@ class About:
 
 @dataclass(frozen=True)
 class Finding:
-    """What an attack found on one model: values by key, and plain values that figures are drawn from."""
+    """The result of an attack on one model: values by key, and plain values from which figures are drawn."""
 
     values: dict[str, float]
     figures: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Effort:
-    """How much an attack does: one of `SUITES`; `rows`, the most inputs of a part that it trains or scores with."""
+    """How much an attack does: one of `SUITES`; `rows`, the most inputs of a part for training or scoring."""
 
     suite: str = "quick"
     rows: int = 500

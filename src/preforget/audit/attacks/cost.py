@@ -1,4 +1,4 @@
-"""What forgetting costs: time, bytes, parameters, and how much data it touches."""
+"""The cost of forgetting: time, bytes, parameters, and how much data it touches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from preforget.records import ClassRecord
 TITLES = {
     "forget_seconds": "seconds to forget, in memory",
     "learn_seconds": "seconds to learn",
-    "record_bytes": "bytes of the records that go",
+    "record_bytes": "bytes of the deleted records",
     "model_bytes": "bytes of the whole model, without the backbone",
     "parameters": "trained parameters",
     "class_parameters": "trained parameters of the class",
@@ -45,9 +45,9 @@ def measure(
 ) -> Finding:
     """Measure forgetting `label` on copies in memory; the model stays as it is.
 
-    `forget_seconds`: median of `repeats`, deriving anew what has to be derived but no folder, which would measure the
-    disk; `peak_bytes`: of this process since it began, not of forgetting alone, left out on Windows; `data_touched` is
-    0 because `forget` takes no data. Raises `UnknownLabelError`, and `UsageError` for less than one repeat.
+    `forget_seconds`: median of `repeats`, derived values included but no folder, since that would measure the disk;
+    `peak_bytes`: of this process since its start, not of forgetting alone, left out on Windows; `data_touched` is 0
+    because `forget` takes no data. Raises `UnknownLabelError`, and `UsageError` for less than one repeat.
     """
     if repeats < 1:
         raise UsageError(f"repeats must be at least 1, got {repeats}")
@@ -71,7 +71,7 @@ def measure(
 
 @register_attack(ABOUT, roles=(ORIGINAL, RETRAIN))
 def attack_scene(scene: Scene) -> Finding | None:
-    """Forget the class in Original, the first one in Retrain; None for models that aren't of this package."""
+    """Forget the class in Original, the first class in Retrain; None for models of other packages."""
     if not isinstance(scene.model, PreForgettableClassifier):
         return None
     label = scene.forgotten[0] if scene.role == ORIGINAL else scene.model.labels[0]
@@ -79,7 +79,7 @@ def attack_scene(scene: Scene) -> Finding | None:
 
 
 def forget_seconds(model: PreForgettableClassifier, label: str) -> float:
-    """Return how long the real `forget` takes on a copy that is bound to no folder; making the copy doesn't count."""
+    """Return the seconds of a real `forget` on a copy without a folder; copying doesn't count."""
     copy = model.copy()
     start = time.perf_counter()
     copy.forget(label)
@@ -87,7 +87,7 @@ def forget_seconds(model: PreForgettableClassifier, label: str) -> float:
 
 
 def trained(engine: Engine, records: Iterable[ClassRecord]) -> int:
-    """Return how many numbers of the records were learned by gradient: none of sums, quantiles and closed forms."""
+    """Return how many numbers of the records were learned by gradient; sums, quantiles and closed forms don't count."""
     names = set(engine.learned_shapes()) if isinstance(engine, PromptEngine) else set()
     return sum(
         tensor.numel()

@@ -1,4 +1,4 @@
-"""What attackers with few labelled inputs share: shots, the training of one more class, and what it then regains.
+"""What attackers with few labelled inputs share: shots, training one more class, and the inputs that it wins back.
 
 `C` live classes; column `C` is the new class. Every forgotten class counts as the new one.
 """
@@ -26,11 +26,11 @@ from preforget.white_box.surface import Surface, Weights
 LABELS = ("true", "shuffled", "random")
 PARTS = ("key", "row", "both")
 LEAST_RETAINED = 5
-"""Shots of each retained class, however few the forgotten class has."""
+"""The fewest shots of each retained class, even if the forgotten class has fewer."""
 TEST_ROWS = 300
-"""The most test inputs, forgotten and retained each, that an attack is measured on."""
+"""The most forgotten and the most retained test inputs on which an attack is measured."""
 FEW, BATCH = 128, 64
-"""Up to `FEW` inputs are one batch; of more, `BATCH` at a time."""
+"""Up to `FEW` inputs are one batch; larger numbers are split into batches of `BATCH`."""
 RATE = 1e-2
 CHUNK = 64
 
@@ -39,8 +39,8 @@ CHUNK = 64
 class Opened:
     """Inputs as a surface reads them, forgotten ones first.
 
-    `targets [n]`: column of each input's class; `rank [n]`: its place in a seeded order of its class, where inputs are
-    to serve as shots.
+    `targets [n]`: column of each input's class; `rank [n]`: its position in a seeded order of its class, if inputs
+    are to serve as shots.
     """
 
     read: Any
@@ -51,20 +51,20 @@ class Opened:
 
     def shots(self, k: int) -> Tensor:
         """Return the rows of `k` shots of each forgotten class, and at least `LEAST_RETAINED` of each other one."""
-        own = self.forgotten[self.rank[self.forgotten] < k]
+        shown = self.forgotten[self.rank[self.forgotten] < k]
         others = self.retained[self.rank[self.retained] < max(k, LEAST_RETAINED)]
-        return torch.cat([own, others])
+        return torch.cat([shown, others])
 
 
 def open_shots(surface: Surface, parts: Parts[Split], most: int, seed: int) -> Opened:
-    """Read what `shots(k)` needs for every `k` up to `most`; fewer shots are among more of them."""
+    """Read what `shots(k)` needs for every `k` up to `most`; fewer shots are a subset of more shots."""
     forget, retain = parts.forget_train, parts.retain_train
     if not len(retain):
         raise DataError("retain_train holds no input; an attacker needs some of every retained class")
     first, second = ranks(forget.labels, seed), ranks(retain.labels, seed)
-    own, others = first < most, second < max(most, LEAST_RETAINED)
-    rank = torch.from_numpy(np.concatenate([first[own], second[others]]))
-    return open_inputs(surface, forget.select(own) if own.any() else None, retain.select(others), rank)
+    chosen, others = first < most, second < max(most, LEAST_RETAINED)
+    rank = torch.from_numpy(np.concatenate([first[chosen], second[others]]))
+    return open_inputs(surface, forget.select(chosen) if chosen.any() else None, retain.select(others), rank)
 
 
 def open_test(surface: Surface, parts: Parts[Split], seed: int, most: int = TEST_ROWS) -> Opened:
@@ -84,39 +84,39 @@ def inputs_to_test(parts: Parts[Split], seed: int, most: int = TEST_ROWS) -> tup
 
 def open_inputs(surface: Surface, forget: Split | None, retain: Split, rank: Tensor | None = None) -> Opened:
     """Read forgotten and retained inputs together; raises `DataError` for a retained class that the model lacks."""
-    column = {label: place for place, label in enumerate(surface.labels)}
+    column = {label: number for number, label in enumerate(surface.labels)}
     unknown = sorted(set(retain.labels) - set(column))
     if unknown:
         raise DataError(
             f"{unknown[0]!r} counts as retained, but the model has no such class; leave its inputs out"
         )
-    own = 0 if forget is None else len(forget)
-    targets = torch.tensor([len(column)] * own + [column[label] for label in retain.labels])
+    forgotten_count = 0 if forget is None else len(forget)
+    targets = torch.tensor([len(column)] * forgotten_count + [column[label] for label in retain.labels])
     both = retain if forget is None else joined(forget, retain)
-    places = torch.arange(len(both))
-    rank = torch.zeros_like(places) if rank is None else rank
-    return Opened(surface.read(both.inputs), targets, rank, places[:own], places[own:])
+    rows = torch.arange(len(both))
+    rank = torch.zeros_like(rows) if rank is None else rank
+    return Opened(surface.read(both.inputs), targets, rank, rows[:forgotten_count], rows[forgotten_count:])
 
 
 def ranks(labels: Labels, seed: int) -> npt.NDArray[np.intp]:
-    """Return each input's place `[n]` in a seeded order of its own class, which no other class moves."""
-    found = np.empty(len(labels), dtype=np.intp)
+    """Return each input's position `[n]` in a seeded order of its own class; other classes don't change it."""
+    rank = np.empty(len(labels), dtype=np.intp)
     for label in set(labels):
-        own = np.flatnonzero(labels == label)
+        members = np.flatnonzero(labels == label)
         rng = np.random.default_rng(derive_seed(seed, "few shot", label))
-        found[own] = rng.permutation(len(own))
-    return found
+        rank[members] = rng.permutation(len(members))
+    return rank
 
 
 def drawn(count: int, most: int, seed: int) -> npt.NDArray[np.intp]:
-    """Return up to `most` of `count` places, ascending."""
+    """Return up to `most` of `count` positions, ascending."""
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
 
 
-def joined(one: Split, other: Split) -> Split:
+def joined(first: Split, second: Split) -> Split:
     """Return the inputs of both; raises `DataError` if they are of different kinds, shapes or sampling rates."""
-    a, b = one.inputs, other.inputs
-    labels = label_array([*one.labels, *other.labels])
+    a, b = first.inputs, second.inputs
+    labels = label_array([*first.labels, *second.labels])
     if isinstance(a, list) and isinstance(b, list):
         return Split([*a, *b], labels)
     if (
@@ -177,9 +177,9 @@ def train_class(
         if fixed is None:
             logits = surface.logits(read, rows[chosen], new)
         else:
-            others, readout = (one[chosen] for one in fixed)
-            own = readout @ new["row"].flatten() + new["bias"]
-            logits = torch.cat([others, own[:, None]], dim=1)
+            others, readout = (values[chosen] for values in fixed)
+            new_scores = readout @ new["row"].flatten() + new["bias"]
+            logits = torch.cat([others, new_scores[:, None]], dim=1)
         return F.cross_entropy(logits, targets[chosen].to(logits.device))
 
     for _ in descend(trained, loss, len(rows), steps, generator, rate):
@@ -189,7 +189,7 @@ def train_class(
 
 @torch.no_grad()
 def fixed_prompt(surface: Surface, read: Any, rows: Tensor, new: Weights) -> tuple[Tensor, Tensor]:
-    """Return the live logits `[n, C]` and the readout `[n, F]`, which no training of a row moves."""
+    """Return the live logits `[n, C]` and the readout `[n, F]`, which training a row doesn't change."""
     parts = rows.split(CHUNK)
     others = [surface.logits(read, part, new)[:, : len(surface.labels)] for part in parts]
     return torch.cat(others), torch.cat([surface.readout(read, part, new) for part in parts])
@@ -204,10 +204,10 @@ def descend(
     rate: float = RATE,
     batch: int | None = None,
 ) -> Iterator[int]:
-    """Take Adam steps on `loss(places)` and yield each one's number, from 1, once it is done.
+    """Take Adam steps on `loss(rows)` and yield the number of each, from 1, after it.
 
-    `batch`: how many of `count` places a step sees; all come once before any comes twice. By default all, or `BATCH`
-    where there are more than `FEW`.
+    `batch`: how many of `count` rows a step sees; all are seen once before any is seen twice. By default all, or
+    `BATCH` if there are more than `FEW`.
     """
     size = batch or (count if count <= FEW else BATCH)
     optimizer = torch.optim.Adam(trained, lr=rate)
@@ -223,7 +223,7 @@ def descend(
 
 
 def live_bias(surface: Surface) -> float:
-    """Return the mean bias of live classes; zero where there is none."""
+    """Return the mean bias of live classes; zero if there are none."""
     bias = surface.live().get("bias")
     return 0.0 if bias is None else float(bias.mean())
 
@@ -232,7 +232,7 @@ def live_bias(surface: Surface) -> float:
 def row_norm(surface: Surface, read: Any, rows: Tensor, new: Weights) -> float:
     """Return the mean norm of live rows.
 
-    In closed form there are none. A row of random direction and norm `r` has scores of deviation
+    A closed form has no rows. A row of random direction and norm `r` has scores of deviation
     `r rms|readout| / sqrt(F)`, so `r` is such that this is the deviation of the live scores.
     """
     live = surface.live().get("row")

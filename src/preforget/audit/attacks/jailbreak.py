@@ -1,4 +1,4 @@
-"""Attempts to bring the forgotten class back, or to have its inputs accepted, without learning anything."""
+"""Attempts to bring the forgotten class back, or to get its inputs accepted, without any training."""
 
 from __future__ import annotations
 
@@ -64,15 +64,15 @@ PGD_SIZES = {"quick": (20, 10), "standard": (60, 20), "full": (60, 20)}
 """By suite: inputs of each part, steps."""
 
 PIXEL_STEP = 8 / 255
-"""How far PGD may move a pixel, of 1."""
+"""The largest change of a pixel by PGD, on a scale of 1."""
 SOUND_STEP = 0.1
-"""How far PGD may move a spectrogram, in its own normalised units."""
+"""The largest change of a spectrogram by PGD, in its normalised units."""
 KEPT = 0.95
-"""Share of retained inputs that a model without a threshold of its own is taken to answer."""
+"""The share of retained inputs that a model without its own threshold is assumed to answer."""
 
 FACTORS = (0.5, 2.0, 5.0)
 MOST_COPIES = 16
-"""How many records are tried as they are, in any suite: of that many classes, none that was kept is missed."""
+"""How many records are tried unchanged, in every suite: with up to that many classes no kept record is missed."""
 
 TIE = 1e-4
 
@@ -81,7 +81,7 @@ Record = dict[str, Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What was read of some inputs: `search` rows choose among candidates, `report` rows measure the chosen one."""
+    """Inputs that were read: `search` rows choose among candidates, `report` rows measure the chosen one."""
 
     read: Any
     search: Tensor
@@ -102,7 +102,7 @@ def attack(
 
     `stolen`: the record of the forgotten class from a model of another seed; `accepts`: the model's own rule from
     scores `[n, C]` to `bool [n]`, by default that the largest softmax reaches `threshold`; `eps`: the largest change of
-    a normalised pixel, 8/255 divided by the deviation of its channel, broadcast to `pixels`; without it no PGD.
+    a normalised pixel, 8/255 divided by the deviation of its channel, broadcast to `pixels`; None leaves PGD out.
     An attempt's value is that of its best candidate: chosen on one half of the test rows by what it catches less what
     it steals, measured on the other. Records compete with the classes that stay, so that Original's own record can be
     found. Raises `DataError` for too few test inputs, `UsageError` for a `stolen` record that doesn't fit.
@@ -117,27 +117,29 @@ def attack(
         raise DataError("jailbreaks need a retained class and two test inputs of each part; give more data")
     stolen = None if stolen is None else _fitting(surface, stolen)
     values = {}
-    own, others = (_read(surface, part, sizes, seed) for part in (forgotten, retained))
+    own_inputs, other_inputs = (_read(surface, part, sizes, seed) for part in (forgotten, retained))
     for key, records in forged(surface, columns, most, seed, stolen).items():
-        values[key], values[f"{key}_steals"] = _best(surface, records, rivals, own, others)
+        values[key], values[f"{key}_steals"] = _best(surface, records, rivals, own_inputs, other_inputs)
     known = sorted(set(retained.labels) & {surface.labels[column] for column in rivals})
     label = known[derive_seed(seed, "jailbreak", "control") % len(known)] if known else ""
-    attacked, rest = retained.only(label), retained.without(label)
-    if len(rivals) > 1 and min(len(attacked), len(rest)) > 1:
-        left, rivals_left = ([c for c in cs if surface.labels[c] != label] for cs in (columns, rivals))
-        own, others = (_read(surface, part, sizes, seed) for part in (attacked, rest))
-        for key, records in forged(surface, left, most, seed, stolen).items():
-            values[f"{key}_control"], _ = _best(surface, records, rivals_left, own, others)
+    attacked, stay = retained.only(label), retained.without(label)
+    if len(rivals) > 1 and min(len(attacked), len(stay)) > 1:
+        columns_left, rivals_left = (
+            [c for c in cs if surface.labels[c] != label] for cs in (columns, rivals)
+        )
+        own_inputs, other_inputs = (_read(surface, part, sizes, seed) for part in (attacked, stay))
+        for key, records in forged(surface, columns_left, most, seed, stolen).items():
+            values[f"{key}_control"], _ = _best(surface, records, rivals_left, own_inputs, other_inputs)
     if eps is not None:
         rule = accepts or (lambda scores: scores.softmax(dim=1).max(dim=1).values >= threshold)
         values |= attack_pixels(surface, parts, rule, eps, PGD_SIZES[effort.suite], seed)
-    tried = [key for key in [*ATTEMPTS, "pgd"] if key in values]
+    attempts = [key for key in [*ATTEMPTS, "pgd"] if key in values]
     shown = {"caught": "", "steals": "_steals", "control": "_control"}
     bars = {
-        name: [round(values[k + end], 4) if k + end in values else None for k in tried]
+        name: [round(values[k + end], 4) if k + end in values else None for k in attempts]
         for name, end in shown.items()
     }
-    return Finding(values, {"attempt": tried, **bars})
+    return Finding(values, {"attempt": attempts, **bars})
 
 
 @register_attack(ABOUT, weight=4, open_weights=True)
@@ -155,7 +157,7 @@ def attack_scene(scene: Scene) -> Finding:
 
 
 def rule_of(scene: Scene) -> Accepts:
-    """Return the model's own rule for answering, from scores `[n, C]`; a quantile of softmax where it has none."""
+    """Return the model's own rule for answering, from scores `[n, C]`; a quantile of softmax if it has none."""
     model = scene.model
     if isinstance(model, PreForgettableClassifier) and isinstance(model.engine_, PromptEngine):
         return partial(_accepted, model.engine_, model.engine_.bank.attached, float(model.keep))
@@ -172,7 +174,7 @@ def _accepted(engine: PromptEngine, labels: Sequence[str], keep: float, scores: 
 
 
 def step_of(scene: Scene) -> float | Tensor:
-    """Return how far an input may be moved, in the units of the encoder's input."""
+    """Return the largest change of an input, in the units of the encoder's input."""
     encoder = getattr(getattr(scene.model, "engine_", scene.model), "encoder", None)
     if encoder is None or isinstance(encoder, AudioEncoder):
         return SOUND_STEP
@@ -184,41 +186,48 @@ def forged(
 ) -> dict[str, list[Record]]:
     """Return at most `most` candidates of each attempt, made from the live records at `sources`.
 
-    Copies of whole records are up to `MOST_COPIES`. Where nothing is live there are no prompts to forge: only
-    untrained ones with random rows `N(0, 1 / F)`.
+    There are up to `MOST_COPIES` copies of whole records. Without live prompts there is nothing to forge: only
+    untrained prompts with random rows `N(0, 1 / F)`.
     """
     live = surface.live()
     generator = torch.Generator().manual_seed(derive_seed(seed, "jailbreak", "start"))
     rng = np.random.default_rng(derive_seed(seed, "jailbreak", "forge"))
     start = surface.start(live["prompt"].shape[1] if "prompt" in live else 1, generator)
-    found: dict[str, list[Record]] = {}
+    records: dict[str, list[Record]] = {}
     if not live:
         shape, device = start["row"].shape, start["row"].device
         rows = torch.randn(most, *shape, generator=generator) / shape.numel() ** 0.5
-        found["no_prompt"] = [{**start, "row": row.to(device)} for row in rows]
+        records["no_prompt"] = [{**start, "row": row.to(device)} for row in rows]
     elif sources:
-        own = [class_record(live, source) for source in sources]
-        mean = mix(own, np.full(len(own), 1 / len(own)))
+        live_records = [class_record(live, source) for source in sources]
+        mean = mix(live_records, np.full(len(live_records), 1 / len(live_records)))
         bare = {name: tensor for name, tensor in start.items() if name in live}
-        found["no_prompt"] = [{**bare, "row": mean["row"], "bias": mean["bias"]}]
-        order = rng.permutation(len(own))
-        found["others"] = [own[place] for place in order[:MOST_COPIES]]
-        if len(own) > 1:
-            if set(own[0]) > {"row", "bias"}:
+        records["no_prompt"] = [{**bare, "row": mean["row"], "bias": mean["bias"]}]
+        order = rng.permutation(len(live_records))
+        records["others"] = [live_records[column] for column in order[:MOST_COPIES]]
+        if len(live_records) > 1:
+            if set(live_records[0]) > {"row", "bias"}:
                 pairs = list(zip(order, np.roll(order, 1), strict=True))[:most]
-                found["shuffled"] = [
-                    {**own[one], "row": own[other]["row"], "bias": own[other]["bias"]} for one, other in pairs
+                records["shuffled"] = [
+                    {
+                        **live_records[first],
+                        "row": live_records[second]["row"],
+                        "bias": live_records[second]["bias"],
+                    }
+                    for first, second in pairs
                 ]
-            found["mixed"] = [mix(own, rng.dirichlet(np.ones(len(own)))) for _ in range(most)]
-        found["scaled"] = [{name: factor * tensor for name, tensor in mean.items()} for factor in FACTORS]
+            records["mixed"] = [
+                mix(live_records, rng.dirichlet(np.ones(len(live_records)))) for _ in range(most)
+            ]
+        records["scaled"] = [{name: factor * tensor for name, tensor in mean.items()} for factor in FACTORS]
     if stolen is not None:
-        found["stolen"] = [dict(stolen)]
-    return found
+        records["stolen"] = [dict(stolen)]
+    return records
 
 
-def class_record(live: Weights, place: int) -> Record:
-    """Return the weights of one class out of `live [C, ...]`, without what is shared."""
-    return {name: tensor[place] for name, tensor in live.items() if not name.startswith("adapter.")}
+def class_record(live: Weights, column: int) -> Record:
+    """Return the weights of one class out of `live [C, ...]`, without shared weights."""
+    return {name: tensor[column] for name, tensor in live.items() if not name.startswith("adapter.")}
 
 
 def mix(records: Sequence[Record], weights: Array) -> Record:
@@ -233,24 +242,26 @@ def mix(records: Sequence[Record], weights: Array) -> Record:
 def caught(live: Tensor, new: Tensor) -> Tensor:
     """Return which inputs the new class's scores `[n]` win over `live [n, C]`, `bool [n]`; it wins ties.
 
-    A copied record has the score of its original up to rounding, so that almost a tie is one.
+    A copied record has the score of its original up to rounding, so a near tie counts as a tie.
     """
     best = live.max(dim=1).values
     return new >= best - TIE * (1 + best.abs())
 
 
 def _best(
-    surface: Surface, records: Sequence[Record], rivals: list[int], own: Inputs, others: Inputs
+    surface: Surface, records: Sequence[Record], rivals: list[int], own_inputs: Inputs, other_inputs: Inputs
 ) -> tuple[float, float]:
-    """Return the shares of `own` and of `others` that the best record catches."""
+    """Return the shares of `own_inputs` and of `other_inputs` that the best record catches."""
 
     def share(record: Record, inputs: Inputs, rows: Tensor) -> float:
-        found = [caught(*_scores(surface, inputs.read, part, record, rivals)) for part in rows.split(BATCH)]
-        return share_of(found)
+        shares = [caught(*_scores(surface, inputs.read, part, record, rivals)) for part in rows.split(BATCH)]
+        return share_of(shares)
 
-    gains = [share(r, own, own.search) - share(r, others, others.search) for r in records]
+    gains = [
+        share(r, own_inputs, own_inputs.search) - share(r, other_inputs, other_inputs.search) for r in records
+    ]
     best = records[int(np.argmax(gains))]
-    return share(best, own, own.report), share(best, others, others.report)
+    return share(best, own_inputs, own_inputs.report), share(best, other_inputs, other_inputs.report)
 
 
 @torch.no_grad()
@@ -259,22 +270,22 @@ def _scores(
 ) -> tuple[Tensor, Tensor]:
     """Return scores of the rivals `[n, rivals]` and of the record `[n]`, other classes' prompts taken out."""
     live = surface.live()
-    # a closed form has no weights to take out: there only the column goes
+    # a closed form has no weights to remove, only a column
     if len(rivals) == len(surface.labels) or not live:
-        found = surface.logits(read, rows, record)
-        return found[:, rivals], found[:, -1]
+        logits = surface.logits(read, rows, record)
+        return logits[:, rivals], logits[:, -1]
     kept = {name: t if name.startswith("adapter.") else t[rivals] for name, t in live.items()}
-    found = surface.logits(read, rows, record, kept)
-    return found[:, :-1], found[:, -1]
+    logits = surface.logits(read, rows, record, kept)
+    return logits[:, :-1], logits[:, -1]
 
 
 def _read(surface: Surface, split: Split, sizes: tuple[int, int], seed: int) -> Inputs:
-    """Read a seeded choice of inputs, the first half or fewer of them to search with, others to report."""
+    """Read a seeded choice of inputs, up to half of them for the search, the others for the report."""
     order = drawn(len(split), len(split), seed)
     search, report = order[: len(order) // 2][: sizes[0]], order[len(order) // 2 :][: sizes[1]]
     read = surface.read(split.select(torch.cat([search, report]).numpy()).inputs)
-    places = torch.arange(len(search) + len(report))
-    return Inputs(read, places[: len(search)], places[len(search) :])
+    rows = torch.arange(len(search) + len(report))
+    return Inputs(read, rows[: len(search)], rows[len(search) :])
 
 
 def _fitting(surface: Surface, stolen: Weights) -> Record:

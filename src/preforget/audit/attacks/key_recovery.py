@@ -33,9 +33,9 @@ TOKENS = (1, 5, 10)
 STEPS, MORE_STEPS = 60, 100
 """Optimizer steps up to 10 shots, and above."""
 DRAWS = {"quick": 1, "standard": 2, "full": 3}
-"""How many times shots are drawn, by suite; for what only the full suite's grid adds, once."""
+"""How many times shots are drawn, by suite; settings that only the full suite has are drawn once."""
 NOISY, CLEAR = 0.10, 0.05
-"""Margins below 50 shots, where draws differ, and from there on."""
+"""The margins for fewer than 50 shots, where draws differ, and for 50 or more."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """What the value is called.
+        """The key of the value.
 
         >>> Setting(5, 10, "key", "random").key
         '5 shots, 10 tokens, key alone, random labels'
@@ -67,19 +67,23 @@ def shots_in_words(count: int) -> str:
 
 
 def settings(suite: str) -> list[Setting]:
-    """Return the attackers of a suite, plain ones first; without shots there are no labels to change."""
+    """Return the attackers of a suite, plain ones first; labels are only changed if there are shots."""
     if suite not in SUITES:
         raise UsageError(f"the suite is {suite!r}; choose one of {', '.join(SUITES)}")
     if suite == "quick":
         return [Setting(0), Setting(5)]
-    found = [Setting(shots) for shots in SHOTS]
-    found += [Setting(5, tokens) for tokens in TOKENS[1:]]
-    found += [Setting(5, part=part) for part in PARTS if part != "both"]
-    found += [Setting(5, labels=labels) for labels in LABELS[1:]]
+    chosen = [Setting(shots) for shots in SHOTS]
+    chosen += [Setting(5, tokens) for tokens in TOKENS[1:]]
+    chosen += [Setting(5, part=part) for part in PARTS if part != "both"]
+    chosen += [Setting(5, labels=labels) for labels in LABELS[1:]]
     if suite == "full":
-        whole = (Setting(*one) for one in product(SHOTS, TOKENS, PARTS, LABELS))
-        found += [one for one in whole if one not in found and (one.shots or one.labels == "true")]
-    return found
+        grid = (Setting(*setting) for setting in product(SHOTS, TOKENS, PARTS, LABELS))
+        chosen += [
+            setting
+            for setting in grid
+            if setting not in chosen and (setting.shots or setting.labels == "true")
+        ]
+    return chosen
 
 
 def _about() -> About:
@@ -92,8 +96,8 @@ def _about() -> About:
         "in the retrained model is residue. Below 50 shots draws differ, so the margin there is 0.10, not 0.05.",
         source="ForgetGate, github.com/DevT02/ForgetGate: few-shot prompts, label controls, prompt lengths",
         margin=CLEAR,
-        titles={one.key: f"forgotten inputs taken back: {one.key}" for one in every},
-        margins={one.key: NOISY for one in every if one.shots < 50},
+        titles={setting.key: f"forgotten inputs taken back: {setting.key}" for setting in every},
+        margins={setting.key: NOISY for setting in every if setting.shots < 50},
     )
 
 
@@ -104,7 +108,7 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
     """Learn the class anew as every attacker of the suite would.
 
     A value is the share of forgotten test inputs whose best column of `C + 1` is the new one, a mean over draws of
-    shots (`DRAWS`); fewer shots are among more of them. Without shots the class is learned from retained inputs
+    shots (`DRAWS`); fewer shots are a subset of more shots. Without shots the class is learned from retained inputs
     alone. A value for more shots than the forgotten class has is left out. Figures: shares by number of shots, true
     labels, and the retained inputs that the new class steals. Raises `DataError` for parts without inputs.
     """
@@ -112,13 +116,13 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
     chosen = [setting for setting in settings(effort.suite) if setting.shots <= most]
     again = [setting for setting in chosen if setting in settings("standard")]
     test = open_test(surface, parts, seed)
-    found: dict[Setting, list[tuple[float, float]]] = {setting: [] for setting in chosen}
+    taken: dict[Setting, list[tuple[float, float]]] = {setting: [] for setting in chosen}
     for draw in range(DRAWS[effort.suite]):
-        own = derive_seed(seed, "key recovery", draw)
-        pool = open_shots(surface, parts, max(setting.shots for setting in chosen), own)
+        draw_seed = derive_seed(seed, "key recovery", draw)
+        pool = open_shots(surface, parts, max(setting.shots for setting in chosen), draw_seed)
         for setting in again if draw else chosen:
-            found[setting].append(recover(surface, pool, test, setting, own))
-    means = {setting: np.mean(shares, axis=0) for setting, shares in found.items()}
+            taken[setting].append(recover(surface, pool, test, setting, draw_seed))
+    means = {setting: np.mean(shares, axis=0) for setting, shares in taken.items()}
     curve = [setting for setting in chosen if setting == Setting(setting.shots)]
     figures = {
         "shots": [setting.shots for setting in curve],
@@ -135,14 +139,14 @@ def attack_scene(scene: Scene) -> Finding:
 
 
 def fewest(labels: Labels) -> int:
-    """Return how many inputs the class with the fewest has; 0 where there is none."""
+    """Return the number of inputs of the smallest class; 0 without classes."""
     return int(min(np.unique(labels.astype(str), return_counts=True)[1], default=0))
 
 
 def recover(surface: Surface, pool: Opened, test: Opened, setting: Setting, seed: int) -> tuple[float, float]:
     """Return the shares of forgotten and of retained test inputs that one attacker's new class takes.
 
-    All attackers of one seed start from the same prompt of their length, so that what differs is what they know.
+    All attackers of one seed start from the same prompt of their length, so that they differ only in what they know.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "start"))
     labeller = torch.Generator().manual_seed(derive_seed(seed, "labels"))

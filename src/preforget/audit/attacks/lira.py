@@ -1,9 +1,9 @@
-"""LiRA and U-LiRA: per-example likelihood ratios from shadow models, the strongest membership attack there is.
+"""LiRA and U-LiRA: per-example likelihood ratios from shadow models, the strongest known membership attack.
 
 `S` shadow models, `m` examples; `member [S, m]` says which examples each shadow was trained with. In U-LiRA each shadow
 forgets afterwards, and the signal is read from its answers after forgetting: example by example, shadows that were
-trained with it and forgot it against shadows that never had it. Membership must be drawn for each shadow apart from the
-others (a random half of the pool each): a plan in which every example is in exactly half of the shadows would put the
+trained with it and forgot it against shadows that never had it. Membership must be drawn for each shadow independently
+(a random half of the pool each): a plan in which every example is in exactly half of the shadows would put the
 AUC of no leak below 0.5.
 """
 
@@ -23,16 +23,16 @@ from preforget.metrics.roc import auc, tpr_at
 Mask = npt.NDArray[np.bool_]
 
 FEW = 16
-"""Up to so many shadows the variance is one for all examples, since it can't be estimated for each."""
+"""Up to this many shadows all examples share one variance, since it can't be estimated for each."""
 
 LEAST_SHARE = 0.01
-"""The least variance of an example, as a share of that over all examples: few equal values don't make it certain."""
+"""The least variance of an example, as a share of the pooled one: a few equal values don't make it certain."""
 
 ABOUT = About(
     name="lira",
     title="Likelihood ratio attack with shadow models",
-    asks="Can an attacker who has trained and forgotten many models of the same kind tell, "
-    "image by image, what the forgotten class was learned from?",
+    asks="Can an attacker who has trained many models of the same kind, and made them forget, tell, "
+    "input by input, what the forgotten class was learned from?",
     source="LiRA: Carlini et al., arXiv 2112.03570, algorithm 1 and sec. IV; U-LiRA: Hayes et al., arXiv 2403.01218",
     margin=0.05,
     titles={
@@ -46,22 +46,22 @@ ABOUT = About(
 
 
 def logit_confidence(p_true: Array, rest: Array | None = None) -> Array:
-    """Return `log(p / (1 - p))`, both at least `FLOOR`; `rest`: `1 - p`, where it is known without rounding.
+    """Return `log(p / (1 - p))`, both at least `FLOOR`; `rest`: `1 - p`, if it is known without rounding.
 
     >>> float(logit_confidence(np.array(0.5)))
     0.0
     """
     rest = 1 - p_true if rest is None else rest
-    found: Array = np.log(np.maximum(p_true, FLOOR)) - np.log(np.maximum(rest, FLOOR))
-    return found
+    confidence: Array = np.log(np.maximum(p_true, FLOOR)) - np.log(np.maximum(rest, FLOOR))
+    return confidence
 
 
-def forgotten_signal(seen: Seen) -> Array:
-    """Return what is read of each forgotten input `[n]`: the logit of abstain's probability.
+def forgotten_signal(answers: Seen) -> Array:
+    """Return the signal of each forgotten input `[n]`: the logit of the probability of abstaining.
 
-    A model without abstain is read as the negative logit of the largest probability.
+    For a model that never abstains it is the negative logit of the largest probability.
     """
-    p = seen.with_abstain()
+    p = answers.with_abstain()
     rest = all_but(p)
     if p[:, -1].any():
         # Below NOTHING abstain's probability is rounded to zero; the floor there keeps it from being an outlier.
@@ -71,9 +71,9 @@ def forgotten_signal(seen: Seen) -> Array:
 
 
 def normals(signals: Array, used: Mask) -> tuple[Array, Array]:
-    """Return mean and variance `[m]` over shadows of the used signals `[S, m]`; means are NaN where none is used.
+    """Return mean and variance `[m]` over shadows of the used signals `[S, m]`; means are NaN without signals.
 
-    With `FEW` shadows or fewer, or where an example has one signal alone, the variance is that around the examples'
+    With `FEW` shadows or fewer, and for an example with a single signal, the variance is that around the examples'
     own means, pooled over all examples.
     """
     count = used.sum(axis=0)
@@ -84,51 +84,51 @@ def normals(signals: Array, used: Mask) -> tuple[Array, Array]:
     pooled = max(float(squares.sum() / max(free.sum(), 1)), FLOOR)
     if len(signals) <= FEW:
         return mean, np.full(len(mean), pooled)
-    own = np.where(free > 0, squares / np.maximum(free, 1), pooled)
-    return mean, np.maximum(own, LEAST_SHARE * pooled)
+    variances = np.where(free > 0, squares / np.maximum(free, 1), pooled)
+    return mean, np.maximum(variances, LEAST_SHARE * pooled)
 
 
 def log_normal(x: Array, mean: Array, variance: Array) -> Array:
     """Return the log density of a Gaussian."""
-    found: Array = -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
-    return found
+    density: Array = -((x - mean) ** 2) / (2 * variance) - np.log(2 * np.pi * variance) / 2
+    return density
 
 
 def likelihood_ratios(observed: Array, signals_in: Array, signals_out: Array, mask_in: Mask) -> Array:
     """Return `log N(x; mu_in, var_in) - log N(x; mu_out, var_out)` for each example `[m]`, higher like a member.
 
     `observed [m]`: the target's signals; `signals_in [S, m]` count where `mask_in`, `signals_out [S, m]` where not, and
-    neither where NaN: they are one array in LiRA, and two where shadows come in pairs. 0 where an example has shadows
-    of one kind alone. Source: arXiv 2112.03570, algorithm 1.
+    neither where NaN: they are one array in LiRA, and two if shadows come in pairs. 0 for an example whose shadows
+    are all of one kind. Source: arXiv 2112.03570, algorithm 1.
     """
     inside, outside = mask_in & ~np.isnan(signals_in), ~mask_in & ~np.isnan(signals_out)
     ratio = log_normal(observed, *normals(signals_in, inside)) - log_normal(
         observed, *normals(signals_out, outside)
     )
-    found: Array = np.where(np.isnan(ratio), 0.0, ratio)
-    return found
+    ratios: Array = np.where(np.isnan(ratio), 0.0, ratio)
+    return ratios
 
 
 def leave_one_out(signals: Array, member: Mask) -> Array:
     """Return likelihood ratios `[S, m]`, each shadow in turn the target and all others its shadows."""
-    found = []
+    scores = []
     for target, observed in enumerate(signals):
         others = np.delete(signals, target, axis=0)
-        found.append(likelihood_ratios(observed, others, others, np.delete(member, target, axis=0)))
-    return np.stack(found)
+        scores.append(likelihood_ratios(observed, others, others, np.delete(member, target, axis=0)))
+    return np.stack(scores)
 
 
 def global_threshold(signals: Array, member: Mask) -> Array:
     """Return scores `[S, m]` of the attack with one threshold for all examples: the signals themselves.
 
-    Which side members are on is learned from the shadows other than the target.
+    The side of the members is learned from the shadows other than the target.
     """
-    found = []
+    scores = []
     for target, observed in enumerate(signals):
         others, known = np.delete(signals, target, axis=0), np.delete(member, target, axis=0)
         members_lower = others[known].mean() < others[~known].mean()
-        found.append(-observed if members_lower else observed)
-    return np.stack(found)
+        scores.append(-observed if members_lower else observed)
+    return np.stack(scores)
 
 
 def attack(signals: Array, member: Mask) -> Finding:
@@ -154,7 +154,7 @@ def attack(signals: Array, member: Mask) -> Finding:
 
 
 def check(signals: Array, member: Mask) -> None:
-    """Raise `DataError` where the attack can't be made."""
+    """Raise `DataError` if the attack can't be made."""
     if signals.ndim != 2 or signals.shape != member.shape or len(signals) < 4:
         raise DataError(
             f"signals of shape {signals.shape} and membership of shape {member.shape} can't be attacked; "

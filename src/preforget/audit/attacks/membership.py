@@ -1,6 +1,6 @@
-"""Same-class membership inference: can answers tell what a class was learned from, from what was kept apart of it?
+"""Same-class membership inference: do answers differ between inputs that a class was learned from and others?
 
-Members and non-members are of one class, so a difference is no difference of classes. `p [n, C]` are rows of
+Members and non-members belong to the same class, so no difference comes from the class. `p [n, C]` are rows of
 probabilities that sum to 1, abstain's with them; `true [n]` is the column of each input's true label, `p_y` its
 probability.
 """
@@ -39,7 +39,7 @@ DRAWN = ("loss", "confidence")
 ABOUT = About(
     name="membership",
     title="Membership inference within the class",
-    asks="Can the model's answers tell the images that the forgotten class was learned from, "
+    asks="Can the model's answers tell the inputs that the forgotten class was learned from, "
     "from others of the same class?",
     source="signals: Yeom et al., arXiv 1709.01604, and Song & Mittal, arXiv 2003.10595, sec. 3; "
     "true positives at a low false-positive rate: Carlini et al., arXiv 2112.03570, sec. 3",
@@ -66,20 +66,20 @@ def all_but(p: Array) -> Array:
     nothing = np.zeros((len(p), 1))
     before = np.concatenate([nothing, np.cumsum(p[:, :-1], axis=1)], axis=1)
     after = np.concatenate([np.cumsum(p[:, :0:-1], axis=1)[:, ::-1], nothing], axis=1)
-    found: Array = before + after
-    return found
+    sums: Array = before + after
+    return sums
 
 
 def minus_log(p: Array, rest: Array) -> Array:
     """Return `-log p`, at most `-log FLOOR`, for `rest = 1 - p` that is exact where `p` is near 1."""
-    found: Array = np.where(rest < 0.5, -np.log1p(-np.minimum(rest, 0.5)), -np.log(np.maximum(p, FLOOR)))
-    return found
+    logs: Array = np.where(rest < 0.5, -np.log1p(-np.minimum(rest, 0.5)), -np.log(np.maximum(p, FLOOR)))
+    return logs
 
 
 def at(p: Array, true: Columns) -> Array:
     """Return the value in each input's column `[n]`."""
-    found: Array = p[np.arange(len(p)), true]
-    return found
+    chosen: Array = p[np.arange(len(p)), true]
+    return chosen
 
 
 def loss(p: Array, true: Columns) -> Array:
@@ -89,37 +89,37 @@ def loss(p: Array, true: Columns) -> Array:
 
 def entropy(p: Array) -> Array:
     """Return `-sum_i p_i log p_i` `[n]` in nats."""
-    found: Array = entr(p).sum(axis=1)
-    return found
+    entropies: Array = entr(p).sum(axis=1)
+    return entropies
 
 
 def margin(p: Array, true: Columns) -> Array:
     """Return `p_y - max_{i != y} p_i` `[n]`."""
     others = np.array(p)
     others[np.arange(len(p)), true] = -np.inf
-    found: Array = at(p, true) - others.max(axis=1)
-    return found
+    margins: Array = at(p, true) - others.max(axis=1)
+    return margins
 
 
 def modified_entropy(p: Array, true: Columns) -> Array:
     """Return `Mentr = -(1 - p_y) log p_y - sum_{i != y} p_i log(1 - p_i)` `[n]`.
 
-    Least where `p_y = 1`, largest where another class has it all: unlike entropy, it knows which class is right.
-    Source: Song & Mittal, arXiv 2003.10595, sec. 3.2, equation 8.
+    Least if `p_y = 1`, largest if another class has all probability: unlike entropy, it depends on which class is
+    right. Source: Song & Mittal, arXiv 2003.10595, sec. 3.2, equation 8.
     """
     rest = all_but(p)
     wrong = p * minus_log(rest, p)
     wrong[np.arange(len(p)), true] = 0
-    found: Array = at(rest, true) * loss(p, true) + wrong.sum(axis=1)
-    return found
+    entropies: Array = at(rest, true) * loss(p, true) + wrong.sum(axis=1)
+    return entropies
 
 
-def signals(seen: Seen) -> dict[str, Array]:
-    """Return each signal of `MEMBER_IS_HIGHER`, `[n]`; where the true column is gone, abstain's takes its place."""
-    p, true = seen.with_abstain(), seen.true_columns()
+def signals(answers: Seen) -> dict[str, Array]:
+    """Return each signal of `MEMBER_IS_HIGHER`, `[n]`; abstain stands in for a true column that is gone."""
+    p, true = answers.with_abstain(), answers.true_columns()
     return {
         "loss": loss(p, true),
-        "confidence": seen.confidence.astype(np.float64),
+        "confidence": answers.confidence.astype(np.float64),
         "largest probability": p.max(axis=1),
         "entropy": entropy(p),
         "margin": margin(p, true),
@@ -130,37 +130,36 @@ def signals(seen: Seen) -> dict[str, Array]:
 def evidence(seen_in: Seen, seen_out: Seen) -> dict[str, tuple[Array, Array]]:
     """Return each signal of members and of non-members, the higher the more like a member.
 
-    A confidence may be infinite: only ranks count. Raises `DataError` for one that is no number, or a part without
-    inputs.
+    A confidence may be infinite: only ranks count. Raises `DataError` for NaN and for a part without inputs.
     """
     if not len(seen_in) or not len(seen_out):
         raise DataError(
             f"membership inference needs inputs that were learned from ({len(seen_in)} given) and inputs of the "
             f"same class that were kept apart ({len(seen_out)} given); give data that have both"
         )
-    found: dict[str, tuple[Array, Array]] = {}
+    signals_of: dict[str, tuple[Array, Array]] = {}
     others = signals(seen_out)
     for name, values in signals(seen_in).items():
         broken = int(np.isnan(values).sum() + np.isnan(others[name]).sum())
         if broken:
             raise DataError(
-                f"the {name} of {broken} inputs is not a number, so the model can't be judged; mend it"
+                f"the {name} of {broken} inputs is not a number, so the model can't be judged; repair it"
             )
-        found[name] = (values, others[name]) if MEMBER_IS_HIGHER[name] else (-values, -others[name])
-    return found
+        signals_of[name] = (values, others[name]) if MEMBER_IS_HIGHER[name] else (-values, -others[name])
+    return signals_of
 
 
-def measure(seen: Parts[Seen]) -> Finding:
+def measure(answers: Parts[Seen]) -> Finding:
     """Attack the forgotten data, and for comparison the retained data, with every signal.
 
-    A true-positive rate takes members to be where overfitting puts them; a leak the other way round shows in AUC and
-    distance. It is left out where there are too few non-members to resolve the false-positive rate. Figures: ROC
+    A true-positive rate assumes that members lie where overfitting puts them; a leak in the other direction shows in
+    AUC and distance. It is left out if there are too few non-members to resolve the false-positive rate. Figures: ROC
     curves of `DRAWN`, thinned for log axes. Raises `DataError` if there are no members or no non-members.
     """
     values: dict[str, float] = {}
     figures = {}
     distances = []
-    for name, (members, others) in evidence(seen.forget_train, seen.forget_test).items():
+    for name, (members, others) in evidence(answers.forget_train, answers.forget_test).items():
         area = float(auc(members, others))
         distances.append(abs(area - 0.5))
         values[f"{name} auc"], values[f"{name} distance"] = area, distances[-1]
@@ -170,8 +169,8 @@ def measure(seen: Parts[Seen]) -> Finding:
         if name in DRAWN:
             figures[f"{name} roc"] = curve(members, others)
     values["largest distance"] = max(distances)
-    if len(seen.retain_train) and len(seen.retain_test):
-        for name, (members, others) in evidence(seen.retain_train, seen.retain_test).items():
+    if len(answers.retain_train) and len(answers.retain_test):
+        for name, (members, others) in evidence(answers.retain_train, answers.retain_test).items():
             values[f"retained: {name} distance"] = abs(float(auc(members, others)) - 0.5)
     return Finding(values, figures)
 

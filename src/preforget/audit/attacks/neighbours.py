@@ -1,7 +1,7 @@
-"""Where the probability of the forgotten class went: to the neighbours that a retrained model gives it to, or not.
+"""Whether the probability of the forgotten class moved to the same neighbours as in a retrained model.
 
-A model that was never given a class spreads the class's probability over similar classes in its own way. An answer that
-is spread otherwise, such as evenly, betrays that something was deleted.
+A model that never learned a class spreads its inputs' probability over similar classes in its own way. An answer with
+another spread, such as an even one, betrays that something was deleted.
 """
 
 from __future__ import annotations
@@ -28,8 +28,7 @@ SHOWN = 100
 ABOUT = About(
     name="neighbours",
     title="Probability moved to neighbouring classes",
-    asks="Do answers to forgotten images spread over the other classes as those of a model "
-    "that was never given the class?",
+    asks="Do answers to forgotten inputs spread over the other classes as in a model that never learned the class?",
     source="MIA-NN: Ebrahimpour-Boroojeny et al., arXiv 2506.20893; in total variation to a retrained model",
     margin=0.05,
     titles={
@@ -47,17 +46,17 @@ def total_variation(p: Array, q: Array) -> Array:
     >>> float(total_variation(np.array([0.5, 0.5, 0]), np.array([0.5, 0.25, 0.25])))
     0.25
     """
-    found: Array = np.abs(p - q).sum(axis=-1) / 2
-    return found
+    distance: Array = np.abs(p - q).sum(axis=-1) / 2
+    return distance
 
 
-def columns_of(seen: Seen, labels: list[str]) -> Array:
-    """Return probabilities `[n, len(labels) + 1]` in order of `labels`, abstain last; zeros where one is missing."""
-    whole = seen.with_abstain()
-    found = np.zeros((len(seen), len(labels) + 1))
-    found[:, [labels.index(label) for label in seen.labels]] = whole[:, :-1]
-    found[:, -1] = whole[:, -1]
-    return found
+def columns_of(answers: Seen, labels: list[str]) -> Array:
+    """Return probabilities `[n, len(labels) + 1]` in order of `labels`, abstain last; zeros for missing labels."""
+    shares = answers.with_abstain()
+    columns = np.zeros((len(answers), len(labels) + 1))
+    columns[:, [labels.index(label) for label in answers.labels]] = shares[:, :-1]
+    columns[:, -1] = shares[:, -1]
+    return columns
 
 
 def even(labels: list[str], forgotten: set[str]) -> Array:
@@ -73,49 +72,55 @@ def log_features(p: Array) -> Array:
     return np.concatenate([logs, -np.sort(-logs, axis=1)], axis=1)
 
 
-def detection_auc(ours: Array, theirs: Array, rng: np.random.Generator, folds: int = FOLDS) -> float:
-    """Return how well logistic regression tells rows `ours [n, F]` from `theirs [n, F]`: mean AUC over folds.
+def detection_auc(
+    answer_rows: Array, reference_rows: Array, rng: np.random.Generator, folds: int = FOLDS
+) -> float:
+    """Return how well logistic regression tells two sets of rows `[n, F]` apart: mean AUC over folds.
 
-    Row `i` of both is of one input and both are in one fold. Else the attacker would learn an input's answer from the
-    one model and take that of the other for it, and models that can't be told apart would come out below 0.5.
+    Row `i` of both belongs to the same input, and both are in the same fold. Otherwise the attacker would learn the
+    answer of one model and mistake that of the other for it, and equal models would come out below 0.5.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    fold = np.arange(len(ours)) % folds
+    fold = np.arange(len(answer_rows)) % folds
     rng.shuffle(fold)
     areas = []
     for number in range(folds):
         inside, outside = fold == number, fold != number
         attacker = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
         truth = np.repeat([1, 0], outside.sum())
-        attacker.fit(np.concatenate([ours[outside], theirs[outside]]), truth)
-        found = (attacker.decision_function(rows[inside]) for rows in (ours, theirs))
-        areas.append(float(auc(*found)))
+        attacker.fit(np.concatenate([answer_rows[outside], reference_rows[outside]]), truth)
+        decisions = (attacker.decision_function(rows[inside]) for rows in (answer_rows, reference_rows))
+        areas.append(float(auc(*decisions)))
     return float(np.mean(areas))
 
 
-def compare(seen: Parts[Seen], other: Parts[Seen], seed: int) -> Finding:
+def compare(answers: Parts[Seen], other: Parts[Seen], seed: int) -> Finding:
     """Compare the answers to forgotten test inputs with those of `other`, another retrained model.
 
-    Classes are aligned by name; one that only one of the models has counts as zero in the other. `uniformity` is small
-    for even answers. Detection is left out below 2 inputs per fold. Figure: the mean answers. Raises `DataError` if the
-    inputs differ, there are none, or no class is retained.
+    Classes are aligned by name; a class that only one of the models has counts as zero in the other. `uniformity` is
+    small for even answers. Detection is left out below 2 inputs per fold. Figure: the mean answers. Raises `DataError`
+    if the inputs differ, there are none, or no class is retained.
     """
-    mine, theirs = seen.forget_test, other.forget_test
-    if len(mine) != len(theirs) or any(mine.truth != theirs.truth) or not len(mine):
+    own_answers, reference = answers.forget_test, other.forget_test
+    if (
+        len(own_answers) != len(reference)
+        or any(own_answers.truth != reference.truth)
+        or not len(own_answers)
+    ):
         raise DataError(
-            f"the models answered {len(mine)} and {len(theirs)} forgotten test inputs, or others; "
+            f"the models answered {len(own_answers)} and {len(reference)} forgotten test inputs, or different ones; "
             "ask both the same inputs in the same order, at least one"
         )
-    labels = sorted({*mine.labels, *theirs.labels})
-    forgotten = set(mine.truth)
+    labels = sorted({*own_answers.labels, *reference.labels})
+    forgotten = set(own_answers.truth)
     if not set(labels) - forgotten:
         raise DataError(
             "no class is retained, so no probability can move to a neighbour; keep one class or more"
         )
-    p, q = columns_of(mine, labels), columns_of(theirs, labels)
+    p, q = columns_of(own_answers, labels), columns_of(reference, labels)
     values = {
         "mean total variation": float(total_variation(p.mean(axis=0), q.mean(axis=0))),
         "input total variation": float(total_variation(p, q).mean()),
@@ -131,7 +136,7 @@ def compare(seen: Parts[Seen], other: Parts[Seen], seed: int) -> Finding:
 
 @register_attack(ABOUT)
 def attack_scene(scene: Scene) -> Finding | None:
-    """Compare with the next retrained model; None where there is one seed alone."""
+    """Compare with the next retrained model; None if there is only one seed."""
     return None if scene.another is None else compare(scene.seen, scene.another, scene.seed)
 
 

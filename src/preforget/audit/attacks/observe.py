@@ -1,4 +1,4 @@
-"""What every attack may use of a model: its answers to four parts of the data."""
+"""A model's answers to four parts of the data, which every attack may use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = npt.NDArray[np.floating[Any]]
 T = TypeVar("T")
 
 NOTHING = 1e-6
-"""What a row of probabilities may lack to 1 by rounding; more than that is the probability of "none of them"."""
+"""Rounding error of a row's sum; a larger difference to 1 is the probability of "none of them"."""
 
 
 class Classifier(Protocol):
@@ -32,7 +32,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class Parts(Generic[T]):
-    """The same thing for the forgotten and the retained data, learned from (`train`) or kept apart (`test`)."""
+    """One value for each part: forgotten and retained data, learned from (`train`) or held out (`test`)."""
 
     forget_train: T
     forget_test: T
@@ -48,8 +48,8 @@ class Parts(Generic[T]):
 class Seen:
     """A model's answers to `n` inputs whose true labels are `truth [n]`.
 
-    `labels`: the `C` columns; `scores` and `probabilities [n, C]`, where what a row lacks to 1 is the probability of
-    "none of them"; `confidence [n]`: the surer that it is one of `labels`, the higher; `answers [n]`: a label or
+    `labels`: the `C` columns; `scores` and `probabilities [n, C]`, where the difference of a row's sum to 1 is the
+    probability of "none of them"; `confidence [n]`: higher if one of `labels` is more likely; `answers [n]`: a label or
     `ABSTAIN`.
     """
 
@@ -67,17 +67,17 @@ class Seen:
         """Return probabilities `float64 [n, C + 1]`; the last column is that of "none of them", rows sum to 1."""
         known = self.probabilities.astype(np.float64)
         rest = 1 - known.sum(axis=1, keepdims=True)
-        whole = np.concatenate([known, np.where(rest > NOTHING, rest, 0.0)], axis=1)
-        shares: Array = whole / whole.sum(axis=1, keepdims=True)
+        probabilities = np.concatenate([known, np.where(rest > NOTHING, rest, 0.0)], axis=1)
+        shares: Array = probabilities / probabilities.sum(axis=1, keepdims=True)
         return shares
 
     def best_guesses(self) -> Labels:
-        """Return the label with the highest score for each input `[n]`, whether the model would abstain or not."""
+        """Return the label with the highest score for each input `[n]`, even if the model would abstain."""
         guesses: Labels = np.array(self.labels, dtype=object)[self.scores.argmax(axis=1)]
         return guesses
 
     def guessed_right(self) -> npt.NDArray[np.bool_]:
-        """Return for each input `[n]` whether the best guess is the true label; never where its column is gone."""
+        """Return for each input `[n]` whether the best guess is the true label; False if that has no column."""
         return np.array(self.best_guesses() == self.truth, dtype=np.bool_)
 
     def abstained(self) -> npt.NDArray[np.bool_]:
@@ -85,13 +85,13 @@ class Seen:
         return np.array([answer is ABSTAIN for answer in self.answers], dtype=np.bool_)
 
     def true_columns(self) -> npt.NDArray[np.intp]:
-        """Return the column in `with_abstain` of each input's true label `[n]`; that of abstain where it is gone."""
-        place = {label: column for column, label in enumerate(self.labels)}
-        return np.array([place.get(label, len(place)) for label in self.truth], dtype=np.intp)
+        """Return the column in `with_abstain` of each input's true label `[n]`; that of abstain if it is gone."""
+        column_of = {label: column for column, label in enumerate(self.labels)}
+        return np.array([column_of.get(label, len(column_of)) for label in self.truth], dtype=np.intp)
 
 
 def observe(model: Classifier, split: Split, labels: Sequence[str] | None = None) -> Seen:
-    """Return a model's answers to a split, using only what any user can call.
+    """Return a model's answers to a split, using only public methods.
 
     `labels` names the columns of a model that has neither `labels` nor `classes_`. A model that is not ours answers
     with its highest score, is as confident as its softmax says, and never abstains. Raises `DataError` for scores of
@@ -101,15 +101,15 @@ def observe(model: Classifier, split: Split, labels: Sequence[str] | None = None
         engine = model.engine_
         names = engine.bank.attached
         if not names:
-            raise DataError("the model knows no class, so it can be asked nothing")
+            raise DataError("the model knows no class, so it has no answers")
         scores, confidence = engine.evaluate(split.inputs, names)
         answers = engine.answers(scores, confidence, names, model.keep)
         probabilities = engine.probabilities(scores)
         return Seen(tuple(names), split.labels, scores, probabilities, confidence, answers)
-    found = labels if labels is not None else getattr(model, "labels", getattr(model, "classes_", None))
-    if found is None:
-        raise UsageError("the model has neither labels nor classes_; say with labels= what its columns are")
-    names = [str(label) for label in found]
+    columns = labels if labels is not None else getattr(model, "labels", getattr(model, "classes_", None))
+    if columns is None:
+        raise UsageError("the model has neither labels nor classes_; name its columns with labels=")
+    names = [str(label) for label in columns]
     scores = np.asarray(model.scores(split.inputs), dtype=np.float64)
     if scores.shape != (len(split), len(names)) or not np.isfinite(scores).all() or not names:
         raise DataError(

@@ -1,4 +1,4 @@
-"""PGD on the input: a small change of pixels that makes a model accept what it should not."""
+"""PGD on the input: a small change that makes a model accept what it shouldn't."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def attack_pixels(
     for pixels in _pixels(surface, parts.forget_test, most, seed):
         before.append(rule(plain(pixels)))
         hit = rule(moved(pixels, _height))
-        if not hit.all():  # a rule may look at how scores compare and not at how high they are
+        if not hit.all():  # a rule may depend on differences of scores alone
             hit[~hit] = rule(moved(pixels[~hit], _certainty))
         after.append(hit)
     values = {"pgd": share_of(after), "pgd_before": share_of(before)}
@@ -82,7 +82,7 @@ def _certainty(scores: Tensor) -> Tensor:
 
 
 def _lead(scores: Tensor, answer: Tensor) -> Tensor:
-    """Return by how much another class beats the columns `answer [n, 1]`."""
+    """Return the margin by which another class beats the columns `answer [n, 1]`."""
     others = scores.scatter(1, answer, -torch.inf).max(dim=1).values
     return others - scores.gather(1, answer)[:, 0]
 
@@ -93,11 +93,11 @@ def _pixels(surface: Surface, split: Split, most: int, seed: int) -> Iterator[Te
 
 
 def drawn(count: int, most: int, seed: int) -> Tensor:
-    """Return up to `most` of `count` places in a seeded order."""
+    """Return up to `most` of `count` positions in a seeded order."""
     rng = np.random.default_rng(derive_seed(seed, "jailbreak", "rows"))
     return torch.from_numpy(rng.permutation(count)[:most])
 
 
-def share_of(found: Sequence[Tensor]) -> float:
+def share_of(results: Sequence[Tensor]) -> float:
     """Return the share of true values in batches of them."""
-    return float(torch.cat(list(found)).double().mean())
+    return float(torch.cat(list(results)).double().mean())

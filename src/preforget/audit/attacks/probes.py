@@ -41,7 +41,7 @@ ABOUT = About(
 )
 
 PER_CLASS = 100
-"""The most training inputs of a class that a head is learned from."""
+"""The most training inputs of a class from which a head is learned."""
 
 
 def attack(
@@ -59,9 +59,9 @@ def attack(
     choice, and the same for every model. Raises `DataError` for parts that are empty or hold one class.
     """
     data = sampled(parts, effort, seed)
-    own = features_of(surface, data)
-    blocks = chosen_blocks(len(own.forget_test), effort)
-    linear, nearest, right = _by_block(own, data, blocks)
+    features = features_of(surface, data)
+    blocks = chosen_blocks(len(features.forget_test), effort)
+    linear, nearest, right = _by_block(features, data, blocks)
     forgotten = len(data.forget_test)
     values = {
         "linear_last": linear[-1],
@@ -102,12 +102,12 @@ def linear_probe(train: Array, labels: Labels, test: Array, *, strength: float =
     scaler = StandardScaler().fit(train.astype(np.float64))
     head = LogisticRegression(C=1 / strength, max_iter=5000)
     head.fit(scaler.transform(train.astype(np.float64)), labels)
-    found: Labels = head.predict(scaler.transform(test.astype(np.float64))).astype(object)
-    return found
+    predicted: Labels = head.predict(scaler.transform(test.astype(np.float64))).astype(object)
+    return predicted
 
 
 def nearest_mean(train: Array, labels: Labels, test: Array) -> Labels:
-    """Return for each of `test [m, D]` the class whose mean of `train [n, D]` is nearest, the first by name in a tie.
+    """Return for each of `test [m, D]` the class whose mean of `train [n, D]` is nearest; ties go by name.
 
     Plain Euclidean distance: scaling would need statistics of all classes. `answer = argmin_c |x - mean_c|^2`.
     """
@@ -118,21 +118,21 @@ def nearest_mean(train: Array, labels: Labels, test: Array) -> Labels:
     wide = test.astype(np.float64)
     # |x|^2 is the same for all classes and left out
     distances = (means**2).sum(axis=1) - 2 * wide @ means.T
-    found: Labels = np.array(names, dtype=object)[distances.argmin(axis=1)]
-    return found
+    predicted: Labels = np.array(names, dtype=object)[distances.argmin(axis=1)]
+    return predicted
 
 
 def sampled(parts: Parts[Split], effort: Effort, seed: int) -> Parts[Split]:
     """Return at most `PER_CLASS` training inputs of each class and `effort.rows` test inputs of each part, seeded."""
-    found = {}
+    chosen = {}
     for name, part in parts.items():
         if not len(part):
             raise DataError(f"{name} holds no input; probes need all four parts")
         if name.endswith("train"):
-            found[name] = _per_class(part, seed)
+            chosen[name] = _per_class(part, seed)
         else:
-            found[name] = part.select(_drawn(len(part), effort.rows, derive_seed(seed, "probes", name)))
-    return Parts(**found)
+            chosen[name] = part.select(_drawn(len(part), effort.rows, derive_seed(seed, "probes", name)))
+    return Parts(**chosen)
 
 
 def features_of(surface: Surface, parts: Parts[Split]) -> Parts[Features]:
@@ -141,7 +141,7 @@ def features_of(surface: Surface, parts: Parts[Split]) -> Parts[Features]:
 
 
 def chosen_blocks(depth: int, effort: Effort) -> list[int]:
-    """Return the places of the blocks to probe: all, or those a third, two thirds and all of the way.
+    """Return the blocks to probe: all, or those at one third, two thirds and the end.
 
     >>> chosen_blocks(12, Effort("quick"))
     [3, 7, 11]
@@ -158,8 +158,8 @@ def _by_block(
 
     Forgotten test inputs come first.
     """
-    for (name, own), (_, part) in zip(features.items(), data.items(), strict=True):
-        if {len(block) for block in own} != {len(part)}:
+    for (name, values), (_, part) in zip(features.items(), data.items(), strict=True):
+        if {len(block) for block in values} != {len(part)}:
             raise DataError(f"features of {name} must be those of its {len(part)} inputs, see sampled()")
     known = np.concatenate([data.forget_train.labels, data.retain_train.labels])
     truth = np.concatenate([data.forget_test.labels, data.retain_test.labels])
@@ -175,16 +175,16 @@ def _by_block(
 
 
 def _per_class(split: Split, seed: int) -> Split:
-    """Return at most `PER_CLASS` inputs of each class; what is drawn of a class doesn't depend on the others."""
+    """Return at most `PER_CLASS` inputs of each class; the choice in a class doesn't depend on other classes."""
     kept: list[int] = []
     for label in sorted(set(split.labels)):
-        places = np.flatnonzero(split.labels == label)
-        kept += places[_drawn(len(places), PER_CLASS, derive_seed(seed, "probes", label))].tolist()
+        positions = np.flatnonzero(split.labels == label)
+        kept += positions[_drawn(len(positions), PER_CLASS, derive_seed(seed, "probes", label))].tolist()
     return split.select(kept)
 
 
 def _drawn(count: int, most: int, seed: int) -> npt.NDArray[np.intp]:
-    """Return up to `most` of `count` places, ascending."""
+    """Return up to `most` of `count` positions, ascending."""
     return np.sort(np.random.default_rng(seed).permutation(count)[:most])
 
 

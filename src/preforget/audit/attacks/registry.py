@@ -1,4 +1,4 @@
-"""The table of attacks: each attack's file enters one function there, and so does a user's own file."""
+"""The registry of attacks: each attack's file registers one function, and so does a user's own file."""
 
 from __future__ import annotations
 
@@ -6,27 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from preforget.audit.attacks.attack import About, Finding
+from preforget.audit.attacks.order import ORDER
 from preforget.audit.attacks.scene import RETRAIN, UNLEARNED, Scene
 from preforget.core.registry import Registry
 
 AFTER = (UNLEARNED, RETRAIN)
-"""The models from which something was left out: what most attacks are run on."""
-
-ORDER = (
-    *("mixed_stream", "abstention", "membership", "trained_membership", "jsd", "zrf", "neighbours", "probes"),
-    *(
-        "key_recovery",
-        "row_recovery",
-        "leftovers",
-        "relearn",
-        "retain_finetune",
-        "jailbreak",
-        "sequence",
-        "difference",
-        "cost",
-    ),
-)
-"""The order of this package's attacks in reports; those of extensions follow, sorted by name."""
+"""The models without the class; most attacks run on these."""
 
 Call = Callable[[Scene], Finding | None]
 
@@ -35,9 +20,9 @@ Call = Callable[[Scene], Finding | None]
 class Attack:
     """An attack as the audit runs it.
 
-    `call` returns None where the attack can't be run; `suite`: the smallest suite that it belongs to; `roles`: the
-    models that it is run on; `weight`: how long it takes beside the others, `in_full` where that is another in the
-    full suite; `open_weights`: whether it needs the model's weights, and not its answers alone.
+    `call` returns None if the attack can't be run; `suite`: the smallest suite with the attack; `roles`: the models on
+    which it runs; `weight`: its relative duration, `in_full` in the full suite, if different; `open_weights`: whether
+    it needs the model's weights, not only its answers.
     """
 
     about: About
@@ -66,7 +51,7 @@ def register_attack(
     in_full: int | None = None,
     open_weights: bool = False,
 ) -> Callable[[Call], Call]:
-    """Return a decorator that enters a function of a `Scene` as the attack `about.name`.
+    """Return a decorator that registers a function of a `Scene` as the attack `about.name`.
 
     The arguments are the fields of `Attack`. Raises `ValueError` if the name is taken.
     """

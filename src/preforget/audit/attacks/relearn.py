@@ -24,14 +24,14 @@ from preforget.data import Split
 from preforget.white_box.surface import Surface
 
 SHARE = 0.95
-"""Which share of Original's forget accuracy counts as relearned."""
+"""The share of Original's forget accuracy that counts as relearned."""
 CAPS = {"quick": 60, "standard": 300, "full": 500}
 DRAWS = {"quick": 1, "standard": 2, "full": 3}
 ROWS, TEST_ROWS = 300, 150
-"""The most inputs to learn from, forgotten and retained each, and to check with."""
+"""The most forgotten and the most retained inputs, for learning and for checks."""
 BATCH = 32
 PACE = 0.3
-"""Adam's rate times the width of the row: about how far one step can move the new score, in units of the logits."""
+"""Adam's rate times the width of the row: roughly how far one step can move the new score, in logits."""
 MOST_STOLEN = 0.5
 """A class that takes more of the retained inputs than this has not been learned, whatever else it takes."""
 
@@ -52,11 +52,11 @@ ABOUT = About(
 def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int, target: float) -> Finding:
     """Learn the class anew, with whatever the model shares and trains, until the accuracy is `0.95 target`.
 
-    `target`: share of forgotten test inputs that Original answers rightly. Learned from forgotten inputs and as many
-    retained ones, `BATCH` a step, at a rate that depends on the model's shape alone. Accuracy counts as 0 while the new
-    class steals more than `MOST_STOLEN` of the retained inputs: one that takes everything knows nothing. Values are
-    means over draws in the logarithm; a draw that never gets there counts as the cap. Without a target above 0 there is
-    nothing to reach and no value. Figures: shares by step of each draw, and how many were capped. Raises
+    `target`: share of forgotten test inputs that Original answers rightly. It is learned from forgotten inputs and as
+    many retained ones, `BATCH` a step, at a rate that depends on the model's shape alone. Accuracy counts as 0 while
+    the new class steals more than `MOST_STOLEN` of the retained inputs: a class that takes everything knows nothing.
+    Values are means over draws in the logarithm; a draw that never gets there counts as the cap. Without a target above
+    0 there is nothing to reach and no value. Figures: shares by step of each draw, and how many were capped. Raises
     `UsageError` for a target outside 0..1, `DataError` for parts without inputs.
     """
     if not 0 <= target <= 1:
@@ -67,8 +67,8 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int, tar
     test = open_test(surface, parts, seed, TEST_ROWS)
     curves, logs, capped = [], [], 0
     for draw in range(DRAWS[effort.suite]):
-        own = derive_seed(seed, "relearn", draw)
-        steps, shares = relearned(surface, _pool(surface, parts, own), test, goal, cap, own)
+        draw_seed = derive_seed(seed, "relearn", draw)
+        steps, shares = relearned(surface, _pool(surface, parts, draw_seed), test, goal, cap, draw_seed)
         logs.append(log2(crossing(steps, [counted(*both) for both in shares], goal, cap)))
         capped += counted(*shares[-1]) < goal
         columns = [[round(share, 4) for share in column] for column in zip(*shares, strict=True)]
@@ -80,7 +80,7 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int, tar
 
 @register_attack(ABOUT, weight=3, open_weights=True)
 def attack_scene(scene: Scene) -> Finding | None:
-    """Learn the class anew until Original's accuracy is reached; None where that isn't known."""
+    """Learn the class anew until Original's accuracy is reached; None if that isn't known."""
     if scene.target is None:
         return None
     return attack(scene.surface, scene.splits, scene.effort, scene.seed, scene.target)
@@ -103,7 +103,7 @@ def crossing(steps: Sequence[int], accuracy: Sequence[float], goal: float, cap: 
 
 
 def counted(accuracy: float, stolen: float) -> float:
-    """Return the accuracy that counts, see `MOST_STOLEN`."""
+    """Return the accuracy, 0 for a class that steals too much, see `MOST_STOLEN`."""
     return accuracy if stolen <= MOST_STOLEN else 0.0
 
 
@@ -113,10 +113,10 @@ def checks(cap: int) -> list[int]:
     >>> checks(20)
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20]
     """
-    found = [0]
-    while found[-1] < cap:
-        found.append(min(cap, found[-1] + max(1, found[-1] // 6)))
-    return found
+    steps = [0]
+    while steps[-1] < cap:
+        steps.append(min(cap, steps[-1] + max(1, steps[-1] // 6)))
+    return steps
 
 
 def relearned(
@@ -124,14 +124,14 @@ def relearned(
 ) -> tuple[list[int], list[tuple[float, float]]]:
     """Return the steps checked and the shares of forgotten and of retained test inputs that the new class has there.
 
-    Stops at the goal. Trained are the new class and all `adapter.*`, on copies; other live weights are fixed.
+    It stops at the goal. The new class and all `adapter.*` are trained, on copies; other live weights are fixed.
     """
     generator = torch.Generator().manual_seed(derive_seed(seed, "start"))
     live = surface.live()
     shared = [tensor.requires_grad_() for name, tensor in live.items() if name.startswith("adapter.")]
     new = surface.start(live["prompt"].shape[1] if "prompt" in live else 1, generator)
     trained = [*(tensor.requires_grad_() for tensor in new.values()), *shared]
-    used = live if shared else None  # without shared weights live scores needn't be computed anew
+    used = live if shared else None  # without shared weights the live scores stay the same
 
     def loss(chosen: torch.Tensor) -> torch.Tensor:
         logits = surface.logits(pool.read, chosen, new, used)
@@ -153,7 +153,7 @@ def relearned(
 
 
 def _pool(surface: Surface, parts: Parts[Split], seed: int) -> Opened:
-    """Read forgotten training inputs and as many retained ones, or as many as there are."""
+    """Read forgotten training inputs and up to as many retained ones."""
     count = min(len(parts.forget_train), ROWS)
     if not count or not len(parts.retain_train):
         raise DataError("forget_train or retain_train holds no input; relearning needs both")

@@ -1,4 +1,4 @@
-"""Fine-tuning on retained data: does forgotten knowledge come back without a single forgotten input?"""
+"""Fine-tuning on retained data: whether forgotten knowledge comes back without a single forgotten input."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ ABOUT = About(
 
 
 class Tuned:
-    """A surface with `live` in the place of its own weights, for what `read`, `logits` and `readout` tell."""
+    """A surface with `live` in place of its own weights, for `read`, `logits` and `readout`."""
 
     def __init__(self, surface: Surface, live: Weights) -> None:
         self.labels, self.prompt_names = surface.labels, surface.prompt_names
@@ -82,8 +82,8 @@ class Tuned:
         """Return what the row acts on under the tuned weights: the slope of a score that is linear in the row."""
         row = new["row"].detach().clone().requires_grad_()
         with torch.enable_grad():
-            own = self.logits(read, rows, {**new, "row": row})[:, -1]
-            slopes = [torch.autograd.grad(score, row, retain_graph=True)[0].flatten() for score in own]
+            logit = self.logits(read, rows, {**new, "row": row})[:, -1]
+            slopes = [torch.autograd.grad(score, row, retain_graph=True)[0].flatten() for score in logit]
         return torch.stack(slopes)
 
     def live(self) -> dict[str, Tensor]:
@@ -92,11 +92,11 @@ class Tuned:
 
     def features(self, inputs: Images) -> Features:
         """Refuse: the interface can't compute features under other weights."""
-        raise UsageError("a tuned copy has scores and readouts alone; take features of the model itself")
+        raise UsageError("a tuned copy has only scores and readouts; take features of the model itself")
 
     def open(self, pixels: Tensor) -> Tensor:
         """Refuse: the interface can't go back to pixels under other weights."""
-        raise UsageError("a tuned copy has scores and readouts alone; attack pixels of the model itself")
+        raise UsageError("a tuned copy has only scores and readouts; attack pixels of the model itself")
 
     def pixels(self, inputs: Images, rows: Tensor) -> Tensor:
         """Return pixels as the surface does."""
@@ -104,9 +104,9 @@ class Tuned:
 
 
 def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> Finding:
-    """Fine-tune copies of all live weights on retained data, then ask what of the forgotten class came back.
+    """Fine-tune copies of all live weights on retained data, then measure how much of the forgotten class came back.
 
-    Where nothing was learned by gradient nothing can be tuned: the values are those of the untouched model, and the
+    A model that learned nothing by gradient can't be tuned: its values are those of the untouched model, and the
     figures say so. Raises `DataError` for parts without inputs.
     """
     live, losses = surface.live(), list[float]()
@@ -120,7 +120,7 @@ def attack(surface: Surface, parts: Parts[Split], effort: Effort, seed: int) -> 
         live, losses = fine_tuned(surface, opened, STEPS[effort.suite], seed)
         tuned = Tuned(surface, live)
     test = open_test(surface, parts, seed)
-    before, after = (auc(*_confidence(one, test)) for one in (surface, tuned))
+    before, after = (auc(*_confidence(model_surface, test)) for model_surface in (surface, tuned))
     values = {
         "returned without samples": _random_start(tuned, parts, seed),
         "auroc before": before,
@@ -157,9 +157,9 @@ def fine_tuned(
 
     def loss(chosen: Tensor) -> Tensor:
         logits = surface.logits(pool.read, pool.retained[chosen], live=live)
-        found = F.cross_entropy(logits, pool.targets[pool.retained[chosen]].to(logits.device))
-        losses.append(float(found.detach()))
-        return found
+        value = F.cross_entropy(logits, pool.targets[pool.retained[chosen]].to(logits.device))
+        losses.append(float(value.detach()))
+        return value
 
     generator = torch.Generator().manual_seed(derive_seed(seed, "retain finetune", "order"))
     for _ in descend(trained, loss, len(pool.retained), steps, generator, RATE, BATCH):
@@ -167,10 +167,10 @@ def fine_tuned(
     return {name: tensor.detach() for name, tensor in live.items()}, losses
 
 
-def taken_at_random(seen: Sight, norm: float, bias: float, directions: Numbers) -> float:
+def taken_at_random(sight: Sight, norm: float, bias: float, directions: Numbers) -> float:
     """Return the mean share of inputs taken by classes whose rows have `directions [d, F]`, this norm and this bias."""
     rows = directions / np.linalg.norm(directions, axis=1, keepdims=True) * norm
-    return float((seen.readout @ rows.T + bias > seen.best[:, None]).mean())
+    return float((sight.readout @ rows.T + bias > sight.best[:, None]).mean())
 
 
 def _random_start(surface: Surface, parts: Parts[Split], seed: int) -> float:
@@ -178,13 +178,15 @@ def _random_start(surface: Surface, parts: Parts[Split], seed: int) -> float:
     forget, _ = inputs_to_test(parts, seed)
     shares = []
     for number in range(PROMPTS):
-        own = derive_seed(seed, "retain finetune", "start", number)
-        new = surface.start(1, torch.Generator().manual_seed(own))
+        start_seed = derive_seed(seed, "retain finetune", "start", number)
+        new = surface.start(1, torch.Generator().manual_seed(start_seed))
         few = forget.select(np.arange(min(CHUNK, len(forget))))
         norm = row_norm(surface, surface.read(few.inputs), torch.arange(len(few)), new)
-        seen = row_recovery.sight(surface, forget, new)
-        directions = np.random.default_rng(own).standard_normal((DIRECTIONS, seen.readout.shape[1]))
-        shares.append(taken_at_random(seen, norm, live_bias(surface), directions))
+        forget_sight = row_recovery.sight(surface, forget, new)
+        directions = np.random.default_rng(start_seed).standard_normal(
+            (DIRECTIONS, forget_sight.readout.shape[1])
+        )
+        shares.append(taken_at_random(forget_sight, norm, live_bias(surface), directions))
     return float(np.mean(shares))
 
 
@@ -197,9 +199,9 @@ def _confidence(surface: Surface, test: Opened) -> tuple[Numbers, Numbers]:
 
     def of(rows: Tensor) -> Numbers:
         scores = torch.cat([surface.logits(test.read, part).double() for part in rows.split(CHUNK)])
-        top, place = scores.max(dim=1)
-        rest = scores.scatter(1, place[:, None], -torch.inf).logsumexp(dim=1)
-        found: Numbers = torch.nan_to_num(top - rest).cpu().numpy()  # a single class is always sure
-        return found
+        top, column = scores.max(dim=1)
+        rest = scores.scatter(1, column[:, None], -torch.inf).logsumexp(dim=1)
+        confidence: Numbers = torch.nan_to_num(top - rest).cpu().numpy()  # a single class is always sure
+        return confidence
 
     return of(test.retained), of(test.forgotten)

@@ -72,7 +72,7 @@ class Sight:
 
 
 def temperature(
-    own: Numbers, own_best: Numbers, others: Numbers, others_best: Numbers, bias: float
+    inside: Numbers, inside_best: Numbers, outside: Numbers, outside_best: Numbers, bias: float
 ) -> tuple[float, float]:
     """Return the temperature `t` for scores `t own + bias`, and the balanced accuracy that it reaches.
 
@@ -84,7 +84,7 @@ def temperature(
     """
     t = TEMPERATURES[:, None]
     accuracy = (
-        (t * own + bias > own_best).mean(axis=1) + (t * others + bias <= others_best).mean(axis=1)
+        (t * inside + bias > inside_best).mean(axis=1) + (t * outside + bias <= outside_best).mean(axis=1)
     ) / 2
     tied = np.flatnonzero(accuracy >= accuracy.max() - 1e-9)
     chosen = tied[len(tied) // 2]
@@ -92,23 +92,32 @@ def temperature(
 
 
 def rebuilt(
-    kind: str, own: Sight, others: Sight, classes: npt.NDArray[np.object_], norm: float, bias: float
+    kind: str,
+    forgotten_sight: Sight,
+    retained_sight: Sight,
+    classes: npt.NDArray[np.object_],
+    norm: float,
+    bias: float,
 ) -> tuple[Numbers, float]:
     """Return row `[F]` and bias made of the shots alone, with the temperature that serves the attacker best.
 
     `own`: forgotten shots; `others`: retained shots of `classes [q]`; `norm`, `bias`: means of live rows and biases.
     """
-    c = own.readout.mean(axis=0)
-    m = np.mean([others.readout[classes == name].mean(axis=0) for name in sorted(set(classes))], axis=0)
+    c = forgotten_sight.readout.mean(axis=0)
+    m = np.mean(
+        [retained_sight.readout[classes == name].mean(axis=0) for name in sorted(set(classes))], axis=0
+    )
     direction = c if kind == "centroid" else c - m
     row = direction * (norm / max(float(np.linalg.norm(direction)), 1e-12))
     middle = float(row @ (c + m)) / 2
-    scores, others_scores = own.readout @ row, others.readout @ row
-    found = []
+    scores, others_scores = forgotten_sight.readout @ row, retained_sight.readout @ row
+    attempts = []
     for shift, constant in ((middle, 0.0), (0.0, bias))[: 2 if kind == "centroid" else 1]:
-        t, accuracy = temperature(scores - shift, own.best, others_scores - shift, others.best, constant)
-        found.append((accuracy, t, constant - t * shift))
-    _, t, chosen = max(found, key=lambda one: one[0])
+        t, accuracy = temperature(
+            scores - shift, forgotten_sight.best, others_scores - shift, retained_sight.best, constant
+        )
+        attempts.append((accuracy, t, constant - t * shift))
+    _, t, chosen = max(attempts, key=lambda attempt: attempt[0])
     return t * row, chosen
 
 
@@ -152,27 +161,32 @@ def recovered(
     new = surface.start(1, torch.Generator().manual_seed(derive_seed(seed, "row recovery", "start")))
     most = max(POOL, 2 * max(shots))
     pools = [_pool(part, most, seed) for part in (parts.forget_train, parts.retain_train)]
-    own, others = (sight(surface, pool, new) for pool in pools)
+    forgotten_sight, retained_sight = (sight(surface, pool, new) for pool in pools)
     test_own, test_others = (sight(surface, part, new) for part in inputs_to_test(parts, seed))
     read = surface.read(pools[1].select(np.arange(min(CHUNK, len(pools[1])))).inputs)
     norm = row_norm(surface, read, torch.arange(min(CHUNK, len(pools[1]))), new)
     bias = live_bias(surface)
-    found: dict[int, dict[str, tuple[float, float]]] = {}
+    results: dict[int, dict[str, tuple[float, float]]] = {}
     for k in shots:
         if k > fewest(pools[0].labels):
             continue
-        taken: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
+        shares_of: dict[str, list[tuple[float, float]]] = {kind: [] for kind in KINDS}
         for draw in range(draws):
             order = derive_seed(seed, "row recovery", draw)
             mine = ranks(pools[0].labels, order) < k
-            theirs = ranks(pools[1].labels, order) < max(k, LEAST_RETAINED)
+            chosen_retained = ranks(pools[1].labels, order) < max(k, LEAST_RETAINED)
             for kind in KINDS:
                 row, own_bias = rebuilt(
-                    kind, own.at(mine), others.at(theirs), pools[1].labels[theirs], norm, bias
+                    kind,
+                    forgotten_sight.at(mine),
+                    retained_sight.at(chosen_retained),
+                    pools[1].labels[chosen_retained],
+                    norm,
+                    bias,
                 )
-                taken[kind].append((test_own.taken(row, own_bias), test_others.taken(row, own_bias)))
-        found[k] = {kind: _mean(shares) for kind, shares in taken.items()}
-    return found
+                shares_of[kind].append((test_own.taken(row, own_bias), test_others.taken(row, own_bias)))
+        results[k] = {kind: _mean(shares) for kind, shares in shares_of.items()}
+    return results
 
 
 @torch.no_grad()
@@ -193,5 +207,5 @@ def _pool(split: Split, most: int, seed: int) -> Split:
 
 
 def _mean(shares: list[tuple[float, float]]) -> tuple[float, float]:
-    own, stolen = np.mean(shares, axis=0)
-    return float(own), float(stolen)
+    regained, stolen = np.mean(shares, axis=0)
+    return float(regained), float(stolen)

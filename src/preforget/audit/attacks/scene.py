@@ -66,14 +66,14 @@ class RandomHead:
 
     def scores(self, inputs: Any) -> Any:
         """Return scores `[n, classes]`."""
-        found = []
+        batches = []
         for start in range(0, len(inputs), 128):
             part = range(start, min(start + 128, len(inputs)))
             last = slice(self._encoder.depth, self._encoder.depth + 1)
             cls = self._encoder.states(self._encoder.read(inputs, part), last)[:, 0, 0].float().cpu().numpy()
             cls = cls - cls.mean(axis=1, keepdims=True)
-            found.append(cls / cls.std(axis=1, keepdims=True) @ self._rows)
-        return np.concatenate(found)
+            batches.append(cls / cls.std(axis=1, keepdims=True) @ self._rows)
+        return np.concatenate(batches)
 
 
 def split_parts(
@@ -85,10 +85,10 @@ def split_parts(
     for name, part in parts.items():
         if not len(part):
             kind, where = name.split("_")
-            what = "the classes to forget" if kind == "forget" else "classes that stay"
+            described = "the classes to forget" if kind == "forget" else "classes that stay"
             raise DataError(
-                f"the {where} part of the data has no input of {what}; give the data that the model was learned from, "
-                "with a test part"
+                f"the {where} part of the data has no input of {described}; give the data that the model was learned "
+                "from, with a test part"
             )
     return Parts(*(_sample(part, rows, derive_seed(seed, name)) for name, part in parts.items()))
 

@@ -66,7 +66,7 @@ def run(model: PreForgettableClassifier, parts: Parts[Split], effort: Effort, se
     lacking = sorted(set(labels) - {label for split in rows for label in split.labels})
     if lacking:
         raise DataError(f"the test parts hold no input of {lacking[0]!r}, which the model knows; add some")
-    found, added = [], []
+    scored, added = [], []
     for number in range(ORDERS[effort.suite]):
         copy = model.copy()
         order = forgetting_order(labels, seed, number)
@@ -74,18 +74,18 @@ def run(model: PreForgettableClassifier, parts: Parts[Split], effort: Effort, se
         for label in order[:-1]:
             copy.forget(label)
             steps.append(_step(copy, rows))
-        found.append(steps)
+        scored.append(steps)
         cheap = not copy.engine_.needs_others
         if cheap or (effort.at_least("standard") and number == 0):
             added += _add_back(copy, order[-2], parts, rows, cheap, seed)
-    curves = {name: [[step.get(name) for step in steps] for steps in found] for name in NAMES}
+    curves = {name: [[step.get(name) for step in steps] for steps in scored] for name in NAMES}
     values = summary(**curves)
     if added:
         values["ra_added_back"] = float(np.mean([right for right, _ in added]))
         values["moved_by_add"] = max(moved for _, moved in added)
     figures = {
-        name: [[None if value is None else round(value, 4) for value in curve] for curve in own]
-        for name, own in curves.items()
+        name: [[None if value is None else round(value, 4) for value in curve] for curve in values_of]
+        for name, values_of in curves.items()
     }
     return Finding(values, {"live": list(range(len(labels), 0, -1)), **figures})
 
@@ -120,10 +120,10 @@ def score_step(truth: Labels, best: Labels, answers: Labels, live: Sequence[str]
     retained = np.isin(truth.astype(str), list(live))
     known = truth[retained]
     counts = [int((known == label).sum()) for label in live]
-    found = {"ra": float((best[retained] == known).mean()), "prior": max(counts) / len(known)}
+    values = {"ra": float((best[retained] == known).mean()), "prior": max(counts) / len(known)}
     if not retained.all():
-        found["false_accept"] = float(np.mean([answer is not ABSTAIN for answer in answers[~retained]]))
-    return found
+        values["false_accept"] = float(np.mean([answer is not ABSTAIN for answer in answers[~retained]]))
+    return values
 
 
 def summary(ra: Curves, false_accept: Curves, prior: Curves) -> dict[str, float]:
@@ -132,7 +132,7 @@ def summary(ra: Curves, false_accept: Curves, prior: Curves) -> dict[str, float]
     `worst_drop` is the largest of `ra_{k-1} - ra_k` over steps and orders, negative if accuracy rose in every step;
     half is the step after which `ceil(C / 2)` classes live.
     """
-    right, base, accepted = (np.array(own, dtype=np.float64) for own in (ra, prior, false_accept))
+    right, base, accepted = (np.array(curve, dtype=np.float64) for curve in (ra, prior, false_accept))
     return {
         "ra_mean": float(right[:, 1:].mean()),
         "ra_half": float(right[:, right.shape[1] // 2].mean()),
@@ -183,7 +183,7 @@ def _some(split: Split, most: Callable[[int], int], seed: int) -> Split:
     """Return `most(count)` of the `count` inputs of each class, in their order."""
     kept: list[int] = []
     for label in sorted(set(split.labels)):
-        places = np.flatnonzero(split.labels == label)
+        positions = np.flatnonzero(split.labels == label)
         rng = np.random.default_rng(derive_seed(seed, "sequence", "rows", label))
-        kept += rng.permutation(places)[: most(len(places))].tolist()
+        kept += rng.permutation(positions)[: most(len(positions))].tolist()
     return split.select(sorted(kept))

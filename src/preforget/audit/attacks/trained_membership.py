@@ -39,7 +39,7 @@ ABOUT = About(
 )
 
 
-def called_members(attacker: Any, members: Array, others: Array, asked: Array) -> float:
+def called_members(attacker: Any, members: Array, others: Array, questioned: Array) -> float:
     """Return the share of `asked [k, F]` that an attacker calls members, who learned `members [m, F]` from `others`.
 
     `attacker`: a scikit-learn classifier, not yet fitted. Features are standardised by the rows that it learns from.
@@ -50,7 +50,7 @@ def called_members(attacker: Any, members: Array, others: Array, asked: Array) -
     spread = np.where(spread > 1e-12 * (1 + np.abs(middle)), spread, np.inf)
     truth = np.repeat([1, 0], [len(members), len(others)])
     attacker.fit((learned - middle) / spread, truth)
-    return float(np.mean(attacker.predict((asked - middle) / spread)))
+    return float(np.mean(attacker.predict((questioned - middle) / spread)))
 
 
 def balanced(
@@ -61,12 +61,12 @@ def balanced(
     return rng.choice(members, each, replace=False), rng.choice(others, each, replace=False)
 
 
-def features(seen: Seen) -> dict[str, Array]:
+def features(answers: Seen) -> dict[str, Array]:
     """Return what each attack of `ABOUT.titles` looks at, `[n, F]`.
 
     Where the true class's column is gone, abstain's takes its place, as everywhere in the audit.
     """
-    p, true = seen.with_abstain(), seen.true_columns()
+    p, true = answers.with_abstain(), answers.true_columns()
     right = (p.argmax(axis=1) == true).astype(np.float64)
     statistics = [right, at(p, true), entropy(p), modified_entropy(p, true), p.max(axis=1)]
     return {
@@ -77,7 +77,7 @@ def features(seen: Seen) -> dict[str, Array]:
     }
 
 
-def measure(seen: Parts[Seen], seed: int) -> Finding:
+def measure(answers: Parts[Seen], seed: int) -> Finding:
     """Train each attacker on retained data, half of it learned from, and apply it to the forgotten training data.
 
     Raises `DataError` where there are fewer than 2 retained inputs of a kind, or nothing is forgotten.
@@ -85,7 +85,7 @@ def measure(seen: Parts[Seen], seed: int) -> Finding:
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import SVC
 
-    counts = {name: len(part) for name, part in seen.items()}
+    counts = {name: len(part) for name, part in answers.items()}
     if min(counts["retain_train"], counts["retain_test"]) < 2 or not counts["forget_train"]:
         raise DataError(
             f"an attacker needs 2 retained inputs or more that were learned from ({counts['retain_train']} given) "
@@ -94,13 +94,13 @@ def measure(seen: Parts[Seen], seed: int) -> Finding:
         )
     rng = np.random.default_rng(derive_seed(seed, "trained membership"))
     chosen, others = balanced(counts["retain_train"], counts["retain_test"], ROWS, rng)
-    learned, kept, asked = (
-        features(part) for part in (seen.retain_train, seen.retain_test, seen.forget_train)
+    learned, kept, questioned = (
+        features(part) for part in (answers.retain_train, answers.retain_test, answers.forget_train)
     )
     values = {}
     for name in ABOUT.titles:
         attacker = SVC() if name.startswith("svc") else LogisticRegression(max_iter=1000)
-        values[name] = called_members(attacker, learned[name][chosen], kept[name][others], asked[name])
+        values[name] = called_members(attacker, learned[name][chosen], kept[name][others], questioned[name])
     return Finding(values)
 
 

@@ -47,22 +47,24 @@ def charts(figures: Mapping[str, Roles]) -> list[Chart]:
     return [chart for name, draw in draws.items() if name in by_attack for chart in draw(by_attack[name])]
 
 
-def _lines(title: str, said: str, note: str, series: Sequence[Series], **options: Any) -> Chart:
+def _lines(title: str, description: str, note: str, series: Sequence[Series], **options: Any) -> Chart:
     """Return a line chart; `said`: what it shows, for those who listen."""
-    return Chart(title, note, line_chart(series, title=title, desc=said, **options))
+    return Chart(title, note, line_chart(series, title=title, desc=description, **options))
 
 
-def _runs(runs: Runs, one: str = "seed") -> str:
+def _runs(runs: Runs, unit: str = "seed") -> str:
     """Say which lines are which, where there are several of a kind."""
-    return f"Thick: mean; thin: each {one}." if any(len(own) > 1 for own in runs.values()) else ""
+    return f"Thick: mean; thin: each {unit}." if any(len(of_role) > 1 for of_role in runs.values()) else ""
 
 
 def _rocs(roles: Roles, title: str) -> Iterator[Chart]:
-    for name in sorted({name for own in roles.values() for figure in own for name in figure}):
+    for name in sorted({name for of_role in roles.values() for figure in of_role for name in figure}):
         runs = runs_of(roles, "fpr", "tpr", inside=name)
         if not runs:
             continue
-        rates = [rate for own in runs.values() for run in own for column in run for rate in column if rate]
+        rates = [
+            rate for of_role in runs.values() for run in of_role for column in run for rate in column if rate
+        ]
         low = 10.0 ** floor(log10(max(LEAST_RATE, min(rates, default=0.1)) * 0.999))
         yield _lines(
             f"{title}: {name.removesuffix(' roc')}",
@@ -84,8 +86,10 @@ def _recovery(roles: Roles, title: str, columns: Mapping[str, str]) -> Iterator[
         runs = runs_of(roles, "shots", column)
         if not runs:
             continue
-        place = {shots: float(number) for number, shots in enumerate(xs_of(runs))}
-        placed = {role: [([place[x] for x in xs], ys) for xs, ys in own] for role, own in runs.items()}
+        position_of = {shots: float(number) for number, shots in enumerate(xs_of(runs))}
+        placed = {
+            role: [([position_of[x] for x in xs], ys) for xs, ys in of_role] for role, of_role in runs.items()
+        }
         yield _lines(
             f"{title}{words}",
             "Share of forgotten inputs taken back, by labelled inputs per class.",
@@ -93,9 +97,9 @@ def _recovery(roles: Roles, title: str, columns: Mapping[str, str]) -> Iterator[
             series_of(placed),
             x_label="labelled inputs per class",
             y_label="forgotten inputs taken back",
-            x_range=(-0.25, len(place) - 0.75),
+            x_range=(-0.25, len(position_of) - 0.75),
             y_range=(0, 1),
-            x_named={at: f"{shots:g}" for shots, at in place.items()},
+            x_named={at: f"{shots:g}" for shots, at in position_of.items()},
             marks=True,
         )
 
@@ -106,8 +110,10 @@ def _relearn(roles: Roles) -> Iterator[Chart]:
     for role in AFTER:
         for figure in roles.get(role, ()):
             drawn = figure.get("curves")
-            found = [curve_of(one, "step", "accuracy") for one in (drawn if isinstance(drawn, list) else [])]
-            if kept := [curve for curve in found if curve is not None]:
+            curves = [
+                curve_of(draw, "step", "accuracy") for draw in (drawn if isinstance(drawn, list) else [])
+            ]
+            if kept := [curve for curve in curves if curve is not None]:
                 runs.setdefault(role, []).extend(kept)
                 goals += numbers([figure.get("goal")])
     if not runs:
@@ -133,8 +139,11 @@ def _abstention(roles: Roles) -> Iterator[Chart]:
         shares = {name: numbers(figure.get(name), len(edges) - 1) for name in ("retained", "forgotten")}
         if len(edges) < 2 or edges[0] >= edges[-1] or not all(shares.values()):
             continue
-        title, said = f"Confidence of {NAMES[role]}", "Confidence on retained and on forgotten test inputs."
-        picture = histogram_pair(edges, shares, title=title, desc=said, x_label="confidence")
+        title, description = (
+            f"Confidence of {NAMES[role]}",
+            "Confidence on retained and on forgotten test inputs.",
+        )
+        picture = histogram_pair(edges, shares, title=title, desc=description, x_label="confidence")
         yield Chart(
             title, "First seed. The less both overlap, the better is known what is not known.", picture
         )
@@ -179,12 +188,12 @@ def _orders(roles: Roles, key: str) -> Runs:
     for role in AFTER:
         for figure in roles.get(role, ()):
             live, orders = numbers(figure.get("live")), figure.get(key)
-            gone = [live[0] - left for left in live]
-            found = [
-                curve_of({"x": gone, "y": one}, "x", "y")
-                for one in (orders if isinstance(orders, list) else [])
+            gone = [live[0] - remaining for remaining in live]
+            series = [
+                curve_of({"x": gone, "y": order}, "x", "y")
+                for order in (orders if isinstance(orders, list) else [])
             ]
-            if kept := [curve for curve in found if curve is not None]:
+            if kept := [curve for curve in series if curve is not None]:
                 runs.setdefault(role, []).extend(kept)
     return runs
 
@@ -219,18 +228,21 @@ def _mixed_stream(roles: Roles) -> Iterator[Chart]:
         rows, columns, counts = texts(matrix.get("rows")), texts(matrix.get("columns")), matrix.get("counts")
         if not rows or not columns or not isinstance(counts, list) or len(counts) != len(rows):
             continue
-        if not all(numbers(own, len(columns)) and min(own) >= 0 for own in counts):
+        if not all(numbers(row, len(columns)) and min(row) >= 0 for row in counts):
             continue
-        title, said = f"Answers of {NAMES[role]}, {when}", "Counts of test inputs by true class and answer."
+        title, description = (
+            f"Answers of {NAMES[role]}, {when}",
+            "Counts of test inputs by true class and answer.",
+        )
         gone = texts(matrix.get("forgotten"))
-        picture = confusion(rows, columns, counts, title=title, desc=said, forgotten=gone)
+        picture = confusion(rows, columns, counts, title=title, desc=description, forgotten=gone)
         yield Chart(title, "First seed; all live classes at once.", picture, wide=True)
 
 
 def _first(roles: Roles, role: str, name: str) -> Mapping[str, Any]:
     """Return a figure of the first seed, an empty one where there is none."""
-    found = next(iter(roles.get(role, ())), {}).get(name)
-    return found if isinstance(found, Mapping) else {}
+    first = next(iter(roles.get(role, ())), {}).get(name)
+    return first if isinstance(first, Mapping) else {}
 
 
 DRAWN: dict[str, Callable[[Roles], Iterator[Chart]]] = {

@@ -34,28 +34,28 @@ def mean_curve(runs: Sequence[Curve]) -> Curve:
 
 def series_of(runs: Runs) -> list[Series]:
     """Return for each role its mean, and thin curves of each seed where there are several."""
-    found = []
-    for role, own in runs.items():
-        if len(own) > 1:
-            found += [Series(NAMES[role], *run, role, faint=True) for run in own]
-        found.append(Series(NAMES[role], *mean_curve(own), role))
-    return found
+    lines = []
+    for role, of_role in runs.items():
+        if len(of_role) > 1:
+            lines += [Series(NAMES[role], *run, role, faint=True) for run in of_role]
+        lines.append(Series(NAMES[role], *mean_curve(of_role), role))
+    return lines
 
 
 def xs_of(runs: Runs) -> list[float]:
     """Return every `x` of all curves, ascending."""
-    return sorted({x for own in runs.values() for xs, _ in own for x in xs})
+    return sorted({x for of_role in runs.values() for xs, _ in of_role for x in xs})
 
 
 def runs_of(roles: Roles, x: str, y: str, chosen: Sequence[str] = AFTER, inside: str = "") -> Runs:
     """Return what each seed of each chosen role has as a curve, in its figure named `inside` if one is named."""
-    found: Runs = {}
+    by_role: Runs = {}
     for role in chosen:
-        own = [figure.get(inside) if inside else figure for figure in roles.get(role, ())]
-        curves = [curve for figure in own if (curve := curve_of(figure, x, y)) is not None]
+        figures = [figure.get(inside) if inside else figure for figure in roles.get(role, ())]
+        curves = [curve for figure in figures if (curve := curve_of(figure, x, y)) is not None]
         if curves:
-            found[role] = curves
-    return found
+            by_role[role] = curves
+    return by_role
 
 
 def curve_of(figure: Any, x: str, y: str) -> Curve | None:
@@ -76,7 +76,7 @@ def numbers(values: Any, length: int | None = None) -> list[float]:
 
 def texts(values: Any) -> list[str]:
     """Return a list of texts, and an empty one for anything else."""
-    return list(values) if isinstance(values, list) and all(isinstance(one, str) for one in values) else []
+    return list(values) if isinstance(values, list) and all(isinstance(text, str) for text in values) else []
 
 
 def is_number(value: Any) -> bool:
@@ -86,11 +86,11 @@ def is_number(value: Any) -> bool:
 
 def _held(run: Curve, grid: Sequence[float]) -> list[float | None]:
     """Return a curve's last value at or before each `x`, None before its first point."""
-    points, place = sorted(zip(*run, strict=True), key=lambda point: point[0]), 0
-    value, found = None, []
+    points, index = sorted(zip(*run, strict=True), key=lambda point: point[0]), 0
+    value, held = None, []
     for x in grid:
-        while place < len(points) and points[place][0] <= x:
-            value = points[place][1]
-            place += 1
-        found.append(value)
-    return found
+        while index < len(points) and points[index][0] <= x:
+            value = points[index][1]
+            index += 1
+        held.append(value)
+    return held

@@ -62,14 +62,14 @@ def page(result: AuditResult) -> str:
         "spoken": spoken,
     }
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-    judged = [one for one in result.measures if one.verdict != SHOWN]
+    judged = [measure for measure in result.measures if measure.verdict != SHOWN]
     return template.render(
         result=result,
         headline=headline(result),
         state="bad" if result.missed else "open" if result.undecided or not judged else "good",
         meaning=meaning_of(result.model["engine"]),
         judged=judged,
-        counts={verdict: sum(one.verdict == verdict for one in judged) for verdict in MARKS},
+        counts={verdict: sum(measure.verdict == verdict for measure in judged) for verdict in MARKS},
         marks=MARKS,
         names=NAMES,
         reach=f"{REACH:g}",
@@ -86,7 +86,7 @@ def meaning_of(engine: str) -> str:
 
 def headline(result: AuditResult) -> str:
     """Return the verdict on the whole in one plain sentence."""
-    judged = sum(one.verdict != SHOWN for one in result.measures)
+    judged = sum(measure.verdict != SHOWN for measure in result.measures)
     saw = f"that never saw the {'class' if len(result.forgotten) == 1 else 'classes'}"
     seeds = "One seed is" if len(result.seeds) == 1 else f"{len(result.seeds)} seeds are"
     if not judged:
@@ -104,26 +104,26 @@ def headline(result: AuditResult) -> str:
 
 def groups(result: AuditResult) -> list[Group]:
     """Return the measures by attack, in the order of both."""
-    found = []
+    sections = []
     for attack in result.attacks:
-        own = [one for one in result.measures if one.attack == attack["name"]]
-        if own:
-            found.append(Group(attack, own, _plot(attack["title"], own)))
-    return found
+        measures = [measure for measure in result.measures if measure.attack == attack["name"]]
+        if measures:
+            sections.append(Group(attack, measures, _plot(attack["title"], measures)))
+    return sections
 
 
 def _plot(title: str, measures: Sequence[Measure]) -> Markup | None:
     gaps = [
-        Gap(one.title, one.gap, one.margin, one.verdict, one.t_interval, one.interval)
-        for one in measures
-        if one.verdict != SHOWN and one.gap is not None and one.margin is not None
+        Gap(measure.title, measure.gap, measure.margin, measure.verdict, measure.t_interval, measure.interval)
+        for measure in measures
+        if measure.verdict != SHOWN and measure.gap is not None and measure.margin is not None
     ]
     if not gaps:
         return None
-    said = "; ".join(
+    description = "; ".join(
         f"{gap.title}: {signed(gap.gap)}, margin {plain(gap.margin)}, {gap.verdict}" for gap in gaps
     )
-    return Markup(gap_plot(gaps, title=f"Gaps: {title}", desc=said, reach=REACH))
+    return Markup(gap_plot(gaps, title=f"Gaps: {title}", desc=description, reach=REACH))
 
 
 def mean(values: Sequence[float | None] | None) -> str:
