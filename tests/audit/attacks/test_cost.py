@@ -45,8 +45,10 @@ def test_parts_fit_into_the_whole(model: PreForgettableClassifier) -> None:
     assert len(whole) == 1
     going = sum(own["record_bytes"] for own in found.values())
     pairs = bytes_of(tensors(r for r in model.engine_.records() if r.partner is not None))
+    of_all = bytes_of(tensors(r for r in model.engine_.records() if not r.label))
     shared = bytes_of(model.engine_.shared_tensors().values())
-    assert going == whole.pop() - shared + pairs  # each pair goes with either class
+    # each pair goes with either class, and what is kept for all classes with each
+    assert going == whole.pop() - shared + pairs + (len(model.labels) - 1) * of_all
     assert [record.digest() for record in model.engine_.records()] == before
 
 
