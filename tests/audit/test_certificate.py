@@ -107,7 +107,7 @@ def test_the_isolated_engine_is_not_equal_and_it_says_so(make: Make) -> None:
 
 def test_what_can_not_be_compared(make: Make) -> None:
     model = make(levels=1)
-    with pytest.raises(DataError, match="hold no image of class 'dog'"):
+    with pytest.raises(DataError, match="hold no input of class 'dog'"):
         certify(model, TRAIN.without("dog"), VALIDATION)
     other = certify(model, replace(TRAIN, inputs=TRAIN.inputs[::-1]), VALIDATION)
     assert not other.equal

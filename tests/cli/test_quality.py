@@ -38,7 +38,7 @@ def test_no_images(learned: Path, pets: Path) -> None:
     stream = io.StringIO()
     values = show_quality(model, load_data(pets).test.only([]), Console(stream, False))
     assert values == {"test_images": 0, "accuracy": None, "abstained": None, "ece": None}
-    assert "no test images" in stream.getvalue()
+    assert "no test inputs" in stream.getvalue()
 
 
 def test_coverage_of_each_class_and_a_warning_where_it_does_not_hold(

@@ -56,7 +56,7 @@ def test_records_become_unreadable_files(
     before = files_in(model)
     done = terminal("seal", model, "--keyring", ring)
     assert done.code == 0
-    assert done.out == f"sealed  4 records; their keys lie in {ring}\n"
+    assert done.out == f"sealed  4 records; their keys are in {ring}\n"
     assert done.err == "copies and backups that were made before are not sealed: delete them\n"
     after = files_in(model)
     stems = {Path(name).stem for name in before if name.startswith("records/")}

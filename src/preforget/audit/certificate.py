@@ -24,7 +24,7 @@ class Certificate:
     `records`, `records_equal`: how many records the retrained model has, and how many of them the model has with the
     same digest of names and tensors; `records_extra`: records of the model that the retrained one lacks;
     `score_difference`, `confidence_difference`, `threshold_difference`: the largest absolute ones over `images`
-    inputs; `prompts_missing`: pair prompts that the retrained model has and the model lacks, to be had by `refit`.
+    inputs; `prompts_missing`: pair prompts that the retrained model has and the model lacks, which `refit` learns.
     """
 
     equal: bool
@@ -51,11 +51,9 @@ def certify(
     Equal means: the same records, and the same bits in every score, confidence and threshold. It holds on the same
     machine, with the same libraries and number of threads.
 
-    Args:
-        model: The model after forgetting.
-        train: What it was learned from, in the same order; classes and subjects that it no longer knows are left out.
-        validation: What was held out then; the retrained model scores these inputs beside `model`.
-        progress: Whether to show progress on stderr.
+    Args: model: The model after forgetting. train: The data that it was learned from, in the same order; classes and
+    subjects that it no longer knows are left out. validation: The data that were held out then; the retrained model
+    scores these inputs beside `model`. progress: Whether to show progress on stderr.
 
     Returns:
         Whether the two are equal, how many records are, and the largest differences.
@@ -76,7 +74,7 @@ def certify(
     lacking = sorted(set(labels) - set(names_of(train.labels)))
     if lacking:
         raise DataError(
-            f"the data hold no image of class {lacking[0]!r}, which the model knows; "
+            f"the data hold no input of class {lacking[0]!r}, which the model knows; "
             "give the data that it was learned from"
         )
     other = _retrained(model, train, validation, progress)
@@ -124,7 +122,7 @@ def _retrained(model: PreForgettableClassifier, train: Split, validation: Split,
 
 
 def _known(engine: Engine, split: Split) -> Split:
-    """Return the images of classes and subjects that the model knows."""
+    """Return the inputs of classes and subjects that the model knows."""
     return engine.retained(split if engine.multilabel else split.only(engine.bank.labels))
 
 

@@ -36,9 +36,9 @@ def examine(
         unlearned: Models after forgetting, of any kind: they need `scores(x)`, and for attacks on open weights
             `surface()`.
         retrain: As many models that never saw what was forgotten.
-        splits: The forgotten and the retained inputs, learned from and kept apart.
+        splits: The forgotten and the retained inputs, learned from and held out.
         original: The models before forgetting, for attacks that compare with them.
-        attacks: Names of those to run, all that the models allow by default.
+        attacks: Names of the attacks to run, by default all that the models allow.
         effort: How much an attack does; `quick` by default.
         labels: Names of the columns of models that don't name them.
 

@@ -1,6 +1,6 @@
-"""What an audit found, as plain values that can be written, hashed, read again and shown.
+"""The result of an audit, as plain values that can be written, hashed, read again and shown.
 
-`audit-report-v0.1.schema.json` says of every field what it may be; a result is read whole or not at all.
+`audit-report-v0.1.schema.json` defines every field; a result that breaks it is not read at all.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from preforget.metrics.evidence import Interval
 FORMAT = 1
 SCHEMA = Path(__file__).with_name("audit-report-v0.1.schema.json")
 SHOWN = "shown"
-"""The verdict of a measure that is shown and not judged."""
+"""The verdict of a measure that is shown but not judged."""
 
 _VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_bytes()))
 _ENDS = {"columns": "none", "classes": "none of them"}
-"""Lists of labels whose last entry may be no label."""
+"""Lists of labels whose last entry may be something else."""
 _WORDS = frozenset({"attempt"})
-"""Lists of words that are no labels."""
+"""Lists of words that aren't labels."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class AuditResult:
-    """Everything that a report says; the schema describes the fields.
+    """The contents of a report; the schema describes the fields.
 
     `made`: UTC, RFC 3339; `command`: repeats the audit; `figures`: by attack and role, those of each seed; `seconds`:
-    that all attacks took together; `missed`, `undecided`: titles of measures that are so; `passed`: none differs.
+    of all attacks together; `missed`, `undecided`: titles of such measures; `passed`: none differs.
     """
 
     format: int
@@ -110,9 +110,10 @@ class AuditResult:
 def hide_labels(result: AuditResult) -> AuditResult:
     """Return the result with every label replaced by a number, since names of classes can be names of people.
 
-    Forgotten classes become "forgotten class 1" and so on, others "class 1", in figures too, where any text that isn't
-    known to be something else is taken for a label. In the command what follows `--forget` is replaced; elsewhere in
-    it, and in the name of the data, each label with a letter that stands as a word of its own. Names of figures stay.
+    Forgotten classes become "forgotten class 1" and so on, others "class 1", in figures too, where every text that
+    isn't known to be something else counts as a label. In the command, the words after `--forget` are replaced;
+    elsewhere in it, and in the name of the data, each label that contains a letter and is a separate word. Names of
+    figures stay.
     """
     gone = {label: f"forgotten class {number}" for number, label in enumerate(result.forgotten, 1)}
     others = [label for label in dict.fromkeys(_labels(result.figures)) if label not in gone]
@@ -153,7 +154,7 @@ def _checked(values: object) -> dict[str, Any]:
 
 
 def _check_meaning(result: AuditResult) -> None:
-    """Check what a schema can't say."""
+    """Check the rules that a schema can't express."""
     known = [attack["name"] for attack in result.attacks]
     verdicts = [judged.verdict for judged in result.measures]
     keys = [(judged.attack, judged.key) for judged in result.measures]
@@ -194,7 +195,7 @@ def _renamed(value: Any, names: Mapping[str, str], key: str = "") -> Any:
 
 
 def _command(command: str, names: Mapping[str, str]) -> str:
-    """Return a command without labels, and none where it can't be split, so that nothing stays by mistake."""
+    """Return a command without labels; nothing if it can't be split, so that no label stays by mistake."""
     try:
         words = shlex.split(command)
     except ValueError:

@@ -167,7 +167,7 @@ def _context(
     live = engine.bank.labels
     forgotten = tuple(sorted({same_name(label, live) or label for label in as_names(forget)}))
     if not forgotten:
-        raise UsageError("say which class is to be forgotten")
+        raise UsageError("name at least one class to forget")
     known = [label for label in forgotten if label in live]
     if known and len(known) < len(forgotten):
         raise engine.bank.unknown(next(label for label in forgotten if label not in live))

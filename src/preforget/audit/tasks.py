@@ -1,4 +1,4 @@
-"""What the workers of an audit do: learn a model, ask it, attack it. Each writes its result into the work folder."""
+"""The jobs of an audit: learn a model, get its answers, attack it. Each writes its result into the work folder."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ ASKED = 4
 
 @dataclass(frozen=True)
 class Context:
-    """What all jobs of an audit share; it can be sent to another process.
+    """Everything that the jobs of an audit share; it can be sent to another process.
 
-    `recipe`: digest of model, data and what is to be forgotten; `key`: of these and of the effort; `data`: inputs of
-    known classes alone; `retained`: classes that stay; `seeds`: the first is that of the model given; `given_knows`:
-    whether that still knows what is to be forgotten; `lock`: the key of the work folder's files, if they have one.
+    `recipe`: digest of model, data and what is to be forgotten; `key`: of these and of the effort; `data`: only inputs
+    of known classes; `retained`: classes that stay; `seeds`: the first is that of the given model; `given_knows`:
+    whether that model still knows what is to be forgotten; `lock`: the key of the work folder's files, if they have
+    one.
     """
 
     recipe: str
@@ -68,7 +69,7 @@ class Context:
         return Work(self.work, self.lock)
 
     def made(self, role: str, seed: int) -> tuple[str, int] | None:
-        """Return role and seed of the learning that a model comes from; None for the one that was given."""
+        """Return role and seed of the training that made a model; None for the given model."""
         if seed == self.seeds[0] and role == (ORIGINAL if self.given_knows else UNLEARNED):
             return None
         if role != UNLEARNED:
@@ -77,7 +78,7 @@ class Context:
 
 
 def learn(context: Context, role: str, seed: int, threads: int | None = None) -> float:
-    """Learn a model by the recipe of the one given, without the forgotten classes for `retrain`; return seconds."""
+    """Learn a model by the recipe of the given one, without the forgotten classes for `retrain`; return seconds."""
     work, before = context.open_work(), torch.get_num_threads()
     if threads is not None:
         torch.set_num_threads(threads)
@@ -93,7 +94,7 @@ def learn(context: Context, role: str, seed: int, threads: int | None = None) ->
 
 
 def is_learned(context: Context, role: str, seed: int) -> bool:
-    """Tell whether a learned model is there and can be read."""
+    """Tell whether a learned model exists and can be read."""
     work = context.open_work()
     if work.get(context.recipe, "learn", role, seed) is None:
         return False
@@ -101,7 +102,7 @@ def is_learned(context: Context, role: str, seed: int) -> bool:
 
 
 def is_seen(context: Context, role: str, seed: int) -> bool:
-    """Tell whether a model's answers are there and can be read."""
+    """Tell whether a model's answers exist and can be read."""
     work = context.open_work()
     if work.get(context.key, "labels", role, seed) is None:
         return False
@@ -109,7 +110,7 @@ def is_seen(context: Context, role: str, seed: int) -> bool:
 
 
 def look(context: Context, role: str, seed: int) -> None:
-    """Ask a model for its answers to all four parts and keep them."""
+    """Store a model's answers to all four parts."""
     if not is_seen(context, role, seed):
         if role == "untrained":
             model: Any = RandomHead(load(context, RETRAIN, seed).engine_.encoder, context.retained, seed)
@@ -128,7 +129,7 @@ def attack(context: Context, name: str, role: str, seed: int) -> None:
 def shadow(context: Context, number: int) -> None:
     """Learn a shadow from half of the data to forget, make it forget them, and store its answers to them.
 
-    Which half is drawn anew for each shadow; U-LiRA asks whether answers after forgetting tell one half from the other.
+    Each shadow draws a half of its own; U-LiRA measures whether answers after forgetting tell the halves apart.
     """
     work = context.open_work()
     if work.get_arrays(context.recipe, "shadow", number) is not None:
@@ -161,7 +162,7 @@ def load(context: Context, role: str, seed: int) -> PreForgettableClassifier:
 
 
 def scene(context: Context, role: str, seed: int) -> Scene:
-    """Return everything that an attack on a model is given."""
+    """Return the scene of an attack on a model."""
     work, seeds = context.open_work(), context.seeds
     other = seeds[(seeds.index(seed) + 1) % len(seeds)] if len(seeds) > 1 else None
     target = seen_of(context, ORIGINAL, seed)
@@ -183,7 +184,7 @@ def scene(context: Context, role: str, seed: int) -> Scene:
 
 
 def asked(context: Context, seed: int) -> Parts[Split]:
-    """Return the inputs that are asked for answers."""
+    """Return the inputs to answer."""
     return _splits(context, seed, ASKED * context.effort.rows)
 
 
@@ -235,7 +236,7 @@ def _attack(context: Context, name: str, role: str, seed: int) -> dict[str, Any]
 
 
 def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, int], seed: int) -> float:
-    """Learn, save and return seconds; goes on from a checkpoint."""
+    """Learn, save and return seconds; continues from a checkpoint."""
     model = _open(context, None).untrained(seed)
     start = time.perf_counter()
     checkpoint = WorkCheckpoint(work.checkpoint(context.recipe, *what), context.lock)
@@ -244,7 +245,7 @@ def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, in
         validation=parts[1],
         checkpoint=checkpoint,
         cache_dir=context.cache_dir,
-        keep_similar_names=True,  # who learned the model has decided that
+        keep_similar_names=True,  # the user who learned the model decided that
     )
     seconds = time.perf_counter() - start
     work.put_arrays(as_arrays(model), context.recipe, "model", *what)
@@ -253,7 +254,7 @@ def _learn(context: Context, work: Work, parts: list[Split], what: tuple[str, in
 
 
 def _open(context: Context, made: tuple[str, int] | None) -> PreForgettableClassifier:
-    """Return a model in memory alone: one that was learned here, or the one that was given."""
+    """Return a model in memory: one that the audit learned, or the given one."""
     what = ("given",) if made is None else ("model", *made)
     arrays = context.open_work().get_arrays(context.recipe, *what)
     if arrays is None:
@@ -262,14 +263,14 @@ def _open(context: Context, made: tuple[str, int] | None) -> PreForgettableClass
 
 
 class WorkCheckpoint(CheckpointFile):
-    """A checkpoint in a work folder, encrypted as all its files are; what can't be decrypted counts as not there."""
+    """A checkpoint in a work folder, encrypted as all its files are; one that can't be decrypted counts as missing."""
 
     def __init__(self, path: Path, lock: SideKey | None) -> None:
         super().__init__(path)
         self._lock = lock
 
     def read(self) -> bytes | None:
-        """Return what was written, None if there is nothing or it has another key."""
+        """Return the contents, None if there are none or they have another key."""
         content = super().read()
         if content is None or self._lock is None:
             return content

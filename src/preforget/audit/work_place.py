@@ -1,8 +1,8 @@
 """The work folder of an audit: a listed copy before it is made, encrypted if its model is sealed, gone at the end.
 
-It holds models that know what is to be forgotten, and their answers. The key of a sealed model's audit lies in the
-model's keyring under the audit's own id, so an audit that was cut off goes on; what its key doesn't open is made anew.
-Where the model's list can't be changed, the key is in memory alone, and what was cut off begins anew.
+It holds models that know what is to be forgotten, and their answers. The key of a sealed model's audit is in the
+model's keyring under the audit's own id, so an interrupted audit continues; files that its key doesn't open are made
+anew. If the model's list can't be changed, the key exists only in memory, and an interrupted audit begins anew.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from preforget.store import ModelFolder
 from preforget.store.side_key import MARK, SideKey, begin_key, destroy_key, key_of, passing_key
 
 KIND = "checkpoint"
-"""What the list of copies calls it: the state of something unfinished."""
+"""Its name in the list of copies: the state of something unfinished."""
 
 
 @contextlib.contextmanager
 def opened_work(work: Path, model: PreForgettableClassifier) -> Iterator[SideKey | None]:
     """Enter the work folder into the model's list of copies, make and lock it, and yield the key of its files.
 
-    None where they are in the clear: the model is not sealed, or is bound to no folder. Raises `StoreError`,
-    and `UsageError` if the folder lies where it can't be.
+    None if the files are not encrypted: the model is not sealed, or has no folder. Raises `StoreError`, and
+    `UsageError` if the folder can't be used.
     """
     folder = model.folder
     listed = folder is not None and folder.is_writable()
@@ -70,7 +70,7 @@ def end_work(work: Path, model: PreForgettableClassifier) -> None:
 
 
 def _key(work: Path, folder: ModelFolder | None, *, listed: bool) -> SideKey | None:
-    """Return the key of a work folder that is listed, after clearing it of what has another key or none."""
+    """Return the key of a listed work folder, after deleting files that have another key or none."""
     sealed = folder is not None and (folder.manifest.sealed or not listed)
     key = None
     if folder is not None and sealed and listed:

@@ -24,7 +24,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "add",
         "learn one more class into a model",
-        "DATA holds images of the class and, to tell it from them, of classes that the model knows.",
+        "DATA holds inputs of the class and, to tell them apart, of classes that the model knows.",
     )
     add_model(parser)
     parser.add_argument("label", metavar="LABEL", help="class to learn, as DATA names it")
@@ -35,7 +35,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Learn the class and measure on test images of all classes that the model then knows."""
+    """Learn the class and measure on test inputs of all classes that the model then knows."""
     model = load_model(args)
     data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     if model.engine_.adding:

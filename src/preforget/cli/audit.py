@@ -38,7 +38,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "audit",
         "attack what is left after forgetting, beside models that never saw the class",
-        "The model stays as it is: a copy forgets. Interrupted, the same command goes on where it was. Exit code 4 if "
+        "The model stays as it is: a copy forgets. After an interruption the same command continues. Exit code 4 if "
         "a measure differs from retraining by more than its margin.",
     )
     add_model(parser)
@@ -71,7 +71,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--shadows",
         type=int,
         metavar="N",
-        help="models to learn for lira, the likelihood ratio attack (16 where it is run)",
+        help="models to learn for lira, the likelihood ratio attack (16 if it is run)",
     )
     parser.add_argument(
         "--out",
@@ -90,7 +90,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_force(parser)
     parser.add_argument(
-        "--strict", action="store_true", help="exit code 4 also for measures that the seeds can't decide"
+        "--strict", action="store_true", help="exit code 4 also for measures that remain undecided"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
@@ -111,17 +111,17 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.core.canonical import canonical_json
     from preforget.jobs.executor import on_this_machine
 
-    place = _place(args)
-    work = place / WORK
-    for name in (REPORT, PAGE):  # an audit that was cut off at its end goes on
-        check_target(place / name, force=args.force or work.is_dir())
+    report_folder = _place(args)
+    work = report_folder / WORK
+    for name in (REPORT, PAGE):  # an audit that was interrupted at its end continues
+        check_target(report_folder / name, force=args.force or work.is_dir())
     sealed = model.folder is not None and model.folder.manifest.sealed
     note(
         f"until the audit is done, {work} holds models that know what is to be forgotten"
         f"{', encrypted' if sealed else ''}; it is deleted then"
     )
     try:
-        found = audit(
+        result = audit(
             model,
             data,
             args.forget,
@@ -138,34 +138,34 @@ def run(args: argparse.Namespace, console: Console) -> int:
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; repeat the command to go on, or delete {work}") from None
     if args.hide_labels or (sealed and not args.show_labels):
-        found = hide_labels(found)
-    write_target(place / REPORT, canonical_json(found.as_dict()) + b"\n", force=True)
-    write_target(place / PAGE, page(found).encode(), force=True)
-    passed = found.passed and not (args.strict and found.undecided)
+        result = hide_labels(result)
+    write_target(report_folder / REPORT, canonical_json(result.as_dict()) + b"\n", force=True)
+    write_target(report_folder / PAGE, page(result).encode(), force=True)
+    passed = result.passed and not (args.strict and result.undecided)
     if model.folder is not None and model.folder.is_writable():
-        model.folder.note_audit(f"attacks-{args.suite}", passed, found.as_dict())
+        model.folder.note_audit(f"attacks-{args.suite}", passed, result.as_dict())
     else:
         note("the model can't be changed here, so this is not entered into its ledger")
     end_work(work, model)
-    _show(found, console)
-    console.line(f"report     {printable(str(place / PAGE))}")
-    console.result({"report": str(place / PAGE), **found.as_dict(), "passed": passed})
+    _show(result, console)
+    console.line(f"report     {printable(str(report_folder / PAGE))}")
+    console.result({"report": str(report_folder / PAGE), **result.as_dict(), "passed": passed})
     return 0 if passed else MISSED
 
 
 def _place(args: argparse.Namespace) -> Path:
-    """Return the folder of the report, made if it isn't there."""
+    """Return the folder of the report, made if it doesn't exist."""
     model = Path(os.path.abspath(given_path(args.model)))  # noqa: PTH100 - resolve() would follow a link
-    place: Path = model.with_name(f"{model.name}.audit") if args.out is None else given_path(args.out)
+    report_folder: Path = model.with_name(f"{model.name}.audit") if args.out is None else given_path(args.out)
     try:
-        make_private(place)
+        make_private(report_folder)
     except OSError as error:
-        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
-    return place
+        raise StoreError(f"{report_folder} can't be written: {error.strerror or error}") from error
+    return report_folder
 
 
 def _command(args: argparse.Namespace) -> str:
-    """Return the command that repeats this, without what only concerns this machine."""
+    """Return the command that repeats this, without options of this machine."""
     words = ["preforget", "audit", str(args.model), "--data", str(args.data), "--forget", *args.forget]
     words += ["--suite", args.suite]
     for name in ("seeds", "attacks", "shadows", "size", "subjects", "fold", "folds", "seed"):
@@ -175,28 +175,28 @@ def _command(args: argparse.Namespace) -> str:
     return shlex.join(words)
 
 
-def _show(found: AuditResult, console: Console) -> None:
+def _show(result: AuditResult, console: Console) -> None:
     """Print one line for each judged measure."""
-    judged = [one for one in found.measures if one.verdict != "shown"]
-    width = max((len(_name(one)) for one in judged), default=0)
+    judged = [measure for measure in result.measures if measure.verdict != "shown"]
+    width = max((len(_name(measure)) for measure in judged), default=0)
     console.line(f"{'':{width}}  unlearned  retrain      gap  verdict")
-    for one in judged:
-        values = (_mean(one.unlearned), _mean(one.retrain), one.gap or 0.0)
+    for measure in judged:
+        values = (_mean(measure.unlearned), _mean(measure.retrain), measure.gap or 0.0)
         console.line(
-            f"{_name(one):{width}}  {values[0]:9.3f}  {values[1]:7.3f}  {values[2]:+7.3f}  {one.verdict}"
+            f"{_name(measure):{width}}  {values[0]:9.3f}  {values[1]:7.3f}  {values[2]:+7.3f}  {measure.verdict}"
         )
     console.line(
-        f"{len(judged)} measures: {sum(one.verdict == 'equivalent' for one in judged)} equivalent to retraining, "
-        f"{len(found.missed)} different, {len(found.undecided)} undecided with {_seeds(found)}"
+        f"{len(judged)} measures: {sum(m.verdict == 'equivalent' for m in judged)} equivalent to retraining, "
+        f"{len(result.missed)} different, {len(result.undecided)} undecided with {_seeds(result)}"
     )
 
 
-def _seeds(found: AuditResult) -> str:
-    return "1 seed" if len(found.seeds) == 1 else f"{len(found.seeds)} seeds"
+def _seeds(result: AuditResult) -> str:
+    return "1 seed" if len(result.seeds) == 1 else f"{len(result.seeds)} seeds"
 
 
-def _name(one: Measure) -> str:
-    return f"{one.attack}: {one.title}"
+def _name(measure: Measure) -> str:
+    return f"{measure.attack}: {measure.title}"
 
 
 def _mean(values: list[float | None] | None) -> float:

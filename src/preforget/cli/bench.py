@@ -1,4 +1,4 @@
-"""`preforget bench MATRIX`: engines and every method beside them, on several data sets, as tables and a page."""
+"""`preforget bench MATRIX`: compare engines and methods on several data sets, as tables and a page."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "bench",
         "compare the engines with retraining and with every method of unlearning after the fact",
-        f"Writes {FILES} into a folder. Cells that are done stay there: interrupted, or started on several machines "
-        "that share the folder, the same command does what is left.",
+        f"Writes {FILES} into a folder. Finished cells stay there: after an interruption, or on another machine "
+        "that shares the folder, the same command continues with the others.",
     )
     parser.add_argument("matrix", metavar="MATRIX", help="quick, paper, or a TOML file")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of results (default: bench-NAME)")
     parser.add_argument(
-        "--data", metavar="NAME=PATH", action="append", default=[], help="where a data set lies, repeatable"
+        "--data", metavar="NAME=PATH", action="append", default=[], help="path of a data set, repeatable"
     )
     parser.add_argument(
         "--backbone",
@@ -72,7 +72,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Do what is left of a matrix and write its tables."""
+    """Finish a matrix and write its tables."""
     from preforget.backbones.precision import choose_device
     from preforget.benchmark.bench import begin_results
     from preforget.benchmark.context import begin
@@ -81,38 +81,38 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.jobs.executor import on_this_machine
 
     matrix = _matrix(args)
-    place = given_path(args.out or f"bench-{matrix.name}")
+    results_folder = given_path(args.out or f"bench-{matrix.name}")
     on_cpu = choose_device(args.device).type == "cpu"
     executor = on_this_machine(args.workers if on_cpu or args.workers else 1)
     if args.discard:
-        discard_cells(place, lambda: keyring(args))
-        console.line(f"removed    cells and models in {printable(str(place))}")
-        console.result({"folder": str(place)})
+        discard_cells(results_folder, lambda: keyring(args))
+        console.line(f"removed    cells and models in {printable(str(results_folder))}")
+        console.result({"folder": str(results_folder)})
         return 0
-    begin_results(place, force=args.force)
+    begin_results(results_folder, force=args.force)
     context = begin(
         matrix,
-        place,
+        results_folder,
         device=args.device,
         data_dir=args.data_dir,
         download=not args.no_download,
         cache_dir=args.cache_dir,
         workers=executor.workers,
-        lock=folder_key(place, lambda: keyring(args), seal=args.seal),
+        lock=folder_key(results_folder, lambda: keyring(args), seal=args.seal),
     )
     for name in context.left_out:
-        note(f"{name} is left out; say where it lies with --data {name}=PATH")
+        note(f"{name} is left out; give its path with --data {name}=PATH")
     if args.estimate or not (args.no_estimate or args.only_tables or args.matrix == "quick"):
-        found = _estimate(context)
+        estimated = _estimate(context)
         if args.estimate:
-            console.result(found)
+            console.result(estimated)
             return 0
     if not args.only_tables:
         try:
             run_matrix(context, executor, show=True)
         except KeyboardInterrupt:
             raise Interrupted("interrupted; repeat the command to go on") from None
-    _write(context, place, _command(args), console)
+    _write(context, results_folder, _command(args), console)
     return 0
 
 
@@ -122,8 +122,8 @@ def _matrix(args: argparse.Namespace) -> Matrix:
 
     data = {}
     for text in args.data:
-        name, found, path = text.partition("=")
-        if not (name and found and path):
+        name, separator, path = text.partition("=")
+        if not (name and separator and path):
             raise UsageError(f"--data {text!r} must be NAME=PATH")
         data[name] = path
     return overridden(
@@ -138,34 +138,35 @@ def _matrix(args: argparse.Namespace) -> Matrix:
 def _estimate(context: Context) -> dict[str, Any]:
     from preforget.benchmark.estimate import estimate
 
-    note("estimating; this learns from a few images with every engine")
-    found = estimate(context)
-    hours, memory = found.seconds / 3600, found.process_bytes / 1e9
-    said = f"{found.seconds:.0f} s" if found.seconds < 600 else f"{hours:.1f} hours"
+    note("estimating; this learns from a few inputs with every engine")
+    expected = estimate(context)
+    hours, memory = expected.seconds / 3600, expected.process_bytes / 1e9
+    duration = f"{expected.seconds:.0f} s" if expected.seconds < 600 else f"{hours:.1f} hours"
     note(
-        f"about {said} for {found.tasks} tasks in {context.workers} processes, each up to {memory:.1f} GB of memory"
-        + (f" and {found.device_bytes / 1e9:.1f} GB of the GPU's" if found.device_bytes else "")
+        f"about {duration} for {expected.tasks} tasks in {context.workers} processes, "
+        f"each up to {memory:.1f} GB of memory"
+        + (f" and {expected.device_bytes / 1e9:.1f} GB of the GPU's" if expected.device_bytes else "")
     )
     return {
-        "seconds": found.seconds,
-        "process_bytes": found.process_bytes,
-        "device_bytes": found.device_bytes,
-        "tasks": found.tasks,
-        "by_data": found.by_data,
+        "seconds": expected.seconds,
+        "process_bytes": expected.process_bytes,
+        "device_bytes": expected.device_bytes,
+        "tasks": expected.tasks,
+        "by_data": expected.by_data,
     }
 
 
-def _write(context: Context, place: Path, command: str, console: Console) -> None:
+def _write(context: Context, results_folder: Path, command: str, console: Console) -> None:
     from preforget.benchmark.bench import write_results
     from preforget.benchmark.headlines import summary
     from preforget.benchmark.tables import as_dict, results_of
 
     results = results_of(context)
-    write_results(results, place, command)
-    said = summary(results)
-    for sentence in said.sentences:
+    write_results(results, results_folder, command)
+    overview = summary(results)
+    for sentence in overview.sentences:
         console.line(sentence)
-    for grid in said.grids:
+    for grid in overview.grids:
         console.line(f"\n{grid.title}")
         widths = [max(map(len, column)) for column in zip(grid.head, *grid.rows, strict=True)]
         for row in (grid.head, *grid.rows):
@@ -174,12 +175,12 @@ def _write(context: Context, place: Path, command: str, console: Console) -> Non
             )
     if results.missing:
         console.line(f"{results.missing} cells are not done yet; repeat the command without --only-tables")
-    console.line(f"results    {printable(str(place / 'results.html'))}")
-    console.result({"folder": str(place), **asdict(said), **as_dict(results)})
+    console.line(f"results    {printable(str(results_folder / 'results.html'))}")
+    console.result({"folder": str(results_folder), **asdict(overview), **as_dict(results)})
 
 
 def _command(args: argparse.Namespace) -> str:
-    """Return the command that repeats this, without what only concerns this machine."""
+    """Return the command that repeats this, without options of this machine."""
     words = ["preforget", "bench", args.matrix]
     for name in ("data", "backbone"):
         for text in getattr(args, name):

@@ -1,4 +1,4 @@
-"""`preforget classes MODEL`: what a model knows, read from its folder alone."""
+"""`preforget classes MODEL`: the classes of a model, read from its folder alone."""
 
 from __future__ import annotations
 

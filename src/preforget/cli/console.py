@@ -1,4 +1,4 @@
-"""What a command writes: data on stdout, for people or as one JSON object; notes on stderr."""
+"""The output of a command: data on stdout, for people or as one JSON object; notes on stderr."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Console", "Interrupted", "OutputError", "harmless", "note", "percent
 
 
 class OutputError(PreforgetError):
-    """Standard output can't be written, such as a full disk; with no message if its reader has gone."""
+    """Standard output can't be written, such as a full disk; no message if its reader has closed it."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C, with a message that says what is left and how to go on."""
+    """Ctrl-C, with a message that says what is left and how to continue."""
 
 
 class Console:
@@ -45,7 +45,9 @@ class Console:
             self._stream.write(text + "\n")
             self._stream.flush()
         except OSError as error:
-            with contextlib.suppress(OSError, ValueError):  # else the interpreter fails on the rest at exit
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # otherwise the interpreter fails on the rest at exit
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             gone = isinstance(error, BrokenPipeError)
             message = "" if gone else f"standard output can't be written: {error.strerror}"
@@ -53,7 +55,7 @@ class Console:
 
 
 def note(text: str = "") -> None:
-    """Write a line on stderr: progress, questions, what a person should know."""
+    """Write a line on stderr: progress, questions, advice."""
     print(harmless(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the one place
 
 

@@ -1,4 +1,4 @@
-"""`preforget copies MODEL`: where else a model lies, for `forget` to say what becomes of each copy."""
+"""`preforget copies MODEL`: the list of a model's copies, by which `forget` reports what happens to each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     add_folder(parser)
     change = parser.add_mutually_exclusive_group()
     change.add_argument("--add", nargs=2, metavar=("KIND", "PLACE"), help="enter a copy")
-    change.add_argument("--remove", metavar="ID", help="strike out a copy that is no more")
+    change.add_argument("--remove", metavar="ID", help="strike out a copy that no longer exists")
     parser.add_argument(
         "--expires", metavar="DAY", help="with --add: when it will be deleted, like 2027-01-31"
     )

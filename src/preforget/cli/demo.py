@@ -14,7 +14,7 @@ VERIFICATION_FAILED = 3
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     """Enter the command."""
-    parser = add_command(commands, "demo", "learn ten digits or sounds, forget one and see what is left")
+    parser = add_command(commands, "demo", "learn ten digits or sounds, forget one and measure the rest")
     parser.add_argument(
         "--modality", default="image", help="image: digits; audio: synthesised sounds (default: image)"
     )

@@ -34,9 +34,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
 def switch(args: argparse.Namespace, console: Console, state: str) -> int:
     """Bring classes into the state `detached` or `attached`, in the model folder alone."""
     folder = open_model_folder(args)
-    found = folder.find(args.labels)
-    ids = {label: [r.id for r in own if r.partner is None] for label, own in found.items()}
-    chosen = {i for own in ids.values() for i in own}
+    records_of = folder.find(args.labels)
+    ids = {label: [r.id for r in records if r.partner is None] for label, records in records_of.items()}
+    chosen = {i for records in ids.values() for i in records}
     left_out = set(folder.manifest.detached)
     folder.set_detached(sorted(left_out | chosen if state == "detached" else left_out - chosen))
     for label in ids:

@@ -1,4 +1,4 @@
-"""`preforget doctor`: look at the machine and its settings, and say what to mend."""
+"""`preforget doctor`: check the machine and its settings, and name the remedies."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "doctor",
         "check versions, number formats, keyring, disk and clock of this machine",
-        "Exit code 1 if something is to be mended.",
+        "Exit code 1 if a check fails.",
     )
     add_keyring(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Print one line per check, and what to do where one fails."""
+    """Print one line per check, and the remedy of each that fails."""
     from preforget.cli.surroundings import surroundings
 
     checks = surroundings(args.keyring)

@@ -1,4 +1,4 @@
-"""What `forget --dry-run` shows: what would go and from which copies, and how counts and answers would change."""
+"""The output of `forget --dry-run`: what would be deleted, from which copies, and how answers would change."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def _answers(args: argparse.Namespace, planned: Plan, console: Console) -> dict[
 
     model = load_model(args)
     inputs = read_data(args, model.engine_.config.seed).test.inputs
-    left = model.copy()
+    reduced = model.copy()
     labels = [target.name for target in planned.targets if target.what == "class"]
     subjects = [target.name for target in planned.targets if target.what == "subject"]
-    forget(plan_in_memory(left.engine_, label=labels, subject=subjects), engine=left.engine_)
-    was, now = model.answer(inputs)[0], left.answer(inputs)[0]
+    forget(plan_in_memory(reduced.engine_, label=labels, subject=subjects), engine=reduced.engine_)
+    was, now = model.answer(inputs)[0], reduced.answer(inputs)[0]
     silent = [(a is ABSTAIN, b is ABSTAIN) for a, b in zip(was, now, strict=True)]
     changed = sum(a != b for a, b in zip(was, now, strict=True))
     values = {

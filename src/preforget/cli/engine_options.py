@@ -1,6 +1,6 @@
 """Options of engines on the command line, derived from the fields of their option classes.
 
-Our engines' options are always listed. Those of an extension's engine are added where the command names that engine,
+Our engines' options are always listed. Those of an extension's engine are added if the command names that engine,
 so that nothing heavy is imported for a list of options.
 """
 
@@ -15,7 +15,7 @@ from preforget.core.errors import UsageError
 from preforget.engines.options import DEFAULT_ENGINE, OPTIONS, EngineOptions
 
 OWN_ARGUMENT = frozenset({"seed"})
-"""Fields that the commands ask for by an argument of their own."""
+"""Fields that have an argument of their own in the commands."""
 
 DEST = "engine_option_"
 
@@ -47,18 +47,18 @@ def options_of(engine: str) -> type[EngineOptions]:
 
 
 def add_engine_options(parser: argparse.ArgumentParser, engine: str = DEFAULT_ENGINE) -> None:
-    """Add one option per field of all our engines, and of `engine` if that is another one that can be loaded."""
+    """Add one option per field of all our engines, and of `engine` if it is an extension's that can be loaded."""
     known = dict(OPTIONS.items())
     if engine not in known:
         try:
             known[engine] = options_of(engine)
-        except UsageError:  # said when the command runs
+        except UsageError:  # reported when the command runs
             engine = DEFAULT_ENGINE
-    # the chosen engine first: where engines differ in a type, its own counts
+    # the chosen engine first: if engines differ in a type, its type counts
     order = sorted(known, key=lambda name: (name != engine, name))
     group = parser.add_argument_group("options of the engine, which has its own defaults")
     for name in sorted({each.name for kind in known.values() for each in fields(kind)} - OWN_ARGUMENT):
-        owners = {one: known[one] for one in order if name in _names(known[one])}
+        owners = {owner: known[owner] for owner in order if name in _names(known[owner])}
         _add(parser, group, name, owners)
 
 
@@ -72,7 +72,7 @@ def given_options(args: argparse.Namespace, engine: str) -> dict[str, Any]:
     names = _names(options_of(engine)) - OWN_ARGUMENT if given else set()
     for name in given:
         if name not in names:
-            listed = ", ".join(_flag(one) for one in sorted(names))
+            listed = ", ".join(_flag(option) for option in sorted(names))
             raise UsageError(
                 f"the {engine} engine has no option {_flag(name)}; {f'it has: {listed}' if names else 'it has none'}"
             )
@@ -100,14 +100,14 @@ def _add(
 
 
 def _help(name: str, owners: Mapping[str, type[EngineOptions]]) -> str:
-    """Return what the engines say of a field, each sentence once, with the engines that have it."""
-    said: dict[str, list[str]] = {}
+    """Return the help of a field, each sentence once, with the engines that have it."""
+    meanings: dict[str, list[str]] = {}
     for engine, kind in sorted(owners.items()):
         each = next(one for one in fields(kind) if one.name == name)
-        said.setdefault(each.metadata.get("help", "see its documentation") + _default(each), []).append(
+        meanings.setdefault(each.metadata.get("help", "see its documentation") + _default(each), []).append(
             engine
         )
-    text = "; ".join(f"{' and '.join(engines)}: {sentence}" for sentence, engines in said.items())
+    text = "; ".join(f"{' and '.join(engines)}: {sentence}" for sentence, engines in meanings.items())
     return text.replace("%", "%%")
 
 
@@ -120,7 +120,7 @@ def _default(each: Field[Any]) -> str:
 
 
 def _type(kind: type[EngineOptions], name: str) -> Any:
-    """Return what turns text into a value of a field: int, float, str or bool, the first of a union."""
+    """Return the type that turns text into a value of a field: int, float, str or bool, the first of a union."""
     hint = get_type_hints(kind)[name]
     members = [one for one in get_args(hint) if one is not type(None)] or [hint]
     return members[0] if members[0] in (int, float, bool, str) else str

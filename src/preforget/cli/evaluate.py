@@ -60,7 +60,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Answer the part once, and print what that says."""
+    """Answer the part once and print the measures."""
     from preforget.classifier.evaluation_page import lines
 
     if args.csv and args.json:
@@ -73,27 +73,27 @@ def run(args: argparse.Namespace, console: Console) -> int:
     part = getattr(data, args.part)
     if not len(part):
         raise DataError(f"{args.data} has no {args.part} inputs; choose another with --part")
-    found = model.evaluate(part, progress=True)
+    measured = model.evaluate(part, progress=True)
     if page is not None:
         title = f"Evaluation of {args.model} on {args.data}"
-        write_target(page, found.to_html(title).encode(), force=args.force)
-    for line in table(found) if args.csv else [*_whole(lines(found)), *_each(found)]:
+        write_target(page, measured.to_html(title).encode(), force=args.force)
+    for line in table(measured) if args.csv else [*_whole(lines(measured)), *_each(measured)]:
         console.line(line)
     values: dict[str, Any] = {"model": str(args.model), "data": args.data, "part": args.part}
-    console.result({**values, **found.as_dict(), "html": None if page is None else str(page)})
+    console.result({**values, **measured.as_dict(), "html": None if page is None else str(page)})
     return 0
 
 
-def table(found: Measured) -> Iterator[str]:
+def table(measured: Measured) -> Iterator[str]:
     """Yield one line per class with a line of names first, as CSV."""
     yield "class,known,inputs,answered,precision,recall,answered_low,answered_high"
-    for one in found.classes:
+    for one in measured.classes:
         low, high = one.interval
         figures = ["" if x is None else f"{x:.6f}" for x in (one.precision, one.recall, low, high)]
         yield _csv([printable(one.label), "yes", one.count, one.answered, *figures])
-    for other in found.unknown:
+    for other in measured.unknown:
         yield _csv([printable(other.label), "no", other.count, other.count - other.abstained, "", "", "", ""])
-    for condition in found.conditions:
+    for condition in measured.conditions:
         yield _csv([printable(condition.label), "yes", condition.count, "", "", "", "", ""])
 
 
@@ -108,24 +108,24 @@ def _whole(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
         yield f"{name:10} {text}"
 
 
-def _each(found: Measured) -> Iterator[str]:
+def _each(measured: Measured) -> Iterator[str]:
     """Yield one line per class for people."""
-    labels = [one.label for one in found.classes] + [one.label for one in found.unknown]
-    labels += [one.label for one in found.conditions]
+    labels = [one.label for one in measured.classes] + [one.label for one in measured.unknown]
+    labels += [one.label for one in measured.conditions]
     width = max((len(printable(label)) for label in labels), default=0)
-    for one in found.classes:
+    for one in measured.classes:
         low, high = one.interval
         yield (
             f"{printable(one.label):{width}}  {one.count:5} inputs  precision {_shown(one.precision)}  "
             f"recall {_shown(one.recall)}  answered {_shown(one.answered / one.count if one.count else None)} "
             f"({percent(low).strip()} to {percent(high).strip()})"
         )
-    for other in found.unknown:
+    for other in measured.unknown:
         yield (
             f"{printable(other.label):{width}}  {other.count:5} inputs  not known; abstained "
             f"{_shown(other.abstained / other.count)}"
         )
-    for condition in found.conditions:
+    for condition in measured.conditions:
         if condition.average_precision is not None and condition.auroc is not None:
             yield (
                 f"{printable(condition.label):{width}}  {condition.count:5} inputs  "

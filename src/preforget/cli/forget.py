@@ -1,4 +1,4 @@
-"""`preforget forget MODEL LABEL...`: show what will go, ask, destroy it, say what happened."""
+"""`preforget forget MODEL LABEL...`: show what will be deleted, ask, delete it, report the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Target = tuple[str, str]
 """`class` or `subject`, and its name."""
 
 FEW_INPUTS = 5
-"""What fewer inputs left behind can be worked out from the model before and after (docs/erasure.md)."""
+"""Traces of fewer inputs can be computed from the model before and after (docs/erasure.md)."""
 
 MOST_NAMES_BYTES = 2**24
 """The largest file of names that is read."""
@@ -142,8 +142,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             raise
         kind = IntegrityError if isinstance(error, IntegrityError) else StoreError
         raise kind(f"{error}; {state}") from error
-    left = sorted({record.label for record in read_model_folder(args)[1] if record.label})
-    console.result({"model": str(args.model), "forgotten": done, "classes": left})
+    remaining = sorted({record.label for record in read_model_folder(args)[1] if record.label})
+    console.result({"model": str(args.model), "forgotten": done, "classes": remaining})
     return 0
 
 
@@ -169,9 +169,9 @@ def known_targets(
         "subject": {record.subject for record in records if record.subject is not None},
     }
     named = [
-        # of an engine that tells no subjects apart the plan says so
-        (what, find_name(what, name, known[what], may_ask=may_ask) if known[what] else name)
-        for what, name in targets
+        # the plan says so if an engine doesn't know subjects
+        (kind, find_name(kind, name, known[kind], may_ask=may_ask) if known[kind] else name)
+        for kind, name in targets
     ]
     return list(dict.fromkeys(named))
 
@@ -180,8 +180,8 @@ def plan_for(folder: ModelFolder, targets: Sequence[Target], records: Sequence[C
     """Return what goes with all targets at once."""
     from preforget.erasure import plan
 
-    labels = [name for what, name in targets if what == "class"]
-    subjects = [name for what, name in targets if what == "subject"]
+    labels = [name for kind, name in targets if kind == "class"]
+    subjects = [name for kind, name in targets if kind == "subject"]
     return plan(folder, label=labels, subject=subjects, records=records)
 
 
@@ -192,7 +192,7 @@ def show_plan(
     engine = planned.engine
     gone = {record.id for record in planned.records}
     named = [record for record in records if record.label]  # without the sums of every image
-    left = {record.label for record in named if record.id not in gone}
+    remaining = {record.label for record in named if record.id not in gone}
     known = {record.label for record in named}
     note(f"to be forgotten, of the {len(known)} classes in {printable(str(folder.path))}:")
     for target in planned.targets:
@@ -203,7 +203,7 @@ def show_plan(
     if len(planned.records) > 5:
         note(f"             and {len(planned.records) - 5} files more")
     note(f"  guarantee  {engine.guarantee}: {engine.signed_meaning()}")
-    note(f"  left       {len(left)} classes")
+    note(f"  left       {len(remaining)} classes")
     for copy in folder.manifest.copies.values():
         end = ", to be deleted as a whole" if copy["delete"] and delete_copies else ""
         note(f"  copy       {copy['kind']} at {printable(copy['place'])}{end}")
@@ -232,7 +232,7 @@ def _shown(names: set[str]) -> str:
 
 
 def fewest_inputs(planned: Plan) -> int | None:
-    """Return of how few inputs a sum changes in which what is forgotten had a part; None where nothing is a sum."""
+    """Return of how few inputs a sum changes in which what is forgotten had a part; None without sums."""
     by_class: dict[str, int] = {}
     for record in planned.records:
         count = planned.engine.inputs_in(record)
@@ -270,19 +270,19 @@ def show_erasure(names: Sequence[str], erasure: Erasure, console: Console) -> No
     console.line(f"  receipt    {printable(str(erasure.receipt))}")
 
 
-def check_receipt_place(place: Path | None) -> None:
-    """Raise `UsageError` before anything is forgotten if the receipt can't be copied to `place`."""
-    if place is None:
+def check_receipt_place(path: Path | None) -> None:
+    """Raise `UsageError` before anything is forgotten if the receipt can't be copied to `path`."""
+    if path is None:
         return
-    if not place.is_dir():
-        check_target(place, remedy="move it away")
+    if not path.is_dir():
+        check_target(path, remedy="move it away")
 
 
-def copy_receipt(erasure: Erasure, place: Path | None) -> None:
+def copy_receipt(erasure: Erasure, path: Path | None) -> None:
     """Copy the receipt out of the model folder; raises `StoreError`, the original stays where it is."""
-    if place is None or erasure.receipt is None:
+    if path is None or erasure.receipt is None:
         return
-    target = place / erasure.receipt.name if place.is_dir() else place
+    target = path / erasure.receipt.name if path.is_dir() else path
     try:
         write_target(target, erasure.receipt.read_bytes())
     except (OSError, UsageError) as error:  # StoreError is one of the former

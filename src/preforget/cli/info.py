@@ -1,4 +1,4 @@
-"""`preforget info MODEL`: what a model is and what happened to it, without a name of a class or a person."""
+"""`preforget info MODEL`: what a model is and what happened to it, without names of classes or persons."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--interpolate",
         action="store_true",
-        help="interpolate positions as a whole; by default cut where they can be",
+        help="interpolate all positions; by default they are cut where possible",
     )
     parser.set_defaults(run=run)
 
@@ -39,11 +39,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     shape = AudioShape(args.frames, args.bins, args.stride, args.kernel, cut=not args.interpolate)
     source = str(BUILTIN_FOLDER) if args.source == BUILTIN else args.source
-    found = {**init_ast(source, given_path(args.out), shape), "from": args.source}
-    seconds = found["frames"] / 100
+    facts = {**init_ast(source, given_path(args.out), shape), "from": args.source}
+    seconds = facts["frames"] / 100
     console.line(f"checkpoint  {printable(str(args.out))}")
-    console.line(f"hears       {seconds:.2f} s: {found['frames']} frames, {found['mel_bins']} mel bins")
-    console.line(f"tokens      {found['tokens']}, of patches of {found['patch']} x {found['patch']}")
+    console.line(f"hears       {seconds:.2f} s: {facts['frames']} frames, {facts['mel_bins']} mel bins")
+    console.line(f"tokens      {facts['tokens']}, of patches of {facts['patch']} x {facts['patch']}")
     console.line("trained     not on any sound: learn on it, or train it further elsewhere")
-    console.result(found)
+    console.result(facts)
     return 0

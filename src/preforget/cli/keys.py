@@ -28,7 +28,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "keys",
         "make, show or rotate the key that signs receipts; change the keyring's passphrase, back it up, restore it",
-        "Give the public key to whoever is to check receipts. No private key is ever printed. A backup holds the keys "
+        "Give the public key to everyone who checks receipts. No private key is ever printed. A backup holds the keys "
         "that are destroyed later: list it with --model, and delete it in time.",
     )
     parser.add_argument("action", choices=ACTIONS, help="what to do")

@@ -32,7 +32,7 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         commands,
         "learn",
         "learn the classes of a data set into a new model folder",
-        "Interrupted, the same command goes on where it was. The checkpoint that is left for that is removed by "
+        "After an interruption the same command continues from a checkpoint, which is removed by "
         "--discard, or after 7 days by any command on a model in the same folder.",
     )
     parser.add_argument("data", metavar="DATA", nargs="?", help=DATA_HELP)
@@ -56,7 +56,7 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         "--seed", type=int, default=0, help="of learning, and of splits that are made (default: 0)"
     )
     parser.add_argument(
-        "--keep", type=float, default=0.95, help="share of known images to be answered (default: 0.95)"
+        "--keep", type=float, default=0.95, help="share of known inputs to be answered (default: 0.95)"
     )
     add_machine(parser)
     parser.add_argument(
@@ -73,19 +73,19 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Learn, save, measure."""
+    """Learn, save and measure."""
     from preforget.classifier import PreForgettableClassifier
     from preforget.classifier.unfinished import checkpoint_beside
     from preforget.data import check_counts
     from preforget.store.layout import check_free
 
-    place = Path(os.path.abspath(given_path(args.out)))  # noqa: PTH100 - resolve() would follow a link
+    target = Path(os.path.abspath(given_path(args.out)))  # noqa: PTH100 - resolve() would follow a link
     if args.discard:
-        return _discard(place, args, console)
+        return _discard(target, args, console)
     if args.data is None:
         raise UsageError("the following arguments are required: DATA")
     options, keys = given_options(args, args.engine), keyring(args)
-    check_free(place)
+    check_free(target)
     data = read_data(args, args.seed)
     check_counts(data)
     model = PreForgettableClassifier(
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         **options,
     )
     start = time.perf_counter()
-    with checkpoint_beside(place, note, sealed=args.seal, keyring=keys) as checkpoint:
+    with checkpoint_beside(target, note, sealed=args.seal, keyring=keys) as checkpoint:
         model.fit(
             data.train,
             validation=data.validation,
@@ -110,9 +110,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
             keep_similar_names=args.keep_similar_names,
             progress=True,
         )
-        model.save_pretrained(place, sealed=args.seal, keyring=keys)
+        model.save_pretrained(target, sealed=args.seal, keyring=keys)
     seconds = time.perf_counter() - start
-    console.line(f"learned {len(data.classes)} classes from {len(data.train):,} images in {seconds:.1f} s")
+    console.line(f"learned {len(data.classes)} classes from {len(data.train):,} inputs in {seconds:.1f} s")
     figures = show_quality(model, data.test, console)
     coverage = show_coverage(model, console)
     console.line(f"model      {printable(str(args.out))}")
@@ -131,13 +131,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _discard(place: Path, args: argparse.Namespace, console: Console) -> int:
-    """Remove the checkpoint of a learning that was cut off, and say so."""
+def _discard(target: Path, args: argparse.Namespace, console: Console) -> int:
+    """Remove the checkpoint of an interrupted `learn`, and say so."""
     from preforget.classifier.unfinished import discard
 
     if args.data is not None:
         raise UsageError("--discard removes what was left and learns nothing; leave DATA out")
-    gone = [str(folder) for folder in discard(place, keyring(args))]
+    gone = [str(folder) for folder in discard(target, keyring(args))]
     for folder in gone:
         console.line(f"removed    {printable(folder)}")
     if not gone:

@@ -29,13 +29,13 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Check the whole folder and its ledger first, whatever is asked."""
+    """Check the whole folder and its ledger before any action."""
     if args.head is not None and args.action != "verify":
         raise UsageError("--head goes with 'verify'")
     if args.out is not None and args.action != "export":
         raise UsageError("--out goes with 'export'")
     if args.out is not None and args.out.resolve().is_relative_to(given_path(args.model).resolve()):
-        raise UsageError(f"{args.out} lies in the model; export to a place elsewhere")
+        raise UsageError(f"{args.out} is inside the model; export to another folder")
     if args.out is not None:
         check_target(args.out, force=args.force)
     folder = open_model_folder(args)
@@ -63,13 +63,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _export(lines: list[str], place: Path | None, console: Console, *, force: bool) -> int:
-    if place is None:
+def _export(lines: list[str], target: Path | None, console: Console, *, force: bool) -> int:
+    if target is None:
         for line in lines:
             console.line(line)
     else:
-        write_target(place, "".join(f"{line}\n" for line in lines).encode(), force=force)
-        console.line(f"exported  {len(lines)} rows to {place}")
-    rows = {"entries": [json.loads(line) for line in lines]} if place is None else {"out": str(place)}
+        write_target(target, "".join(f"{line}\n" for line in lines).encode(), force=force)
+        console.line(f"exported  {len(lines)} rows to {target}")
+    rows = {"entries": [json.loads(line) for line in lines]} if target is None else {"out": str(target)}
     console.result({"rows": len(lines), **rows})
     return 0

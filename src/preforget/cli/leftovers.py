@@ -1,4 +1,4 @@
-"""Before a command: remove what a `learn` that was killed left beside the model that the command names."""
+"""Before a command: remove what a killed `learn` left beside the model that the command names."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from preforget.store.key_service import Keyring
 
 Commands = argparse._SubParsersAction
-"""Where a command enters itself; argparse has no public name for it."""
+"""The table of commands, for which argparse has no public name."""
 
 DATA_HELP = "name of a data set (digits, bloodmnist, ...), folder of images or sounds, .npz or .csv file"
 
@@ -42,18 +42,18 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
 
 
 def add_keyring(parser: argparse.ArgumentParser) -> None:
-    """Add where keys lie."""
+    """Add the option for the keyring."""
     parser.add_argument(
         "--keyring",
         metavar="DIR",
-        help="where the keys of sealed models and those that sign receipts lie, or env:NAME (default: "
+        help="folder of the keys of sealed models and of signing keys, or env:NAME (default: "
         "PREFORGET_KEYRING, else the user's data folder)",
     )
 
 
 def add_force(parser: argparse.ArgumentParser) -> None:
-    """Add the permission to replace what is there."""
-    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    """Add the permission to replace existing files."""
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
 def add_public_keys(parser: argparse.ArgumentParser) -> None:
@@ -69,28 +69,26 @@ def add_public_keys(parser: argparse.ArgumentParser) -> None:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add MODEL and what is needed to load it."""
+    """Add MODEL and the options of loading it."""
     add_folder(parser)
-    parser.add_argument(
-        "--backbone", metavar="PATH", help="where the model's checkpoint lies now, if it was moved"
-    )
+    parser.add_argument("--backbone", metavar="PATH", help="path of the model's checkpoint, if it was moved")
     add_machine(parser)
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Add where and in which number format to compute."""
+    """Add the options of device and number format."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:<n> or mps (default: auto)")
     parser.add_argument("--dtype", help="auto, float32 or bfloat16")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add DATA and where it comes from."""
+    """Add DATA and the options of reading it."""
     parser.add_argument("data", metavar="DATA", help=DATA_HELP)
     add_data_options(parser)
 
 
 def add_similar_names(parser: argparse.ArgumentParser) -> None:
-    """Add what to do with names that look alike."""
+    """Add the option for names that look alike."""
     parser.add_argument(
         "--keep-similar-names",
         action="store_true",
@@ -100,16 +98,16 @@ def add_similar_names(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add where DATA comes from and how it is read."""
+    """Add the options of finding and reading DATA."""
     parser.add_argument(
         "--size", type=int, default=28, help="pixels of a published set: 28, 64, 128 or 224 (default: 28)"
     )
-    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where downloads are kept")
-    parser.add_argument("--no-download", action="store_true", help="use only what is there already")
+    parser.add_argument("--data-dir", metavar="DIR", type=Path, help="folder of downloads")
+    parser.add_argument("--no-download", action="store_true", help="use only data that are on this machine")
     parser.add_argument(
         "--subjects",
         metavar="WHERE",
-        help="whom images are of: in a folder, how many levels below its class a person's folder lies (1 is the "
+        help="the person of each input: in a folder, how many levels below its class a person's folder is (1 is the "
         "next); in an .npz, the column, as in train_WHERE",
     )
     parser.add_argument(
@@ -137,12 +135,12 @@ def share(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share above 0 and below 1, such as 0.95")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share above 0 and below 1, such as 0.95")
     return value
 
 
 def read_data(args: argparse.Namespace, seed: int) -> Dataset:
-    """Load DATA; `seed` makes splits where it has none."""
+    """Load DATA; `seed` makes the splits that it lacks."""
     from preforget.cli.console import note, printable
     from preforget.data import load_data
 
@@ -183,7 +181,7 @@ def ask_passphrase() -> str:
 
 
 def open_model_folder(args: argparse.Namespace, *, to_forget: bool = False) -> ModelFolder:
-    """Open the folder MODEL alone, after ending what was cut off in it; `to_forget` as in `open_folder`."""
+    """Open the folder MODEL alone, after ending an interrupted change; `to_forget` as in `open_folder`."""
     from preforget.erasure import open_folder
 
     return open_folder(given_path(args.model), keyring(args), to_forget=to_forget)
@@ -199,7 +197,7 @@ def read_model_folder(
 
 
 def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableClassifier:
-    """Load MODEL and bind to it; what `--keep` says, if the command has it, counts for this process alone."""
+    """Load MODEL and bind to it; `--keep`, if the command has it, counts for this process alone."""
     from preforget.classifier import PreForgettableClassifier
 
     model = PreForgettableClassifier.from_pretrained(

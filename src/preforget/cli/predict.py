@@ -30,7 +30,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "predict",
         "answer images or sounds, or abstain",
-        "Prints path, answer or 'abstain', and what decided: the confidence, the threshold that it must reach, and how "
+        "Prints path, answer or 'abstain', and the basis of the decision: the confidence, the threshold that it must "
+        "reach, and how "
         "likely the input is of no known class, divided by tabs; of a model with several labels per input, path, all "
         "answers and each condition's probability.",
     )
@@ -44,14 +45,14 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="classes to leave out of this request alone",
+        help="classes to leave out of this request only",
     )
     parser.add_argument(
         "--shortlist",
         metavar="N",
         type=int,
         default=0,
-        help="for many classes: score only each image's N most promising ones (default: all)",
+        help="for many classes: score only each input's N most promising ones (default: all)",
     )
     parser.add_argument(
         "--keep",
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 
 def entries(files: list[Path], found: Answers) -> Iterator[dict[str, Any]]:
-    """Yield what is said of each file, as plain values; docs/guides/answers.md describes them."""
+    """Yield the answer for each file, as plain values; docs/guides/answers.md describes them."""
     for row, (path, answer) in enumerate(zip(files, found.answers, strict=True)):
         odds = {label: float(p) for label, p in zip(found.labels, found.probabilities[row], strict=True)}
         answers = answered(answer)
@@ -121,16 +122,16 @@ def _finite(value: Any) -> float | None:
 
 def _text(rows: list[dict[str, Any]], multilabel: bool) -> Iterator[str]:
     for row in rows:
-        said = ", ".join(map(printable, row["answers"])) or "abstain"
+        named = ", ".join(map(printable, row["answers"])) or "abstain"
         if multilabel:
             parts = [f"{printable(label)} {p:.4f}" for label, p in row["probabilities"].items()]
         else:
             parts = [_number(row[name]) for name in ("confidence", "threshold", "p_none")]
-        yield "\t".join([printable(row["path"]), said, *parts])
+        yield "\t".join([printable(row["path"]), named, *parts])
 
 
 def _table(rows: list[dict[str, Any]], form: str) -> Iterator[str]:
-    """Yield a line of names and one per file; several answers stand divided by `; `, and nothing for an abstention."""
+    """Yield a header and one line per file; several answers are divided by `; `, an abstention is empty."""
     labels = list(rows[0]["probabilities"]) if rows else []
     yield _line([*COLUMNS, *(f"p:{printable(label)}" for label in labels)], form)
     for row in rows:

@@ -1,4 +1,4 @@
-"""How good a model is, in a few lines: what `learn`, `add` and `refit` print."""
+"""The quality of a model in a few lines, as `learn`, `add` and `refit` print it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 MOST_LISTED = 12
-"""Of more classes, coverage is printed as a range, and by itself only for those where it doesn't hold."""
+"""For more classes coverage is printed as a range, and singly only for those in which it doesn't hold."""
 
 
 def show_quality(model: PreForgettableClassifier, test: Split, console: Console) -> dict[str, Any]:
-    """Print what `model.evaluate` says of test images, and return it as plain values, None without images."""
+    """Print the measures of `model.evaluate` on test inputs and return them as plain values, None without inputs."""
     quality = model.evaluate(test)
     ece = None if quality.calibration is None else quality.calibration.error
     values: dict[str, Any] = {
@@ -28,7 +28,7 @@ def show_quality(model: PreForgettableClassifier, test: Split, console: Console)
         "ece": ece,
     }
     if not quality.inputs:
-        console.line("accuracy   unknown: the data have no test images")
+        console.line("accuracy   unknown: the data have no test inputs")
         return values
     if model.engine_.multilabel:
         _show_conditions(quality.conditions, quality.inputs, console)
@@ -37,11 +37,11 @@ def show_quality(model: PreForgettableClassifier, test: Split, console: Console)
         conditions = [asdict(condition) for condition in quality.conditions]
         return {**values, "mean_average_precision": mean, "conditions": conditions}
     console.line(
-        f"accuracy   {percent(quality.accuracy or 0.0)}   of best guesses on {quality.inputs:,} test images"
+        f"accuracy   {percent(quality.accuracy or 0.0)}   of best guesses on {quality.inputs:,} test inputs"
     )
     aim = percent(1 - model.keep).strip()
     console.line(
-        f"abstained  {percent(quality.abstained or 0.0)}   of them; the threshold is set for {aim} of validation images"
+        f"abstained  {percent(quality.abstained or 0.0)}   of them; the threshold is set for {aim} of validation inputs"
     )
     if quality.calibration is not None:
         floor = quality.calibration.floor
@@ -52,32 +52,36 @@ def show_quality(model: PreForgettableClassifier, test: Split, console: Console)
 
 
 def show_coverage(model: PreForgettableClassifier, console: Console) -> list[dict[str, Any]]:
-    """Print how many held-out inputs of each class are answered, warn where that isn't what was asked, return it."""
-    found, keep = model.engine_.coverage(model.keep), model.keep
-    width = max((len(printable(one.label)) for one in found), default=0)
-    for one in found:
-        low, high = (percent(end).strip() for end in one.interval)
-        said = f"{one.answered} of {one.held_out} held-out inputs are answered; 95 % interval {low} to {high}"
-        if len(found) <= MOST_LISTED:
-            console.line(f"coverage   {printable(one.label):{width}}  {said}")
-        if not one.holds(keep):
-            note(f"warning: of {printable(one.label)} {said}, which doesn't hold {percent(keep).strip()}")
-    if len(found) > MOST_LISTED:
-        shares = [one.share for one in found if one.share is not None]
-        counts = [one.held_out for one in found]
+    """Print how many held-out inputs of each class are answered, warn if that isn't the set share, and return it."""
+    coverage, keep = model.engine_.coverage(model.keep), model.keep
+    width = max((len(printable(part.label)) for part in coverage), default=0)
+    for part in coverage:
+        low, high = (percent(end).strip() for end in part.interval)
+        sentence = (
+            f"{part.answered} of {part.held_out} held-out inputs are answered; 95 % interval {low} to {high}"
+        )
+        if len(coverage) <= MOST_LISTED:
+            console.line(f"coverage   {printable(part.label):{width}}  {sentence}")
+        if not part.holds(keep):
+            note(
+                f"warning: of {printable(part.label)} {sentence}, which doesn't hold {percent(keep).strip()}"
+            )
+    if len(coverage) > MOST_LISTED:
+        shares = [part.share for part in coverage if part.share is not None]
+        counts = [part.held_out for part in coverage]
         if shares:
             console.line(
                 f"coverage   {percent(min(shares)).strip()} to {percent(max(shares)).strip()} of {min(counts)} to "
-                f"{max(counts)} held-out inputs of each of {len(found)} classes are answered"
+                f"{max(counts)} held-out inputs of each of {len(coverage)} classes are answered"
             )
     return [
         {
-            "label": one.label,
-            "held_out": one.held_out,
-            "answered": one.answered,
-            "interval": list(one.interval),
+            "label": part.label,
+            "held_out": part.held_out,
+            "answered": part.answered,
+            "interval": list(part.interval),
         }
-        for one in found
+        for part in coverage
     ]
 
 
@@ -87,5 +91,5 @@ def _show_conditions(conditions: tuple[ConditionQuality, ...], inputs: int, cons
         if condition.average_precision is not None and condition.auroc is not None:
             console.line(
                 f"{printable(condition.label):{width}}  AP {condition.average_precision:.3f}  "
-                f"AUROC {condition.auroc:.3f}  on {condition.count} of {inputs} test images"
+                f"AUROC {condition.auroc:.3f}  on {condition.count} of {inputs} test inputs"
             )

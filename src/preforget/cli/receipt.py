@@ -16,10 +16,10 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "receipt",
         "show the receipt of an erasure, or make a page of it",
-        "The signature is checked; whether the receipt holds for a model says: preforget verify RECEIPT MODEL.",
+        "The signature is checked; to check it against a model: preforget verify RECEIPT MODEL.",
     )
     parser.add_argument("receipt", metavar="RECEIPT", type=Path, help="file of a receipt")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that needs nothing else")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a self-contained page")
     add_force(parser)
     add_public_keys(parser)
     add_keyring(parser)

@@ -16,7 +16,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "refit",
         "learn again the pair prompts that forgetting or adding a subject dropped",
-        "DATA are those that the model was learned from; what it no longer knows is left aside. For the exact engine.",
+        "DATA are those that the model was learned from; classes that it no longer knows are left out. "
+        "For the exact engine.",
     )
     add_model(parser)
     add_data(parser)
@@ -25,7 +26,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Learn the prompts and measure on test images of the classes that the model knows."""
+    """Learn the prompts and measure on test inputs of the classes that the model knows."""
     model = load_model(args)
     data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""`preforget restore MODEL`: make a folder from a backup usable, without what was forgotten since."""
+"""`preforget restore MODEL`: make a folder from a backup usable, and erase again what was forgotten since."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "restore",
         "erase again what a restored backup brought back",
-        "What was erased is told by the ledger, by a newer export of it, and for a sealed model by its keyring.",
+        "Earlier erasures are known from the ledger, a newer export of it, and the keyring of a sealed model.",
     )
     add_folder(parser)
     parser.add_argument(
@@ -29,12 +29,12 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Erase again, and say how much that was and what can't be known."""
+    """Erase again, and report the number of records and what can't be known."""
     from preforget.erasure import open_folder, restore
 
-    keys, place = keyring(args), given_path(args.model)
-    count = restore(place, keys, args.replay)
-    folder = open_folder(place, keys)
+    keys, model_path = keyring(args), given_path(args.model)
+    count = restore(model_path, keys, args.replay)
+    folder = open_folder(model_path, keys)
     if not folder.manifest.sealed and args.replay is None:
         note("the model isn't sealed: what was forgotten after the backup is known only from --replay LEDGER")
     console.line(f"restored  {count} records erased again; the ledger ends at row {folder.ledger.head().seq}")

@@ -22,10 +22,10 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
-    """Seal, and say what that doesn't do."""
+    """Seal, and name what sealing doesn't cover."""
     folder = open_model_folder(args)
     count = folder.seal()
     note("copies and backups that were made before are not sealed: delete them")
-    console.line(f"sealed  {count} records; their keys lie in {folder.keyring.place}")
+    console.line(f"sealed  {count} records; their keys are in {folder.keyring.place}")
     console.result({"model": str(args.model), "records": count, "keyring": folder.keyring.place})
     return 0

@@ -1,4 +1,4 @@
-"""`preforget set-keep MODEL SHARE`: how many of the known inputs are to be answered from now on; no data are needed."""
+"""`preforget set-keep MODEL SHARE`: set the share of known inputs that is answered from now on, without data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "set-keep",
         "set the share of known inputs that is to be answered",
-        "The threshold follows from what the model holds of its validation inputs; neither data nor the backbone are "
+        "The threshold follows from values of validation inputs in the model; neither data nor the backbone are "
         "needed. Predict --keep does it for one request.",
     )
     add_folder(parser)

@@ -1,4 +1,4 @@
-"""`preforget subjects MODEL`: whose images a model holds something of, without their names unless asked for."""
+"""`preforget subjects MODEL`: the persons in a model, by pseudonym, or by name on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         commands,
         "subjects",
         "count the subjects of a model, by pseudonym",
-        "A pseudonym is drawn at random with the subject's first record and says nothing of the name. "
+        "A pseudonym is drawn at random with the subject's first record and says nothing about the name. "
         "The backbone is not needed.",
     )
     add_folder(parser)
@@ -28,23 +28,23 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     _, records = read_model_folder(args)
     units = [record for record in records if record.subject is not None]
-    found: dict[str, list[tuple[str, str, int]]] = {}
+    rows_of: dict[str, list[tuple[str, str, int]]] = {}
     for unit in units:
-        found.setdefault(str(unit.subject), []).append((unit.id, unit.label, unit_count(unit)))
+        rows_of.setdefault(str(unit.subject), []).append((unit.id, unit.label, unit_count(unit)))
     rows = [
         {
-            "pseudonym": min(own)[0][:12],
+            "pseudonym": min(entries)[0][:12],
             **({"name": name} if args.reveal else {}),
-            "classes": len({label for _, label, _ in own if label}),
-            # with several labels per image the sums of every image, which have no label, count each once
-            "images": sum(n for _, label, n in own if not label) or sum(n for _, _, n in own),
+            "classes": len({label for _, label, _ in entries if label}),
+            # with several labels per input, the sums of all inputs have no label and count each input once
+            "images": sum(n for _, label, n in entries if not label) or sum(n for _, _, n in entries),
         }
-        for name, own in found.items()
+        for name, entries in rows_of.items()
     ]
     rows.sort(key=lambda row: str(row.get("name", row["pseudonym"])))
     for row in rows:
-        shown = printable(str(row["name"])) if args.reveal else row["pseudonym"]
-        console.line(f"{shown}\t{row['classes']} classes\t{row['images']} images")
+        name_shown = printable(str(row["name"])) if args.reveal else row["pseudonym"]
+        console.line(f"{name_shown}\t{row['classes']} classes\t{row['images']} images")
     if not rows:
         note("the model holds nothing by subject; learn with --engine exact and --subjects")
     console.result({"model": str(args.model), "subjects": rows})

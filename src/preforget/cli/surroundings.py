@@ -61,14 +61,14 @@ def computing() -> Iterator[Check]:
         "bfloat16": "_is_avx512_bf16_supported",
         "AMX": "_is_amx_tile_supported",
     }
-    there = [name for name, test in formats.items() if getattr(torch.cpu, test, bool)()]
+    available = [name for name, test in formats.items() if getattr(torch.cpu, test, bool)()]
     capability = torch.backends.cpu.get_cpu_capability()
     device = choose_device("auto")
     chosen = dtype_name(choose_dtype("auto", device))
     yield Check(
         "numbers",
         True,
-        f"{capability}; {', '.join(there) or 'none of ' + ', '.join(formats)}; auto takes {chosen}",
+        f"{capability}; {', '.join(available) or 'none of ' + ', '.join(formats)}; auto takes {chosen}",
     )
     yield Check("device", True, str(device))
     cores, threads = os.cpu_count() or 1, torch.get_num_threads()
@@ -76,14 +76,14 @@ def computing() -> Iterator[Check]:
     yield Check("threads", threads <= cores, f"{threads} of {cores} cores", remedy)
 
 
-def keyring_check(where: str | None = None) -> Check:
+def keyring_check(location: str | None = None) -> Check:
     """Say where keys lie, whether they can be written there and whether they are encrypted."""
     from preforget.core.errors import PreforgetError
     from preforget.store.key_file import FileKeyring
     from preforget.store.keyring import open_keyring
 
     try:
-        ring = open_keyring(where)
+        ring = open_keyring(location)
         if not isinstance(ring, FileKeyring):
             return Check("keyring", True, f"{ring.place}, {len(ring.models())} sealed models")
         state = (
@@ -104,10 +104,10 @@ def keyring_check(where: str | None = None) -> Check:
 
 def disk() -> Iterator[Check]:
     """Say how much is free where commands write by default: this folder, and temporary files."""
-    for name, place in (("disk", Path.cwd()), ("temporary", Path(tempfile.gettempdir()))):
-        free = shutil.disk_usage(place).free
+    for name, folder in (("disk", Path.cwd()), ("temporary", Path(tempfile.gettempdir()))):
+        free = shutil.disk_usage(folder).free
         yield Check(
-            name, free >= LEAST_FREE, f"{free / 2**30:.1f} GiB free in {place}", "make room: at least 1 GiB"
+            name, free >= LEAST_FREE, f"{free / 2**30:.1f} GiB free in {folder}", "make room: at least 1 GiB"
         )
 
 

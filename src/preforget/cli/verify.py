@@ -54,8 +54,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Do the one or the other."""
-    wanted = 2 if args.data is None else 1
-    if len(args.paths) != wanted:
+    count = 2 if args.data is None else 1
+    if len(args.paths) != count:
         raise UsageError(
             "give RECEIPT MODEL, or MODEL --against-retrain DATA"
             if args.data is None
@@ -70,17 +70,17 @@ def verify_receipt(args: argparse.Namespace, console: Console) -> int:
     from preforget.erasure.verify import trusted_keys, verify
 
     ring = keyring(args)
-    found = verify(args.paths[0], given_path(args.model), trusted_keys(args.public_key, ring), ring)
-    for check in found.checks:
+    verification = verify(args.paths[0], given_path(args.model), trusted_keys(args.public_key, ring), ring)
+    for check in verification.checks:
         console.line(f"{'passed' if check['passed'] else 'FAILED'}  {check['name']:10} {check['detail']}")
-    for text in found.skipped:
+    for text in verification.skipped:
         console.line(f"skipped {text}")
-    console.line("VERIFIED" if found.passed else "NOT VERIFIED")
-    if found.passed:
-        note("not claimed: " + " ".join(found.receipt.not_claimed))
-    console.result(found.as_dict())
-    if not found.passed:
-        failed = next(check for check in found.checks if not check["passed"])
+    console.line("VERIFIED" if verification.passed else "NOT VERIFIED")
+    if verification.passed:
+        note("not claimed: " + " ".join(verification.receipt.not_claimed))
+    console.result(verification.as_dict())
+    if not verification.passed:
+        failed = next(check for check in verification.checks if not check["passed"])
         raise IntegrityError(f"{args.paths[0]} does not hold for {args.model}: {failed['detail']}")
     return 0
 
@@ -91,28 +91,30 @@ def verify_model(args: argparse.Namespace, console: Console) -> int:
     data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     from preforget.audit.certificate import certify
 
-    found = certify(model, data.train, data.validation, progress=True)
-    console.line(f"records     {found.records_equal} of {found.records} the same, bit for bit")
-    if found.records_extra:
-        console.line(f"            {found.records_extra} that the retrained model doesn't have")
-    console.line(f"scores      largest difference {found.score_difference:g} on {found.images:,} images")
-    console.line(f"confidence  largest difference {found.confidence_difference:g}")
-    console.line(f"threshold   difference {found.threshold_difference:g}")
-    if found.prompts_missing:
+    certificate = certify(model, data.train, data.validation, progress=True)
+    console.line(f"records     {certificate.records_equal} of {certificate.records} the same, bit for bit")
+    if certificate.records_extra:
+        console.line(f"            {certificate.records_extra} that the retrained model doesn't have")
+    console.line(
+        f"scores      largest difference {certificate.score_difference:g} on {certificate.images:,} images"
+    )
+    console.line(f"confidence  largest difference {certificate.confidence_difference:g}")
+    console.line(f"threshold   difference {certificate.threshold_difference:g}")
+    if certificate.prompts_missing:
         console.line(
-            f"            {found.prompts_missing} pair prompts were dropped with a subject: preforget refit"
+            f"            {certificate.prompts_missing} pair prompts were dropped with a subject: preforget refit"
         )
     forgotten = len(model.folder.ledger.erased()) if model.folder is not None else 0
     if forgotten:
-        console.line("EQUAL to retraining" if found.equal else "NOT EQUAL to retraining")
-    elif found.equal:
+        console.line("EQUAL to retraining" if certificate.equal else "NOT EQUAL to retraining")
+    elif certificate.equal:
         console.line(
             "EQUAL to retraining; nothing was forgotten in this folder, so this says nothing of forgetting"
         )
     else:
         console.line("NOT EQUAL to retraining, though nothing was forgotten in this folder")
     if model.folder is not None and model.folder.is_writable():
-        model.folder.note_audit("against-retrain", found.equal, found.as_dict())
+        model.folder.note_audit("against-retrain", certificate.equal, certificate.as_dict())
     else:
         note("the model can't be changed here, so this is not entered into its ledger")
     console.result(
@@ -121,7 +123,7 @@ def verify_model(args: argparse.Namespace, console: Console) -> int:
             "engine": model.engine_.name,
             "guarantee": model.engine_.guarantee.value,
             "records_forgotten": forgotten,
-            **found.as_dict(),
+            **certificate.as_dict(),
         }
     )
-    return 0 if found.equal else VERIFICATION_FAILED
+    return 0 if certificate.equal else VERIFICATION_FAILED

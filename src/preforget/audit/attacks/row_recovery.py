@@ -40,14 +40,14 @@ SHOTS = (1, 5, 10, 50)
 KINDS = ("centroid", "difference")
 DRAWS = {"quick": 5, "standard": 10, "full": 20}
 POOL = 20
-"""The most inputs of a class that shots are drawn from; twice the most shots, if that is more."""
+"""The most inputs of a class from which shots are drawn; at least twice the most shots."""
 TEMPERATURES: Numbers = np.geomspace(2.0**-6, 2.0**10, 33)
 
 ABOUT = About(
     name="row_recovery",
     title="Row recovery from prototypes",
     asks="Does a row made of the mean of a few inputs, without any training, bring the forgotten class back? The value "
-    "is that of the better of two rows. Below 50 shots draws differ, so the margin there is 0.10, not 0.05.",
+    "is that of the better of two rows. Below 50 shots draws differ, so the margin is 0.10 instead of 0.05.",
     source="prototypical relearning: Ha, Park and Yoon, arXiv 2506.01318",
     margin=CLEAR,
     titles={shots_in_words(k): f"forgotten inputs taken back: {shots_in_words(k)}" for k in SHOTS},
@@ -57,7 +57,7 @@ ABOUT = About(
 
 @dataclass(frozen=True, eq=False)
 class Sight:
-    """What a rebuilt row acts on, `readout [n, F]`, and what it must beat, the `best [n]` of the live scores."""
+    """The input of a rebuilt row, `readout [n, F]`, and the score it must beat, the `best [n]` live score."""
 
     readout: Numbers
     best: Numbers
@@ -74,13 +74,13 @@ class Sight:
 def temperature(
     inside: Numbers, inside_best: Numbers, outside: Numbers, outside_best: Numbers, bias: float
 ) -> tuple[float, float]:
-    """Return the temperature `t` for scores `t own + bias`, and the balanced accuracy that it reaches.
+    """Return the temperature `t` for scores `t inside + bias`, and the balanced accuracy that it reaches.
 
-    `own [k]`, `others [q]`: scores of forgotten and retained shots at `t = 1`; `*_best`: their best live scores.
+    `inside [k]`, `outside [q]`: scores of forgotten and retained shots at `t = 1`; `*_best`: their best live scores.
 
-        accuracy(t) = (share of own taken + share of others not taken) / 2
+        accuracy(t) = (share of inside taken + share of outside not taken) / 2
 
-    Of several best in the grid it is the middle one: few shots leave many, and the ends take nothing or everything.
+    Of several best in the grid the middle one is chosen: few shots leave many, and the ends take nothing or everything.
     """
     t = TEMPERATURES[:, None]
     accuracy = (
@@ -99,9 +99,10 @@ def rebuilt(
     norm: float,
     bias: float,
 ) -> tuple[Numbers, float]:
-    """Return row `[F]` and bias made of the shots alone, with the temperature that serves the attacker best.
+    """Return row `[F]` and bias made from the shots alone, with the best temperature for the attacker.
 
-    `own`: forgotten shots; `others`: retained shots of `classes [q]`; `norm`, `bias`: means of live rows and biases.
+    `forgotten_sight`: forgotten shots; `retained_sight`: retained shots of `classes [q]`; `norm`, `bias`: means of live
+    rows and biases.
     """
     c = forgotten_sight.readout.mean(axis=0)
     m = np.mean(

@@ -1,4 +1,4 @@
-"""What an attack is given: one model in its role, the data, and what the model is compared with."""
+"""The inputs of an attack: one model in its role, the data, and what the model is compared with."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ORIGINAL, UNLEARNED, RETRAIN = ROLES = ("original", "unlearned", "retrain")
 class Scene:
     """A model in its role, the data, and what an attack compares the model with.
 
-    `load` gives the model, so that attacks on its answers alone need not wait for it; `seed`: of attacks, the same for
-    all roles, so that gaps are paired; `another`: what a model retrained with another seed says; `untrained`: what a
-    model that learned nothing says; `target`: forgotten accuracy that Original had; `stolen`: the forgotten class's
-    record from an Original of another seed; `learn_seconds`: how long the model took to learn.
+    `load` returns the model, so that attacks on its answers alone needn't wait for it; `seed`: of attacks, the same for
+    all roles, so that gaps are paired; `another`: the answers of a model retrained with another seed; `untrained`:
+    those of a model that learned nothing; `target`: Original's accuracy on forgotten inputs; `stolen`: the forgotten
+    class's record from an Original of another seed; `learn_seconds`: how long the model took to learn.
     """
 
     role: str
@@ -94,7 +94,7 @@ def split_parts(
 
 
 def observe_parts(model: Any, splits: Parts[Split], labels: Sequence[str] | None = None) -> Parts[Seen]:
-    """Return what a model says of all four parts."""
+    """Return a model's answers to all four parts."""
     return Parts(*(observe(model, split, labels) for _, split in splits.items()))
 
 

@@ -1,4 +1,4 @@
-"""One class after the other is forgotten until one is left, then one comes back: does the rest stay as good?"""
+"""Classes are forgotten one by one until one is left, then one is added back: is the rest still as good?"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ABOUT = About(
     name="sequence",
     title="Sequences of forgetting",
     asks="Do retained classes stay as accurate, and forgotten inputs unanswered, while class after class is forgotten "
-    "and one comes back? With one class left it is right to name it for all that is retained: accuracy there is 1 "
+    "and one comes back? With one class left, naming it is right for every retained input: accuracy is 1 "
     "whatever the model knows, so the prior-only baseline stands beside it. The margin is 0.05, and 0.10 for accuracy "
     "after adding back, which few inputs decide.",
     source="claim of arXiv 2509.15230, section 4",
@@ -40,13 +40,13 @@ ABOUT = About(
 )
 
 Curves = Sequence[Sequence[float | None]]
-"""One curve for each order, from all classes live to one; None where there was nothing to measure."""
+"""One curve for each order, from all live classes to one; None without anything to measure."""
 
 NAMES = ("ra", "false_accept", "prior")
 ORDERS = {"quick": 1, "standard": 3, "full": 3}
 ROWS = {"quick": 100, "standard": 500, "full": 500}
 PER_CLASS = 60
-"""The most inputs of a class that a class is added back from, where adding trains."""
+"""The most inputs of a class for adding a class back, if adding trains."""
 
 
 def run(model: PreForgettableClassifier, parts: Parts[Split], effort: Effort, seed: int) -> Finding:
@@ -99,7 +99,7 @@ def attack_scene(scene: Scene) -> Finding | None:
 
 
 def forgetting_order(labels: Sequence[str], seed: int, number: int) -> list[str]:
-    """Return the labels in a seeded order; two labels keep their order whichever others are there."""
+    """Return the labels in a seeded order; the order of two labels doesn't depend on the others."""
     return sorted(labels, key=lambda label: (derive_seed(seed, "sequence", number, label), label))
 
 
@@ -113,9 +113,9 @@ def mixed_rows(parts: Parts[Split], most: int, seed: int) -> list[Split]:
 def score_step(truth: Labels, best: Labels, answers: Labels, live: Sequence[str]) -> dict[str, float]:
     """Return retained accuracy `ra`, `prior` and `false_accept` of one step on a mixed stream of `n` inputs.
 
-    `best [n]`: the live class with the highest score; `answers [n]`: what the model says, or `ABSTAIN`. Of inputs whose
+    `best [n]`: the live class with the highest score; `answers [n]`: labels or `ABSTAIN`. Of inputs whose
     true class is live, `ra` is the share where `best` is right and `prior` the share of the most frequent class; of the
-    others, `false_accept` is the share that is answered; it is missing where there are none.
+    others, `false_accept` is the share that is answered; it is missing if there are none.
     """
     retained = np.isin(truth.astype(str), list(live))
     known = truth[retained]

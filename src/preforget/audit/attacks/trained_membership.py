@@ -1,7 +1,7 @@
-"""Membership attacks that learn on retained data what a member looks like, and then look at the forgotten data.
+"""Membership attacks that learn on retained data what a member looks like, and then judge the forgotten data.
 
-The value is the share of forgotten training inputs that are called members. What it ought to be is not 0 but what it is
-on a retrained model, which has never seen them.
+The value is the share of forgotten training inputs that are called members. The aim is not 0 but the value of a
+retrained model, which has never seen them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from preforget.core.errors import DataError
 from preforget.core.seeds import derive_seed
 
 ROWS = 1000
-"""The most inputs of each kind that an attacker learns from."""
+"""The most inputs of each kind from which an attacker learns."""
 
 ABOUT = About(
     name="trained_membership",
     title="Membership attacks trained on retained data",
-    asks="How many of the forgotten images does an attacker call learned, "
+    asks="How many of the forgotten inputs does an attacker call learned, "
     "who has studied how learned and new images of the other classes are answered?",
     source="support vector machine: Fan et al. (SalUn), arXiv 2310.12508, evaluation metrics; "
     "logistic regression on entropy: Chundawat et al. (Bad Teacher), arXiv 2205.08096, evaluation metrics",

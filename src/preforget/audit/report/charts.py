@@ -1,4 +1,4 @@
-"""Which charts a report shows: drawn from what attacks found on each seed; what an attack didn't find isn't drawn."""
+"""The charts of a report, drawn from the figures of each seed; a missing figure has no chart."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHEN = {"original": "before forgetting", "unlearned": "after", "retrain": "never
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture with its heading and a note; `wide`: it has a size of its own and may have to be scrolled."""
+    """A picture with its heading and a note; `wide`: it has its own size and may need scrolling."""
 
     title: str
     note: str
@@ -48,12 +48,12 @@ def charts(figures: Mapping[str, Roles]) -> list[Chart]:
 
 
 def _lines(title: str, description: str, note: str, series: Sequence[Series], **options: Any) -> Chart:
-    """Return a line chart; `said`: what it shows, for those who listen."""
+    """Return a line chart; `description` is for screen readers."""
     return Chart(title, note, line_chart(series, title=title, desc=description, **options))
 
 
 def _runs(runs: Runs, unit: str = "seed") -> str:
-    """Say which lines are which, where there are several of a kind."""
+    """Return a note on thick and thin lines, empty if there is one line of each kind."""
     return f"Thick: mean; thin: each {unit}." if any(len(of_role) > 1 for of_role in runs.values()) else ""
 
 
@@ -69,7 +69,7 @@ def _rocs(roles: Roles, title: str) -> Iterator[Chart]:
         yield _lines(
             f"{title}: {name.removesuffix(' roc')}",
             "ROC curves on log axes, true against false positives, beside those of chance.",
-            f"On the dotted line an attacker guesses. {_runs(runs)}",
+            f"The dotted line is guessing. {_runs(runs)}",
             [*series_of(runs), Series("chance", [low, 1], [low, 1], "reference")],
             x_label="false-positive rate",
             y_label="true-positive rate",
@@ -81,7 +81,7 @@ def _rocs(roles: Roles, title: str) -> Iterator[Chart]:
 
 
 def _recovery(roles: Roles, title: str, columns: Mapping[str, str]) -> Iterator[Chart]:
-    """Draw shares by number of shots, which are evenly spaced whatever their numbers."""
+    """Draw shares by number of shots, evenly spaced on the axis."""
     for column, words in columns.items():
         runs = runs_of(roles, "shots", column)
         if not runs:
@@ -145,7 +145,9 @@ def _abstention(roles: Roles) -> Iterator[Chart]:
         )
         picture = histogram_pair(edges, shares, title=title, desc=description, x_label="confidence")
         yield Chart(
-            title, "First seed. The less both overlap, the better is known what is not known.", picture
+            title,
+            "First seed. The less they overlap, the better the model knows what it doesn't know.",
+            picture,
         )
     if runs := runs_of(roles, "coverage", "risk", tuple(NAMES), inside="coverage risk"):
         yield _lines(
@@ -240,7 +242,7 @@ def _mixed_stream(roles: Roles) -> Iterator[Chart]:
 
 
 def _first(roles: Roles, role: str, name: str) -> Mapping[str, Any]:
-    """Return a figure of the first seed, an empty one where there is none."""
+    """Return a figure of the first seed, an empty one if there is none."""
     first = next(iter(roles.get(role, ())), {}).get(name)
     return first if isinstance(first, Mapping) else {}
 

@@ -1,4 +1,4 @@
-"""Curves out of the figures that attacks left: read with care, since they may come from a file, and averaged."""
+"""Mean curves of attacks' figures, which are checked first, since they may come from a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Roles = Mapping[str, Sequence[Mapping[str, Any]]]
 NAMES = {"original": "Original", "unlearned": "Unlearned", "retrain": "Retrain"}
 AFTER = ("unlearned", "retrain")
 LARGEST = 1e100
-"""Numbers beyond are no data, and differences of them may overflow."""
+"""Larger numbers aren't data, and their differences may overflow."""
 
 
 def mean_curve(runs: Sequence[Curve]) -> Curve:
@@ -33,7 +33,7 @@ def mean_curve(runs: Sequence[Curve]) -> Curve:
 
 
 def series_of(runs: Runs) -> list[Series]:
-    """Return for each role its mean, and thin curves of each seed where there are several."""
+    """Return for each role its mean, and thin curves of each seed if there are several."""
     lines = []
     for role, of_role in runs.items():
         if len(of_role) > 1:
@@ -48,7 +48,7 @@ def xs_of(runs: Runs) -> list[float]:
 
 
 def runs_of(roles: Roles, x: str, y: str, chosen: Sequence[str] = AFTER, inside: str = "") -> Runs:
-    """Return what each seed of each chosen role has as a curve, in its figure named `inside` if one is named."""
+    """Return the curve of each seed and role, taken from the figure `inside` if that is given."""
     by_role: Runs = {}
     for role in chosen:
         figures = [figure.get(inside) if inside else figure for figure in roles.get(role, ())]
@@ -59,7 +59,7 @@ def runs_of(roles: Roles, x: str, y: str, chosen: Sequence[str] = AFTER, inside:
 
 
 def curve_of(figure: Any, x: str, y: str) -> Curve | None:
-    """Return two lists of numbers of one length, None where a figure has none; `y` may have gaps."""
+    """Return two lists of numbers of one length, None if a figure has none; `y` may have gaps."""
     if not isinstance(figure, Mapping):
         return None
     xs, ys = numbers(figure.get(x)), figure.get(y)
@@ -80,7 +80,7 @@ def texts(values: Any) -> list[str]:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether a value is a number that can be drawn, and no truth value."""
+    """Return whether a value is a number that can be drawn, not a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 

@@ -22,27 +22,27 @@ from preforget.pictures.svg import plain, signed
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 FEW = 5
-"""Up to so many values each is shown; above, their interval."""
+"""Up to this many values are listed; of more, the interval is shown."""
 REACH = 4.0
-"""How many margins the plots of gaps reach to either side."""
+"""The reach of the plots of gaps to either side, in margins."""
 
 NOT_CLAIMED = (
     "Every attack gives a lower bound. A stronger one may find what these did not.",
     "The margins are choices, stated beside each measure. With other margins, verdicts may change.",
-    "“Equivalent” speaks of these measures, on these data. It is no proof that everything was erased.",
+    "“Equivalent” refers to these measures on these data. It doesn’t prove that everything was erased.",
     "Each measure is judged by itself, with no correction for their number: among many, a few verdicts may be chance.",
-    "The intervals are over seeds. They say little of rare runs, and nothing of other data.",
+    "The intervals are over seeds. They say little about rare runs, and nothing about other data.",
     "A model that never saw the class can learn it from examples, and so can this one. That is learning, not residue.",
-    "The backbone may know the class from its pretraining. Nothing here changes or measures that, but for the probes.",
-    "A class is not a person: inputs of one person may lie in other classes, and nothing is said about them.",
-    "Copies, backups, exports and processes that hold the model were not looked at. They are the receipt's matter.",
+    "The backbone may know the class from its pretraining. Nothing here changes that, and only the probes measure it.",
+    "A class is not a person: inputs of one person may belong to other classes, and nothing is said about them.",
+    "Copies, backups, exports and processes that hold the model were not examined. The receipt covers them.",
     "Nothing is said about training data kept elsewhere, or about answers that were given before.",
 )
 
 
 @dataclass(frozen=True)
 class Group:
-    """The measures of one attack with what it says of itself; `plot`: its judged gaps, if there are any."""
+    """The measures of one attack with its description; `plot`: its judged gaps, if there are any."""
 
     attack: dict[str, str]
     measures: list[Measure]
@@ -50,7 +50,7 @@ class Group:
 
 
 def page(result: AuditResult) -> str:
-    """Return an audit's result as HTML; everything that it says is escaped."""
+    """Return an audit's result as HTML; all texts in it are escaped."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -80,7 +80,7 @@ def page(result: AuditResult) -> str:
 
 
 def meaning_of(engine: str) -> str:
-    """Return what forgetting promises in an engine; nothing for one that isn't installed here."""
+    """Return the promise of an engine; nothing for one that isn't installed here."""
     return ENGINES[engine].own_meaning() if engine in ENGINES else ""
 
 
@@ -127,7 +127,7 @@ def _plot(title: str, measures: Sequence[Measure]) -> Markup | None:
 
 
 def mean(values: Sequence[float | None] | None) -> str:
-    """Return the mean of the values that there are.
+    """Return the mean of the values that aren't missing.
 
     >>> mean([0.5, None, 0.75]), mean(None)
     ('0.625', '–')
@@ -137,7 +137,7 @@ def mean(values: Sequence[float | None] | None) -> str:
 
 
 def spread(values: Sequence[float | None] | None) -> str:
-    """Return the values where they are few, and the 95 % Student interval of their mean where they are more.
+    """Return a few values as they are, and of more the 95 % Student interval of their mean.
 
     >>> spread([0.5, None, 0.75]), spread([0.5]), spread([2, 2, 2]), spread([0, 1] * 10)
     ('0.500, –, 0.750', '', 'the same in all 3', '0.260 to 0.740, 20 values')
