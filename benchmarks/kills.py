@@ -384,8 +384,10 @@ def forked(do: Callable[[], object]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def run_case(case: Case, root: Path, share: float, results: Path, done: dict[str, set[int]]) -> None:
-    """Kill one command at drawn calls; write a line for each kill."""
+def run_case(
+    case: Case, root: Path, share: float, part: tuple[int, int], results: Path, done: dict[str, set[int]]
+) -> None:
+    """Kill one command at drawn calls, of which this is a part; write a line for each kill."""
     base = base_of(root, case.engine, case.sealed)
     start = Place(root / "start")
     shutil.rmtree(start.root, ignore_errors=True)
@@ -408,7 +410,7 @@ def run_case(case: Case, root: Path, share: float, results: Path, done: dict[str
     after, new_digests = view(whole)
     points = list(range(1, calls - 1))  # the last calls are those that note the exit code here
     number = max(1, min(len(points), round(case.kills * share)))
-    points = sorted(random.Random(case.key).sample(points, number))
+    points = sorted(random.Random(case.key).sample(points, number))[part[0] - 1 :: part[1]]
     for at in points:
         if at in done.get(case.key, set()):
             continue
@@ -472,9 +474,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--share", type=float, default=1.0, help="part of the campaign's kills (default: all)"
     )
+    parser.add_argument("--part", default="1/1", help="of several that run at once, each with its own --out")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="commands, by the name of their case")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
+    part = tuple(map(int, args.part.split("/")))
+    if len(part) != 2 or not 1 <= part[0] <= part[1]:
+        parser.error(f"--part {args.part}: give which part of how many, such as 1/4")
     root = args.out.absolute()
     root.mkdir(parents=True, exist_ok=True)
     results = root / "kills.jsonl"
@@ -487,9 +493,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     for line in map(json.loads, results.read_text(encoding="utf-8").splitlines()):
         done.setdefault(line["case"], set()).add(line["at"])
     for case in cases():
-        if not args.only or case.name in args.only:
+        if case.name in (args.only or [case.name]):
             print(case.key, file=sys.stderr, flush=True)
-            run_case(case, root, args.share, results, done)
+            run_case(case, root, args.share, part, results, done)
     table = report(results)
     print(table)
     return int("0 with a problem" not in table)
