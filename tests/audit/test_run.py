@@ -136,7 +136,7 @@ def test_shadow_models_alone(model: PreForgettableClassifier, data: Dataset, tmp
     ("asked", "error", "message"),
     [
         ({"forget": "cow"}, DataError, "no input of class 'cow'"),
-        ({"forget": []}, UsageError, "say which class"),
+        ({"forget": []}, UsageError, "name at least one class"),
         ({"forget": ["ant", "bee", "cat", "dog"]}, UsageError, "at least two classes must stay"),
         ({"suite": "enormous"}, UsageError, "unknown suite 'enormous'; choose one of: quick, standard, full"),
         ({"seeds": 0}, UsageError, "seeds must be a whole number of at least 1, got 0"),

@@ -46,9 +46,9 @@ def test_a_forgotten_class_can_be_added_again(saved: PreForgettableClassifier) -
     ("label", "classes", "kind", "message"),
     [
         ("cat", CLASSES, UsageError, "already has class 'cat'"),
-        ("emu", CLASSES, DataError, "hold no image of 'emu'; they have: ant, bee, cat, dog"),
-        ("emu", ["emu"], DataError, "must also hold images of classes that the model knows, such as 'ant'"),
-        ("emu", ["emu", "unheard"], DataError, "must also hold images of classes that the model knows"),
+        ("emu", CLASSES, DataError, "hold no input of 'emu'; they have: ant, bee, cat, dog"),
+        ("emu", ["emu"], DataError, "must also hold inputs of classes that the model knows, such as 'ant'"),
+        ("emu", ["emu", "unheard"], DataError, "must also hold inputs of classes that the model knows"),
     ],
 )
 def test_what_can_not_be_added(

@@ -84,12 +84,12 @@ def test_a_known_class_is_not_added_again(
 @pytest.mark.parametrize(
     ("label", "counts", "code", "message"),
     [
-        ("cow", None, 1, "the data hold no image of 'cow'; they have: cat, dog, owl"),
+        ("cow", None, 1, "the data hold no input of 'cow'; they have: cat, dog, owl"),
         (
             "cow",
             {"cow": 6, "hen": 6},
             1,
-            "must also hold images of classes that the model knows, such as 'cat'",
+            "must also hold inputs of classes that the model knows, such as 'cat'",
         ),
         ("cow", {"cow": 1, "cat": 6}, 1, "each class needs at least 2 inputs; 'cow' has 1"),
         ("cow", {"cow": 6}, 1, "only one class, 'cow'"),

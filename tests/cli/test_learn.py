@@ -97,9 +97,9 @@ def test_bad_options_leave_nothing(
         ({"cat": 8}, "only one class, 'cat'"),
         (
             {"cat": 8, "dog": 1},
-            "class 'dog' has 1 images, 1 of them to learn from; learning needs at least 2",
+            "class 'dog' has 1 inputs, 1 of them to learn from; learning needs at least 2",
         ),
-        ({"cat": 8, "dog": 3}, "class 'dog' has 3 images, 1 of them to learn from"),
+        ({"cat": 8, "dog": 3}, "class 'dog' has 3 inputs, 1 of them to learn from"),
         ({}, "no sub-folders"),
     ],
 )

@@ -160,7 +160,7 @@ def test_adding_a_subject_equals_learning_it_from_the_start(
     bob = [p.select([subject == "Bob" for _, subject in p.units]) for p in parts]
     engine.add_subject(bob[0], bob[1], Session())
     assert same(engine, taught(subjects=True))
-    with pytest.raises(UsageError, match="already has images of"):
+    with pytest.raises(UsageError, match="already has inputs of"):
         engine.add_subject(bob[0], bob[1], Session())
     assert same(engine, taught(subjects=True))
 
@@ -350,7 +350,7 @@ def test_prompts_need_images_of_both_classes(
 ) -> None:
     engine = taught(**PROMPTED)
     engine.forget("cat")
-    with pytest.raises(DataError, match=r"prompts of \d pairs need images of \d classes"):
+    with pytest.raises(DataError, match=r"prompts of \d pairs need inputs of \d classes"):
         engine.add("cat", data(classes=["cat"]), data(3, 1, classes=["cat"]), Session())
 
 

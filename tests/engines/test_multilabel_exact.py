@@ -123,7 +123,7 @@ def test_people_who_come_later_are_as_if_they_had_been_there(tiny_vit: Path, tmp
     assert bits(m, test) == bits(both, test)
     assert bits(PreForgettableClassifier.from_pretrained(tmp_path / "m", device="cpu"), test) == bits(m, test)
     before = bits(m, test)
-    with pytest.raises(UsageError, match="already has images of 2 of these subjects"):
+    with pytest.raises(UsageError, match="already has inputs of 2 of these subjects"):
         m.add_subject(late, validation=parts[1])
     assert bits(m, test) == before
 

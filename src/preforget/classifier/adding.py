@@ -75,17 +75,17 @@ class Adding(Learning):
         data = self._data(X, y, subjects, asked=subjects is not None)
         if data.subjects is None and bank.subjects:
             raise UsageError(
-                f"the model knows {len(bank.subjects)} subjects, and the images of {label!r} come without; with them "
-                "a subject could no longer be forgotten in all classes. Give one name per image, with subjects= or "
+                f"the model knows {len(bank.subjects)} subjects, and the inputs of {label!r} come without; with them "
+                "a subject could no longer be forgotten in all classes. Give one name per input, with subjects= or "
                 "--subjects"
             )
         present = names_of(data.labels)
         others = sorted(set(present) & set(bank.attached))
         if label not in present:
-            raise DataError(f"the data hold no image of {label!r}; they have: {', '.join(present[:10])}")
+            raise DataError(f"the data hold no input of {label!r}; they have: {', '.join(present[:10])}")
         if not others and self.engine_.needs_others:
             raise DataError(
-                f"to add {label!r} the data must also hold images of classes that the model knows, "
+                f"to add {label!r} the data must also hold inputs of classes that the model knows, "
                 f"such as {', '.join(map(repr, bank.attached[:3]))}: the new class is learned against them"
             )
         data = data if self.engine_.multilabel else data.only([label, *others])
@@ -133,7 +133,7 @@ class Adding(Learning):
         for label in sorted(set(names_of(data.labels)) - set(known.labels)):
             raise known.unknown(label)
         if data.subjects is None:
-            raise UsageError("subjects are missing: give one name per image")
+            raise UsageError("subjects are missing: give one name per input")
         check_names(data, known.labels, known.subjects, keep=keep_similar_names)
         train, held_out = hold_out(data, validation, self.engine_.config.seed, ())
         session = Session.of(None, False, None, progress)

@@ -100,7 +100,7 @@ class Evaluating(Answering):
         parts = []
         starts = range(0, len(split), step)
         many = show and len(split) > step
-        for start in track(starts, total=len(split), what="answering", unit="image", show=many, step=step):
+        for start in track(starts, total=len(split), what="answering", unit="input", show=many, step=step):
             part = split.select(range(start, min(start + step, len(split))))
             parts.append(engine.evaluate(part.inputs, names, int(self.shortlist)))
         scores, confidences = zip(*parts, strict=True)

@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     rows: list[dict[str, Any]] = []
     starts = range(0, len(files), AT_ONCE)
     many = len(files) > AT_ONCE
-    for start in track(starts, total=len(files), what="answering", unit="image", show=many, step=AT_ONCE):
+    for start in track(starts, total=len(files), what="answering", unit="input", show=many, step=AT_ONCE):
         part = files[start : start + AT_ONCE]
         rows += entries(part, model.respond(part, without=args.without))
     for line in _text(rows, model.engine_.multilabel) if args.format == "text" else _table(rows, args.format):

@@ -141,8 +141,8 @@ class ExactEngine(Engine):
         taken = known & {*train.units, *validation.units}
         if taken:
             raise UsageError(
-                f"the model already has images of {len(taken)} of these subjects and classes; "
-                "forget the subject first, then add all of its images"
+                f"the model already has inputs of {len(taken)} of these subjects and classes; "
+                "forget the subject first, then add all of its inputs"
             )
         self._take_in(train, validation, session)
         for label in sorted(set(train.labels)):
@@ -313,7 +313,7 @@ class ExactEngine(Engine):
         held_out = {unit: rows[:HELD_OUT_ROWS] for unit, rows in validation.places().items()}
         total = len(train) + sum(map(len, held_out.values()))
         made = []
-        with counting(total=total, what="reading", unit="image", show=session.show) as count:
+        with counting(total=total, what="reading", unit="input", show=session.show) as count:
             for unit in sorted({*learned, *held_out}, key=lambda unit: (unit[0], unit[1] or "")):
                 summed = self._features(train.select(learned.get(unit, [])), count)
                 kept = list(self._features(validation.select(held_out.get(unit, [])), count))
@@ -337,8 +337,8 @@ class ExactEngine(Engine):
         lacking = sorted(set(needed) - set(train.labels))
         if lacking:
             raise DataError(
-                f"the prompts of {len(chosen)} pairs need images of {len(needed)} classes, and the data hold none of "
-                f"{', '.join(map(repr, lacking[:3]))}; give the images that these classes were learned from"
+                f"the prompts of {len(chosen)} pairs need inputs of {len(needed)} classes, and the data hold none of "
+                f"{', '.join(map(repr, lacking[:3]))}; give the inputs that these classes were learned from"
             )
         c, last = self.recipe, self.encoder.depth - 1
         with ExitStack() as stack:

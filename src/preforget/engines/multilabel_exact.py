@@ -99,7 +99,7 @@ class MultilabelExactEngine(Engine):
         lacking = [c for column, c in enumerate(conditions) if not rows[:, column].any()]
         if lacking:
             raise DataError(
-                f"no image to learn from has condition {lacking[0]!r}; leave it out or give more images"
+                f"no input to learn from has condition {lacking[0]!r}; leave it out or give more inputs"
             )
         self._take_in(train, validation, conditions, session)
 
@@ -113,7 +113,7 @@ class MultilabelExactEngine(Engine):
         names = sorted({*subjects[0], *subjects[1]}, key=lambda name: (name is not None, name or ""))
         made: list[ClassRecord] = []
         total = len(train) + len(validation)
-        with counting(total=total, what="reading", unit="image", show=session.show) as count:
+        with counting(total=total, what="reading", unit="input", show=session.show) as count:
             for name in names:
                 rows = np.flatnonzero(owners[0] == (name or ""))
                 rows_out = np.flatnonzero(owners[1] == (name or ""))[:HELD_OUT_ROWS]
@@ -133,7 +133,7 @@ class MultilabelExactEngine(Engine):
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
         """Refuse: the sums of every image are those of the data that the model was learned from."""
         raise UsageError(
-            "with several labels per input the exact engine sums up every image once; to add a condition learn again "
+            "with several labels per input the exact engine sums up every input once; to add a condition learn again "
             "with its column, which gives the other conditions the same bits"
         )
 
@@ -143,8 +143,8 @@ class MultilabelExactEngine(Engine):
         taken = known & {subject for _, subject in (*train.units, *validation.units)}
         if taken:
             raise UsageError(
-                f"the model already has images of {len(taken)} of these subjects; "
-                "forget the subject first, then add all of its images"
+                f"the model already has inputs of {len(taken)} of these subjects; "
+                "forget the subject first, then add all of its inputs"
             )
         self._take_in(train, validation, self.bank.labels, session)
 

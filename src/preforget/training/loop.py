@@ -60,7 +60,7 @@ def run(
     step = done * per_epoch
     total = (schedule.epochs - done) * examples
     for epoch, last, indices, noise in track(
-        batches, total=total, what="learning", unit="image", show=show, step=schedule.batch_size
+        batches, total=total, what="learning", unit="input", show=show, step=schedule.batch_size
     ):
         rate = schedule.rate(step, schedule.epochs * per_epoch)
         for group, factor in zip(optimizer.param_groups, factors, strict=True):

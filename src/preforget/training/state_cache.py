@@ -55,7 +55,7 @@ class StateCache:
         self._memory: Tensor | None = None
         self._file: IO[bytes] | None = None
         batches = track(
-            self._encode(split), total=self.size, what="reading", unit="image", show=show, step=ENCODE_BATCH
+            self._encode(split), total=self.size, what="reading", unit="input", show=show, step=ENCODE_BATCH
         )
         if cache_dir is None:
             self._memory = torch.empty(
