@@ -285,4 +285,4 @@ def _stolen(context: Context, seed: int) -> Weights | None:
     """Return the first forgotten class's learned weights from an Original of another seed."""
     opened = surface_of(load(context, ORIGINAL, seed))
     live, column = opened.live(), opened.labels.index(context.forgotten[0])
-    return {name: own[column] for name, own in live.items() if not name.startswith("adapter.")} or None
+    return {name: tensor[column] for name, tensor in live.items() if not name.startswith("adapter.")} or None

@@ -103,7 +103,7 @@ def pace_of(context: Context, name: str) -> Pace:
         return _seconds(source, lambda: engine.learn(small.train, small.validation, Session())), engine
 
     head: Any = None
-    for learner in [one.name for one in matrix.engines] + [LORA]:
+    for learner in [setting.name for setting in matrix.engines] + [LORA]:
         few, _ = learned(learner, FEW)
         more, head = learned(learner, MORE)
         steps[learner] = max(more - few, 0.0) / (MORE - FEW) / len(small.train)

@@ -82,24 +82,24 @@ class Matrix:
 
     def entry(self, name: str) -> DataEntry:
         """Return a data set by name; raises `UsageError`."""
-        for one in self.data:
-            if one.name == name:
-                return one
+        for candidate in self.data:
+            if candidate.name == name:
+                return candidate
         raise UsageError(
-            f"the matrix has no data set {name!r}; it has: {', '.join(one.name for one in self.data)}"
+            f"the matrix has no data set {name!r}; it has: {', '.join(candidate.name for candidate in self.data)}"
         )
 
     def engine(self, name: str) -> EngineEntry | None:
         """Return an engine by its name in tables, None for anything else."""
-        return next((one for one in self.engines if one.name == name), None)
+        return next((candidate for candidate in self.engines if candidate.name == name), None)
 
     def method(self, name: str) -> MethodEntry:
         """Return a method by name; raises `UsageError`."""
-        for one in self.methods:
-            if one.name == name:
-                return one
+        for candidate in self.methods:
+            if candidate.name == name:
+                return candidate
         raise UsageError(
-            f"the matrix has no method {name!r}; it has: {', '.join(one.name for one in self.methods)}"
+            f"the matrix has no method {name!r}; it has: {', '.join(candidate.name for candidate in self.methods)}"
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -137,17 +137,17 @@ def overridden(
         if is_named and "/" not in name:
             by_name[matrix.entry(name).name] = checkpoint
         else:
-            for_all |= {one.name: text for one in matrix.data if not one.sound}
+            for_all |= {data_entry.name: text for data_entry in matrix.data if not data_entry.sound}
         if not text or (is_named and not checkpoint):
             raise UsageError(f"the backbone {text!r} has no id; give ID for all data sets or NAME=ID for one")
     by_name = {**for_all, **by_name}
     entries = tuple(
         replace(
-            one,
-            path=(data or {}).get(one.name, one.path),
-            backbone=by_name.get(one.name, one.backbone),
-            image_size=one.image_size if image_size is None or one.sound else image_size,
+            data_entry,
+            path=(data or {}).get(data_entry.name, data_entry.path),
+            backbone=by_name.get(data_entry.name, data_entry.backbone),
+            image_size=data_entry.image_size if image_size is None or data_entry.sound else image_size,
         )
-        for one in matrix.data
+        for data_entry in matrix.data
     )
     return replace(matrix, data=entries, seeds=matrix.seeds if seeds is None else tuple(range(seeds)))

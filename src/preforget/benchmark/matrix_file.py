@@ -46,17 +46,17 @@ def read_matrix(path: Path) -> Matrix:
     return matrix_of(values, path.name, path.stem, path.parent)
 
 
-def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | None = None) -> Matrix:
-    """Return the matrix that plain values describe; `place` names it in error messages.
+def matrix_of(values: Mapping[str, Any], location: str, name: str, folder: Path | None = None) -> Matrix:
+    """Return the matrix that plain values describe; `location` names it in error messages.
 
     `folder`: what the paths of the user's own methods start from, the current folder by default.
     """
-    t = Table(values, place)
+    t = Table(values, location)
     matrix = Matrix(
         name=t.take("name", str, name),
         data=tuple(map(_data, t.tables("data"))),
         engines=tuple(map(_engine, t.tables("engines"))),
-        methods=tuple(_method(one, folder or Path()) for one in t.tables("methods")),
+        methods=tuple(_method(item, folder or Path()) for item in t.tables("methods")),
         k=_values(t, "k", [1], _is_size, f"numbers from 1, {HALF!r} or {ALL_BUT_ONE!r}"),
         seeds=_values(t, "seeds", [0], lambda v: is_of(v, int) and v >= 0, "whole numbers from 0"),
         sets=t.tested(
@@ -78,26 +78,28 @@ def matrix_of(values: Mapping[str, Any], place: str, name: str, folder: Path | N
     )
     t.finish()
     named = {
-        "data": [one.name for one in matrix.data],
-        "engines": [one.name for one in matrix.engines],
-        "methods": [one.name for one in matrix.methods],
+        "data": [item.name for item in matrix.data],
+        "engines": [item.name for item in matrix.engines],
+        "methods": [item.name for item in matrix.methods],
     }
     for what, names in named.items():
-        for one in names:
-            if names.count(one) > 1:
+        for item in names:
+            if names.count(item) > 1:
                 remedy = "give each a name of its own" if what == "engines" else "leave one out"
-                raise UsageError(f"{place}: {what} names {one!r} twice; {remedy}")
-            if not one or not set(one) <= LETTERS:
+                raise UsageError(f"{location}: {what} names {item!r} twice; {remedy}")
+            if not item or not set(item) <= LETTERS:
                 raise UsageError(
-                    f"{place}: {what} has the name {one!r}; use letters, digits, '.', '_' and '-'"
+                    f"{location}: {what} has the name {item!r}; use letters, digits, '.', '_' and '-'"
                 )
     for entry in matrix.engines:
         if entry.name in METHODS or entry.name == LORA:
             raise UsageError(
-                f"{place}: an engine can't be called {entry.name!r}, which is a method's name; choose another"
+                f"{location}: an engine can't be called {entry.name!r}, which is a method's name; choose another"
             )
     if not matrix.data or not (matrix.engines or matrix.methods):
-        raise UsageError(f"{place}: nothing to compare; name at least one data set and one engine or method")
+        raise UsageError(
+            f"{location}: nothing to compare; name at least one data set and one engine or method"
+        )
     return matrix
 
 

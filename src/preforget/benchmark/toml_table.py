@@ -56,13 +56,13 @@ class Table:
         """Return the tables of a list; a string stands for a table with that name alone."""
         if isinstance(self._values.get(key), dict):
             raise UsageError(f"{self.place}: {key} is a single table; write [[{key}]] to make it a list")
-        found = []
+        listed = []
         for number, value in enumerate(self.take(key, list, []), start=1):
             values = {"name": value} if isinstance(value, str) else value
             if not isinstance(values, dict):
                 raise UsageError(f"{self.place}: {key} must hold names or tables, got {value!r}")
-            found.append(Table(values, f"{self.place}: {key} {number}"))
-        return found
+            listed.append(Table(values, f"{self.place}: {key} {number}"))
+        return listed
 
     def finish(self) -> None:
         """Raise `UsageError` for a key that nothing has read."""

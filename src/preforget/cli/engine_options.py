@@ -86,7 +86,7 @@ def _add(
     owners: Mapping[str, type[EngineOptions]],
 ) -> None:
     """Add the option of one field, which `owners` have, by name, the chosen engine first if it has it."""
-    each = next(one for one in fields(next(iter(owners.values()))) if one.name == name)
+    each = next(candidate for candidate in fields(next(iter(owners.values()))) if candidate.name == name)
     names = [_flag(name), *map(_flag, each.metadata.get("aliases", ()))]
     if any(flag in parser._option_string_actions for flag in names):  # an argument of the command itself
         names = [f"--engine-{name.replace('_', '-')}"]
@@ -103,7 +103,7 @@ def _help(name: str, owners: Mapping[str, type[EngineOptions]]) -> str:
     """Return the help of a field, each sentence once, with the engines that have it."""
     meanings: dict[str, list[str]] = {}
     for engine, kind in sorted(owners.items()):
-        each = next(one for one in fields(kind) if one.name == name)
+        each = next(candidate for candidate in fields(kind) if candidate.name == name)
         meanings.setdefault(each.metadata.get("help", "see its documentation") + _default(each), []).append(
             engine
         )
@@ -122,7 +122,7 @@ def _default(each: Field[Any]) -> str:
 def _type(kind: type[EngineOptions], name: str) -> Any:
     """Return the type that turns text into a value of a field: int, float, str or bool, the first of a union."""
     hint = get_type_hints(kind)[name]
-    members = [one for one in get_args(hint) if one is not type(None)] or [hint]
+    members = [member for member in get_args(hint) if member is not type(None)] or [hint]
     return members[0] if members[0] in (int, float, bool, str) else str
 
 

@@ -87,10 +87,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
 def table(measured: Measured) -> Iterator[str]:
     """Yield one line per class with a line of names first, as CSV."""
     yield "class,known,inputs,answered,precision,recall,answered_low,answered_high"
-    for one in measured.classes:
-        low, high = one.interval
-        figures = ["" if x is None else f"{x:.6f}" for x in (one.precision, one.recall, low, high)]
-        yield _csv([printable(one.label), "yes", one.count, one.answered, *figures])
+    for measured_class in measured.classes:
+        low, high = measured_class.interval
+        figures = [
+            "" if x is None else f"{x:.6f}"
+            for x in (measured_class.precision, measured_class.recall, low, high)
+        ]
+        yield _csv(
+            [printable(measured_class.label), "yes", measured_class.count, measured_class.answered, *figures]
+        )
     for other in measured.unknown:
         yield _csv([printable(other.label), "no", other.count, other.count - other.abstained, "", "", "", ""])
     for condition in measured.conditions:
@@ -110,14 +115,14 @@ def _whole(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:
 
 def _each(measured: Measured) -> Iterator[str]:
     """Yield one line per class for people."""
-    labels = [one.label for one in measured.classes] + [one.label for one in measured.unknown]
-    labels += [one.label for one in measured.conditions]
+    labels = [entry.label for entry in measured.classes] + [entry.label for entry in measured.unknown]
+    labels += [entry.label for entry in measured.conditions]
     width = max((len(printable(label)) for label in labels), default=0)
-    for one in measured.classes:
-        low, high = one.interval
+    for entry in measured.classes:
+        low, high = entry.interval
         yield (
-            f"{printable(one.label):{width}}  {one.count:5} inputs  precision {_shown(one.precision)}  "
-            f"recall {_shown(one.recall)}  answered {_shown(one.answered / one.count if one.count else None)} "
+            f"{printable(entry.label):{width}}  {entry.count:5} inputs  precision {_shown(entry.precision)}  "
+            f"recall {_shown(entry.recall)}  answered {_shown(entry.answered / entry.count if entry.count else None)} "
             f"({percent(low).strip()} to {percent(high).strip()})"
         )
     for other in measured.unknown:

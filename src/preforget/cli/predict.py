@@ -96,21 +96,23 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def entries(files: list[Path], found: Answers) -> Iterator[dict[str, Any]]:
+def entries(files: list[Path], predicted: Answers) -> Iterator[dict[str, Any]]:
     """Yield the answer for each file, as plain values; docs/guides/answers.md describes them."""
-    for row, (path, answer) in enumerate(zip(files, found.answers, strict=True)):
-        odds = {label: float(p) for label, p in zip(found.labels, found.probabilities[row], strict=True)}
+    for row, (path, answer) in enumerate(zip(files, predicted.answers, strict=True)):
+        odds = {
+            label: float(p) for label, p in zip(predicted.labels, predicted.probabilities[row], strict=True)
+        }
         answers = answered(answer)
         best = max(answers, key=odds.__getitem__, default=None)
-        known = None if found.known is None else float(found.known[row])
+        known = None if predicted.known is None else float(predicted.known[row])
         yield {
             "path": str(path),
             "answer": best,
             "answers": answers,
             "abstained": answer is ABSTAIN,
             "probability": None if best is None else odds[best],
-            "confidence": _finite(found.confidence[row]),
-            "threshold": _finite(found.limit[row]),
+            "confidence": _finite(predicted.confidence[row]),
+            "threshold": _finite(predicted.limit[row]),
             "p_none": None if known is None else 1 - known,
             "probabilities": odds,
         }

@@ -137,9 +137,9 @@ def clock(tolerance: float = CLOCK_TOLERANCE) -> Check:
     return Check("clock", not early and apart <= tolerance, value, remedy)
 
 
-def _is_writable(place: Path) -> bool:
+def _is_writable(path: Path) -> bool:
     """Tell whether a folder, or the nearest folder above it that exists, can be written."""
-    folder = given_path(place).absolute()
+    folder = given_path(path).absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)

@@ -107,14 +107,14 @@ def tensors(records: Iterable[ClassRecord]) -> list[Tensor]:
     return [tensor for record in records for tensor in record.tensors.values()]
 
 
-def bytes_of(found: Iterable[Tensor]) -> int:
+def bytes_of(several: Iterable[Tensor]) -> int:
     """Return the size of tensors in bytes, as a file holds them.
 
     >>> import torch
     >>> bytes_of([torch.zeros(2, 3), torch.zeros((), dtype=torch.float64)])
     32
     """
-    return sum(tensor.numel() * tensor.element_size() for tensor in found)
+    return sum(tensor.numel() * tensor.element_size() for tensor in several)
 
 
 def peak_bytes() -> int | None:

@@ -55,10 +55,10 @@ def attack_scene(scene: Scene) -> Finding | None:
     if not isinstance(engine, ExactEngine) or not 2 <= len(engine.bank.labels) <= MOST_PAIRED:
         return None
     levels, encoder = engine.config.levels, engine.encoder
-    own = scene.splits.forget_train.only(scene.forgotten[0])
+    forgotten_train = scene.splits.forget_train.only(scene.forgotten[0])
     stays = scene.splits.retain_train
     other = stays.only(str(stays.labels[0]))
-    rows = [torch.cat([*unit_features(encoder, split, levels)]) for split in (own, other)]
+    rows = [torch.cat([*unit_features(encoder, split, levels)]) for split in (forgotten_train, other)]
     if len(rows[0]) < 3 or not len(rows[1]):
         return None
     return measure(rows[0], rows[1], engine.config.shrinkage, scene.seed)
@@ -92,7 +92,7 @@ def recovered(row: Tensor, bias: Tensor, left: Moments, other: Moments, strength
     `row [F]`, `bias`: the old discriminant of the class against `other`; `left`: what is left of the class.
     """
     system = _System(row, float(bias), left, other, strength)
-    return system.mean + min(system.candidates(), key=lambda one: one[0])[1]
+    return system.mean + min(system.candidates(), key=lambda candidate: candidate[0])[1]
 
 
 class _System:

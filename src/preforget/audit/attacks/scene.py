@@ -84,11 +84,11 @@ def split_parts(
     parts = Parts(train.only(gone), test.only(gone), train.only(retained), test.only(retained))
     for name, part in parts.items():
         if not len(part):
-            kind, where = name.split("_")
+            kind, part_name = name.split("_")
             described = "the classes to forget" if kind == "forget" else "classes that stay"
             raise DataError(
-                f"the {where} part of the data has no input of {described}; give the data that the model was learned "
-                "from, with a test part"
+                f"the {part_name} part of the data has no input of {described}; give the data that the model was "
+                "learned from, with a test part"
             )
     return Parts(*(_sample(part, rows, derive_seed(seed, name)) for name, part in parts.items()))
 
