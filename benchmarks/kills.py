@@ -357,7 +357,8 @@ def base_of(root: Path, engine: str, sealed: bool) -> Place:
             *OPTIONS[engine],
         )
         seal = ("--seal",) if sealed else ()
-        if code := unfinished.run(*learn, *MACHINE, *seal):
+        # in a child, since torch's threads for gradients don't survive the forks that come later
+        if code := forked(lambda: unfinished.run(*learn, *MACHINE, *seal)):
             raise SystemExit(f"learning the {engine} model failed with exit code {code}")
         unfinished.root.rename(place.root)
     return place
