@@ -43,7 +43,7 @@ def test_a_part_is_stratified_and_said(done: Context) -> None:
 def test_what_cannot_be_had(done: Context, tmp_path: Path) -> None:
     assert not is_to_be_had(DataEntry("sounds-of-mine", needs_path=True))
     assert is_to_be_had(DataEntry("digits"))
-    with pytest.raises(UsageError, match="say where it lies with --data mine=PATH"):
+    with pytest.raises(UsageError, match="give its path with --data mine=PATH"):
         is_to_be_had(DataEntry("mine"))
     lacking = write_colours(tmp_path / "few.npz", {"train": 4, "val": 0, "test": 3})
     with pytest.raises(DataError):
