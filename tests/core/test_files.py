@@ -18,6 +18,7 @@ from preforget.core.files import (
     sync_folder,
     write_atomic,
     write_beside,
+    write_new,
 )
 
 
@@ -38,6 +39,23 @@ def test_what_is_to_replace_a_file_lies_beside_it(tmp_path: Path) -> None:
     assert (path.read_bytes(), temporary.read_bytes()) == (b"old", b"new")
     assert temporary.parent == tmp_path
     assert temporary.name.startswith(".writing-")
+
+
+def test_a_new_file_has_no_name_until_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_new(path, b"whole")
+    assert path.read_bytes() == b"whole"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with pytest.raises(FileExistsError):
+        write_new(path, b"other")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_new(tmp_path / "b", bytes(1000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("a", b"whole")]
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:

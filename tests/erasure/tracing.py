@@ -18,7 +18,7 @@ ORIG_RAX = 15  # index in user_regs_struct
 CALLS = {
     **{1: "write", 18: "pwrite64", 74: "fsync", 75: "fdatasync", 76: "truncate", 77: "ftruncate"},
     **{82: "rename", 83: "mkdir", 84: "rmdir", 87: "unlink", 90: "chmod", 91: "fchmod"},
-    **{257: "openat", 258: "mkdirat", 263: "unlinkat", 264: "renameat", 316: "renameat2"},
+    **{257: "openat", 258: "mkdirat", 263: "unlinkat", 264: "renameat", 265: "linkat", 316: "renameat2"},
 }
 """Calls that write, name, delete or make durable, and `openat`, which may create."""
 

@@ -15,6 +15,9 @@ from typing import IO
 ODD = frozenset({errno.EINVAL, errno.ELOOP, errno.EFBIG, errno.ENXIO})
 """What `read_regular` says of something that is no file, or no such file as was written."""
 
+NAMELESS_UNKNOWN = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})
+"""What file systems and old kernels say that know no files without a name."""
+
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 """Rights of what is written: its owner's alone."""
 
@@ -31,6 +34,33 @@ def write_atomic(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that isn't there yet: a process that is killed leaves it whole, or no trace of it.
+
+    The bytes have no name until they are all there (`O_TMPFILE`); where the system knows no such files, a temporary
+    one is renamed, and may be left. Only its owner can read it. Raises `OSError`, `FileExistsError` among them.
+    """
+    try:
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, PRIVATE_FILE)
+    except (AttributeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in NAMELESS_UNKNOWN:
+            raise
+        write_atomic(path, content)
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), PRIVATE_FILE)  # whatever the umask
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            # with a folder's descriptor Python follows the link in /proc to the file
+            os.link(f"/proc/self/fd/{file.fileno()}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_beside(path: Path, content: bytes) -> Path:

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from preforget.core.errors import StoreError, UsageError
-from preforget.core.files import write_atomic
+from preforget.core.files import write_atomic, write_new
 
 REPLACE = "give --force to replace it"
 
@@ -38,6 +38,6 @@ def write_target(target: Path, content: bytes, *, force: bool = False, remedy: s
     """Write a file that the user named, whole or not at all; raises as `check_target`, and `StoreError`."""
     check_target(target, force=force, remedy=remedy)
     try:
-        write_atomic(target, content)
+        (write_atomic if target.exists() else write_new)(target, content)
     except OSError as error:
         raise StoreError(f"{target} can't be written: {error.strerror or error}") from error
