@@ -22,11 +22,20 @@ from preforget.classifier.labels import (
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 
+
+def is_name(text: str) -> bool:
+    """Tell whether a text is a label in the form that all labels get."""
+    try:
+        return name_of(text) == text
+    except DataError:
+        return False
+
+
 LABELS = (
     st.lists(st.integers(-(2**53), 2**53), min_size=1)
     | st.lists(st.booleans(), min_size=1)
     | st.lists(st.integers(-1000, 1000).map(float), min_size=1)
-    | st.lists(st.text(min_size=1).filter(lambda text: "\0" not in text), min_size=1)
+    | st.lists(st.text(min_size=1).filter(lambda text: is_name(text)), min_size=1)
 )
 
 

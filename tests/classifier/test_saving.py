@@ -267,7 +267,7 @@ def test_the_exact_engine_is_saved_changed_and_loaded(
         lambda: exact.forget("cat", "request 7"),
         lambda: exact.forget_subject("person 1"),
         lambda: exact.attach("bee"),
-        lambda: exact.add("emu", *data(6, ["emu"])),
+        lambda: exact.add("emu", *data(6, ["emu"]), subjects=["person 8"] * 6),
         lambda: exact.add_subject(*data(2, ["ant", "emu"]), subjects=["person 9"] * 4),
         lambda: exact.forget_subject("person 9"),
     ]

@@ -147,7 +147,7 @@ def test_a_full_disk_leaves_the_model_as_it_was(
 
 
 def test_no_model_and_no_data(model: Path, tmp_path: Path, pets: Path, terminal: Terminal) -> None:
-    assert terminal("add", tmp_path / "none", "dog", pets).code == 1
+    assert terminal("add", tmp_path / "none", "dog", pets).code == 2
     missing = terminal("add", model, "dog", tmp_path / "none")
     assert missing.code == 2
     assert "no such file, folder or data set" in missing.err

@@ -36,4 +36,4 @@ def test_the_same_for_machines_and_without_the_backbone(model: Path, terminal: T
     assert info["encoder"]["id"] == "gone-vit"
     assert info["encoder"]["licence"] == "unknown"
     assert info["changes"][0]["seq"] == 1
-    assert terminal("info", model.with_name("none")).code == 1
+    assert terminal("info", model.with_name("none")).code == 2

@@ -41,7 +41,7 @@ def test_people_get_a_text(pets: Path, tiny_vit: Path, tmp_path: Path, terminal:
     done = terminal("learn", pets, "--out", model, "--backbone", tiny_vit, *LEARN, "--engine", "paper")
     assert done.code == 0
     words = [line.split()[0] for line in done.out.splitlines()]
-    assert words == ["learned", "accuracy", "abstained", "model"]
+    assert words == ["learned", "accuracy", "abstained", "ECE", "model"]
     assert "learning: 100%" in done.err
 
 

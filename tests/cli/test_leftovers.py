@@ -81,4 +81,4 @@ def test_data_or_discard(terminal: Terminal, tmp_path: Path, given: list[str], m
 
 
 def test_a_command_for_a_model_that_is_nowhere(terminal: Terminal, tmp_path: Path) -> None:
-    assert terminal("classes", tmp_path / "none" / "model").code == 1
+    assert terminal("classes", tmp_path / "none" / "model").code == 2

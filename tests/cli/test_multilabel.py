@@ -55,7 +55,8 @@ def test_learn_predict_and_forget_a_condition(
     assert found["mean_average_precision"] > 0.7
     before = command(capsys, "predict", place, tmp_path / "3.png", tmp_path / "0.png", *common)
     one = before["predictions"][0]
-    assert set(one) == {"path", "answer", "answers", "abstained", "probability", "probabilities"}
+    shown = {"path", "answer", "answers", "abstained", "probability", "probabilities"}
+    assert set(one) == shown | {"confidence", "threshold", "p_none"}
     assert set(one["probabilities"]) == {"left", "upper"}
     assert one["answer"] is None or one["answer"] in one["answers"]
     assert main(["predict", str(place), str(tmp_path / "3.png"), *map(str, common)]) == 0

@@ -136,7 +136,7 @@ def make_private(folder: Path) -> None:
         folder.mkdir(PRIVATE_FOLDER)
     except FileExistsError:
         if not folder.is_dir():
-            raise
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
         return  # another process was faster
     folder.chmod(PRIVATE_FOLDER)  # the umask may have taken even the owner's rights
     sync_folder(folder.parent)

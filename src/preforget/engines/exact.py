@@ -54,8 +54,7 @@ SAME_MACHINE = (
 HELD_OUT_ROWS = 256
 """The most images of a unit that calibrate abstention."""
 
-PROMPT_WEIGHT = 1.5
-CONFUSED = 0.005
+PROMPT_WEIGHT, CONFUSED = 1.5, 0.005
 """A pair gets a prompt if a larger share of its two classes' held-out images is confused."""
 
 ENCODE_ROWS = 2048

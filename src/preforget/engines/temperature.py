@@ -69,7 +69,7 @@ def likelihood_temperature(
         Of inputs that all score 2 against 0, three in four are right, as a probability of 3/4 wants it.
 
         >>> scores = np.array([[2.0, 0.0]] * 4)
-        >>> round(likelihood_temperature(scores, np.array([0, 0, 0, 1])), 3) == round(2 / np.log(3), 3)
+        >>> bool(np.isclose(likelihood_temperature(scores, np.array([0, 0, 0, 1])), 2 / np.log(3)))
         True
     """
     if len(scores) < FEWEST or scores.shape[1] < FEWEST:

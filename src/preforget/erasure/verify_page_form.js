@@ -24,7 +24,10 @@ function erased({ what, targets }) {
   if (!targets) return `One ${what} was`;
   const count = (kind) => targets.filter((target) => target.what === kind).length;
   const [classes, subjects] = [count("class"), count("subject")];
-  const parts = [classes && `${classes} class${classes > 1 ? "es" : ""}`, subjects && `${subjects} subject${subjects > 1 ? "s" : ""}`];
+  const parts = [
+    classes && `${classes} class${classes > 1 ? "es" : ""}`,
+    subjects && `${subjects} subject${subjects > 1 ? "s" : ""}`,
+  ];
   return `${parts.filter(Boolean).join(" and ")} were`;
 }
 
