@@ -20,7 +20,7 @@ from preforget.data import Dataset, Split, as_inputs
 from preforget.data.dataset import label_array
 from preforget.erasure import forget, open_folder, plan
 from preforget.store.keyring import open_keyring
-from preforget.store.side_key import MARK
+from preforget.store.side_key import MARK, begin_key, key_of
 
 NAMES = ("Ada Lovelace", "Grace Hopper", "Mary Somerville")
 
@@ -159,6 +159,25 @@ def test_a_model_that_can_not_list_it_has_its_key_in_memory(
     run(model, data, tmp_path / "work")
     end_work(tmp_path / "work", model)
     assert not (tmp_path / "work").exists()
+
+
+def test_a_mark_that_was_put_there_costs_no_other_work_its_key(
+    model: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    work, bench, ring = tmp_path / "work", tmp_path / "bench", open_keyring(tmp_path / "keys")
+    bench.mkdir()
+    foreign = begin_key(bench, ring, "bench")
+    with opened_work(work, model) as key:
+        assert key is not None
+    shutil.copy(bench / MARK, work / MARK)
+    with opened_work(work, model) as again:
+        assert again is not None
+        assert again.owner not in (foreign.owner, key.owner)
+        assert key.owner not in keys(tmp_path)
+    shutil.copy(bench / MARK, work / MARK)
+    end_work(work, model)
+    assert again.owner not in keys(tmp_path)
+    assert key_of(bench, ring) == foreign
 
 
 def test_inside_the_model_it_is_refused(model: PreForgettableClassifier, tmp_path: Path) -> None:

@@ -320,6 +320,21 @@ def test_a_bound_model_pickles_its_path_and_no_record(
     assert pickle.loads(content).labels == ["cat", "dog"]
 
 
+def test_each_of_two_folders_lists_the_other_as_a_copy(
+    exact: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "m", tmp_path / "a\nb"
+    for path in (first, second):
+        exact.save_pretrained(path, keyring=tmp_path / "keyring")
+    listed = [Manifest.read(path).copies.values() for path in (first, second)]
+    assert [[(c["kind"], c["place"]) for c in copies] for copies in listed] == [
+        [("export", ascii(str(second)))],
+        [("export", str(first))],
+    ]
+    former = PreForgettableClassifier.from_pretrained(first, keyring=tmp_path / "keyring")
+    assert [c["status"] for c in former.forget("ant").copies] == ["out of our control"]
+
+
 def test_paths_hold_after_a_change_of_the_folder(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,11 +11,12 @@ import torch
 
 from preforget.core.errors import UsageError
 from preforget.erasure import forget, plan
-from preforget.erasure.copies import KINDS, OF_FOLDER, account_for_copies, add_copy, remove_copy
+from preforget.erasure.copies import KINDS, OF_FOLDER, account_for_copies, add_copy, note_key, remove_copy
 from preforget.erasure.receipt import payload_of
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.keyring import open_keyring
+from preforget.store.side_key import MARK, begin_key, key_of, new_owner
 
 from .conftest import bound_by_rights
 
@@ -51,9 +52,14 @@ def id_of(folder: ModelFolder, label: str) -> str:
     return next(record.id for record in folder.records() if record.label == label)
 
 
+def digest_of(folder: ModelFolder, label: str) -> dict[str, str]:
+    record_id = id_of(folder, label)
+    return {record_id: folder.manifest.records[record_id]}
+
+
 def settled(folder: ModelFolder, label: str = "Grace") -> dict[str, str]:
     """Return what would become of the only copy if a class went."""
-    (found,) = account_for_copies(folder, {id_of(folder, label)}, delete=True)
+    (found,) = account_for_copies(folder, digest_of(folder, label), delete=True)
     assert set(found) == {"id", "kind", "status", "detail"}
     assert found["id"] in folder.manifest.copies
     return {"status": found["status"], "detail": found["detail"]}
@@ -155,7 +161,7 @@ def test_a_neighbour_whose_name_begins_alike_is_a_copy(folder: ModelFolder) -> N
 
 
 def test_none_to_settle(folder: ModelFolder) -> None:
-    assert account_for_copies(folder, {id_of(folder, "Grace")}, delete=True) == []
+    assert account_for_copies(folder, digest_of(folder, "Grace"), delete=True) == []
 
 
 def test_a_file_is_deleted(folder: ModelFolder, tmp_path: Path) -> None:
@@ -322,7 +328,7 @@ def test_a_copy_from_before_the_sealing_is_not_unreadable(folder: ModelFolder, t
     add_copy(folder, "backup", str(place))
     add_copy(folder, "hub", "before")
     folder.seal()
-    gone = {id_of(folder, "Grace")}
+    gone = digest_of(folder, "Grace")
     assert {found["status"] for found in account_for_copies(folder, gone, delete=True)} == {
         "out of our control"
     }
@@ -353,6 +359,51 @@ def test_a_copy_with_keys_of_its_own_is_not_unreadable(
     erasure = forget(plan(folder, label="Grace"), folder=folder)
     assert erasure.copies[0]["status"] == "out of our control"
     assert "Grace" in [record.label for record in ModelFolder.open(before.path, tmp_path / "keys").records()]
+
+
+def test_a_copy_that_was_sealed_with_another_keyring_is_not_unreadable(
+    folder: ModelFolder, tmp_path: Path
+) -> None:
+    place = Path(shutil.copytree(folder.path, tmp_path / "backup"))
+    other = ModelFolder.open(place, tmp_path / "other keys")
+    other.seal()
+    folder.seal()
+    add_copy(folder, "backup", str(place))
+    erasure = forget(plan(folder, label="Grace"), folder=folder)
+    assert erasure.copies[0]["status"] == "out of our control"
+    assert "Grace" in [record.label for record in other.records()]
+
+
+def test_a_copy_of_the_sealed_folder_is_unreadable(make: MakeFolder, tmp_path: Path) -> None:
+    folder = make(sealed=True)
+    place = Path(shutil.copytree(folder.path, tmp_path / "backup"))
+    add_copy(folder, "backup", str(place))
+    assert settled(folder) == {
+        "status": "removed",
+        "detail": "its records are encrypted, and their keys are destroyed",
+    }
+
+
+def test_only_the_key_that_the_list_names_goes_with_a_copy(make: MakeFolder, tmp_path: Path) -> None:
+    folder = make(sealed=True)
+    own, other = tmp_path / "cache", tmp_path / "bench"
+    for place in (own, other):
+        place.mkdir()
+    foreign = begin_key(other, folder.keyring, "bench")
+    copy_id = add_copy(folder, "cache", str(own), delete=True)
+    shutil.copy(other / MARK, own / MARK)
+    assert settled(folder)["status"] == "removed"
+    assert key_of(other, folder.keyring) == foreign
+    own.mkdir()
+    owner = new_owner()
+    note_key(folder, copy_id, owner)
+    begin_key(own, folder.keyring, owner=owner)
+    shutil.copy(other / MARK, own / MARK)
+    assert owner in folder.keyring.models()
+    assert ModelFolder.open(folder.path, tmp_path / "keys").manifest.copies[copy_id]["key"] == owner
+    assert settled(folder)["status"] == "removed"
+    assert owner not in folder.keyring.models()
+    assert key_of(other, folder.keyring) == foreign
 
 
 def test_the_receipt_says_it_without_a_place(folder: ModelFolder, tmp_path: Path) -> None:

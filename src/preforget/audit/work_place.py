@@ -15,10 +15,18 @@ from pathlib import Path
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import StoreError
 from preforget.core.files import exclusive, make_private
-from preforget.erasure.copies import add_copy, remove_copy
+from preforget.erasure.copies import add_copy, note_key, remove_copy
 from preforget.jobs.work import Work
 from preforget.store import ModelFolder
-from preforget.store.side_key import MARK, SideKey, begin_key, destroy_key, key_of, passing_key
+from preforget.store.side_key import (
+    MARK,
+    SideKey,
+    begin_key,
+    destroy_owned,
+    key_of,
+    new_owner,
+    passing_key,
+)
 
 KIND = "checkpoint"
 """Its name in the list of copies: the state of something unfinished."""
@@ -59,7 +67,7 @@ def end_work(work: Path, model: PreForgettableClassifier) -> None:
     """
     folder = model.folder
     if folder is not None and folder.manifest.sealed and folder.is_writable():
-        destroy_key(work, folder.keyring)
+        _destroy_noted(work, folder)
     try:
         shutil.rmtree(work, ignore_errors=not work.exists())
     except OSError as error:
@@ -75,12 +83,33 @@ def _key(work: Path, folder: ModelFolder | None, *, listed: bool) -> SideKey | N
     key = None
     if folder is not None and sealed and listed:
         key = key_of(work, folder.keyring)
+        if key is not None and key.owner not in _noted(work, folder):
+            key = None  # whose mark was put there is not for this audit to use or to destroy
     if key is None and (sealed or (work / MARK).exists()):
         Work(work).clear()
         (work / MARK).unlink(missing_ok=True)
         if folder is not None and sealed:
-            key = begin_key(work, folder.keyring) if listed else passing_key()
+            key = _begin(work, folder) if listed else passing_key()
     return key
+
+
+def _begin(work: Path, folder: ModelFolder) -> SideKey:
+    """Make a key whose owner the list of copies names, in place of one with which nothing is encrypted any more."""
+    _destroy_noted(work, folder)
+    owner = new_owner()
+    note_key(folder, _entries(work, folder)[0], owner)
+    return begin_key(work, folder.keyring, owner=owner)
+
+
+def _noted(work: Path, folder: ModelFolder) -> list[str]:
+    """Return the owners of keys that the list of copies names for this work folder."""
+    copies = [folder.manifest.copies[i] for i in _entries(work, folder)]
+    return [copy["key"] for copy in copies if "key" in copy]
+
+
+def _destroy_noted(work: Path, folder: ModelFolder) -> None:
+    for owner in _noted(work, folder):
+        destroy_owned(owner, folder.keyring)
 
 
 def _list(work: Path, folder: ModelFolder) -> None:

@@ -16,6 +16,7 @@ from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.classifier.binding import load_records, manifest_of
 from preforget.classifier.bound import Begun, Bound
 from preforget.classifier.making import check_answering, engine_named, make_encoder
+from preforget.classifier.sealed_checkpoint import SealedCheckpoint
 from preforget.classifier.turns import changes, reads
 from preforget.core.clock import now
 from preforget.core.errors import ChangedError, StoreError, UsageError
@@ -26,6 +27,7 @@ from preforget.erasure.copies import add_copy, copy_entry, remove_copy
 from preforget.store import Manifest, ModelFolder
 from preforget.store.consistency import check_age
 from preforget.store.record_files import KeyringPlace
+from preforget.store.side_key import owner_of
 from preforget.training.checkpoint import KEPT_DAYS, CheckpointFile
 
 NOT_PICKLED = ("_locks", "_begun", "_ended")
@@ -110,9 +112,12 @@ class Saving(Bound):
                 for e in former.ledger.entries()
             )
             if former.is_writable() and not told:
-                former.commit("export", {"model": folder.manifest.model})
-            if ("export", str(former.path)) not in listed:
-                add_copy(folder, "export", str(former.path), sealed=False)
+                entry = copy_entry("export", _one_line(str(folder.path)))  # it has keys of its own
+                copies = {**former.manifest.copies, secrets.token_hex(16): entry}
+                former.commit("export", {"model": folder.manifest.model}, copies=copies)
+            place = _one_line(str(former.path))
+            if ("export", place) not in listed:
+                add_copy(folder, "export", place, sealed=False)
         session = self._session
         cache = session.cache_dir if session.keep_cache else None
         if cache is not None and cache.exists() and ("cache", str(cache)) not in listed:
@@ -228,8 +233,10 @@ def _left_of_learning(session: Session) -> dict[str, dict[str, Any]]:
             str(checkpoint.path.absolute()),
             date.fromisoformat(now()[:10]) + timedelta(KEPT_DAYS),
         )
+        key = owner_of(checkpoint.path) if isinstance(checkpoint, SealedCheckpoint) else None
+        deletable = place.isprintable()
         copies.append(
-            copy_entry("checkpoint", place, expires=last_day.isoformat(), delete=place.isprintable())
+            copy_entry("checkpoint", place, expires=last_day.isoformat(), delete=deletable, key=key)
         )
     if session.cache_dir is not None and session.keep_cache and session.cache_dir.exists():
         copies.append(copy_entry("cache", str(session.cache_dir)))

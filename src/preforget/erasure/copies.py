@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from preforget.core.clock import now
 from preforget.core.errors import StoreError, UsageError
 from preforget.store import Manifest, ModelFolder
 from preforget.store.layout import RECORDS, record_name
+from preforget.store.record_file import read_checked
 from preforget.store.sealing import keyed_digest, new_key
-from preforget.store.side_key import destroy_key
+from preforget.store.side_key import destroy_owned
 
 KINDS = ("export", "hub", "onnx", "checkpoint", "cache", "replica", "backup")
 OF_FOLDER = frozenset({"export", "hub", "backup"})
@@ -63,11 +65,27 @@ def add_copy(
 
 
 def copy_entry(
-    kind: str, place: str, *, expires: str | None = None, delete: bool = False, sealed: bool = False
+    kind: str,
+    place: str,
+    *,
+    expires: str | None = None,
+    delete: bool = False,
+    sealed: bool = False,
+    key: str | None = None,
 ) -> dict[str, Any]:
-    """Return how the list of copies holds one, with its time; arguments as in `add_copy`."""
+    """Return how the list of copies holds one, with its time; arguments as in `add_copy`.
+
+    `key`: the owner of the key, see `side_key`, by which the copy's files are encrypted, which is destroyed with it.
+    """
     entry = {"kind": kind, "place": place, "time": now(), "expires": expires}
-    return {**entry, "sealed": sealed, "delete": delete}
+    return {**entry, "sealed": sealed, "delete": delete, **({} if key is None else {"key": key})}
+
+
+def note_key(folder: ModelFolder, copy_id: str, owner: str) -> None:
+    """Note the owner of the key that is destroyed with a listed copy; before it is made, so that none is left over."""
+    copy = {**folder.manifest.copies[copy_id], "key": owner}
+    facts = {"copy": copy_id, "known": True}
+    folder.commit("copy", facts, copies={**folder.manifest.copies, copy_id: copy})
 
 
 def remove_copy(folder: ModelFolder, copy_id: str) -> None:
@@ -78,11 +96,12 @@ def remove_copy(folder: ModelFolder, copy_id: str) -> None:
     folder.commit("copy", {"copy": copy_id, "known": False}, copies=left)
 
 
-def account_for_copies(folder: ModelFolder, gone: set[str], *, delete: bool) -> list[dict[str, Any]]:
+def account_for_copies(folder: ModelFolder, gone: Mapping[str, str], *, delete: bool) -> list[dict[str, Any]]:
     """Say of each known copy what became of it, without its place; with `delete`, delete those that are listed for it.
 
-    `gone`: ids of the records that are destroyed. A copy that can't be looked at or deleted is reported as such, and
-    stops nothing. Since anybody may have written the folder's list, nothing is deleted unless the caller asks for it.
+    `gone`: ids of the records that are destroyed, with the digests of their files. A copy that can't be looked at or
+    deleted is reported as such, and stops nothing. Since anybody may have written the folder's list, nothing is
+    deleted unless the caller asks for it.
     """
     statuses = []
     for copy_id, copy in sorted(folder.manifest.copies.items()):
@@ -95,14 +114,18 @@ def account_for_copies(folder: ModelFolder, gone: set[str], *, delete: bool) -> 
     return statuses
 
 
-def _status_of(folder: ModelFolder, copy: dict[str, Any], gone: set[str], delete: bool) -> dict[str, str]:
+def _status_of(
+    folder: ModelFolder, copy: dict[str, Any], gone: Mapping[str, str], delete: bool
+) -> dict[str, str]:
     """Return what became of one copy, after deleting it where that is allowed; raises `OSError`."""
     place = Path(copy["place"])
     if place.is_absolute():
         if not _is_there(place):
+            if delete and copy["delete"]:  # whoever deleted it may have left its key
+                _destroy_key(folder, copy)
             return _status("not present", "nothing lies at its place on this machine now")
         if copy["delete"] and delete:
-            return _delete(folder, place)
+            return _delete(folder, copy, place)
         status = _status_of_folder(folder, place, copy["kind"], gone)
         if status is not None:
             return status
@@ -115,19 +138,27 @@ def _status_of(folder: ModelFolder, copy: dict[str, Any], gone: set[str], delete
     return _status("out of our control", "it holds the records until somebody deletes it")
 
 
-def _delete(folder: ModelFolder, place: Path) -> dict[str, str]:
+def _delete(folder: ModelFolder, copy: dict[str, Any], place: Path) -> dict[str, str]:
     near = _too_near(folder, place)
     if near:  # the model was moved there since
         return _status("out of our control", f"it was not deleted, since {near} lies there now")
     if place.is_symlink():
         place.unlink()
         return _status("out of our control", "only a link was there, which is deleted")
-    destroy_key(place, folder.keyring)
+    _destroy_key(folder, copy)
     shutil.rmtree(place) if place.is_dir() else place.unlink()
     return _status("removed", "deleted as a whole")
 
 
-def _status_of_folder(folder: ModelFolder, place: Path, kind: str, gone: set[str]) -> dict[str, str] | None:
+def _destroy_key(folder: ModelFolder, copy: dict[str, Any]) -> None:
+    """Destroy the key that the list names; never one that a file of the copy names, which anybody may put there."""
+    if "key" in copy:
+        destroy_owned(copy["key"], folder.keyring)
+
+
+def _status_of_folder(
+    folder: ModelFolder, place: Path, kind: str, gone: Mapping[str, str]
+) -> dict[str, str] | None:
     """Return what became of a copy that is a model folder on this machine; None if it is something else."""
     if not (place.is_dir() and (place / RECORDS).is_dir()):
         return None
@@ -138,6 +169,10 @@ def _status_of_folder(folder: ModelFolder, place: Path, kind: str, gone: set[str
         return None
     try:
         ours = Manifest.read(place).model == folder.manifest.model and folder.manifest.sealed
+        for record_id, digest in gone.items():
+            name = record_name(record_id, True)
+            if name.split("/")[1] in names:
+                read_checked(place / name, digest)  # another file may be encrypted with another key
     except StoreError:
         return None
     if not ours or kind not in OF_FOLDER:

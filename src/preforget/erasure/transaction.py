@@ -203,7 +203,8 @@ def _finish(
         if is_ahead(folder):
             folder.adopt_head(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
-        copies = account_for_copies(folder, intent.ids, delete=delete_copies)
+        digests = {record["id"]: record["digest"] for record in intent.records}
+        copies = account_for_copies(folder, digests, delete=delete_copies)
         receipt = _receipt(folder, intent, engine, row, copies, recovered)
         content = sign_receipt(receipt, folder.keyring.signing.current())
         make_private(path.parent)

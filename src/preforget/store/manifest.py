@@ -184,7 +184,8 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     for copy in values["copies"].values():
         if not isinstance(copy, dict):
             raise IntegrityError(f"{path} is damaged: a copy is no object")
-        _check_types(copy, _COPY, path)
+        # only of a copy whose files have a key of their own
+        _check_types(copy, {**_COPY, "key": str} if "key" in copy else _COPY, path)
     numbers = [values["generation"], values["ledger"]["seq"]]
     if not all(0 <= number < 2**53 for number in numbers):
         raise IntegrityError(f"{path} is damaged: a number is out of range")

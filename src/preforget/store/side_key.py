@@ -67,9 +67,17 @@ def key_of(folder: Path, keyring: Keyring) -> SideKey | None:
         return None
 
 
-def begin_key(folder: Path, keyring: Keyring, what: str = AUDIT) -> SideKey:
-    """Make a key for the files of a folder: first the mark, so that whoever finds the folder knows of the key."""
-    owner = f"{what}-{secrets.token_hex(16)}"
+def new_owner(what: str = AUDIT) -> str:
+    """Return a name under which the keyring has nothing yet."""
+    return f"{what}-{secrets.token_hex(16)}"
+
+
+def begin_key(folder: Path, keyring: Keyring, what: str = AUDIT, *, owner: str | None = None) -> SideKey:
+    """Make a key for the files of a folder: first the mark, so that whoever finds the folder knows of the key.
+
+    `owner`: a name from `new_owner`, where it was noted somewhere before.
+    """
+    owner = new_owner(what) if owner is None else owner
     write_atomic(folder / MARK, canonical_json({"key": owner}))
     return SideKey(owner, keyring.model(owner).create([_id(owner)])[_id(owner)])
 
@@ -81,6 +89,15 @@ def destroy_key(place: Path, keyring: Keyring) -> None:
     """
     owner = owner_of(place)
     if owner is not None:
+        destroy_owned(owner, keyring)
+
+
+def destroy_owned(owner: str, keyring: Keyring) -> None:
+    """Destroy the key of that name; nothing to do if it is gone, or if no such key could have the name.
+
+    Raises `StoreError` or `UsageError` if the keyring can't be opened or changed.
+    """
+    if OWNER.fullmatch(owner):
         keyring.model(owner).withdraw([_id(owner)])
 
 
