@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ import numpy as np
 import pytest
 import torch
 
-from preforget.classifier import PreForgettableClassifier
+from preforget.classifier import PreForgettableClassifier, bound, forgetting
 from preforget.classifier.bound import destroy
 from preforget.core.errors import StoreError, UnknownLabelError, UsageError
+from preforget.erasure import transaction
 from preforget.erasure.verify import verify_receipt
 from preforget.records import ClassRecord
 
@@ -277,6 +279,61 @@ def test_a_folder_that_cannot_be_opened_again_does_not_bring_the_class_back(
     with pytest.raises(StoreError):
         copy.model.forget("ant")
     assert copy.model.labels == ["ant", "cat"]
+
+
+def test_what_stays_is_whole_however_often_a_forgetting_cannot_be_ended(
+    places: Callable[[str, str, int], Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = places("exact", "folder", 3).copy(tmp_path / "c")
+    want = places("exact", "folder", 3).copy(tmp_path / "w").model
+    want.forget("bee")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(transaction, "_finish", full)
+        with pytest.raises(StoreError, match="No space left"):
+            copy.model.forget("bee")
+        for _ in range(2):
+            assert facts(copy.model) == facts(want)
+    assert facts(copy.model) == facts(want)
+
+
+def test_what_stays_in_memory_is_whole_if_ending_is_interrupted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, want = learned("exact"), learned("exact")
+    want.forget("bee")
+
+    def stop(*_: object, **__: object) -> None:
+        raise Cut
+
+    with monkeypatch.context() as twice:
+        twice.setattr(forgetting, "forget", stop)
+        twice.setattr(bound, "ended_in_memory", stop)
+        with pytest.raises(Cut):
+            model.forget("bee")
+    assert facts(model) == facts(want)
+
+
+def test_a_class_that_is_learned_anew_after_a_cut_off_forgetting_is_forgotten_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, real = learned("exact"), forgetting.forget
+
+    def stop(*args: Any, **kwargs: Any) -> None:
+        real(*args, **kwargs)
+        raise Cut
+
+    with monkeypatch.context() as once:
+        once.setattr(forgetting, "forget", stop)
+        with pytest.raises(Cut):
+            model.forget("bee")
+    ended = model._ended
+    model.fit(X, Y)
+    assert model._ended is None
+    model._ended = ended
+    assert model.forget("bee").id != ended[1].id  # type: ignore[index]
+    assert model.labels == ["ant", "cat"]
 
 
 def test_what_a_record_that_stays_shares_is_not_destroyed() -> None:

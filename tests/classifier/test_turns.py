@@ -129,8 +129,25 @@ def test_answers_while_another_thread_changes_are_those_of_one_state() -> None:
 def test_who_is_inside_is_not_asked_to_wait() -> None:
     turns = Turns()
     assert not turns.is_inside()
-    lock = threading.Lock()
-    turns.inside[lock] = threading.get_ident()
-    assert turns.is_inside()
-    with lock:
+    lock, held = threading.Lock(), threading.Lock()
+    with lock, held:
+        turns.inside[lock] = threading.get_ident(), held
+        assert turns.is_inside()
         turns.wait_for_others()
+
+
+def test_a_call_that_was_interrupted_at_its_very_end_does_not_count_as_under_way() -> None:
+    class Interrupted(dict[threading.Lock, tuple[int, threading.Lock]]):
+        def pop(self, *_: object) -> None:  # type: ignore[override]
+            raise KeyboardInterrupt
+
+    X, _ = points()
+    asked = model()
+    asked._turns.inside = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        asked.predict(X)
+    asked._turns.inside = dict(asked._turns.inside)
+    assert len(asked._turns.inside) == 1
+    assert not asked._turns.is_inside()
+    asked.predict(X)
+    assert asked._turns.inside == {}

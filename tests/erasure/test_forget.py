@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from preforget.core.guarantee import Guarantee
 from preforget.engines.isolated import IsolatedEngine
 from preforget.engines.options import Isolated
 from preforget.erasure import Erasure, forget, open_folder, plan_in_memory
+from preforget.erasure.forget import ended_in_folder
+from preforget.erasure.receipt import Receipt, payload_of, sign_receipt
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
+from preforget.store.keyring import open_keyring
 from preforget.store.layout import INTENT, RECEIPTS
 
 LABELS = ["Ada", "Grace", "Mary"]
@@ -163,3 +167,26 @@ def test_what_was_never_written_needs_no_erasing(engine: IsolatedEngine, folder:
 
 def test_in_memory_it_takes_well_under_a_millisecond(engine: IsolatedEngine) -> None:
     assert min(forget_label(engine, None, label).memory_ms for label in LABELS) < 1
+
+
+def test_only_a_receipt_of_this_keyring_model_and_records_says_what_came_of_a_plan(
+    engine: IsolatedEngine, folder: ModelFolder, tmp_path: Path
+) -> None:
+    plan = plan_in_memory(engine, label="Grace")
+    nothing = plan_in_memory(engine, label="Ada")
+    assert ended_in_folder(folder, plan, 3) is None
+    erasure = forget(plan, engine=engine, folder=folder)
+    assert erasure.receipt is not None
+    ended = ended_in_folder(folder, plan, 2)
+    assert ended is not None
+    assert ended.id == erasure.id
+    assert ended_in_folder(folder, nothing, 2) is None
+    content, keys = erasure.receipt.read_bytes(), folder.keyring.signing
+    receipt = Receipt.from_statement(payload_of(content))
+    foreign = replace(receipt, model={**receipt.model, "id": "0" * len(receipt.model["id"])})
+    elsewhere = open_keyring(tmp_path / "strangers").signing.current()
+    for forged in (sign_receipt(foreign, keys.current()), sign_receipt(receipt, elsewhere)):
+        erasure.receipt.write_bytes(forged)
+        assert ended_in_folder(folder, plan, 2) is None
+    folder.ledger.append("forget", {"erasure": "e" * 32, "records": [], "state": folder.manifest.state()})
+    assert ended_in_folder(folder, plan, 2) is None

@@ -27,7 +27,7 @@ class Begun:
     """A change that has begun: noted before its first step and struck out after its last.
 
     `end`: what brings it to an end if it is cut off, by default to read the folder again; `plan`: what is being
-    forgotten; `kept` and `shared`: what stays in memory then.
+    forgotten; `kept` and `shared`: what stays in memory then, with tensors that the engine in memory may share.
     """
 
     end: Callable[[], None] | None = None
@@ -109,14 +109,24 @@ class Bound(State):
     def _go_on_without(self, begun: Begun) -> None:
         """Drop from memory what was being forgotten, however far that came."""
         engine = type(self.engine_)(self.engine_.encoder, self.engine_.config)
-        engine.restore([copied(record) for record in begun.kept], begun.shared or {})
+        shared = {name: tensor.clone() for name, tensor in (begun.shared or {}).items()}
+        engine.restore([copied(record) for record in begun.kept], shared)
         for label in engine.bank.labels:
             if self.engine_.bank.is_detached(label):
                 engine.bank.detach(label)
         self._exchange(engine)
 
     def _exchange(self, engine: Engine) -> None:
-        """Answer with another engine from here on, and destroy what the former one holds."""
+        """Answer with another engine from here on, and destroy what the former one holds.
+
+        What a change that has begun is to keep is first taken from the other engine: it may have to be ended again.
+        """
+        begun = self._begun
+        if begun is not None and begun.plan is not None:
+            held = {record.id: record for record in engine.records()}
+            kept = [held[record.id] if record.id in held else copied(record) for record in begun.kept]
+            shared = {name: tensor.clone() for name, tensor in (begun.shared or {}).items()}
+            self._begun = replace(begun, kept=kept, shared=shared)
         former, self.engine_ = self.engine_, engine
         former.clear()
 

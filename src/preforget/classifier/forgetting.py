@@ -11,6 +11,7 @@ from preforget.classifier.bound import Begun, Bound
 from preforget.classifier.labels import name_of, names_of_some
 from preforget.classifier.turns import changes
 from preforget.core.names import as_name, normal_name
+from preforget.engines import Engine
 from preforget.erasure import Erasure, Plan, forget, plan_in_memory
 
 
@@ -91,7 +92,8 @@ class Forgetting(Bound):
         engine, ended = self._fitted(), self._ended
         if ended is not None and _is_of(ended[0], labels, subjects):
             self._ended = None
-            return ended[1]
+            if not _holds_any(engine, ended[0]):
+                return ended[1]
         planned = plan_in_memory(engine, label=labels, subject=subjects)
         self._check_folder()
         gone = {record.id for record in planned.records}
@@ -113,6 +115,13 @@ class Forgetting(Bound):
             (bank.detach if detached else bank.attach)(name)
 
         self._all_or_nothing(Begun(), change)
+
+
+def _holds_any(engine: Engine, plan: Plan) -> bool:
+    """Tell whether an engine knows a class or a subject that a plan is to forget."""
+    known = {("class", normal_name(name)) for name in engine.bank.labels}
+    known |= {("subject", normal_name(name)) for name in engine.bank.subjects}
+    return not known.isdisjoint((target.what, normal_name(target.name)) for target in plan.targets)
 
 
 def _is_of(plan: Plan, labels: list[str], subjects: list[str]) -> bool:

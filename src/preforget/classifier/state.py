@@ -108,6 +108,7 @@ class State(Parameters):
         """Take an engine that has learned as this model's."""
         width = engine.encoder.preprocessing.image_size if engine.encoder.kind == VECTORS else None
         learned: dict[str, Any] = {"engine_": engine, "_session": session, "_label_kind": label_kind}
+        learned |= {"_begun": None, "_ended": None}  # earlier forgettings say nothing of what is learned now
         learned["_encoder"] = self._encoder_key(width), engine.encoder
         if width is not None:
             learned["n_features_in_"] = width

@@ -24,22 +24,30 @@ class Turns:
 
     `changing`: held by whoever changes the model, also while it learns what to change; `gate`: held while it changes,
     and for a moment by whoever begins to read. `inside`: a lock for each call that is under way, held as long as it
-    is, and its thread.
+    is and waited for by changes; its thread, and a lock that this thread alone takes, for as long. An entry whose locks
+    are free is left from a call that was interrupted at its very end, and counts for nothing.
     """
 
     def __init__(self) -> None:
         self.changing = threading.RLock()
         self.gate = threading.RLock()
-        self.inside: dict[threading.Lock, int] = {}
+        self.inside: dict[threading.Lock, tuple[int, threading.Lock]] = {}
 
     def is_inside(self) -> bool:
         """Tell whether this thread is in a call of the same model already."""
-        return threading.get_ident() in [*self.inside.values()]
+        this = threading.get_ident()
+        return any(thread == this and held.locked() for thread, held in [*self.inside.values()])
+
+    def drop_left(self) -> None:
+        """Drop the entries of calls that have ended."""
+        for lock in [*self.inside]:
+            if not lock.locked():
+                self.inside.pop(lock, None)
 
     def wait_for_others(self) -> None:
         """Wait until the calls of other threads that are under way have ended; the caller holds the gate."""
         this = threading.get_ident()
-        for lock, thread in [*self.inside.items()]:
+        for lock, (thread, _) in [*self.inside.items()]:
             if thread != this:
                 with lock:
                     pass
@@ -72,7 +80,7 @@ def reads(method: Method[G, P, R]) -> Method[G, P, R]:
 
 
 def learns(method: Method[G, P, R]) -> Method[G, P, R]:
-    """Guard a method that learns first, while others read, and then changes the model by `State._alone`."""
+    """Guard a method that learns first, while others read, and then changes the model with the gate held."""
 
     @functools.wraps(method)
     def guarded(self: G, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -100,11 +108,12 @@ def changes(method: Method[G, P, R]) -> Method[G, P, R]:
 
 def _enter(model: Any, strict: bool, method: Callable[..., R], *args: Any, **kwargs: Any) -> R:
     """Call a method once a change that was cut off is ended; `strict`: or raise why it can't be ended."""
-    turns, under_way = model._turns, threading.Lock()
-    with under_way:
+    turns, under_way, held = model._turns, threading.Lock(), threading.Lock()
+    with under_way, held:
         with turns.gate:
             model._end_begun(strict=strict)
-            turns.inside[under_way] = threading.get_ident()
+            turns.drop_left()
+            turns.inside[under_way] = threading.get_ident(), held
         try:
             return method(model, *args, **kwargs)
         finally:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from preforget.core.clock import now
-from preforget.core.errors import StoreError
+from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
 from preforget.erasure.plan import Plan, bank_of, derive_in_folder
-from preforget.erasure.receipt import Receipt, payload_of
+from preforget.erasure.receipt import Receipt, read_bounded, read_receipt
 from preforget.erasure.transaction import Ended, Request, erase_on_disk, refuse_failed
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
@@ -122,16 +122,36 @@ def forget(
 def ended_in_folder(folder: ModelFolder, plan: Plan, classes_left: int) -> Erasure | None:
     """Return what came of a plan that was cut off, from its receipt in the folder, None if it had not begun there.
 
-    Raises `IntegrityError` if a check after the erasure has failed.
+    Only a receipt counts that the folder's keyring signed, of this model and these records. Raises `IntegrityError`
+    if a check after the erasure has failed, `StoreError` if a receipt can't be read.
     """
     ids = {record.id for record in plan.records}
+    if ids & set(folder.manifest.records):
+        return None
+    keys = folder.keyring.signing.known()
     for entry in folder.ledger.entries():
-        if entry.event == "forget" and ids >= {str(record["id"]) for record in entry.data["records"]}:
-            content = (folder.path / receipt_name(str(entry.data["erasure"]))).read_bytes()
-            receipt = Receipt.from_statement(payload_of(content))
+        if entry.event != "forget":
+            continue
+        erased = {str(record["id"]) for record in entry.data["records"]}
+        if (
+            not erased or not erased <= ids
+        ):  # what was derived on loading was never written, so it isn't listed
+            continue
+        content = read_bounded(folder.path / receipt_name(str(entry.data["erasure"])))
+        try:
+            receipt, _ = read_receipt(content, keys)
+        except IntegrityError:
+            continue  # nobody's, so it says nothing
+        if _is_of(receipt, folder, str(entry.data["erasure"]), erased):
             facts = {**_facts(plan, classes_left), **_stated(receipt)}
             return _saved(facts, folder, Ended(content, receipt))
     return None
+
+
+def _is_of(receipt: Receipt, folder: ModelFolder, erasure: str, records: set[str]) -> bool:
+    """Tell whether a receipt is that of an erasure of these records in this model."""
+    same = receipt.erasure == erasure and receipt.model["id"] == folder.manifest.model
+    return same and {str(record["id"]) for record in receipt.records} == records
 
 
 def ended_in_memory(plan: Plan, classes_left: int) -> Erasure:
