@@ -389,6 +389,10 @@ def test_a_backup_is_a_listed_copy_and_brings_back_what_was_destroyed_after_it(
     assert [entry["label"] for entry in live] == ["cat", "dog", "owl"]  # so the backup must go
     newer = tmp_path / "newer.jsonl"
     assert terminal("ledger", "export", model, "--out", newer, *at).code == 0
+    done = terminal("restore", old, "--replay", newer, "--keyring", elsewhere)
+    assert done.code == 3  # anybody could have written the export
+    assert "nor signed a receipt of it; nothing was destroyed" in done.err
+    shutil.copytree(model / "receipts", old / "receipts")
     assert terminal("restore", old, "--replay", newer, "--keyring", elsewhere).code == 0
     live = terminal("classes", old, "--keyring", elsewhere, "--json").json["classes"]
     assert [entry["label"] for entry in live] == ["cat", "owl"]

@@ -307,6 +307,14 @@ def test_an_older_keyring_does_not_bring_a_class_back(
     done = terminal("classes", sealed, "--keyring", kept)  # it is from before its first signing key
     assert done.code == 3
     assert "nor signed a receipt of it; nothing was destroyed" in done.err
+    done = terminal("restore", sealed, "--keyring", kept)
+    assert done.code == 3
+    assert "nor signed a receipt of it; nothing was destroyed" in done.err
+    done = terminal("restore", older, "--replay", file, "--keyring", kept)
+    assert done.code == 3  # anybody could have written the export
+    assert "put the receipt that it signed into the folder's receipts" in done.err
+    shutil.copytree(at[1] / "signing", kept / "signing")
+    shutil.copytree(sealed / "receipts", older / "receipts")
     # what was kept for all classes was written anew when one was forgotten, under a key that this keyring lacks
     done = terminal("restore", sealed, "--keyring", kept)
     assert done.code == 3

@@ -216,6 +216,7 @@ def test_rows_that_somebody_appended_destroy_no_keys(made: Made) -> None:
     if folder.keys is None:
         pytest.skip("who may write to a plain folder can delete its files")
     victim = sorted(folder.manifest.records)[0]
+    planned = plan(folder, label=LABELS[0])
     less = replace(folder.manifest, records={i: d for i, d in folder.manifest.records.items() if i != victim})
     data = {"erasure": "e" * 32, "what": "class", "records": [{"id": victim}]}
     row = folder.ledger.append("forget", {**data, "state": less.state()})
@@ -223,6 +224,14 @@ def test_rows_that_somebody_appended_destroy_no_keys(made: Made) -> None:
         made.open()  # the manifest doesn't know it
     with pytest.raises(IntegrityError, match="calls something erased that the keyring doesn't know of"):
         folder.set_detached([victim])  # nor does a process that has it open follow it
+    with pytest.raises(
+        StoreError, match="rows that the manifest doesn't know: another process has changed it"
+    ):
+        forget(planned, folder=folder)  # nor does an erasure
+    with pytest.raises(
+        StoreError, match="rows that the manifest doesn't know: another process has changed it"
+    ):
+        folder.commit("forget", {**data, "records": []})
     digest = SqliteLedger(made.model / LEDGER).digest()
     replace(less, ledger={**row.head.as_dict(), "digest": digest}).write(made.model)
     with pytest.raises(IntegrityError, match=r"neither knows that row nor signed a receipt of it"):

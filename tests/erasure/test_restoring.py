@@ -18,7 +18,8 @@ from preforget.erasure.verify import verify
 from preforget.store import Manifest, ModelFolder
 from preforget.store.consistency import without
 from preforget.store.keyring import open_keyring
-from preforget.store.layout import INTENT
+from preforget.store.layout import INTENT, LEDGER
+from preforget.store.ledger_sqlite import SqliteLedger
 
 from .conftest import LABELS, Made
 from .test_authority import cut
@@ -242,6 +243,42 @@ def test_a_planted_restoring_destroys_no_keys(backed_up: tuple[Made, Path]) -> N
         labels = []
     assert folder.keys.get([victim])
     assert labels in ([], LEFT)
+
+
+@pytest.mark.parametrize("where", ["ledger", "manifest", "behind the manifest", "export"])
+def test_a_forged_row_destroys_no_keys_when_restored(
+    backed_up: tuple[Made, Path], tmp_path: Path, where: str
+) -> None:
+    """Whoever has the folder alone, or an export, can write a row, and let the manifest know it."""
+    made, _ = backed_up
+    restore(made.model, made.keyring)
+    folder = made.open()
+    if folder.keys is None:
+        pytest.skip("who may write to a plain folder can delete its files")
+    victim, kept = min(folder.manifest.records), made.backup(tmp_path / "kept")
+    facts = {"erasure": "a" * 32, "what": "class", "records": [{"id": victim}]}
+    row = folder.ledger.append("forget", {**facts, "state": folder.manifest.state()})
+    forged = None
+    if where == "export":
+        lines = "".join(f"{line}\n" for line in folder.ledger.export())
+        forged = tmp_path / "forged.jsonl"
+        forged.write_text(lines, encoding="utf-8")
+        made.put_back(kept)
+    elif where != "ledger":
+        digest = SqliteLedger(made.model / LEDGER).digest()
+        replace(folder.manifest, ledger={**row.head.as_dict(), "digest": digest}).write(made.model)
+        if where == "behind the manifest":
+            folder.ledger.append("detach", {"records": [], "state": folder.manifest.state()})
+    if where == "ledger":
+        assert restore(made.model, made.keyring) == 0
+        assert made.labels() == LEFT
+    else:
+        for _ in range(2):
+            with pytest.raises(IntegrityError, match="neither knows that row nor signed a receipt of it"):
+                restore(made.model, made.keyring, forged)
+            with pytest.raises(IntegrityError) if forged is None else contextlib.nullcontext():
+                made.open()
+    assert folder.keys.get([victim])
 
 
 @pytest.mark.slow

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from preforget.core.errors import IntegrityError
+from preforget.core.errors import IntegrityError, StoreError
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.attempt import ids_of, undone_seal
+from preforget.store.head import Head
 from preforget.store.keyring import open_keyring
-from preforget.store.layout import RECORDS, unfinished_name
+from preforget.store.layout import LEDGER, RECORDS, unfinished_name
+from preforget.store.manifest import Manifest
 
 from .conftest import MakeFolder, make_record, manifest
 
@@ -89,6 +91,49 @@ def test_a_sealing_whose_row_came_to_nothing(make_folder: MakeFolder) -> None:
     again.seal()
     assert undone_seal(again.ledger, keys) == again.ledger.head()
     assert len(labels(folder.path)) == 1
+
+
+def test_a_planted_old_copy_takes_no_keys_of_a_live_model(make_folder: MakeFolder, tmp_path: Path) -> None:
+    """Its ledger is the live one's, so that the noted head looks like that of an attempt; then sealing it fails."""
+    folder = make_folder(*LABELS)
+    old = Path(shutil.copytree(folder.path, tmp_path / "old"))
+    folder.seal()
+    shutil.copy(folder.path / LEDGER, old / LEDGER)
+    damaged = next((old / RECORDS).iterdir())
+    damaged.write_bytes(damaged.read_bytes() + b"x")
+    before = open_keyring().model(folder.manifest.model)
+    noted = before.head()
+    with pytest.raises(IntegrityError, match="digest differs"):
+        ModelFolder.open(old).seal()
+    assert before.head() == noted
+    assert labels(folder.path) == LABELS
+
+
+@pytest.mark.parametrize("noted", [False, True])
+def test_a_sealing_that_fails_leaves_the_keyring_as_it_was(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, noted: bool
+) -> None:
+    folder = make_folder(*LABELS)
+    keys = open_keyring().model(folder.manifest.model)
+    if noted:
+        keys.begin(folder.manifest.records)
+        keys.note_head(folder.ledger.append("seal", {"records": [], "state": "sha256:0"}).head)
+        folder = ModelFolder.open(folder.path)
+    before, held = keys.head(), keys.holding(folder.manifest.records)
+    adopt = ModelFolder.adopt_head
+
+    def fail(folder: ModelFolder, head: Head, manifest: Manifest) -> None:
+        if manifest.sealed:
+            keys.note_head(head)
+            raise StoreError("no space left on device")
+        adopt(folder, head, manifest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, "adopt_head", fail)
+        with pytest.raises(StoreError, match="no space"):
+            folder.seal()
+    assert (keys.head(), keys.holding(folder.manifest.records)) == (before, held)
+    assert ModelFolder.open(folder.path).seal() == len(LABELS)
 
 
 def records() -> list[ClassRecord]:

@@ -166,7 +166,7 @@ def test_what_lives_is_neither_begun_anew_nor_withdrawn(folder: Path) -> None:
         with pytest.raises(IntegrityError, match="they stay as they are: use that copy"):
             refused()
     assert set(keys.begin([ONE, TWO], head=HEAD)) == {ONE, TWO}
-    assert keys.head() is None
+    assert keys.head() == HEAD
     keys.destroy([TWO], "e1")
     with pytest.raises(IntegrityError, match="they stay as they are"):
         keys.withdraw([ONE, TWO])

@@ -8,7 +8,7 @@ have given: an announcement under its secret, a row of the ledger that it has no
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from preforget.store import ModelFolder
 from preforget.store.consistency import known_to_keyring
 from preforget.store.head import Head
 from preforget.store.layout import INTENT, RECEIPTS
-from preforget.store.ledger import ERASING, Entry
+from preforget.store.ledger import Entry, erased_by
 
 MOST_AHEAD = timedelta(days=1)
 """An announcement may be so much later than the clock, which may have been set back."""
@@ -95,24 +95,25 @@ def check_may_sign(folder: ModelFolder, intent: Intent, row: Entry | None) -> In
     return replace(intent, records=[{**r, **facts.get(r["id"], {})} for r in intent.records])
 
 
-def check_may_destroy_again(folder: ModelFolder, ids: Collection[str]) -> None:
+def check_may_destroy_again(folder: ModelFolder, ids: Collection[str], rows: Sequence[Entry] = ()) -> None:
     """May keys be destroyed that the ledger calls erased? If the keyring knows the row, or signed a receipt of it.
 
-    The latter is so where the keyring was restored from a backup. Raises `IntegrityError`.
+    The latter is so where the keyring was restored from a backup. `rows`: of an export, that go on where the ledger
+    ends. Raises `IntegrityError`.
     """
-    known = [e for e in folder.ledger.entries() if known_to_keyring(folder, e.seq)]
-    left = set(ids) - {
-        str(record["id"])
-        for entry in known
-        if entry.event in ERASING
-        for record in entry.data.get("records", [])
-    }
+    ledger = [*folder.ledger.entries(), *rows]
+    noted = None if folder.keys is None else folder.keys.head()
+    known = ledger[: noted.seq] if noted is not None and any(row.head == noted for row in ledger) else []
+    left = set(ids) - set(erased_by(known))
     left -= _signed(folder) if left else set()
     if left:
+        source = "given for" if rows else "of"
         raise IntegrityError(
-            f"the ledger of {folder.path} calls record {min(left)} erased, but the keyring {folder.keyring.place} "
-            "neither knows that row nor signed a receipt of it; nothing was destroyed. If the keyring was restored "
-            "from a backup, run: preforget restore MODEL; otherwise restore the folder from a copy"
+            f"the ledger {source} {folder.path} calls record {min(left)} erased, but the keyring "
+            f"{folder.keyring.place} neither knows that row nor signed a receipt of it; nothing was destroyed. "
+            "If the keyring was restored from a backup, take the newest one, or put the receipt that "
+            "it signed into the folder's receipts and run: preforget restore MODEL; "
+            "otherwise restore the folder from a copy"
         )
 
 

@@ -101,7 +101,10 @@ def end_announced(folder: ModelFolder, *, to_forget: bool = False, old: bool = F
         return
     ours = {"forget", "erased"}
     last = list(folder.ledger.entries(int(folder.manifest.ledger["seq"])))
-    if last and not (last[-1].event in ours and last[-1].data.get("erasure") == intent.erasure):
+    # a crash leaves one row ahead of the manifest; among more of them are those of somebody else
+    if last and not (
+        len(last) == 1 and last[-1].event in ours and last[-1].data.get("erasure") == intent.erasure
+    ):
         undo(folder, old=old)
     folder.note_audits(folder.ledger.entries())
     engine = engine_of(folder)

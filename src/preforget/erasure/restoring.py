@@ -8,6 +8,7 @@ from pathlib import Path
 
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import read_regular
+from preforget.erasure.authority import check_may_destroy_again
 from preforget.erasure.intent import Intent
 from preforget.erasure.opening import brought_back, end_announced, restoring
 from preforget.erasure.plan import rewritten_in_folder
@@ -24,7 +25,8 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
     """Erase in a folder from a backup what was erased after the backup, in one step; return how many records.
 
     `replay`: a newer export of the model's ledger, whose rows are taken over. What was erased is told by the ledger,
-    by `replay`, and for a sealed model by its keyring. It can be killed and repeated at any point: a model that was
+    by `replay`, and for a sealed model by its keyring, which must confirm the others: by the rows that it has noted, or
+    by receipts in the folder that it signed. It can be killed and repeated at any point: a model that was
     restored by halves is refused, or restored when it is opened. Raises `IntegrityError` for an export that doesn't go
     on where the folder's ledger ends, `StoreError`.
     """
@@ -34,6 +36,7 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
         ended_later = announced is not None and any(
             row.event == "forget" and row.data.get("erasure") == announced.erasure for row in exported
         )
+        _check_known(folder)  # before a row is added, since the keyring notes that one with all before it
         if not ended_later:
             end_announced(folder, old=True)
         rows = [] if replay is None else folder.ledger.newer(exported)
@@ -54,6 +57,7 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
     if folder.keys is not None:
         destroyed, head = set(folder.keys.destroyed()), folder.keys.head()
         keys = gone - destroyed
+        check_may_destroy_again(folder, keys, rows)
         gone |= destroyed
         known = None if head is None or any(row.head == head for row in ledger) else head.as_dict()
     live, files = brought_back(folder, gone)
@@ -66,6 +70,14 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
     folder.commit_restored(rows, facts, sorted(keys), rewritten, **changes)
     folder.finish_erasing(erasure)
     return len(live)
+
+
+def _check_known(folder: ModelFolder) -> None:
+    """May be destroyed what rows call erased that the manifest knows? Raises `IntegrityError`."""
+    if folder.keys is not None and folder.keys.writable:
+        last = int(folder.manifest.ledger["seq"])
+        erased = erased_by(row for row in folder.ledger.entries() if row.seq <= last)
+        check_may_destroy_again(folder, set(erased) - set(folder.keys.destroyed()))
 
 
 def _text(path: Path) -> str:

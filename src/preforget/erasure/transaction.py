@@ -25,7 +25,7 @@ from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_
 from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
-from preforget.store.consistency import is_ahead
+from preforget.store.consistency import check_not_ahead, is_ahead
 from preforget.store.layout import INTENT, RECEIPTS, receipt_name
 from preforget.store.ledger import Entry
 
@@ -97,6 +97,7 @@ def erase_on_disk(
     with folder.changing():
         folder.check_current()
         check_may_begin(folder)
+        check_not_ahead(folder, "forget")
         # by random ids: in the order of a plan, the place of a record could tell whose it was
         ids = sorted({record.id for record in plan.records} & set(folder.manifest.records))
         if not ids:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from preforget.core.errors import IntegrityError
+from preforget.core.errors import IntegrityError, StoreError
 from preforget.store.head import Head
 from preforget.store.key_service import ModelKeys
 from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, receipt_name
@@ -172,18 +172,42 @@ def is_ahead(folder: ChangingFolder) -> bool:
     return folder.ledger.head().seq > int(folder.manifest.ledger["seq"])
 
 
+def check_not_ahead(folder: ChangingFolder, event: str) -> None:
+    """Raise `StoreError` if a row of an event would follow rows that the manifest doesn't know.
+
+    An `erased` row may follow another one, whose receipt was lost in a crash.
+    """
+    known = Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])
+    if folder.ledger.head() == known:
+        return
+    ahead = list(folder.ledger.entries(known.seq)) if folder.ledger.holds(known) else []
+    if event != "erased" or not ahead or any(row.event != "erased" for row in ahead):
+        raise StoreError(
+            f"the ledger of {folder.path} has rows that the manifest doesn't know: another process has changed it, and "
+            "nothing was destroyed; load the model again"
+        )
+
+
 def undo(folder: ChangingFolder, *, old: bool = False) -> None:
     """Say in the ledger that rows which the manifest doesn't know didn't come to be.
 
     Once the keyring knows them, what they call erased is destroyed. So, except in an old folder, raises
-    `IntegrityError` for one that calls something erased and that the keyring doesn't know yet: nobody began it.
+    `IntegrityError` for any row that calls something erased and that the keyring doesn't know yet: nobody began it.
+    One that the keyring knows stays in force.
     """
     head = folder.ledger.head()
     first = int(folder.manifest.ledger["seq"]) + 1
-    for row in folder.ledger.entries(first - 1):
-        if row.event in ERASING and not old and not known_to_keyring(folder, row.seq):
+    known = set[int]()
+    for row in folder.ledger.entries():
+        if row.event not in ERASING:
+            continue
+        if known_to_keyring(folder, row.seq):
+            known.add(row.seq)
+        elif not old:
             raise IntegrityError(
                 f"row {row.seq} of the ledger of {folder.path} calls something erased that the keyring doesn't know "
                 "of; nothing was destroyed. Restore the folder from a copy, or end this with: preforget restore MODEL"
             )
-    folder.commit("undone", {"rows": list(range(first, head.seq + 1))})
+    folder.commit(
+        "undone", {"rows": [number for number in range(first, head.seq + 1) if number not in known]}
+    )

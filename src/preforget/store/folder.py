@@ -16,8 +16,15 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import sync_folder, write_beside
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
-from preforget.store.attempt import attempt, clear_unfinished, ids_of, undone_seal
-from preforget.store.consistency import ORDINARY, check, check_age, is_ahead, recover, undo
+from preforget.store.attempt import (
+    attempt,
+    clear_unfinished,
+    ids_of,
+    sealing_state,
+    take_back_seal,
+    undone_seal,
+)
+from preforget.store.consistency import ORDINARY, check, check_age, check_not_ahead, is_ahead, recover, undo
 from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
 from preforget.store.layout import (
@@ -197,7 +204,9 @@ class ModelFolder(CurrentFiles):
             self.check_current()
             ids = sorted(self.manifest.records)
             keys = self.keyring.model(self.manifest.model)
-            own, digests = keys.begin(ids, ids_of(self.ledger), undone_seal(self.ledger, keys)), {}
+            earlier = ids_of(self.ledger)
+            before = sealing_state(keys, earlier, self.ledger.head())
+            own, digests = keys.begin(ids, earlier, undone_seal(self.ledger, keys)), {}
             try:
                 self._update(erasing=[record_name(i, True) for i in ids])
                 for i in ids:
@@ -212,7 +221,7 @@ class ModelFolder(CurrentFiles):
                 if not self.manifest.sealed:
                     with contextlib.suppress(StoreError):
                         recover(self)
-                        keys.withdraw(ids_of(self.ledger), undone_seal(self.ledger, keys))
+                        take_back_seal(keys, self.ledger, before)
                 raise
             self.finish_erasing()
         return len(ids)
@@ -239,6 +248,8 @@ class ModelFolder(CurrentFiles):
             self.check_current()
             if event in ORDINARY and is_ahead(self):  # nobody's row may be followed, and so be known
                 undo(self)
+            elif event not in ("learn", "undone"):
+                check_not_ahead(self, event)
             changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
             entry = self.ledger.append(event, {**data, "state": changed.state()})
             self.adopt_head(entry.head, changed)

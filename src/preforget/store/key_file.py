@@ -153,7 +153,7 @@ class FileModelKeys(ModelKeys):
             check_is_attempt(state.keys, state.destroyed, state.head, own, head, str(self.path))
             made = {i: base64.b64encode(new_key()).decode() for i in wanted if i not in state.keys}
             keys = {**state.keys, **made}
-            self._change(state, replace(state, keys=keys, head=None))
+            self._change(state, replace(state, keys=keys))
         return {i: base64.b64decode(keys[i]) for i in wanted}
 
     def withdraw(self, ids: Iterable[str], head: Head | None = None) -> None:

@@ -75,9 +75,9 @@ class ModelKeys(ABC):
     ) -> dict[str, bytes]:
         """Return keys for the first sealing of a model: those of a cut off attempt, or new ones, in one write.
 
-        `earlier`: ids that such an attempt may have had beside `ids`; `head`: what it may have noted, which is let go
-        of. Keys are taken over and never replaced. Raises `IntegrityError`, and changes nothing, if there is anything
-        else: it belongs to another copy of the model, which lives.
+        `earlier`: ids that such an attempt may have had beside `ids`; `head`: what it may have noted, which
+        stays noted. Keys are taken over and never replaced. Raises `IntegrityError`, and changes nothing, if there is
+        anything else: it belongs to another copy of the model, which lives.
         """
 
     @abstractmethod

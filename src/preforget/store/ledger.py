@@ -206,13 +206,24 @@ class Ledger:
 
 
 def erased_by(entries: Iterable[Entry]) -> dict[str, str]:
-    """Return the id of the (first) erasure for each record id that `forget` and `restore` rows among these list."""
-    erasures: dict[str, str] = {}
-    for entry in entries:
-        if entry.event in ERASING and {"erasure", "records"} <= set(entry.data):
+    """Return the id of the (first) erasure for each record id that `forget` and `restore` rows among these list.
+
+    Rows that an `undone` row names don't count.
+    """
+    rows, erasures = list(entries), dict[str, str]()
+    undone = {number for entry in rows for number in _undone_by(entry)}
+    for entry in rows:
+        if entry.seq not in undone and entry.event in ERASING and {"erasure", "records"} <= set(entry.data):
             for record_id in _erased_ids(entry):
                 erasures.setdefault(record_id, entry.data["erasure"])
     return erasures
+
+
+def _undone_by(entry: Entry) -> list[int]:
+    """Return the numbers of the rows that a row calls undone; only those before it can be."""
+    listed = entry.data.get("rows") if entry.event == "undone" else None
+    rows = listed if isinstance(listed, list) else []
+    return [number for number in rows if isinstance(number, int) and number < entry.seq]
 
 
 def read_export(text_or_lines: str | Iterable[str], model: str) -> list[Entry]:
