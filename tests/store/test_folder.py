@@ -118,7 +118,7 @@ def test_a_place_that_is_taken(tmp_path: Path, what: str) -> None:
 
 def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreError, match="can't be written: File exists"):
+    with pytest.raises(StoreError, match="can't be written: Not a directory"):
         ModelFolder.create(tmp_path / "file" / "m", manifest(), [], {})
 
 
