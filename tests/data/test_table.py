@@ -100,6 +100,13 @@ def test_a_column_of_subjects_that_is_not_there(folder: Path) -> None:
         load_data(table(folder, ["path,label", "0.png,a", "1.png,b"]), subjects="who")
 
 
+def test_the_note_says_once_that_a_name_looks_like_a_missing_value(folder: Path) -> None:
+    rows = [f"{n}.png,{'ab'[n % 2]},{('nan', 'p')[n // 2 % 2]}" for n in range(12)]
+    data = load_data(table(folder, ["path,label,person", *rows]), subjects="person")
+    assert data.note is not None
+    assert data.note.count("which is how tables write a missing value") == 1
+
+
 def test_names_have_one_form_and_faults_say_the_line(folder: Path) -> None:
     rows = [f"{n}.png, {'ab'[n % 2]},{'p q'[: 1 + n % 2]}{' ' * (n % 3)}" for n in range(12)]
     data = load_data(table(folder, ["path, label,person", *rows]), subjects=" person")

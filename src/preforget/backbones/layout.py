@@ -6,6 +6,7 @@ The names of modules and tensors are those of transformers 5, so that digests of
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, Generic, TypeVar
 
@@ -34,7 +35,7 @@ OLDER_NAMES = tuple(
 
 
 @dataclass(frozen=True)
-class Shape:
+class Shape(ABC):
     """The settings of an encoder in `config.json`; missing ones have the defaults of transformers' classes."""
 
     model_type: str
@@ -50,19 +51,19 @@ class Shape:
     commit: str | None = None
 
     @property
+    @abstractmethod
     def channels(self) -> int:
         """Return how many channels a patch has."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def prefix(self) -> tuple[str, ...]:
         """Return the names of the tokens before the patches."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def patches(self) -> int:
         """Return how many patches an input of the checkpoint's own size has."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,6 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
     present = [name for name in SHARES if name in splits] if part else []
     take_from_train(splits, missing, seed)
     note = f"table {path.name!r}; {split_note(present, missing, seed)}"
-    note = noted(note, remarks)
     classes = tuple(names_of(splits["train"].labels))
     return refuse_unlearnable(
         Dataset(
