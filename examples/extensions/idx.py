@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError
-from preforget.data import DATASETS, DataFormat, DataOptions, Dataset, as_split
-from preforget.data.folder import split_note, take_from_train
+from preforget.data import DATASETS, DataFormat, DataOptions, Dataset, as_split, finished
 
 PARTS = {"train": "train", "test": "t10k"}
 
@@ -42,10 +41,8 @@ class IdxFolder(DataFormat):
         for part, prefix in PARTS.items():
             images = read(path, f"{prefix}-images-idx3-ubyte")
             splits[part] = as_split(images, read(path, f"{prefix}-labels-idx1-ubyte"))
-        take_from_train(splits, ["val"], options.seed)
-        classes = tuple(sorted(set(splits["train"].labels)))
-        note = f"idx files {path.name!r}; {split_note(['train', 'test'], ['val'], options.seed)}"
-        return Dataset(path.name, splits["train"], splits["val"], splits["test"], classes, note)
+        origin = f"idx files {path.name!r}"
+        return finished(path, path.name, splits, origin=origin, divided=True, seed=options.seed)
 
 
 def find(folder: Path, name: str) -> Path | None:

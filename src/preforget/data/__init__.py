@@ -6,6 +6,7 @@ from preforget.data.images import read_batch, read_image
 from preforget.data.inputs import as_inputs, as_split, check_trainable
 from preforget.data.labels import as_labels
 from preforget.data.load import load_data
+from preforget.data.parts import finished
 from preforget.data.registry import DATASETS, DataFormat, DataOptions, NamedSet
 from preforget.data.splits import stratified_split, unit_names
 from preforget.data.vectors import Vectors, as_vectors
@@ -27,6 +28,7 @@ __all__ = [
     "as_vectors",
     "check_counts",
     "check_trainable",
+    "finished",
     "load_data",
     "read_batch",
     "read_image",

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
+from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.images import EXTENSIONS as IMAGES
-from preforget.data.labels import name_parts, noted
+from preforget.data.parts import PARTS, SHARES, finished
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.sounds import EXTENSIONS as SOUNDS
-from preforget.data.sounds import refuse_unusable, unusable
-from preforget.data.splits import stratified_split, unit_names
 
-PARTS = {"train": "train", "val": "val", "validation": "val", "valid": "val", "test": "test"}
-SHARES = {"train": 70, "val": 10, "test": 20}
 EXTENSIONS = IMAGES | SOUNDS
 
 
@@ -37,30 +33,22 @@ def load_folder(
     parts = _find_parts(root, _folders(root))
     part_folders = parts or {"train": root}
     splits = {part: _read_classes(folder, subject_level) for part, folder in part_folders.items()}
-    splits, remarks = name_parts(
-        splits, lambda part, position, what: _named_by(splits[part], position, what), "rename the folder"
+    dataset = finished(
+        root,
+        name,
+        splits,
+        locate=lambda part, position, what: _named_by(splits[part], position, what),
+        remedy="rename the folder",
+        origin=f"folder {name!r}",
+        divided=bool(parts),
+        seed=seed,
+        skip_broken=skip_broken,
     )
-    splits, skipped = usable(root, splits, skip_broken)
-    classes = tuple(sorted(set(splits["train"].labels)))
-    if len(classes) < 2:
+    if len(dataset.classes) < 2:
         raise DataError(
-            f"{root}: only one class, {classes[0]!r}; make a sub-folder for each of at least two classes"
+            f"{root}: only one class, {dataset.classes[0]!r}; make a sub-folder for each of at least two classes"
         )
-    missing = [part for part in SHARES if part not in splits]
-    take_from_train(splits, missing, seed)
-    note = f"folder {name!r}; {split_note(list(parts), missing, seed)}"
-    return refuse_unlearnable(
-        Dataset(
-            name,
-            splits["train"],
-            splits["val"],
-            splits["test"],
-            classes,
-            noted(note, remarks),
-            skipped,
-            remarks,
-        )
-    )
+    return dataset
 
 
 @DATASETS.register("folder")
@@ -92,51 +80,6 @@ def _level(subjects: str | int) -> int:
             f"subjects={subjects!r}: in a folder, give how many levels below its class a subject's folder lies: 1"
         )
     return int(subjects)
-
-
-def usable(
-    source: Path, splits: dict[str, Split], skip_broken: bool
-) -> tuple[dict[str, Split], tuple[tuple[Path, str], ...]]:
-    """Return the parts without unusable sounds, and those sounds with the reasons; images aren't checked.
-
-    Raises `DataError` if images and sounds are mixed, and for unusable sounds unless `skip_broken`.
-    """
-    paths = [path for split in splits.values() if isinstance(split.inputs, list) for path in split.inputs]
-    heard = [path for path in paths if path.suffix.lower() in SOUNDS]
-    if not heard:
-        return splits, ()
-    if len(heard) < len(paths):
-        image = next(path for path in paths if path.suffix.lower() not in SOUNDS)
-        raise DataError(
-            f"{source}: sounds and images together, such as {heard[0]} and {image}; keep one kind"
-        )
-    broken = unusable(heard)
-    refuse_unusable(broken, skip_broken)
-    bad = {path for path, _ in broken}
-
-    def kept(split: Split) -> Split:
-        return split.select([position for position, path in enumerate(split.inputs) if path not in bad])  # type: ignore[arg-type]
-
-    return {part: kept(split) for part, split in splits.items()}, tuple(broken)
-
-
-def take_from_train(splits: dict[str, Split], missing: list[str], seed: int) -> None:
-    """Make the parts that are `missing` from train, unit by unit, in the proportion of `SHARES`."""
-    if not missing:
-        return
-    whole = splits["train"]
-    names = ["train", *missing]
-    total = sum(SHARES[name] for name in names)
-    pieces = stratified_split(unit_names(whole), [SHARES[name] / total for name in names], seed)
-    splits.update({name: whole.select(piece) for name, piece in zip(names, pieces, strict=True)})
-
-
-def split_note(present: list[str], missing: list[str], seed: int) -> str:
-    """Return a sentence on the origin of the parts."""
-    if not present:
-        return f"own stratified split 70/10/20, seed {seed}"
-    note = f"split as found: {', '.join(present)}"
-    return f"{note}; {' and '.join(missing)} taken from train, stratified, seed {seed}" if missing else note
 
 
 def _find_parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:

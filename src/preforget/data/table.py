@@ -9,9 +9,9 @@ from pathlib import Path
 from preforget.core.errors import DataError
 from preforget.core.files import open_regular
 from preforget.core.names import normal_name
-from preforget.data.dataset import Dataset, Split, label_array, names_of, refuse_unlearnable
-from preforget.data.folder import PARTS, SHARES, split_note, take_from_train, usable
-from preforget.data.labels import name_parts, noted, one_name_each
+from preforget.data.dataset import Dataset, Split, label_array
+from preforget.data.labels import one_name_each
+from preforget.data.parts import PARTS, finished
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 
 MAX_BYTES = 2**30
@@ -63,28 +63,16 @@ def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_brok
         )
         for name, entries in rows_of.items()
     }
-    splits, remarks = name_parts(
+    return finished(
+        path,
+        path.stem,
         splits,
-        lambda part, position, what: f"{path}, line {lines[part][position]}: the {what}",
-        "name one or remove the line",
-    )
-    splits, skipped = usable(path, splits, skip_broken)
-    missing = [name for name in SHARES if name not in splits]
-    present = [name for name in SHARES if name in splits] if part else []
-    take_from_train(splits, missing, seed)
-    note = f"table {path.name!r}; {split_note(present, missing, seed)}"
-    classes = tuple(names_of(splits["train"].labels))
-    return refuse_unlearnable(
-        Dataset(
-            path.stem,
-            splits["train"],
-            splits["val"],
-            splits["test"],
-            classes,
-            noted(note, remarks),
-            skipped,
-            remarks,
-        )
+        locate=lambda part, position, what: f"{path}, line {lines[part][position]}: the {what}",
+        remedy="name one or remove the line",
+        origin=f"table {path.name!r}",
+        divided=part is not None,
+        seed=seed,
+        skip_broken=skip_broken,
     )
 
 
