@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from preforget.core.abstain import ABSTAIN
+from preforget.core.lazy import lazily
 from preforget.core.version import __version__
 
 if TYPE_CHECKING:
@@ -37,25 +38,20 @@ __all__ = [
     "verify_receipt",
 ]
 
-_WHERE = {
-    "PreForgettableClassifier": "preforget.classifier",
-    "PreforgetError": "preforget.core.errors",
-    "bench": "preforget.benchmark.bench",
-    "certify": "preforget.audit.certificate",
-    "examine": "preforget.audit.examine",
-    "load_backbone": "preforget.backbones",
-    "load_data": "preforget.data",
-    "verify_receipt": "preforget.erasure.verify",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is heavy only when it is asked for, so that the command line starts fast."""
-    if name in _WHERE:
-        return getattr(import_module(_WHERE[name]), name)
-    if name == "engines":
-        return import_module("preforget.engines")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, _ = lazily(
+    __name__,
+    {
+        "PreForgettableClassifier": ".classifier",
+        "PreforgetError": ".core.errors",
+        "bench": ".benchmark.bench",
+        "certify": ".audit.certificate",
+        "engines": ".engines",
+        "examine": ".audit.examine",
+        "load_backbone": ".backbones",
+        "load_data": ".data",
+        "verify_receipt": ".erasure.verify",
+    },
+)
 
 
 class _Package(ModuleType):

@@ -6,8 +6,9 @@ installed extensions too. An engine of your own is a class entered by `@ENGINES.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from preforget.core.lazy import lazily
 
 if TYPE_CHECKING:
     from preforget.engines.base import Engine, Scores, Session
@@ -29,28 +30,19 @@ __all__ = [
     "for_multilabel",
 ]
 
-_MODULES = {
-    "ENGINES": "registry",
-    "Engine": "base",
-    "EngineOptions": "options",
-    "Exact": "options",
-    "Isolated": "options",
-    "Paper": "options",
-    "PromptEngine": "prompted",
-    "Scores": "base",
-    "Session": "base",
-    "choices": "registry",
-    "for_multilabel": "registry",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names alone."""
-    return list(__all__)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "ENGINES": ".registry",
+        "Engine": ".base",
+        "EngineOptions": ".options",
+        "Exact": ".options",
+        "Isolated": ".options",
+        "Paper": ".options",
+        "PromptEngine": ".prompted",
+        "Scores": ".base",
+        "Session": ".base",
+        "choices": ".registry",
+        "for_multilabel": ".registry",
+    },
+)

@@ -6,8 +6,9 @@ file that imports what it needs from here.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from preforget.core.lazy import lazily
 
 if TYPE_CHECKING:
     from preforget.audit.attacks.attack import About, Effort, Finding
@@ -30,29 +31,20 @@ __all__ = [
     "register_attack",
 ]
 
-_MODULES = {
-    "ATTACKS": "registry",
-    "ORIGINAL": "scene",
-    "RETRAIN": "scene",
-    "ROLES": "scene",
-    "UNLEARNED": "scene",
-    "About": "attack",
-    "Effort": "attack",
-    "Finding": "attack",
-    "Parts": "observe",
-    "Scene": "scene",
-    "Seen": "observe",
-    "register_attack": "registry",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first asked for, so that the command line can list attacks without torch."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has: {', '.join(__all__)}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """List the public names alone."""
-    return list(__all__)
+__getattr__, __dir__ = lazily(
+    __name__,
+    {
+        "ATTACKS": ".registry",
+        "ORIGINAL": ".scene",
+        "RETRAIN": ".scene",
+        "ROLES": ".scene",
+        "UNLEARNED": ".scene",
+        "About": ".attack",
+        "Effort": ".attack",
+        "Finding": ".attack",
+        "Parts": ".observe",
+        "Scene": ".scene",
+        "Seen": ".observe",
+        "register_attack": ".registry",
+    },
+)
