@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import resource
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,20 @@ import torch
 from torch import Tensor
 
 from preforget.core.errors import StoreError
+from preforget.training.adam import Adam
 from preforget.training.checkpoint import Checkpoint
 
+from ..forked import Forked
 
-def stepped(seed: int = 0) -> tuple[dict[str, Tensor], torch.optim.Optimizer]:
+
+def stepped(seed: int = 0) -> tuple[dict[str, Tensor], Adam]:
     """Two parameters, one a scalar, after two steps of Adam."""
     generator = torch.Generator().manual_seed(seed)
     parameters = {
         "row": torch.randn(2, 3, generator=generator).requires_grad_(),
         "bias": torch.randn((), generator=generator).requires_grad_(),
     }
-    optimizer = torch.optim.Adam([{"params": [p]} for p in parameters.values()])
+    optimizer = Adam(parameters.values(), 1e-3)
     for _ in range(2):
         optimizer.zero_grad()
         torch.autograd.backward(parameters["row"].square().sum() * parameters["bias"])
@@ -87,21 +89,18 @@ def test_a_folder_in_its_place_is_found_before_learning(tmp_path: Path) -> None:
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    code = """
-import resource, sys, torch
-from pathlib import Path
-from preforget.core.errors import StoreError
-from preforget.training.checkpoint import Checkpoint
-p = {"p": torch.ones(20_000, requires_grad=True)}
-o = torch.optim.Adam(p.values())
-c = Checkpoint(Path(sys.argv[1]), "d")
-c.save(p, o, 1)
-resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-try: c.save(p, o, 2)
-except StoreError as error: print(error)
-print(c.load(p, o))
-"""
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    assert "can't be written: File too large" in done.stdout
-    assert done.stdout.splitlines()[-1] == "1"
+    parameters = {"p": torch.ones(20_000, requires_grad=True)}
+    optimizer, checkpoint = Adam(parameters.values(), 1e-3), Checkpoint(path, "d")
+    checkpoint.save(parameters, optimizer, 1)
+
+    def fill() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+        with pytest.raises(StoreError, match="can't be written: File too large"):
+            checkpoint.save(parameters, optimizer, 2)
+
+    child = Forked(fill)
+    assert (child.wait(), child.said()) == (0, ("", ""))
+    assert checkpoint.load(parameters, optimizer) == 1
+    torch.autograd.backward(parameters["p"].sum())
+    optimizer.step()  # goes on, though no step had been taken when it was saved
     assert list(tmp_path.iterdir()) == [path]

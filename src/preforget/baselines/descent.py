@@ -12,6 +12,7 @@ from preforget.backbones.lora import generator_on
 from preforget.baselines.examples import Examples
 from preforget.baselines.lora_head import LoraHead
 from preforget.baselines.method import DescentConfig
+from preforget.training.adam import Optimizer
 from preforget.training.loop import Schedule, run
 
 Weights = Mapping[str, Tensor]
@@ -67,7 +68,7 @@ def all_logits(model: LoraHead, examples: Examples, size: int = 128) -> Tensor:
 
 
 def descend_once(
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
     loss: Callable[[Tensor], Tensor],
     count: int,
     batch_size: int,
@@ -75,6 +76,6 @@ def descend_once(
 ) -> None:
     """Take one pass over `count` examples with a given optimizer, for methods that change their loss between passes."""
     for indices in torch.randperm(count, generator=order).split(batch_size):
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         torch.autograd.backward(loss(indices))
         optimizer.step()

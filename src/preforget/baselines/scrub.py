@@ -22,6 +22,7 @@ from preforget.baselines.examples import reading
 from preforget.baselines.lora_head import LoraHead
 from preforget.baselines.method import METHODS, DescentConfig, Grid, Method
 from preforget.data.dataset import Split
+from preforget.training.adam import Adam
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Scrub(Method):
     ) -> LoraHead:
         """Return the student after the last min pass."""
         c, parameters = self.config, original.copied()
-        optimizer = torch.optim.Adam(list(parameters.values()), lr=c.learning_rate)
+        optimizer = Adam(parameters.values(), c.learning_rate)
         order, stream = (torch.Generator().manual_seed(draw_seed(generator)) for _ in range(2))
         noise = generator_on(original.encoder.device, stream)
         with reading(original, forget, retain) as (gone, kept):

@@ -20,6 +20,7 @@ from preforget.baselines.lora_head import LoraHead
 from preforget.baselines.method import METHODS, DescentConfig, Grid, Method
 from preforget.core.options import Options
 from preforget.data.dataset import Split
+from preforget.training.adam import Adam
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def learned_noise(model: LoraHead, column: int, c: UnsirConfig, generator: torch
     shape = encoder.noise(1).shape[1:]
     noise = torch.randn(c.noise_images, *shape, generator=generator).to(encoder.device).requires_grad_()
     target = torch.full((c.noise_images,), column, device=encoder.device)
-    optimizer = torch.optim.Adam([noise], lr=c.noise_rate)
+    optimizer = Adam([noise], c.noise_rate)
     for _ in range(c.noise_steps):
         logits = model.logits(model.parameters, encoder.embed(noise.to(encoder.dtype)))
         (noise.grad,) = torch.autograd.grad(noise_loss(logits, target, noise, c.noise_penalty), noise)

@@ -18,6 +18,7 @@ from preforget.backbones import class_path
 from preforget.backbones.class_path import Weights
 from preforget.backbones.encoder import Encoder
 from preforget.core.seeds import derive_seed
+from preforget.training.adam import Adam
 from preforget.training.loop import Schedule
 from preforget.training.state_cache import StateCache
 
@@ -67,15 +68,14 @@ def learn_pair(
     }
     schedule = Schedule(1, recipe.images_per_class, recipe.learning_rate, (0.9, 0.98), 50, cosine=True)
     slower = {"row": 1 / 3, "bias": 1 / 3}
-    groups = [{"params": [w], "factor": slower.get(name, 1.0)} for name, w in weights.items()]
-    optimizer = torch.optim.Adam(groups, lr=recipe.learning_rate, betas=schedule.betas)
+    factors = [slower.get(name, 1.0) for name in weights]
+    optimizer = Adam(weights.values(), recipe.learning_rate, schedule.betas, factors)
     target = torch.tensor([1.0, 0.0], device=encoder.device).repeat_interleave(recipe.images_per_class)
     streams = [stream(label, cache.size, recipe) for label, cache in zip(pair, caches, strict=True)]
     for step in range(recipe.steps):
         states = torch.cat([cache.get(images[step]) for cache, images in zip(caches, streams, strict=True)])
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.rate(step, recipe.steps) * group["factor"]
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.rate = schedule.rate(step, recipe.steps)
+        optimizer.zero_grad()
         logits = class_path.score_states(encoder, recipe.first_block, weights, states)[:, 0]
         torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, target))
         optimizer.step()

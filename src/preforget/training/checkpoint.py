@@ -13,6 +13,7 @@ from torch import Tensor
 
 from preforget.core.errors import StoreError
 from preforget.core.files import make_private, read_regular, write_atomic
+from preforget.training.adam import Adam
 
 KEPT_DAYS = 7
 """How long a checkpoint beside a model is kept for its learning to go on."""
@@ -68,16 +69,16 @@ class Checkpoint:
         self.file = file if isinstance(file, CheckpointFile) else CheckpointFile(file)
         self.digest = digest
 
-    def save(self, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, epochs: int) -> None:
+    def save(self, parameters: Mapping[str, Tensor], optimizer: Adam, epochs: int) -> None:
         """Write the state after `epochs` epochs; raises `StoreError`."""
         tensors = {}
         for name, parameter in parameters.items():
             tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
-            for key, value in optimizer.state[parameter].items():
+            for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
         self.file.write(save(tensors, metadata={"digest": self.digest, "epochs": str(epochs)}))
 
-    def load(self, parameters: Mapping[str, Tensor], optimizer: torch.optim.Optimizer) -> int:
+    def load(self, parameters: Mapping[str, Tensor], optimizer: Adam) -> int:
         """Restore the state in place and return the epochs done, 0 if there is no checkpoint.
 
         Raises `StoreError` if it is a folder, is damaged or belongs to a learning with other options or data.

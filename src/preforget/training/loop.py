@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from preforget.core.seeds import derive_seed
+from preforget.training.adam import Adam
 from preforget.training.checkpoint import Checkpoint
 from preforget.training.progress import track
 
@@ -52,8 +53,7 @@ def run(
     from `checkpoint` ends in the same bits as one that was never interrupted.
     """
     factors = [(rates or {}).get(name, 1.0) for name in parameters]
-    groups = [{"params": [tensor]} for tensor in parameters.values()]
-    optimizer = torch.optim.Adam(groups, lr=schedule.learning_rate, betas=schedule.betas)
+    optimizer = Adam(parameters.values(), schedule.learning_rate, schedule.betas, factors)
     per_epoch = math.ceil(examples / schedule.batch_size)
     done = checkpoint.load(parameters, optimizer) if checkpoint else 0
     batches = _batches(examples, schedule, seed, done)
@@ -62,10 +62,8 @@ def run(
     for epoch, last, indices, noise in track(
         batches, total=total, what="learning", unit="input", show=show, step=schedule.batch_size
     ):
-        rate = schedule.rate(step, schedule.epochs * per_epoch)
-        for group, factor in zip(optimizer.param_groups, factors, strict=True):
-            group["lr"] = rate * factor
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.rate = schedule.rate(step, schedule.epochs * per_epoch)
+        optimizer.zero_grad()
         backward(indices, noise)
         optimizer.step()
         step += 1

@@ -21,6 +21,7 @@ from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.data.dataset import Labels, Sounds, label_array
 from preforget.data.vectors import Vectors
+from preforget.training.adam import Adam
 from preforget.white_box.surface import Surface, Weights
 
 LABELS = ("true", "shuffled", "random")
@@ -210,7 +211,7 @@ def descend(
     `BATCH` if there are more than `FEW`.
     """
     size = batch or (count if count <= FEW else BATCH)
-    optimizer = torch.optim.Adam(trained, lr=rate)
+    optimizer = Adam(trained, rate)
     waiting = torch.empty(0, dtype=torch.long)
     for step in range(1, steps + 1):
         if not len(waiting):
