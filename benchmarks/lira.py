@@ -19,7 +19,8 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from preforget.audit.attacks import lira
+from preforget.audit.attacks.lira import lira, logit_confidence
+from preforget.audit.attacks.shadows import pooled, scores_of
 from preforget.core.seeds import derive_seed
 
 CLASSES = 10
@@ -47,7 +48,7 @@ def main() -> None:
         "noise": args.noise,
         "train_accuracy": accuracy,
         "test_accuracy": held_out,
-        **lira.attack(signals, member).values,
+        **pooled(scores_of(lira, signals, member), member).values,
         "seconds": time.perf_counter() - start,
     }
     print(json.dumps(found))
@@ -99,7 +100,7 @@ def shadows(
         rows, true = np.arange(len(p)), targets.numpy()
         others = np.array(p)
         others[rows, true] = 0
-        signals.append(lira.logit_confidence(p[rows, true], others.sum(axis=1)))
+        signals.append(logit_confidence(p[rows, true], others.sum(axis=1)))
         right.append((found.argmax(dim=1) == targets).numpy())
     hit = np.stack(right)
     return np.stack(signals), float(hit[member].mean()), float(hit[~member].mean())

@@ -58,7 +58,7 @@ class _Package(ModuleType):
     """This package, whose `audit` is always the function, though a package of that name lies in it."""
 
     def __dir__(self) -> list[str]:
-        return sorted([*__all__, *(name for name in vars(self) if name.startswith("__"))])
+        return sorted({*__all__, *(name for name in vars(self) if name.startswith("__"))})
 
     @property
     def audit(self) -> Any:

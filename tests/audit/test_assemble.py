@@ -7,6 +7,7 @@ import pytest
 
 from preforget.audit.assemble import Setting, assemble, measure, measures_of, shadow_measures
 from preforget.audit.attacks.attack import About
+from preforget.audit.attacks.registry import shadow_attacks
 
 ABOUT = About(
     "test",
@@ -97,11 +98,8 @@ def test_shadows_that_tell_nothing_and_shadows_that_tell() -> None:
     member = rng.random((8, 2000)) < 0.5
     noise = rng.normal(size=member.shape)
     for lift, verdict in ((0.0, "equivalent"), (1.5, "different")):
-        shadows = [
-            {"signal": own + lift * inside, "member": inside}
-            for own, inside in zip(noise, member, strict=True)
-        ]
-        found = {one.key: one for one in shadow_measures(shadows)[0]}
+        attack = shadow_attacks()["lira"]
+        found = {one.key: one for one in shadow_measures(attack, noise + lift * member, member)[0]}
         assert found["auc"].verdict == verdict
         assert found["auc"].retrain == pytest.approx([0.5] * 8, abs=0.15)
         assert found["distance"].verdict == "shown"

@@ -138,15 +138,7 @@ def test_shadow_models_alone(model: PreForgettableClassifier, data: Dataset, tmp
         ({"forget": "cow"}, DataError, "no input of class 'cow'"),
         ({"forget": []}, UsageError, "name at least one class"),
         ({"forget": ["ant", "bee", "cat", "dog"]}, UsageError, "at least two classes must stay"),
-        ({"suite": "enormous"}, UsageError, "unknown suite 'enormous'; choose one of: quick, standard, full"),
         ({"seeds": 0}, UsageError, "seeds must be a whole number of at least 1, got 0"),
-        ({"attacks": ["charm"]}, UsageError, "unknown attack 'charm'; choose among: mixed_stream.*lira"),
-        (
-            {"shadows": 3},
-            UsageError,
-            "shadows must be a whole number of at least 4, or 0 to leave out lira, got 3",
-        ),
-        ({"attacks": ["lira"], "shadows": 0}, UsageError, "at least 4, or 0 to leave out lira, got 0"),
     ],
 )
 def test_what_can_not_be_audited(

@@ -77,8 +77,10 @@ def test_learning_looking_and_attacking(context: tasks.Context) -> None:
 
 def test_a_shadow_learns_half_of_what_it_forgets(context: tasks.Context) -> None:
     for number in range(2):
-        tasks.shadow(context, number)
-    first, second = (context.open_work().get_arrays("recipe", "shadow", number) for number in range(2))
+        tasks.shadow(context, number, ["lira"])
+    first, second = (
+        context.open_work().get_arrays("recipe", "shadow", number, "lira") for number in range(2)
+    )
     assert first is not None
     assert second is not None
     assert first["member"].sum() == second["member"].sum() == 5
@@ -86,3 +88,6 @@ def test_a_shadow_learns_half_of_what_it_forgets(context: tasks.Context) -> None
     assert first["signal"].shape == (10,)
     assert np.isfinite(first["signal"]).all()
     assert context.open_work().get_arrays("recipe", "model", "shadow", 0) is not None
+    signals, member = tasks.shadowed(context, "lira", 2)
+    np.testing.assert_array_equal(signals[1], second["signal"])
+    np.testing.assert_array_equal(member[0], first["member"])

@@ -1,4 +1,4 @@
-"""An attack and a baseline from outside the package, each one file as it stands: by import, by entry point, in workers.
+"""Attacks and a baseline from outside the package, each one file as it stands: by import, by entry point, in workers.
 
 Each test is a process of its own, so that the tables of this one stay as they are.
 """
@@ -42,27 +42,35 @@ def python(*arguments: object, also: Path | None = None) -> str:
     return done.stdout.strip()
 
 
-def test_an_installed_attack_on_the_command_line(tmp_path: Path, colours: Path, tiny_vit: Path) -> None:
+def test_installed_attacks_on_the_command_line(tmp_path: Path, colours: Path, tiny_vit: Path) -> None:
     info = tmp_path / "site" / "relabel_rate-1.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: relabel_rate\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[preforget.attacks]\nrelabel_rate = relabel_rate\n")
+    (info / "entry_points.txt").write_text(
+        "[preforget.attacks]\nrelabel_rate = relabel_rate\nshadow_share = shadow_share\n"
+    )
     code = """
     import sys
     from preforget.cli.main import main
     backbone, data, model = sys.argv[1:]
     device = ["--device", "cpu", "--dtype", "float32"]
     learn = ["--backbone", backbone, "--engine", "exact", "--levels", "1", *device]
-    attack = ["--attacks", "relabel_rate", "mixed_stream", "--workers", "1", *device]
+    attack = ["--attacks", "relabel_rate", "mixed_stream", "shadow_share", "--shadows", "4", "--workers", "1", *device]
     assert main(["learn", data, "--out", model, *learn]) == 0
     sys.exit(main(["audit", model, "--data", data, "--forget", "0", *attack]))
     """
     python("-c", textwrap.dedent(code), tiny_vit, colours, tmp_path / "model", also=tmp_path / "site")
     result = json.loads((tmp_path / "model.audit" / "audit.json").read_bytes())
-    assert [attack["name"] for attack in result["attacks"]] == ["mixed_stream", "relabel_rate"]
+    assert [attack["name"] for attack in result["attacks"]] == [
+        "mixed_stream",
+        "relabel_rate",
+        "shadow_share",
+    ]
     (measure,) = [one for one in result["measures"] if one["attack"] == "relabel_rate"]
     assert measure["title"] == "forgotten test images: share of the commonest best guess"
     assert measure["gap"] == 0.0
+    judged = next(one for one in result["measures"] if one["attack"] == "shadow_share")
+    assert judged["unlearned"] == [0.5] * 4  # what is left equals retraining: all shadows answer alike
     assert "Commonest new answer" in (tmp_path / "model.audit" / "audit.html").read_text()
 
 

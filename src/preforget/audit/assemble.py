@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from preforget.audit.attacks import lira
 from preforget.audit.attacks.attack import About
-from preforget.audit.attacks.registry import ATTACKS
+from preforget.audit.attacks.observe import Array, Mask
+from preforget.audit.attacks.registry import ATTACKS, ShadowAttack
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED
+from preforget.audit.attacks.shadows import by_target, control, pooled, scores_of
 from preforget.audit.result import AuditResult, Measure
 from preforget.core.seeds import derive_seed
 from preforget.core.version import __version__
 from preforget.metrics.evidence import Evidence, judge
-from preforget.metrics.roc import auc
 
 Findings = dict[str, dict[str, list[dict[str, Any]]]]
 """By attack and role: `values`, `figures` and `seconds` of each seed."""
 
 Values = list[float | None]
-FEWEST_SHADOWS = 4
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,12 @@ class Setting:
 
 
 def assemble(
-    setting: Setting, findings: Findings, shadows: Sequence[dict[str, npt.NDArray[Any]]] = ()
+    setting: Setting, findings: Findings, shadows: Mapping[str, tuple[Array, Mask]] | None = None
 ) -> AuditResult:
-    """Judge every value of every attack, paired by seed, and return one result."""
+    """Judge every value of every attack, paired by seed, and return one result.
+
+    `shadows`: signals and membership of shadow models, `[S, m]`, for each attack that is run on them.
+    """
     measures, abouts, figures = [], [], {}
     for name, roles in findings.items():
         about = ATTACKS[name].about
@@ -53,11 +54,13 @@ def assemble(
         abouts.append(about)
         if any(run for runs in drawn.values() for run in runs):
             figures[name] = drawn
-    if len(shadows) >= FEWEST_SHADOWS:
-        of_shadows, drawn = shadow_measures(shadows)
+    for name, (signals, member) in (shadows or {}).items():
+        attack = ATTACKS[name]
+        assert isinstance(attack, ShadowAttack)
+        of_shadows, drawn = shadow_measures(attack, signals, member)
         measures += of_shadows
-        abouts.append(lira.ABOUT)
-        figures[lira.ABOUT.name] = drawn
+        abouts.append(attack.about)
+        figures[name] = drawn
     missed = [f"{_title(abouts, m)}: {m.title}" for m in measures if m.verdict == "different"]
     return AuditResult(
         format=1,
@@ -123,26 +126,21 @@ def _verdict(evidence: Evidence) -> str:
     return evidence.verdict
 
 
-def shadow_measures(shadows: Sequence[dict[str, npt.NDArray[Any]]]) -> tuple[list[Measure], dict[str, Any]]:
-    """Return U-LiRA's AUC per target shadow, beside the AUC for a membership that its answers can't depend on.
-
-    The control runs the same attack on a half that is drawn anew and that no shadow has learned. Another shadow's half
-    would be wrong: that shadow is among the attacker's, which lifts the AUC.
-    """
-    signals = np.stack([shadow["signal"] for shadow in shadows])
-    member = np.stack([shadow["member"] for shadow in shadows]).astype(bool)
-    scores = lira.leave_one_out(signals, member)
-    rng = np.random.default_rng(0)
-    other = np.stack([rng.permutation(row) for row in member])
+def shadow_measures(
+    attack: ShadowAttack, signals: Array, member: Mask
+) -> tuple[list[Measure], dict[str, Any]]:
+    """Return the AUC per target shadow beside its control, the values of all targets together, and the figures."""
+    scores = scores_of(attack.call, signals, member)
+    judged = next(iter(scores.values()))
     columns: dict[str, Values] = {
-        UNLEARNED: [auc(row[inside], row[~inside]) for row, inside in zip(scores, member, strict=True)],
-        RETRAIN: [auc(row[inside], row[~inside]) for row, inside in zip(scores, other, strict=True)],
+        UNLEARNED: list(by_target(judged, member)),
+        RETRAIN: list(by_target(judged, control(member))),
     }
-    result = lira.attack(signals, member)
-    measures = [
-        measure(lira.ABOUT, key, {UNLEARNED: [value]}) for key, value in result.values.items() if key != "auc"
+    finding, about = pooled(scores, member), attack.about
+    shown = [
+        measure(about, key, {UNLEARNED: [value]}) for key, value in finding.values.items() if key != "auc"
     ]
-    return [measure(lira.ABOUT, "auc", columns), *measures], {UNLEARNED: [result.figures]}
+    return [measure(about, "auc", columns), *shown], {UNLEARNED: [finding.figures]}
 
 
 def _title(abouts: Sequence[About], judged: Measure) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from preforget.audit.assemble import measures_of
 from preforget.audit.attacks.attack import Effort
 from preforget.audit.attacks.observe import Classifier, Parts
-from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
+from preforget.audit.attacks.registry import attack_on_scene, in_order, scene_attacks
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, UNLEARNED, Scene, observe_parts
 from preforget.audit.result import Measure
 from preforget.backbones.pinned import pinned
@@ -58,10 +58,11 @@ def examine(
     answers = {role: [observe_parts(m, splits, labels) for m in of_role] for role, of_role in models.items()}
     opened = all(_opens(model) for of_role in models.values() for model in of_role)
     if attacks:
-        names = in_order({ATTACKS[name].about.name for name in attacks})
+        chosen = {name: attack_on_scene(name) for name in in_order(set(attacks))}
     else:
-        names = [name for name in attack_names() if opened or not ATTACKS[name].open_weights]
-    values: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in names}
+        every = {name: attack_on_scene(name) for name in scene_attacks()}
+        chosen = {name: attack for name, attack in every.items() if opened or not attack.open_weights}
+    values: dict[str, dict[str, list[dict[str, float]]]] = {name: {} for name in chosen}
     for role, of_role in models.items():
         for seed, model in enumerate(of_role):
             scene = Scene(
@@ -77,11 +78,11 @@ def examine(
                 if original
                 else None,
             )
-            for name in names:
-                if role in ATTACKS[name].roles:
-                    finding = ATTACKS[name].call(scene)
+            for name, attack in chosen.items():
+                if role in attack.roles:
+                    finding = attack.call(scene)
                     values[name].setdefault(role, []).append({} if finding is None else finding.values)
-    return [judged for name in names for judged in measures_of(ATTACKS[name].about, values[name])]
+    return [judged for name in chosen for judged in measures_of(chosen[name].about, values[name])]
 
 
 def _itself(model: Any) -> Any:

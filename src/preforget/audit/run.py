@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 from preforget.audit import tasks
-from preforget.audit.assemble import FEWEST_SHADOWS, Findings, Setting, assemble
-from preforget.audit.attacks.attack import SUITES, Effort
-from preforget.audit.attacks.order import LIRA
-from preforget.audit.attacks.registry import ATTACKS, attack_names, in_order
+from preforget.audit.assemble import Findings, Setting, assemble
+from preforget.audit.attacks.attack import Effort
+from preforget.audit.attacks.registry import attack_on_scene
 from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES
+from preforget.audit.chosen import Chosen, chosen_attacks
 from preforget.audit.result import AuditResult
 from preforget.audit.work_place import opened_work, passing_work
 from preforget.backbones.pinned import pinned
@@ -40,9 +40,6 @@ ROWS = {"quick": 120, "standard": 400, "full": 800}
 
 SEEDS = {"quick": 1, "standard": 3, "full": 5}
 """How many models of each kind."""
-
-SHADOWS = 16
-"""How many shadow models U-LiRA learns by default."""
 
 LEARNING, SHADOWING = 20, 20
 """The weight of learning a model in the progress bar; most attacks have 1."""
@@ -79,7 +76,8 @@ def audit(
             continues where it stopped, and `end_work` removes the folder in the end. By default they are in a
             temporary folder, encrypted with a key that exists only in memory.
         attacks: Names of the attacks to run, by default all of the suite.
-        shadows: How many models to learn for `lira`, 0 for none, by default 16 if it is among the attacks.
+        shadows: How many models to learn for attacks with shadow models, such as `lira`; by default 16 if one of them
+            is run. With a number, all of them are run unless `attacks` names some; 0 leaves them out.
         executor: Where the work is done, by default in this process; `preforget.jobs.executor.Pool()` uses all cores
             and needs a program that guards its start with `if __name__ == "__main__"`.
         cache_dir: A folder for hidden states, which are kept in memory otherwise.
@@ -103,7 +101,7 @@ def audit(
         if work is None:
             work = held.enter_context(tempfile.TemporaryDirectory(prefix="preforget-audit-"))
         work = Path(work)
-        names, shadow_count = chosen_attacks(attacks, suite, shadows)
+        chosen = chosen_attacks(attacks, suite, shadows)
         context = _context(
             model, data, forget, suite, SEEDS.get(suite) if seeds is None else seeds, work, cache_dir
         )
@@ -120,9 +118,9 @@ def audit(
         threads = executor.threads_for(len(lacking))
         learning = [Job(f"learning {task[0]}", tasks.learn, (*task, threads), LEARNING) for task in lacking]
         shadowing = [
-            Job("learning a shadow", tasks.shadow, (number,), SHADOWING)
-            for number in range(shadow_count)
-            if results.get_arrays(context.recipe, "shadow", number) is None
+            Job("learning a shadow", tasks.shadow, (number, chosen.on_shadows), SHADOWING)
+            for number in range(chosen.shadows)
+            if not tasks.is_shadowed(context, number, chosen.on_shadows)
         ]
         looking = [
             Job("asking", tasks.look, (role, seed))
@@ -131,11 +129,12 @@ def audit(
             if not tasks.is_seen(context, role, seed)
         ]
         attacking = [
-            Job(name, tasks.attack, (name, role, seed), ATTACKS[name].weight_in(suite))
+            Job(name, tasks.attack, (name, role, seed), attack_on_scene(name).weight_in(suite))
             for seed in context.seeds
             for role in ROLES
-            for name in names
-            if role in ATTACKS[name].roles and results.get(context.key, "attack", name, role, seed) is None
+            for name in chosen.on_scenes
+            if role in attack_on_scene(name).roles
+            and results.get(context.key, "attack", name, role, seed) is None
         ]
         stages = [learning, shadowing, looking, attacking]
         total = sum(job.weight for part in stages for job in part)
@@ -146,7 +145,7 @@ def audit(
                         count(job.weight)
         finally:
             executor.close()
-        return _result(context, model, data, names, shadow_count, suite, command)
+        return _result(context, model, data, chosen, suite, command)
 
 
 def _context(
@@ -209,31 +208,6 @@ def _context(
     )
 
 
-def chosen_attacks(attacks: Sequence[str] | None, suite: str, shadows: int | None) -> tuple[list[str], int]:
-    """Return the names of the attacks to run on each model, in the report's order, and how many shadows to learn.
-
-    Raises `UsageError` for an unknown attack or suite and for a number of shadows that can't be used.
-    """
-    if suite not in SUITES:
-        raise UsageError(f"unknown suite {suite!r}; choose one of: {', '.join(SUITES)}")
-    for name in attacks or ():
-        if name != LIRA and name not in ATTACKS:
-            raise UsageError(f"unknown attack {name!r}; choose among: {', '.join((*attack_names(), LIRA))}")
-    effort = Effort(suite)
-    if attacks:
-        names = in_order(name for name in set(attacks) if name != LIRA)
-    else:
-        names = [name for name in attack_names() if effort.at_least(ATTACKS[name].suite)]
-    if shadows is None:
-        shadows = SHADOWS if (LIRA in attacks if attacks else effort.at_least("full")) else 0
-    none = shadows == 0 and LIRA not in (attacks or ())
-    if isinstance(shadows, bool) or not isinstance(shadows, int) or (shadows < FEWEST_SHADOWS and not none):
-        raise UsageError(
-            f"shadows must be a whole number of at least {FEWEST_SHADOWS}, or 0 to leave out {LIRA}, got {shadows!r}"
-        )
-    return names, shadows
-
-
 def _keep_given(context: tasks.Context, model: PreForgettableClassifier) -> None:
     """Write a copy of the model into the work folder, for the workers."""
     work = context.open_work()
@@ -245,8 +219,7 @@ def _result(
     context: tasks.Context,
     model: PreForgettableClassifier,
     data: Dataset,
-    names: Iterable[str],
-    shadows: int,
+    chosen: Chosen,
     suite: str,
     command: str,
 ) -> AuditResult:
@@ -254,11 +227,11 @@ def _result(
     findings: Findings = {
         name: {
             role: [work.get(key, "attack", name, role, seed) for seed in context.seeds]
-            for role in ATTACKS[name].roles
+            for role in attack_on_scene(name).roles
         }
-        for name in names
+        for name in chosen.on_scenes
     }
-    signals = [work.get_arrays(context.recipe, "shadow", number) or {} for number in range(shadows)]
+    signals = {name: tasks.shadowed(context, name, chosen.shadows) for name in chosen.on_shadows}
     engine = model.engine_
     setting = Setting(
         suite=suite,

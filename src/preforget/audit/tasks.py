@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,9 +13,8 @@ import numpy as np
 import torch
 
 from preforget.audit.attacks.attack import Effort
-from preforget.audit.attacks.lira import forgotten_signal
-from preforget.audit.attacks.observe import Parts, Seen, observe
-from preforget.audit.attacks.registry import ATTACKS
+from preforget.audit.attacks.observe import Array, Mask, Parts, Seen, observe
+from preforget.audit.attacks.registry import attack_on_scene, shadow_attacks
 from preforget.audit.attacks.scene import (
     ORIGINAL,
     RETRAIN,
@@ -126,28 +126,44 @@ def attack(context: Context, name: str, role: str, seed: int) -> None:
     )
 
 
-def shadow(context: Context, number: int) -> None:
-    """Learn a shadow from half of the data to forget, make it forget them, and store its answers to them.
+def shadow(context: Context, number: int, names: Sequence[str]) -> None:
+    """Learn a shadow from half of the data to forget, make it forget them, and store what attacks read from it.
 
-    Each shadow draws a half of its own; U-LiRA measures whether answers after forgetting tell the halves apart.
+    Each shadow draws a half of its own; attacks measure whether answers after forgetting tell the halves apart.
     """
-    work = context.open_work()
-    if work.get_arrays(context.recipe, "shadow", number) is not None:
+    lacking = [name for name in names if not is_shadowed(context, number, [name])]
+    if not lacking:
         return
-    seed = derive_seed(context.seeds[0], "shadow", number) % 2**31
+    work, what = context.open_work(), ("shadow", number)
+    seed = derive_seed(context.seeds[0], *what) % 2**31
     train, pool = context.data.train, context.data.train.only(context.forgotten)
     forgotten = np.flatnonzero(np.isin(train.labels.astype(str), context.forgotten))
     member = np.zeros(len(forgotten), dtype=bool)
     member[np.random.default_rng(seed).permutation(len(forgotten))[: len(forgotten) // 2]] = True
-    kept = np.ones(len(train), dtype=bool)
-    kept[forgotten[~member]] = False
-    parts = [train.select(kept), context.data.validation]
-    _learn(context, work, parts, ("shadow", number), seed)
-    model = _open(context, ("shadow", number))
+    if work.get_arrays(context.recipe, "model", *what) is None:
+        kept = np.ones(len(train), dtype=bool)
+        kept[forgotten[~member]] = False
+        _learn(context, work, [train.select(kept), context.data.validation], what, seed)
+    model = _open(context, what)
     for label in context.forgotten:
         model.forget(label)
-    signal = forgotten_signal(observe(model, pool))
-    work.put_arrays({"signal": signal, "member": member}, context.recipe, "shadow", number)
+    answers, attacks = observe(model, pool), shadow_attacks()
+    for name in lacking:
+        signal = np.asarray(attacks[name].signal(answers), dtype=np.float64)
+        work.put_arrays({"signal": signal, "member": member}, context.recipe, *what, name)
+
+
+def is_shadowed(context: Context, number: int, names: Sequence[str]) -> bool:
+    """Tell whether all that these attacks read from a shadow exists and can be read."""
+    work = context.open_work()
+    return all(work.get_arrays(context.recipe, "shadow", number, name) is not None for name in names)
+
+
+def shadowed(context: Context, name: str, shadows: int) -> tuple[Array, Mask]:
+    """Return what an attack has read from all shadows, and which inputs each had learned, `[S, m]` both."""
+    work = context.open_work()
+    kept = [work.get_arrays(context.recipe, "shadow", number, name) or {} for number in range(shadows)]
+    return np.stack([one["signal"] for one in kept]), np.stack([one["member"] for one in kept]).astype(bool)
 
 
 @lru_cache(maxsize=2)
@@ -228,7 +244,7 @@ def _splits(context: Context, seed: int, rows: int) -> Parts[Split]:
 
 def _attack(context: Context, name: str, role: str, seed: int) -> dict[str, Any]:
     start = time.perf_counter()
-    finding = ATTACKS[name].call(scene(context, role, seed))
+    finding = attack_on_scene(name).call(scene(context, role, seed))
     seconds = time.perf_counter() - start
     if finding is None:
         return {"values": {}, "figures": {}, "seconds": seconds}

@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preforget.audit.attacks.order import LIRA, ORDER
+from preforget.audit.attacks.order import ORDER
 from preforget.cli.console import Console, Interrupted, note, printable
 from preforget.cli.options import (
     Commands,
@@ -62,7 +62,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--attacks",
         metavar="NAME",
         nargs="+",
-        help=f"only these: {', '.join((*ORDER, LIRA))}, or an extension's (default: those of the suite)",
+        help=f"only these: {', '.join(ORDER)}, or an extension's (default: those of the suite)",
     )
     parser.add_argument(
         "--seeds", type=int, metavar="N", help="models of each kind (quick: 1, standard: 3, full: 5)"
@@ -71,7 +71,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--shadows",
         type=int,
         metavar="N",
-        help="models to learn for lira, the likelihood ratio attack (16 if it is run)",
+        help="models to learn for attacks with shadow models, such as lira (16 if one is run)",
     )
     parser.add_argument(
         "--out",
@@ -100,7 +100,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Audit, write the report, enter the result into the ledger."""
-    from preforget.audit.run import audit, chosen_attacks
+    from preforget.audit.chosen import chosen_attacks
+    from preforget.audit.run import audit
 
     chosen_attacks(args.attacks, args.suite, args.shadows)  # refuses names before anything is loaded
     model = load_model(args)

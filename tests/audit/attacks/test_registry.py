@@ -10,9 +10,21 @@ import torch
 
 from preforget.audit.attacks.attack import SUITES, Effort
 from preforget.audit.attacks.jailbreak import rule_of, step_of
-from preforget.audit.attacks.registry import ATTACKS, ORDER, attack_names, in_order, register_attack
+from preforget.audit.attacks.order import ORDER
+from preforget.audit.attacks.registry import (
+    ATTACKS,
+    Attack,
+    ShadowAttack,
+    attack_names,
+    attack_on_scene,
+    in_order,
+    register_attack,
+    scene_attacks,
+    shadow_attacks,
+)
 from preforget.audit.attacks.scene import ROLES, UNLEARNED, RandomHead, Scene, observe_parts
 from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import UsageError
 
 from ..conftest import Make, coloured
 from ..heads import parts_of
@@ -44,8 +56,17 @@ def test_names_and_words() -> None:
         assert about.asks.endswith((".", "?"))
         assert about.source
         assert attack.suite in SUITES
-        assert set(attack.roles) <= set(ROLES)
-        assert attack.weight > 0
+        if isinstance(attack, Attack):
+            assert set(attack.roles) <= set(ROLES)
+            assert attack.weight > 0
+
+
+def test_two_kinds() -> None:
+    assert list(shadow_attacks()) == ["lira"]
+    assert scene_attacks() == [name for name in attack_names() if name != "lira"]
+    assert isinstance(ATTACKS["lira"], ShadowAttack)
+    with pytest.raises(UsageError, match="the attack 'lira' needs shadow models, which only an audit learns"):
+        attack_on_scene("lira")
 
 
 def test_the_order_of_reports_is_fixed_and_extensions_follow() -> None:
@@ -61,7 +82,8 @@ def test_all_run_and_name_what_they_find(make: Make, engine: str) -> None:
     model.forget("red")
     before = [record.digest() for record in model.engine_.records()]
     stage = scene(model)
-    for name, attack in ATTACKS.items():
+    for name in scene_attacks():
+        attack = attack_on_scene(name)
         found = attack.call(stage)
         if name == "difference" and engine != "exact":
             assert found is None  # only models that equal retraining have anything to solve for
@@ -94,7 +116,7 @@ def test_a_step_of_a_pixel_is_in_the_units_of_the_input(make: Make) -> None:
 
 
 def test_the_full_grid_of_key_recovery_weighs_more() -> None:
-    attack = ATTACKS["key_recovery"]
+    attack = attack_on_scene("key_recovery")
     assert attack.weight_in("quick") == attack.weight_in("standard") == attack.weight
     assert attack.weight_in("full") > 10 * attack.weight
-    assert ATTACKS["probes"].weight_in("full") == ATTACKS["probes"].weight
+    assert attack_on_scene("probes").weight_in("full") == attack_on_scene("probes").weight

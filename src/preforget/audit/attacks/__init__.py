@@ -1,7 +1,8 @@
 """Attacks and measures, one per file, and their inputs.
 
-An attack of your own is a function of a `Scene` that returns a `Finding`, registered by `@register_attack(ABOUT)`, in a
-file that imports what it needs from here.
+An attack of your own is a function of a `Scene` that returns a `Finding`, registered by `@register_attack(ABOUT)`; or a
+function that judges membership by shadow models, registered by `@register_shadow_attack(ABOUT, signal=...)`. Its file
+imports what it needs from here.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from preforget.core.lazy import lazily
 
 if TYPE_CHECKING:
     from preforget.audit.attacks.attack import About, Effort, Finding
-    from preforget.audit.attacks.observe import Parts, Seen
-    from preforget.audit.attacks.registry import ATTACKS, register_attack
+    from preforget.audit.attacks.observe import Array, Mask, Parts, Seen
+    from preforget.audit.attacks.registry import ATTACKS, register_attack, register_shadow_attack
     from preforget.audit.attacks.scene import ORIGINAL, RETRAIN, ROLES, UNLEARNED, Scene
 
 __all__ = [
@@ -23,12 +24,15 @@ __all__ = [
     "ROLES",
     "UNLEARNED",
     "About",
+    "Array",
     "Effort",
     "Finding",
+    "Mask",
     "Parts",
     "Scene",
     "Seen",
     "register_attack",
+    "register_shadow_attack",
 ]
 
 __getattr__, __dir__ = lazily(
@@ -40,11 +44,14 @@ __getattr__, __dir__ = lazily(
         "ROLES": ".scene",
         "UNLEARNED": ".scene",
         "About": ".attack",
+        "Array": ".observe",
         "Effort": ".attack",
         "Finding": ".attack",
+        "Mask": ".observe",
         "Parts": ".observe",
         "Scene": ".scene",
         "Seen": ".observe",
         "register_attack": ".registry",
+        "register_shadow_attack": ".registry",
     },
 )

@@ -9,18 +9,12 @@ AUC of no leak below 0.5.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from preforget.audit.attacks.attack import About, Finding
-from preforget.audit.attacks.membership import FLOOR, all_but, curve
-from preforget.audit.attacks.observe import NOTHING, Array, Seen
-from preforget.core.errors import DataError
-from preforget.metrics.roc import auc, tpr_at
-
-Mask = npt.NDArray[np.bool_]
+from preforget.audit.attacks.attack import About
+from preforget.audit.attacks.membership import FLOOR, all_but
+from preforget.audit.attacks.observe import NOTHING, Array, Mask, Seen
+from preforget.audit.attacks.registry import register_shadow_attack
 
 FEW = 16
 """Up to this many shadows all examples share one variance, since it can't be estimated for each."""
@@ -109,61 +103,18 @@ def likelihood_ratios(observed: Array, signals_in: Array, signals_out: Array, ma
     return ratios
 
 
-def leave_one_out(signals: Array, member: Mask) -> Array:
-    """Return likelihood ratios `[S, m]`, each shadow in turn the target and all others its shadows."""
-    scores = []
-    for target, observed in enumerate(signals):
-        others = np.delete(signals, target, axis=0)
-        scores.append(likelihood_ratios(observed, others, others, np.delete(member, target, axis=0)))
-    return np.stack(scores)
+def global_threshold(observed: Array, signals: Array, member: Mask) -> Array:
+    """Return scores `[m]` of the attack with one threshold for all examples: a target's signals themselves.
 
-
-def global_threshold(signals: Array, member: Mask) -> Array:
-    """Return scores `[S, m]` of the attack with one threshold for all examples: the signals themselves.
-
-    The side of the members is learned from the shadows other than the target.
+    The side of the members is learned from the other shadows, `[S, m]`.
     """
-    scores = []
-    for target, observed in enumerate(signals):
-        others, known = np.delete(signals, target, axis=0), np.delete(member, target, axis=0)
-        members_lower = others[known].mean() < others[~known].mean()
-        scores.append(-observed if members_lower else observed)
-    return np.stack(scores)
+    return -observed if signals[member].mean() < signals[~member].mean() else observed
 
 
-def attack(signals: Array, member: Mask) -> Finding:
-    """Attack every shadow with all others, by likelihood ratio and with one threshold; all scores in one ROC.
-
-    `signals`, `member [S, m]`. The true-positive rate is left out below 100 non-members. Raises `DataError` for other
-    shapes, fewer than 4 shadows, signals that aren't finite, or a shadow with all or none of the examples.
-    """
-    member = np.asarray(member, dtype=np.bool_)
-    check(signals, member)
-    ratios, plain = leave_one_out(signals, member), global_threshold(signals, member)
-    members, others = ratios[member], ratios[~member]
-    area = float(auc(members, others))
-    values = {"auc": area, "distance": abs(area - 0.5)}
-    if len(others) >= 100:
-        values["tpr at 1 % fpr"] = float(tpr_at(members, others, 0.01))
-    values["global threshold auc"] = float(auc(plain[member], plain[~member]))
-    figures: dict[str, Any] = {
-        "likelihood ratio roc": curve(members, others),
-        "global threshold roc": curve(plain[member], plain[~member]),
+@register_shadow_attack(ABOUT, signal=forgotten_signal)
+def lira(observed: Array, signals: Array, member: Mask) -> dict[str, Array]:
+    """Return an example's likelihood ratio, and beside it the score of one threshold for all examples."""
+    return {
+        "likelihood ratio": likelihood_ratios(observed, signals, signals, member),
+        "global threshold": global_threshold(observed, signals, member),
     }
-    return Finding(values, figures)
-
-
-def check(signals: Array, member: Mask) -> None:
-    """Raise `DataError` if the attack can't be made."""
-    if signals.ndim != 2 or signals.shape != member.shape or len(signals) < 4:
-        raise DataError(
-            f"signals of shape {signals.shape} and membership of shape {member.shape} can't be attacked; "
-            "both are [shadows, examples] with 4 shadows or more"
-        )
-    if not np.isfinite(signals).all():
-        raise DataError(f"{int((~np.isfinite(signals)).sum())} signals of shadow models aren't finite")
-    if (lopsided := member.all(axis=1) | ~member.any(axis=1)).any():
-        raise DataError(
-            f"shadow {int(lopsided.argmax())} was trained with all or none of the examples; "
-            "train each with a random half of them"
-        )

@@ -17,6 +17,7 @@ from preforget.data.dataset import Labels
 from preforget.metrics.softmax import softmax
 
 Array = npt.NDArray[np.floating[Any]]
+Mask = npt.NDArray[np.bool_]
 T = TypeVar("T")
 
 NOTHING = 1e-6

@@ -3,9 +3,6 @@
 ORDER = (
     *("mixed_stream", "abstention", "membership", "trained_membership", "jsd", "zrf", "neighbours", "probes"),
     *("key_recovery", "row_recovery", "leftovers", "relearn", "retain_finetune", "jailbreak"),
-    *("sequence", "difference", "cost"),
+    *("sequence", "difference", "cost", "lira"),
 )
 """In the order of reports; the attacks of extensions follow, sorted by name."""
-
-LIRA = "lira"
-"""The attack with shadow models, which are learned for it; it isn't run on one model as the others are."""
