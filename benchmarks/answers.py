@@ -146,13 +146,13 @@ def facts(model: PreForgettableClassifier, test: Split) -> dict[str, Any]:
     answered = sum(one.answered for one in found.classes)
     assert found.calibration is not None
     assert found.classwise is not None
-    covered = model.engine_.coverage(model.keep)
+    covered = model.engine_.coverage(model.keep_)
     return {
         "accuracy": found.accuracy,
         "answered": answered / known,
         "interval": share_interval(answered, known),
         "lowest class answered": min(one.answered / one.count for one in found.classes),
-        "classes off": sum(not one.interval[0] <= model.keep <= one.interval[1] for one in found.classes),
+        "classes off": sum(not one.interval[0] <= model.keep_ <= one.interval[1] for one in found.classes),
         "turned away": found.unknown_abstained,
         "auroc": found.auroc,
         "ece": found.calibration.error,

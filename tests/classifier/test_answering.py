@@ -7,9 +7,7 @@ import pytest
 
 import preforget as pf
 from preforget.classifier import PreForgettableClassifier
-from preforget.core.errors import (
-    UnknownLabelError,
-)
+from preforget.core.errors import UnknownLabelError, UsageError
 
 from .tiny import CLASSES, Make, data
 
@@ -98,3 +96,27 @@ def test_keep_counts_from_the_next_answer_on() -> None:
         shares.append(np.mean([answer is not pf.ABSTAIN for answer in model.predict(X)]))
     assert shares[0] > 0.85
     assert shares[1] == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize("engine", ["isolated", "exact"])
+def test_a_class_can_have_a_share_of_its_own(engine: str) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3)) + np.repeat([[0.0], [3.0], [6.0]], 100, axis=0)
+    y = np.repeat([0, 1, 2], 100)
+    model = pf.PreForgettableClassifier("features", engine, on_unknown="abstain").fit(X, y)
+    plain = model.respond(X)
+    model.keep = {1: 0.4, None: 0.95}
+    found = model.respond(X)
+    best = found.probabilities.argmax(axis=1) == 1
+    assert np.array_equal(found.limit[~best], plain.limit[~best])
+    assert (found.limit[best] > plain.limit[best]).all()
+    answered = [one.answered for one in model.evaluate(X, y).classes]
+    assert answered[1] == pytest.approx(40, abs=20)
+    assert min(answered[0], answered[2]) > 85
+    assert [one.answered for one in model.engine_.coverage(model.keep_)][1] <= 8
+    model.forget(1)
+    assert model.keep == 0.95
+    assert not model.keep_.classes
+    model.keep = {7: 0.5}
+    with pytest.raises(UsageError, match="'7', which is no class"):
+        model.predict(X)

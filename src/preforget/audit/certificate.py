@@ -88,7 +88,7 @@ def certify(
     differences = (
         _largest(scores, other_scores),
         _largest(confidence, other_confidence),
-        _largest(*(_thresholds(e, labels, model.keep) for e in (engine, other))),
+        _largest(*(_thresholds(e, labels, model.keep_) for e in (engine, other))),
     )
     return Certificate(
         equal=given == retrained and not any(differences),

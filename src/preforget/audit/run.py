@@ -188,7 +188,7 @@ def _context(
     effort = Effort(suite, ROWS[suite])
     model_seed = engine.config.seed
     ingredients = [
-        *(__version__, engine.name, engine.config.as_dict(), engine.encoder.describe(), model.keep),
+        *(__version__, engine.name, engine.config.as_dict(), engine.encoder.describe(), *model.keep_.plain()),
         *(sorted(record.digest() for record in engine.records()), [split_digest(part) for part in parts]),
         list(forgotten),
     ]

@@ -91,7 +91,7 @@ class Answering(Bound):
             return engine.probabilities(scores)[:, self._columns()]
         shares = engine.class_probabilities(scores, names)
         if self._on_unknown(engine) == "uniform":
-            answers = engine.answers(scores, confidence, names, float(self.keep))
+            answers = engine.answers(scores, confidence, names, self.keep_)
             shares[[answer is ABSTAIN for answer in answers]] = 1 / len(names)
         return shares[:, self._columns()]
 
@@ -118,7 +118,7 @@ class Answering(Bound):
         if not names:
             return np.zeros(len(inputs), dtype=np.float32)
         scores, confidence = engine.evaluate(inputs, names)
-        return engine.known_probability(scores, confidence, names, float(self.keep))
+        return engine.known_probability(scores, confidence, names, self.keep_)
 
     @reads
     def predict(self, X: Any, *, without: Any = ()) -> npt.NDArray[Any]:
@@ -198,7 +198,7 @@ class Answering(Bound):
             NotFittedError: Nothing was learned yet.
             UnknownLabelError: A class to leave out is none of the model's.
         """
-        engine, inputs, keep = self._fitted(), self._inputs(X), float(self.keep)
+        engine, inputs, keep = self._fitted(), self._inputs(X), self.keep_
         left_out = {engine.bank.known_as(name) for name in names_of_some(without)}
         names = [name for name in engine.bank.attached if name not in left_out]
         if not names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from preforget.classifier.labels import TEXT, fits
 from preforget.core.errors import BackboneError, IntegrityError, StoreError, UsageError
+from preforget.core.keep import Keep, single_shares
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
 from preforget.store.folder import ModelFolder
@@ -22,11 +23,19 @@ def manifest_of(engine: Engine, keep: float, sealed: bool, label_kind: str = TEX
         options=engine.config.as_dict(),
         backbone=engine.encoder.describe(),
         keep=float(keep),
+        keeps={i: share for label, share in single_shares(keep).items() for i in bank.ids(label)},
         label_kind=label_kind,
         detached=sorted(i for label in bank.labels if bank.is_detached(label) for i in bank.ids(label)),
         version=__version__,
         sealed=sealed,
     )
+
+
+def keep_in(manifest: Manifest, engine: Engine) -> Keep:
+    """Return the shares that a manifest sets, by the names of the classes whose records it names."""
+    of_ids, bank = manifest.keeps, engine.bank
+    single = {label: [of_ids[i] for i in bank.ids(label) if i in of_ids] for label in bank.labels}
+    return Keep(manifest.keep, {label: shares[0] for label, shares in single.items() if shares})
 
 
 def load_records(engine: Engine, folder: ModelFolder, backbone: str | None) -> None:

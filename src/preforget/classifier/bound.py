@@ -128,6 +128,7 @@ class Bound(State):
             shared = {name: tensor.clone() for name, tensor in (begun.shared or {}).items()}
             self._begun = replace(begun, kept=kept, shared=shared)
         former, self.engine_ = self.engine_, engine
+        self._drop_keep()
         former.clear()
 
     def _has_begun_to_erase(self, plan: Plan) -> bool:

@@ -74,7 +74,7 @@ class Evaluating(Answering):
             DataError: Inputs or labels can't be used.
             NotFittedError: Nothing was learned yet.
         """
-        engine, keep = self._fitted(), float(self.keep)
+        engine, keep = self._fitted(), self.keep_
         if isinstance(X, Split) and not len(X):
             return Evaluation(0, None, None, keep=keep)
         split = as_split(X, y if y is None else as_text(y), kind=engine.encoder.kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,7 +98,12 @@ class Forgetting(Bound):
         gone = {record.id for record in planned.records}
         kept = [*(r for r in engine.records() if r.id not in gone), *planned.rewritten]
         begun = Begun(plan=planned, kept=kept, shared=engine.shared_tensors())
-        erase = partial(forget, planned, engine=engine, folder=self.folder, reason=reason, grounds=grounds)
+
+        def erase() -> Erasure:
+            erasure = forget(planned, engine=engine, folder=self.folder, reason=reason, grounds=grounds)
+            self._drop_keep()
+            return erasure
+
         return self._all_or_nothing(begun, erase)
 
     def _set_detached(self, name: str, detached: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from preforget.backbones import load_backbone
 from preforget.backbones.encoder import Encoder
 from preforget.core.errors import UsageError
+from preforget.core.keep import as_keep
 from preforget.core.options import is_whole
 from preforget.engines import ENGINES, Engine, EngineOptions, choices
 from preforget.engines.shortlist import whole_shortlist
@@ -92,8 +92,7 @@ def make_encoder(
 
 def check_answering(keep: Any, on_unknown: Any, shortlist: Any) -> None:
     """Raise `UsageError` for parameters that answers can't be given with."""
-    if isinstance(keep, bool) or not isinstance(keep, numbers.Real) or not 0 < float(keep) < 1:
-        raise UsageError(f"keep must be a share between 0 and 1, got {keep!r}")
+    as_keep(keep)
     if on_unknown is not None and on_unknown not in ON_UNKNOWN:
         raise UsageError(f"on_unknown must be one of {', '.join(ON_UNKNOWN)} or None, got {on_unknown!r}")
     whole_shortlist(int(shortlist) if is_whole(shortlist) else shortlist)

@@ -12,6 +12,7 @@ from preforget.classifier.making import engine_named, make_encoder
 from preforget.classifier.public import PreForgettableClassifier
 from preforget.core.canonical import canonical_json
 from preforget.core.errors import BackboneError
+from preforget.core.keep import Keep
 from preforget.engines.base import Engine, Session
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
 
@@ -43,7 +44,8 @@ def as_arrays(model: PreForgettableClassifier) -> Arrays:
         "engine": engine.name,
         "options": engine.config.as_dict(),
         "backbone": engine.encoder.describe(),
-        "keep": float(model.keep),
+        "keep": float(model.keep_),
+        "keep_by_class": dict(model.keep_.classes),
         "label_kind": model._label_kind,
         "detached": [label for label in bank.labels if bank.is_detached(label)],
     }
@@ -67,7 +69,7 @@ def from_arrays(arrays: Arrays, *, device: str = "auto") -> PreForgettableClassi
         config,
         None if encoder.kind == "vectors" else wanted["image_size"],
         config.seed,
-        keep=facts["keep"],
+        keep=Keep(facts["keep"], facts["keep_by_class"]) if facts["keep_by_class"] else facts["keep"],
         device=device,
         dtype=wanted["dtype"],
         revision=wanted["revision"],

@@ -33,7 +33,7 @@ class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         image_size: int | None = None,
         seed: int = 0,
         *,
-        keep: float = 0.95,
+        keep: float | Mapping[Any, float] = 0.95,
         on_unknown: str | None = None,
         shortlist: int = 0,
         device: str = "auto",

@@ -25,7 +25,8 @@ class PreForgettableClassifier(Adding, Evaluating, Forgetting, Saving, Copying):
             object with its options such as `preforget.engines.Isolated(epochs=20)`.
         image_size: Pixels, a multiple of the patch, None for the checkpoint's own; frames of sounds.
         seed: Of everything that is drawn.
-        keep: The share of known inputs that is to be answered, from which the threshold of abstention follows.
+        keep: The share of known inputs that is to be answered, from which the threshold of abstention follows; or a
+            dictionary with the shares of single classes, where None stands for all others (0.95).
         on_unknown: What is said of an input of no known class: `"abstain"`: `predict` says `ABSTAIN`; `"uniform"`:
             also, and `predict_proba` gives all classes the same; `"best"`: always the best class. None is `"best"`
             on rows of numbers, where scikit-learn's tools expect it, else `"abstain"`.

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
-from preforget.classifier.binding import load_records, manifest_of
+from preforget.classifier.binding import keep_in, load_records, manifest_of
 from preforget.classifier.bound import Begun, Bound
 from preforget.classifier.making import check_answering, engine_named, make_encoder
 from preforget.classifier.sealed_checkpoint import SealedCheckpoint
@@ -78,7 +78,7 @@ class Saving(Bound):
                 origin = {"model": before.manifest.model, **before.ledger.head().as_dict()}
         session = self._session
         left = _left_of_learning(session)
-        manifest = replace(manifest_of(engine, self.keep, sealed, self._label_kind), copies=left)
+        manifest = replace(manifest_of(engine, self.keep_, sealed, self._label_kind), copies=left)
         save = _Save(place, manifest, keyring, before, origin)
         self._all_or_nothing(Begun(end=partial(self._end_save, save)), partial(self._save, save))
 
@@ -188,7 +188,7 @@ class Saving(Bound):
             config,
             None if encoder.kind == "vectors" else wanted["image_size"],
             config.seed,
-            keep=manifest.keep,
+            keep=keep_in(manifest, engine) if manifest.keeps else manifest.keep,
             on_unknown=on_unknown,
             shortlist=shortlist,
             device=device,

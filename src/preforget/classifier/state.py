@@ -8,11 +8,13 @@ import numpy.typing as npt
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from preforget.backbones.encoder import Encoder
-from preforget.classifier.labels import TEXT, labels_of, ordered
+from preforget.classifier.labels import TEXT, labels_of, name_of, ordered
 from preforget.classifier.making import make_encoder
 from preforget.classifier.parameters import Parameters
 from preforget.classifier.turns import Turns, reads
-from preforget.core.errors import DataError, NotFittedError
+from preforget.core.errors import DataError, NotFittedError, UsageError
+from preforget.core.keep import Keep, as_keep
+from preforget.core.paths import shortened
 from preforget.data import as_inputs
 from preforget.data.dataset import Images
 from preforget.data.inputs import VECTORS
@@ -73,6 +75,26 @@ class State(Parameters):
     def labels(self) -> list[str]:
         """The names of the classes that can be answered, as text, in the order of `classes_`."""
         return ordered(self._fitted().bank.attached, self._label_kind)
+
+    @property
+    @reads
+    def keep_(self) -> Keep:
+        """The share of known inputs that is to be answered, as `keep` says, with the shares of single classes by name.
+
+        Raises:
+            UsageError: `keep` is no share, or names a class that the model doesn't know.
+        """
+        keep, labels = as_keep(self.keep, name_of), self._fitted().bank.labels
+        for name in keep.classes:
+            if name not in labels:
+                raise UsageError(f"keep sets a share for {shortened(name)!r}, which is no class of the model")
+        return keep
+
+    def _drop_keep(self) -> None:
+        """Drop shares that are set for classes that the model knows no more."""
+        if not isinstance(self.keep, float):
+            keep = as_keep(self.keep, name_of)
+            self.keep = keep.only(self._fitted().bank.labels) if keep.classes else self.keep
 
     def _fitted(self) -> Engine:
         return self.engine_

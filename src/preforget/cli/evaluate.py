@@ -15,10 +15,10 @@ from preforget.cli.options import (
     add_command,
     add_data,
     add_force,
+    add_keep,
     add_model,
     load_model,
     read_data,
-    share,
 )
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path
@@ -45,12 +45,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--part", choices=PARTS, default="test", help="which part of DATA to measure on (default: test)"
     )
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
-    parser.add_argument(
-        "--keep",
-        metavar="SHARE",
-        type=share,
-        help="share of known inputs to be answered (default: the model's)",
-    )
+    add_keep(parser, "here")
     parser.add_argument("--csv", action="store_true", help="print one line per class, divided by commas")
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="write a page with tables and pictures, too"

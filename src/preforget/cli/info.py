@@ -55,6 +55,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "licence": licence,
         },
         "keep": manifest.keep,
+        "keep_by_class": len({r.label for r in records if r.id in manifest.keeps}),
         "classes": len(live),
         "detached": len(detached),
         "persons": len(persons),
@@ -64,12 +65,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "changes": [{"seq": row.seq, "time": row.time, "event": row.event} for row in changes],
     }
     known = f"{len(live)} classes" + (f", {len(detached)} of them detached" if detached else "")
+    single = result["keep_by_class"]
+    other_shares = f"; {single} classes have shares of their own" if single else ""
     lines = {
         "model": printable(str(args.model)),
         "format": f"{manifest.format}, written by preforget {manifest.version or 'of an unknown version'}",
         "engine": f"{manifest.engine}; forgetting is {manifest.guarantee}",
         "encoder": f"{printable(str(encoder['id']))}, {encoder.get('dtype')}; licence: {printable(licence)}",
-        "keep": f"{manifest.keep:g} of known inputs are to be answered",
+        "keep": f"{manifest.keep:g} of known inputs are to be answered{other_shares}",
         "holds": f"{known}, {len(persons)} persons, in {len(manifest.records)} records",
         "sealed": "yes, each record with a key of its own" if manifest.sealed else "no",
         "copies": ", ".join(sorted(str(copy["kind"]) for copy in copies)) or "none known",

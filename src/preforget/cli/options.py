@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import getpass
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preforget.core.errors import UsageError
+from preforget.core.keep import Keep
 from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
@@ -139,6 +141,35 @@ def share(text: str) -> float:
     return value
 
 
+def share_of(text: str) -> tuple[str | None, float]:
+    """Read a share, or `CLASS=SHARE`, as the class or None, and the share; raises `argparse.ArgumentTypeError`."""
+    label, sign, number = text.rpartition("=")
+    return (label if sign else None), share(number)
+
+
+def add_keep(parser: argparse.ArgumentParser, when: str) -> None:
+    """Add the option for the share to be answered by this command."""
+    parser.add_argument(
+        "--keep",
+        metavar="SHARE",
+        type=share_of,
+        action="append",
+        default=[],
+        help=f"share of known inputs to be answered {when}, or CLASS=SHARE for one class; may be repeated "
+        "(default: the model's)",
+    )
+
+
+def changed_keep(keep: Keep, given: Sequence[tuple[str | None, float]], known: Collection[str]) -> Keep:
+    """Return what `SHARE` and `CLASS=SHARE` make of shares: one for all replaces all, then come those of classes."""
+    from preforget.cli.naming import find_name
+
+    for_all = [number for label, number in given if label is None]
+    changed = Keep(for_all[-1]) if for_all else keep
+    single = {find_name("class", label, known, may_ask=False): n for label, n in given if label is not None}
+    return Keep(float(changed), {**changed.classes, **single})
+
+
 def read_data(args: argparse.Namespace, seed: int) -> Dataset:
     """Load DATA; `seed` makes the splits that it lacks."""
     from preforget.cli.console import note, printable
@@ -208,6 +239,6 @@ def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableCl
         shortlist=shortlist,
         keyring=keyring(args),
     )
-    if getattr(args, "keep", None) is not None:
-        model.keep = args.keep
+    if getattr(args, "keep", None):
+        model.keep = changed_keep(model.keep_, args.keep, model.engine_.bank.labels)
     return model

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_model, load_model, share
+from preforget.cli.options import Commands, add_command, add_keep, add_model, load_model
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import exists, given_path, shortened
@@ -54,12 +54,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         default=0,
         help="for many classes: score only each input's N most promising ones (default: all)",
     )
-    parser.add_argument(
-        "--keep",
-        metavar="SHARE",
-        type=share,
-        help="share of known inputs to be answered in this request (default: the model's)",
-    )
+    add_keep(parser, "in this request")
     parser.add_argument(
         "--format",
         choices=FORMATS,
@@ -91,7 +86,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     for line in _text(rows, model.engine_.multilabel) if args.format == "text" else _table(rows, args.format):
         console.line(line)
     console.result(
-        {"model": str(args.model), "without": args.without, "keep": model.keep, "predictions": rows}
+        {
+            "model": str(args.model),
+            "without": args.without,
+            "keep": float(model.keep_),
+            "keep_by_class": dict(model.keep_.classes),
+            "predictions": rows,
+        }
     )
     return 0
 

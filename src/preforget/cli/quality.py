@@ -39,7 +39,7 @@ def show_quality(model: PreForgettableClassifier, test: Split, console: Console)
     console.line(
         f"accuracy   {percent(quality.accuracy or 0.0)}   of best guesses on {quality.inputs:,} test inputs"
     )
-    aim = percent(1 - model.keep).strip()
+    aim = percent(1 - model.keep_).strip()
     console.line(
         f"abstained  {percent(quality.abstained or 0.0)}   of them; the threshold is set for {aim} of validation inputs"
     )
@@ -53,7 +53,7 @@ def show_quality(model: PreForgettableClassifier, test: Split, console: Console)
 
 def show_coverage(model: PreForgettableClassifier, console: Console) -> list[dict[str, Any]]:
     """Print how many held-out inputs of each class are answered, warn if that isn't the set share, and return it."""
-    coverage, keep = model.engine_.coverage(model.keep), model.keep
+    coverage, keep = model.engine_.coverage(model.keep_), model.keep_
     width = max((len(printable(part.label)) for part in coverage), default=0)
     for part in coverage:
         low, high = (percent(end).strip() for end in part.interval)
@@ -62,9 +62,10 @@ def show_coverage(model: PreForgettableClassifier, console: Console) -> list[dic
         )
         if len(coverage) <= MOST_LISTED:
             console.line(f"coverage   {printable(part.label):{width}}  {sentence}")
-        if not part.holds(keep):
+        share = keep.of(part.label)
+        if not part.holds(share):
             note(
-                f"warning: of {printable(part.label)} {sentence}, which doesn't hold {percent(keep).strip()}"
+                f"warning: of {printable(part.label)} {sentence}, which doesn't hold {percent(share).strip()}"
             )
     if len(coverage) > MOST_LISTED:
         shares = [part.share for part in coverage if part.share is not None]

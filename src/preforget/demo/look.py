@@ -56,5 +56,5 @@ class Look:
 def look(model: PreForgettableClassifier, images: Split) -> Look:
     """Score the images with all attached classes, of which there must be at least one."""
     scores, confidence = model.engine_.evaluate(images.inputs)
-    threshold = model.engine_.threshold(model.keep)
+    threshold = model.engine_.threshold(model.keep_)
     return Look(images.labels, model.engine_.bank.attached, scores, confidence, threshold)

@@ -61,7 +61,7 @@ def run(
     make_engine(encoder, DEFAULT_ENGINE, seed, options)  # refuses options before the story begins
     model = PreForgettableClassifier(encoder, seed=seed, device=device, dtype=dtype, **options)
     story = Story(say, words)
-    story.opening(data, model.keep)
+    story.opening(data, float(model.keep_))
 
     began = time.perf_counter()
     model.fit(data.train, validation=data.validation, progress=True)
@@ -104,7 +104,7 @@ def run(
         "peak_memory_mb": peak_memory_mb(),
         "modality": modality,
         "test_images": len(data.test),
-        "keep": model.keep,
+        "keep": float(model.keep_),
         "engine": model.engine_.name,
         "guarantee": model.engine_.guarantee.value,
         "backbone": model.engine_.encoder.identity.id,

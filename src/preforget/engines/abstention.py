@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from preforget.engines.coverage import ClassCoverage, coverage, limits, one_limit
+from preforget.engines.coverage import ClassCoverage, coverage, limits, limits_by_class, one_limit
 from preforget.engines.pair_scores import Floats, PairScores, Whole
 from preforget.engines.temperature import Sharpness, likeliest_sharpness
 from preforget.metrics.roc import auc
@@ -134,7 +134,10 @@ class Abstention:
 
     def limits(self, keep: float) -> Values:
         """Return the confidence that each answer must reach, `[C]`."""
-        return limits(self._confidence, self._best, self.scores.truth, len(self.scores.labels), keep)
+        labels, truth = self.scores.labels, self.scores.truth
+        return limits_by_class(
+            labels, keep, lambda share: limits(self._confidence, self._best, truth, len(labels), share)
+        )
 
     def coverage(self, keep: float) -> list[ClassCoverage]:
         """Return how many validation inputs of each class are answered."""

@@ -17,6 +17,7 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
+from preforget.core.keep import single_shares
 from preforget.core.paths import absolute_path
 from preforget.data.dataset import Images, Labels, Split
 from preforget.engines.coverage import ClassCoverage
@@ -177,8 +178,16 @@ class Engine(ABC):
         raise UsageError(f"the {self.name} engine answers one label per input and has one threshold for all")
 
     def limits(self, scores: Scores, labels: Sequence[str], keep: float) -> Scores:
-        """Return the confidence that each input must reach to be answered, `[n]`: `threshold`, whatever the answer."""
-        return np.full(len(scores), self.threshold(keep, labels), dtype=np.float32)
+        """Return the confidence that each input must reach to be answered, `[n]`: the `threshold` for its best class.
+
+        `keep` may hold shares of single classes, see `core.keep`.
+        """
+        limits = np.full(len(scores), self.threshold(float(keep), labels), dtype=np.float32)
+        for label, share in single_shares(keep).items():
+            if label in labels:
+                best = scores.argmax(axis=1) == list(labels).index(label)
+                limits[best] = self.threshold(share, labels)
+        return limits
 
     def answers(self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float) -> Labels:
         """Return the best of `labels` for each input `[n]`, or `ABSTAIN` below the limit for `keep`."""

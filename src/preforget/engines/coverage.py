@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from preforget.core.keep import single_shares
 from preforget.metrics.shares import COVERAGE, share_interval
 
 Values = npt.NDArray[np.float64]
@@ -88,6 +89,19 @@ def limits(
         few = (1 - keep) * (len(values) + 1) < 1
         if len(values):
             every[column] = min(shared, own) if few else own
+    return every
+
+
+def limits_by_class(labels: Sequence[str], keep: float, limits_for: Callable[[float], Values]) -> Values:
+    """Return the confidence that each answer must reach, `[labels]`, by the share that is set for its class.
+
+    `limits_for` returns those of all answers for one share.
+    """
+    every = limits_for(float(keep))
+    for label, share in single_shares(keep).items():
+        if label in labels:
+            column = list(labels).index(label)
+            every[column] = limits_for(share)[column]
     return every
 
 

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preforget.engines.coverage import ClassCoverage, Values, Whole, coverage, limits
+from preforget.engines.coverage import (
+    ClassCoverage,
+    Values,
+    Whole,
+    coverage,
+    limits,
+    limits_by_class,
+    one_limit,
+)
 from preforget.engines.temperature import Sharpness, likeliest_sharpness
 
 
@@ -30,7 +38,12 @@ class Judged:
     def limits(self, keep: float, shared: float) -> Values:
         """Return the confidence that each answer must reach, `[C]`; `shared`: the one for all."""
         values = self.confidence.astype(np.float64)
-        return limits(values, self._best, self.truth, len(self.labels), keep, shared)
+
+        def limits_for(share: float) -> Values:
+            for_all = shared if share == float(keep) else one_limit(values, share)
+            return limits(values, self._best, self.truth, len(self.labels), share, for_all)
+
+        return limits_by_class(self.labels, keep, limits_for)
 
     def coverage(self, keep: float, shared: float) -> list[ClassCoverage]:
         """Return how many inputs of each class are answered."""

@@ -236,11 +236,12 @@ class ModelFolder(CurrentFiles):
                 "detach" if after - before else "attach", {"records": changed}, detached=sorted(record_ids)
             )
 
-    def set_keep(self, keep: float) -> None:
-        """Write down which share of known inputs is to be answered."""
+    def set_keep(self, keep: float, keeps: Mapping[str, float]) -> None:
+        """Write down which share of known inputs is to be answered, and those of single classes by ids of records."""
         with self.changing():
             self.check_current()
-            self.commit("keep", {"keep": f"{keep:g}"}, keep=keep)
+            single = {"records": [{"id": i, "keep": f"{keeps[i]:g}"} for i in sorted(keeps)]} if keeps else {}
+            self.commit("keep", {"keep": f"{keep:g}", **single}, keep=keep, keeps=dict(keeps))
 
     def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
         """Add a row to the ledger, note it in the keyring of a sealed model, then replace the manifest."""

@@ -33,9 +33,10 @@ class Manifest:
     """Format version, engine and its options, backbone, preprocessing, and the records by id.
 
     `model`: 32 random hex digits; `sealed`: whether records are encrypted, each with a key of its own; `records` maps
-    the id of each live record to the digest of its file; `detached` are those left out of scoring; `erasing` are files
-    that an interrupted change may have left, which are deleted before anything else happens; `copies`: known copies
-    elsewhere by id; `label_kind`: what the names of classes stand for, one of `LABEL_KINDS`; `ledger`: `seq` and `hash`
+    the id of each live record to the digest of its file; `keeps`: shares to be answered of single classes, by the ids
+    of their records, with which they go; `detached` are those left out of scoring; `erasing` are files that an
+    interrupted change may have left, which are deleted before anything else happens; `copies`: known copies elsewhere
+    by id; `label_kind`: what the names of classes stand for, one of `LABEL_KINDS`; `ledger`: `seq` and `hash`
     of the last row, and the `digest` of the ledger's file. `generation` counts the changes of the folder.
     """
 
@@ -44,6 +45,7 @@ class Manifest:
     options: dict[str, Any]
     backbone: dict[str, Any]
     keep: float
+    keeps: dict[str, float] = field(default_factory=dict)
     records: dict[str, str] = field(default_factory=dict)
     detached: list[str] = field(default_factory=list)
     erasing: list[str] = field(default_factory=list)
@@ -75,6 +77,9 @@ class Manifest:
         values = {
             field.name: getattr(self, field.name) for field in fields(self)
         }  # asdict copies each record
+        values["keeps"] = {i: share for i, share in self.keeps.items() if i in self.records}
+        if not values["keeps"]:  # as in folders of versions that knew one share for all
+            del values["keeps"]
         if self.label_kind == TEXT:  # as in folders of versions that knew no other kind
             del values["label_kind"]
         return values
@@ -109,7 +114,7 @@ class Manifest:
             raise IntegrityError(
                 f"{path} is damaged or was changed: its checksum differs; restore it from a copy"
             )
-        return cls(**_checked({"label_kind": TEXT, **values}, path))
+        return cls(**_checked({"label_kind": TEXT, "keeps": {}, **values}, path))
 
 
 def _text(values: dict[str, Any]) -> bytes:
@@ -138,6 +143,7 @@ _TYPES: _Types = {
     "options": dict,
     "backbone": dict,
     "keep": float,
+    "keeps": dict,
     "records": dict,
     "detached": list,
     "erasing": list,
@@ -199,6 +205,10 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     ids = [*records, *detached, *values["copies"], values["model"]]
     if not all(isinstance(i, str) and _ID.fullmatch(i) for i in ids):
         raise IntegrityError(f"{path} is damaged: an id is not 32 hex digits")
+    if not all(
+        isinstance(share, float) and 0 < share < 1 and i in records for i, share in values["keeps"].items()
+    ):
+        raise IntegrityError(f"{path} is damaged: a share to be answered is none, or of no record")
     if not all(isinstance(digest, str) for digest in records.values()):
         raise IntegrityError(f"{path} is damaged: a digest is no text")
     if not all(isinstance(name, str) and _FILE.fullmatch(name) for name in erasing):

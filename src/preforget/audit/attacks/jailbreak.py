@@ -160,7 +160,7 @@ def rule_of(scene: Scene) -> Accepts:
     """Return the model's own rule for answering, from scores `[n, C]`; a quantile of softmax if it has none."""
     model = scene.model
     if isinstance(model, PreForgettableClassifier) and isinstance(model.engine_, PromptEngine):
-        return partial(_accepted, model.engine_, model.engine_.bank.attached, float(model.keep))
+        return partial(_accepted, model.engine_, model.engine_.bank.attached, model.keep_)
     known = scene.surface.logits(
         scene.surface.read(scene.splits.retain_test.inputs), torch.arange(len(scene.splits.retain_test))
     )

@@ -104,7 +104,7 @@ def observe(model: Classifier, split: Split, labels: Sequence[str] | None = None
         if not names:
             raise DataError("the model knows no class, so it has no answers")
         scores, confidence = engine.evaluate(split.inputs, names)
-        answers = engine.answers(scores, confidence, names, model.keep)
+        answers = engine.answers(scores, confidence, names, model.keep_)
         probabilities = engine.probabilities(scores)
         return Seen(tuple(names), split.labels, scores, probabilities, confidence, answers)
     columns = labels if labels is not None else getattr(model, "labels", getattr(model, "classes_", None))

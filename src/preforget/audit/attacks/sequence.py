@@ -149,7 +149,7 @@ def _step(model: PreForgettableClassifier, rows: Sequence[Split]) -> dict[str, f
     for split in rows:
         scores, confidence = engine.evaluate(split.inputs, live)
         best.append(np.array(live, dtype=object)[scores.argmax(axis=1)])
-        answers.append(engine.answers(scores, confidence, live, model.keep))
+        answers.append(engine.answers(scores, confidence, live, model.keep_))
     truth = np.concatenate([split.labels for split in rows])
     return score_step(truth, np.concatenate(best), np.concatenate(answers), live)
 
