@@ -1,0 +1,266 @@
+"""Run every pair of commands at the same time on one model folder and keyring, then look at what is left.
+
+    python benchmarks/pairs.py --out pairs            # stopped, the same command goes on
+    python benchmarks/pairs.py --out pairs --times 5 --only forget seal --models exact-plain
+
+Two processes are started together, one of them after a drawn part of the other's time. Each must succeed, or be refused
+with an error of ours. What is left must be what one of the two orders gives, or what the one gives where the other was
+refused; ledger and receipts must verify, and no unfinished file may be left. The exact engine has all commands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations_with_replacement
+from pathlib import Path
+
+import torch
+
+from campaign import Results
+from preforget.cli.keys import NEW_VARIABLE
+from preforget.core.errors import PreforgetError
+from preforget.store.layout import RECEIPTS
+from scene_cases import MACHINE, OPTIONS, base_of, both, call, write_vit_once
+from scenes import FORMER, Place, Told, View, forked, preload, telling, unfinished_files, view
+
+Command = Callable[[Place], int]
+
+
+def first_copy(place: Place) -> int:
+    """Strike out the copy that the start has listed."""
+    return place.run("copies", "model", "--remove", (place.root / "copy id").read_text())
+
+
+def first_receipt(place: Place) -> int:
+    """Verify the receipt that the start has."""
+    return place.run("verify", "old receipt.json", "model")
+
+
+PEOPLE = ("--subjects", "1", "--device", "cpu")
+CHANGE: dict[str, Command] = {
+    "forget": call("forget", "model", "bee", "--yes"),
+    "forget two": call("forget", "model", "bee", "cow", "--yes"),
+    "forget --subject": call("forget", "model", "--subject", "Kim", "--yes"),
+    "detach": call("detach", "model", "ant"),
+    "attach": call("attach", "model", "cow"),
+    "set-keep": call("set-keep", "model", "0.8"),
+    "add": call("add", "model", "doe", "more", *PEOPLE),
+    "refit": call("refit", "model", "data", *PEOPLE),
+    "copies --add": call("copies", "model", "--add", "backup", "tape 7"),
+    "copies --remove": first_copy,
+    "seal": call("seal", "model"),
+}
+"""Commands that change what `View` shows of the model."""
+LEAVE: dict[str, Command] = {
+    "ledger export": call("ledger", "export", "model", "--out", "ledger.jsonl"),
+    "restore": call("restore", "model"),
+    "restore --replay": call("restore", "model", "--replay", "old ledger.jsonl"),
+    "learn": call(
+        *("learn", "data", "--out", "other", "--backbone", "../vit", "--engine", "exact"),
+        *(*OPTIONS["exact"], *MACHINE, "--seal"),
+    ),
+    "audit": call(
+        *("audit", "model", "--data", "data", "--forget", "bee", "--attacks", "mixed_stream"),
+        *("--seeds", "1", "--workers", "1", "--subjects", "1", *MACHINE),
+    ),
+    "verify --against-retrain": call("verify", "model", "--against-retrain", "data", *PEOPLE),
+    "keys make": call("keys", "make"),
+    "keys rotate": call("keys", "rotate"),
+    "keys backup": call("keys", "backup", "keys.backup"),
+    "keys restore": call("keys", "restore", "old keys.backup"),
+    "keys passphrase": call("keys", "passphrase", **{NEW_VARIABLE: FORMER}),
+    "verify": first_receipt,
+    "predict": call("predict", "model", "data/ant/Kim/0.png", "--device", "cpu"),
+    "info": call("info", "model"),
+}
+"""Commands after which the model is what it was: they write other things, or nothing."""
+COMMANDS = {**CHANGE, **LEAVE}
+
+
+@dataclass
+class Start:
+    """A prepared folder, what each command alone makes of it, and how long that takes."""
+
+    root: Path
+    sealed: bool
+    told: tuple[Told, Told] = field(default_factory=lambda: (Told(), Told()))
+    known: dict[tuple[str, ...], tuple[tuple[object, ...], View | None]] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def copy(self) -> Place:
+        """Return a fresh copy of everything."""
+        place = Place(self.root / "run")
+        shutil.rmtree(place.root, ignore_errors=True)
+        shutil.copytree(self.root / "start", place.root)
+        return place
+
+    def after(self, *names: str) -> tuple[tuple[object, ...], View | None]:
+        """Return the exit codes of commands that are run one after the other, and what is left."""
+        names = tuple(name for i, name in enumerate(names) if len(names) == 1 or name in CHANGE or i == 0)
+        if names not in self.known:
+            place, codes = self.copy(), []
+            for name in names:
+                begun = time.perf_counter()
+                forked(lambda name=name: telling(COMMANDS[name], place, self.told[0]))  # type: ignore[misc]
+                self.seconds.setdefault(name, time.perf_counter() - begun)
+                code, _said, modules = self.told[0].get()
+                codes.append(code)
+                preload([str(module) for module in list(modules)])  # type: ignore[call-overload]
+            self.known[names] = tuple(codes), view(place)[0]
+        return self.known[names]
+
+
+def make_start(root: Path, sealed: bool) -> Start:
+    """Prepare a model that every command has something to do on."""
+    place = Place(root / "start")
+    shutil.rmtree(place.root, ignore_errors=True)
+    shutil.copytree(base_of(root, "exact", sealed).root, place.root)
+
+    def prepare() -> None:
+        both(
+            call("forget", "model", "--subject", "Pat", "--yes"),
+            call("detach", "model", "cow"),
+            call("copies", "model", "--add", "backup", "tape 1"),
+            call("ledger", "export", "model", "--out", "old ledger.jsonl"),
+            call("keys", "backup", "old keys.backup"),
+        )(place)
+        from preforget.erasure import open_folder
+
+        (copy,) = open_folder(place.model, place.keyring).manifest.copies
+        (place.root / "copy id").write_text(copy)
+        (receipt,) = (place.model / RECEIPTS).glob("*.json")
+        shutil.copy(receipt, place.root / "old receipt.json")
+
+    if forked(prepare) != 0:
+        raise SystemExit("preparing the model failed")
+    return Start(root, sealed)
+
+
+def together(start: Start, names: tuple[str, str], number: int) -> dict[str, object]:
+    """Run two commands at the same time; return what a line says of it."""
+    place = start.copy()
+    for name in names:
+        start.after(name)  # to know how long it takes
+    rng = random.Random(f"{names} {start.sealed} {number}")
+    waiting = rng.randrange(2)
+    delay = rng.uniform(0, start.seconds[names[1 - waiting]]) if number else 0.0
+    children = []
+    for index, name in enumerate(names):
+        child = os.fork()
+        if child == 0:
+            try:
+                time.sleep(delay if index == waiting else 0)
+                telling(COMMANDS[name], place, start.told[index])
+            finally:
+                os._exit(0)
+        children.append(child)
+    for child in children:
+        os.waitpid(child, 0)
+    codes, said, problems = [], [], []
+    for name, told in zip(names, start.told, strict=True):
+        code, text, *_ = told.get() or [99, "the process ended without a word"]
+        codes.append(int(str(code)))
+        lines = [line for line in str(text).splitlines() if line.startswith("preforget: ")]
+        said.append(lines[-1:])
+        if code == 99:
+            problems.append(f"{name}: an exception that isn't ours: {str(text)[-1000:]}")
+        elif code not in (0, 4) and not lines:
+            problems.append(f"{name}: exit code {code} without an error of ours: {text!r}")
+    try:
+        problems += wrong(start, names, codes, place)
+    except (PreforgetError, AssertionError) as error:
+        problems.append(f"{type(error).__name__}: {str(error)[:400]}")
+    return {"codes": codes, "said": said, "delay": round(delay, 3), "problems": problems}
+
+
+def wrong(start: Start, names: tuple[str, str], codes: Sequence[int], place: Place) -> list[str]:
+    """Return what no order of the two commands explains."""
+    first, second = names
+    orders = {names: start.after(first, second), names[::-1]: start.after(second, first)}
+    problems, seen = [], view(place)[0]
+    done = [name for name, code in zip(names, codes, strict=True) if code in (0, 4)]
+    allowed = [left for _, left in orders.values()]
+    if len(done) < 2:
+        allowed += [start.after(name)[1] for name in done] or [view(Place(start.root / "start"))[0]]
+    if seen not in allowed:
+        problems.append(f"no order of the two gives this: {seen}; codes {codes}")
+    for index, (name, code) in enumerate(zip(names, codes, strict=True)):
+        alone = start.after(name)[0][0]
+        in_order = {alone} | {
+            ends[list(order).index(name)] for order, (ends, _) in orders.items() if len(ends) == 2
+        }
+        if code == 3 and 3 not in in_order:
+            problems.append(f"{name}: a false alarm, exit code 3")
+        if code not in (0, 1, 4) and index >= 0 and code not in in_order | {2, 3, 5}:
+            problems.append(f"{name}: exit code {code}, which no order gives")
+    if not done and all(start.after(name)[0][0] in (0, 4) for name in names):
+        problems.append(f"both were refused, {codes}")
+    if left := unfinished_files(place):
+        problems.append(f"left behind: {left}")
+    return problems
+
+
+def summary(results: Results) -> str:
+    """Return a table with a row for each command."""
+    lines = results.lines()
+    rows = [
+        "| command | pairs | runs | both succeeded | one refused | both refused | problems |",
+        "|" + "---|" * 7,
+    ]
+    for name in COMMANDS:
+        own = [line for line in lines if name in line["pair"]]
+        ended = Counter(sum(code in (0, 4) for code in line["codes"]) for line in own)
+        pairs = len({tuple(line["pair"]) for line in own})
+        bad = sum(bool(line["problems"]) for line in own)
+        rows.append(f"| `{name}` | {pairs} | {len(own)} | {ended[2]} | {ended[1]} | {ended[0]} | {bad} |")
+    pairs = len({line["case"] for line in lines})
+    bad = sum(bool(line["problems"]) for line in lines)
+    rows.append(f"\n{pairs} pairs, {len(lines)} runs, {bad} with a problem.")
+    seen = Counter(problem for line in lines for problem in line["problems"])
+    rows += [f"{count:5} x {problem}" for problem, count in seen.most_common(30)]
+    return "\n".join(rows)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the pairs and print the table; exit code 1 if anything was found."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=Path("pairs"), help="folder of models and results")
+    parser.add_argument("--times", type=int, default=3, help="how often each pair is run (default: 3)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="pairs of these commands with any other")
+    parser.add_argument("--without", nargs="+", metavar="NAME", default=[], help="commands to leave out")
+    parser.add_argument("--models", nargs="+", default=["exact-plain", "exact-sealed"], metavar="KIND")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    root = args.out.absolute()
+    root.mkdir(parents=True, exist_ok=True)
+    results = Results(root / "pairs.jsonl", 1.0, (1, 1))
+    write_vit_once(root / "vit")
+    for kind in args.models:
+        start = make_start(root, kind == "exact-sealed")
+        names = [name for name in COMMANDS if name not in args.without]
+        if start.sealed:
+            names.remove("seal")
+        for pair in combinations_with_replacement(names, 2):
+            case = f"{' + '.join(pair)} {kind}"
+            left = results.left(case, [str(number) for number in range(args.times)])
+            if (args.only and not set(args.only) & set(pair)) or not left:
+                continue
+            print(case, file=sys.stderr, flush=True)
+            for number in left:
+                results.add(case, number, pair=pair, **together(start, pair, int(number)))
+    print(summary(results))
+    return int(any(line["problems"] for line in results.lines()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
