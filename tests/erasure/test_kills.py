@@ -1,10 +1,11 @@
 """Whatever cuts an erasure off: the class is whole, or gone with a valid receipt, and nobody else is harmed.
 
-`PREFORGET_KILL_EVERY=1` kills before each system call instead of every twelfth.
+`PREFORGET_KILL_EVERY=1` kills before each system call instead of every eighth.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -26,14 +27,14 @@ from preforget.store import ModelFolder
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import INTENT, RECEIPTS
 
-from .tracing import CAN_TRACE, run_and_kill
+from .tracing import CALLS, CAN_TRACE, ROOM, changes_of, run_and_fail, run_and_kill
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 KINDS = [(engine, sealed) for engine in ("isolated", "exact", "paper") for sealed in (False, True)]
-EVERY = int(os.environ.get("PREFORGET_KILL_EVERY", "12"))
+EVERY = int(os.environ.get("PREFORGET_KILL_EVERY", "8"))
 """One in so many changes is killed; every kind of model begins at another, so that together they see every second."""
 OPTIONS = {"isolated": {"epochs": 1, "lora_rank": 1}, "paper": {"epochs": 1}, "exact": {"levels": 1}}
 
@@ -143,6 +144,40 @@ def test_a_kill_before_every_change(
     first = outcomes.index(True)
     assert outcomes == [False] * first + [True] * (len(points) - first)
     print(f"{engine}, sealed {sealed}: {len(points)} kills, the first {first} before the announcement")
+
+
+@pytest.mark.skipif(not CAN_TRACE, reason="tracing system calls is written for Linux on x86-64")
+@pytest.mark.parametrize(("engine", "sealed"), [("isolated", True), ("exact", False)])
+def test_a_disk_that_fails(
+    places: dict[tuple[str, bool], Place], engine: str, sealed: bool, tmp_path: Path
+) -> None:
+    """One call fails, or there is no room from it on, or the disk can't be written from it on."""
+    before, rng = places[engine, sealed], random.Random(engine)
+    try:
+        changes, code = changes_of(before.copy(tmp_path / "whole").forget)
+    except PermissionError as error:
+        pytest.skip(str(error))
+    assert code == 0
+    for name, lasting in (("EIO", None), ("ENOSPC", ROOM), ("EROFS", frozenset(CALLS.values()))):
+        concerned = [at for at, change in enumerate(changes, 1) if lasting is None or change.call in lasting]
+        for at in rng.sample(concerned, 2):
+            place = before.copy(tmp_path / "failed")
+            do = partial(with_our_errors, place.forget)
+            failed, code = run_and_fail(do, at, getattr(errno, name), lasting=lasting)
+            assert failed
+            assert code in (0, OURS), (name, at)
+            assert check(before, place) or code == OURS
+
+
+OURS = 3
+
+
+def with_our_errors(do: Callable[[], object]) -> None:
+    """Do it in a child; end the child with `OURS` for an error of ours."""
+    try:
+        do()
+    except StoreError:
+        os._exit(OURS)
 
 
 @pytest.mark.parametrize(("engine", "sealed"), KINDS)
@@ -275,6 +310,37 @@ def test_of_two_processes_one_wins(
         said = (tmp_path / f"said {codes.index(1)}").read_text(encoding="utf-8")
         assert "another process has changed it; load the model again" in said
         assert check(before, place)
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_forgetting_and_another_change_at_once(
+    places: dict[tuple[str, bool], Place], sealed: bool, tmp_path: Path
+) -> None:
+    before = places["isolated", sealed]
+    for _ in range(3):
+        place = before.copy(tmp_path / "both")
+
+        def set_keep(place: Place = place) -> None:
+            open_folder(place.model, place.keyring).set_keep(0.5)
+
+        children = []
+        for do in (place.forget, set_keep):
+            child = os.fork()
+            if child == 0:
+                try:
+                    with_our_errors(do)
+                    os._exit(0)
+                finally:
+                    os._exit(2)
+            children.append(child)
+        codes = [os.WEXITSTATUS(os.waitpid(child, 0)[1]) for child in children]
+        assert set(codes) <= {0, OURS}
+        assert 0 in codes
+        folder = open_folder(place.model, place.keyring)
+        assert (folder.manifest.keep == 0.5) == (codes[1] == 0)
+        assert len(list((place.model / RECEIPTS).glob("*.json"))) == (codes[0] == 0)
+        assert len(folder.records()) == len(digests(folder))
+        folder.ledger.verify()
 
 
 def test_forgetting_again_changes_nothing(places: dict[tuple[str, bool], Place], tmp_path: Path) -> None:
