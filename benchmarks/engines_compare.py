@@ -128,15 +128,14 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def jobs(args: argparse.Namespace) -> Iterator[Job]:
     """Yield what is to be learned: cheap engines first, then one retraining of each set after another."""
     sets = [one for one in SETS if one.name in args.sets]
-    for engine in args.engines:
-        if engine not in args.engines:
-            continue
-        for data in sets:
-            for seed in SEEDS[engine]:
-                if engine != "lora" or not data.text:
-                    yield Job(data, engine, seed)
-                if engine == "exact" and args.views and data.views:
-                    yield Job(data, engine, seed, views=data.views)
+    for engines in (("exact", "logistic"), ("isolated",), ("lora",)):
+        for data in sets:  # these two share what the backbone says
+            for engine in engines:
+                if engine in args.engines and not (engine == "lora" and data.text):
+                    for seed in SEEDS[engine]:
+                        yield Job(data, engine, seed)
+                        if engine == "exact" and args.views and data.views:
+                            yield Job(data, engine, seed, views=data.views)
     if "isolated" in args.engines and not args.no_retraining:
         for number in range(max(one.retrained for one in sets)):
             for data in sets:
@@ -258,9 +257,7 @@ def logistic(
     job: Job, args: argparse.Namespace, train: Split, held_out: Split, test: Split
 ) -> tuple[Teller, int]:
     """Fit logistic regression on frozen features; its strength is the best of three on the held-out inputs."""
-    tables = [
-        read(job, args, split, name) for split, name in ((train, "train"), (held_out, "held"), (test, "test"))
-    ]
+    tables = [read(job, args, split) for split in (train, held_out, test)]
     fitted = [
         make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=200, tol=1e-3)).fit(
             tables[0], train.labels.astype(str)
@@ -314,16 +311,12 @@ def remembering(encoder: Encoder, kept: dict[bytes, torch.Tensor]) -> Encoder:
     return made
 
 
-def read(job: Job, args: argparse.Namespace, split: Split, part: str) -> Floats:
-    """Return features of a part, from the cache if they are there."""
+def read(job: Job, args: argparse.Namespace, split: Split) -> Floats:
+    """Return the features of a part."""
     if isinstance(split.inputs, Vectors):
         return split.inputs.values
-    kept = args.cache / f"features-{job.data.name}-{job.data.size}-{job.data.counts}-{job.seed}-{part}.npy"
-    if not kept.exists():
-        encoder = encoder_of(job, args)
-        parts = list(features.unit_features(encoder, split, LEVELS))
-        np.save(kept, torch.cat(parts).numpy())
-    table: Floats = np.load(kept).astype(np.float32)
+    encoder = remembering(encoder_of(job, args), states_of(job.data.name))
+    table: Floats = torch.cat(list(features.unit_features(encoder, split, LEVELS))).numpy().astype(np.float32)
     return table
 
 

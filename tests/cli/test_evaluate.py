@@ -29,6 +29,9 @@ def test_text_json_csv_and_a_page(model: Path, pets: Path, terminal: Terminal, t
     rows = list(csv.DictReader(terminal("evaluate", model, pets, "--csv").out.splitlines()))
     assert [(row["class"], row["known"]) for row in rows] == [("cat", "yes"), ("owl", "yes"), ("dog", "no")]
     assert terminal("evaluate", model, pets, "--csv", "--json").code == 2
+    tabs = terminal("evaluate", model, pets, "--format", "tsv", "--shortlist", "2").out.splitlines()
+    assert [line.split("\t")[0] for line in tabs] == ["class", *(row["class"] for row in rows)]
+    assert terminal("evaluate", model, pets, "--format", "json").json == values
 
 
 def test_another_part_and_another_share(learned: Path, pets: Path, terminal: Terminal) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preforget.cli.answer_format import add_format, choose_format, table_line
 from preforget.cli.console import Console, percent, printable
 from preforget.cli.options import (
     Commands,
@@ -17,6 +16,7 @@ from preforget.cli.options import (
     add_force,
     add_keep,
     add_model,
+    add_shortlist,
     load_model,
     read_data,
 )
@@ -27,6 +27,7 @@ from preforget.core.targets import check_target, write_target
 if TYPE_CHECKING:
     from preforget.classifier.measured import Measured
 
+COLUMNS = ("class", "known", "inputs", "answered", "precision", "recall", "answered_low", "answered_high")
 PARTS = ("test", "validation", "train")
 
 
@@ -46,7 +47,9 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
     add_keep(parser, "here")
-    parser.add_argument("--csv", action="store_true", help="print one line per class, divided by commas")
+    add_shortlist(parser)
+    add_format(parser)
+    parser.add_argument("--csv", action="store_true", help="the same as --format csv: one line per class")
     parser.add_argument(
         "--html", metavar="FILE", type=Path, help="write a page with tables and pictures, too"
     )
@@ -58,12 +61,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Answer the part once and print the measures."""
     from preforget.classifier.evaluation_page import lines
 
-    if args.csv and args.json:
-        raise UsageError("--csv and --json are two ways to print; give one")
+    if args.csv and (args.json or args.format not in ("text", "csv")):
+        raise UsageError(f"--csv and --{'json' if args.json else 'format'} are two ways to print; give one")
+    form = "csv" if args.csv else choose_format(args, console)
     page = None if args.html is None else given_path(args.html)
     if page is not None:
         check_target(page, force=args.force)
-    model = load_model(args)
+    model = load_model(args, shortlist=args.shortlist)
     data = read_data(args, model.engine_.config.seed if args.seed is None else args.seed)
     part = getattr(data, args.part)
     if not len(part):
@@ -72,35 +76,29 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if page is not None:
         title = f"Evaluation of {args.model} on {args.data}"
         write_target(page, measured.to_html(title).encode(), force=args.force)
-    for line in table(measured) if args.csv else [*_whole(lines(measured)), *_each(measured)]:
+    for line in [*_whole(lines(measured)), *_each(measured)] if form == "text" else table(measured, form):
         console.line(line)
     values: dict[str, Any] = {"model": str(args.model), "data": args.data, "part": args.part}
     console.result({**values, **measured.as_dict(), "html": None if page is None else str(page)})
     return 0
 
 
-def table(measured: Measured) -> Iterator[str]:
-    """Yield one line per class with a line of names first, as CSV."""
-    yield "class,known,inputs,answered,precision,recall,answered_low,answered_high"
+def table(measured: Measured, form: str) -> Iterator[str]:
+    """Yield one line per class with a line of names first, as `tsv` or `csv`."""
+    yield table_line(COLUMNS, form)
     for measured_class in measured.classes:
         low, high = measured_class.interval
         figures = [
             "" if x is None else f"{x:.6f}"
             for x in (measured_class.precision, measured_class.recall, low, high)
         ]
-        yield _csv(
-            [printable(measured_class.label), "yes", measured_class.count, measured_class.answered, *figures]
-        )
+        cells = [printable(measured_class.label), "yes", measured_class.count, measured_class.answered]
+        yield table_line([*cells, *figures], form)
     for other in measured.unknown:
-        yield _csv([printable(other.label), "no", other.count, other.count - other.abstained, "", "", "", ""])
+        answered = other.count - other.abstained
+        yield table_line([printable(other.label), "no", other.count, answered, "", "", "", ""], form)
     for condition in measured.conditions:
-        yield _csv([printable(condition.label), "yes", condition.count, "", "", "", "", ""])
-
-
-def _csv(cells: list[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+        yield table_line([printable(condition.label), "yes", condition.count, "", "", "", "", ""], form)
 
 
 def _whole(pairs: Iterator[tuple[str, str]]) -> Iterator[str]:

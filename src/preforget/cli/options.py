@@ -141,6 +141,17 @@ def share(text: str) -> float:
     return value
 
 
+def add_shortlist(parser: argparse.ArgumentParser) -> None:
+    """Add the option to score few classes of each input."""
+    parser.add_argument(
+        "--shortlist",
+        metavar="N",
+        type=int,
+        default=0,
+        help="for many classes: score only each input's N most promising ones (default: all)",
+    )
+
+
 def share_of(text: str) -> tuple[str | None, float]:
     """Read a share, or `CLASS=SHARE`, as the class or None, and the share; raises `argparse.ArgumentTypeError`."""
     label, sign, number = text.rpartition("=")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from preforget.cli.answer_format import add_format, choose_format, table_line
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_keep, add_model, load_model
+from preforget.cli.options import Commands, add_command, add_keep, add_model, add_shortlist, load_model
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import exists, given_path, shortened
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from preforget.classifier.answering import Answers
 
 AT_ONCE = 128
-FORMATS = ("text", "tsv", "csv", "json")
 COLUMNS = ("path", "answer", "probability", "confidence", "threshold", "p_none")
 
 
@@ -47,20 +45,9 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         default=[],
         help="classes to leave out of this request only",
     )
-    parser.add_argument(
-        "--shortlist",
-        metavar="N",
-        type=int,
-        default=0,
-        help="for many classes: score only each input's N most promising ones (default: all)",
-    )
+    add_shortlist(parser)
     add_keep(parser, "in this request")
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default="text",
-        help="how to print: tsv and csv have a line of names first, json is --json (default: text)",
-    )
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -68,10 +55,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Read the paths, load the model, answer."""
     from preforget.data import as_inputs
 
-    if args.format == "json":
-        console.as_json = True
-    elif args.json and args.format != "text":
-        raise UsageError(f"--json and --format {args.format} are two ways to print; give one")
+    form = choose_format(args, console)
     files = [file for given in args.files for file in image_files(given)]
     as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
@@ -83,7 +67,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     for start in track(starts, total=len(files), what="answering", unit="input", show=many, step=AT_ONCE):
         part = files[start : start + AT_ONCE]
         rows += entries(part, model.respond(part, without=args.without))
-    for line in _text(rows, model.engine_.multilabel) if args.format == "text" else _table(rows, args.format):
+    for line in _text(rows, model.engine_.multilabel) if form == "text" else _table(rows, form):
         console.line(line)
     console.result(
         {
@@ -136,7 +120,7 @@ def _text(rows: list[dict[str, Any]], multilabel: bool) -> Iterator[str]:
 def _table(rows: list[dict[str, Any]], form: str) -> Iterator[str]:
     """Yield a header and one line per file; several answers are divided by `; `, an abstention is empty."""
     labels = list(rows[0]["probabilities"]) if rows else []
-    yield _line([*COLUMNS, *(f"p:{printable(label)}" for label in labels)], form)
+    yield table_line([*COLUMNS, *(f"p:{printable(label)}" for label in labels)], form)
     for row in rows:
         cells = [
             printable(row["path"]),
@@ -144,19 +128,11 @@ def _table(rows: list[dict[str, Any]], form: str) -> Iterator[str]:
             *(_number(row[name]) for name in COLUMNS[2:]),
             *(_number(p) for p in row["probabilities"].values()),
         ]
-        yield _line(cells, form)
+        yield table_line(cells, form)
 
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
-
-
-def _line(cells: list[str], form: str) -> str:
-    if form == "tsv":
-        return "\t".join(cells)
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
 
 
 def answered(answer: Any) -> list[str]:
