@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -16,6 +17,10 @@ from preforget.backbones import Encoder, load_backbone
 from preforget.core.registry import extension_modules
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True, scope="session")

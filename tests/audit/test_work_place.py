@@ -22,6 +22,8 @@ from preforget.erasure import forget, open_folder, plan
 from preforget.store.keyring import open_keyring
 from preforget.store.side_key import MARK, begin_key, key_of
 
+from ..rights import bound_by_rights
+
 NAMES = ("Ada Lovelace", "Grace Hopper", "Mary Somerville")
 
 
@@ -150,14 +152,18 @@ def test_in_a_temporary_folder_the_key_is_nowhere(
 
 
 def test_a_model_that_can_not_list_it_has_its_key_in_memory(
-    model: PreForgettableClassifier, data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: PreForgettableClassifier, data: Dataset, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("preforget.store.ModelFolder.is_writable", lambda _: False)
-    killed_at("attack", lambda: run(model, data, tmp_path / "work"))
-    assert names_in(tmp_path / "work") == []
-    assert keys(tmp_path) == [model.folder.manifest.model]  # type: ignore[union-attr]
-    run(model, data, tmp_path / "work")
-    end_work(tmp_path / "work", model)
+    (tmp_path / "model").chmod(0o555)
+    try:
+        with bound_by_rights():
+            killed_at("attack", lambda: run(model, data, tmp_path / "work"))
+            assert names_in(tmp_path / "work") == []
+            assert keys(tmp_path) == [model.folder.manifest.model]  # type: ignore[union-attr]
+            run(model, data, tmp_path / "work")
+            end_work(tmp_path / "work", model)
+    finally:
+        (tmp_path / "model").chmod(0o755)
     assert not (tmp_path / "work").exists()
 
 

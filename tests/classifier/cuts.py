@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import os
 import random
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -71,6 +73,23 @@ def cut(change: Callable[[], object], at: int | None) -> int:
     ):  # raised where an object was given back, which the interpreter reports and goes on from
         return 0
     return tracer.lines
+
+
+@contextlib.contextmanager
+def before(function: Callable[..., object], act: Callable[[], object]) -> Iterator[None]:
+    """Let something happen when a function of this package is first called, as another process or a signal could."""
+    code = inspect.unwrap(function).__code__  # type: ignore[attr-defined]
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code is code:
+            sys.setprofile(None)
+            act()
+
+    sys.setprofile(watch)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
 
 
 def interrupt(change: Callable[[], object], seconds: float) -> int:

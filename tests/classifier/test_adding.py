@@ -60,7 +60,7 @@ def test_what_can_not_be_added(
 
 
 def test_an_adding_that_fails_leaves_the_model_as_it_was(
-    saved: PreForgettableClassifier, monkeypatch: pytest.MonkeyPatch
+    saved: PreForgettableClassifier, tmp_path: Path
 ) -> None:
     path = place(saved)
     packed = {name: tensor.clone() for name, tensor in saved.engine_.bank.packed.items()}
@@ -70,9 +70,9 @@ def test_an_adding_that_fails_leaves_the_model_as_it_was(
     assert saved.labels == CLASSES
     assert all(torch.equal(tensor, saved.engine_.bank.packed[name]) for name, tensor in packed.items())
     aside.rename(path)
-    monkeypatch.setattr(type(saved.engine_), "hold_scores", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        saved.add("emu", *data(6, [*CLASSES, "emu"]))
+    (tmp_path / "broken.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"broken\.png"):
+        saved.add("emu", *data(6, [*CLASSES, "emu"]), validation=([tmp_path / "broken.png"], ["emu"]))
     assert reloaded(saved).labels == saved.labels == CLASSES
 
 

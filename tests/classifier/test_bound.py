@@ -23,8 +23,9 @@ from preforget.core.errors import StoreError, UnknownLabelError, UsageError
 from preforget.erasure import transaction
 from preforget.erasure.verify import verify_receipt
 from preforget.records import ClassRecord
+from preforget.store import ModelFolder
 
-from .cuts import Cut, cut, drawn, in_fork, interrupt
+from .cuts import Cut, before, cut, drawn, in_fork, interrupt
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 POINTS = 3
@@ -262,18 +263,17 @@ def test_a_signal_at_any_time_leaves_one_state(
 
 
 def test_a_folder_that_cannot_be_opened_again_does_not_bring_the_class_back(
-    places: Callable[[str, str, int], Place], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    places: Callable[[str, str, int], Place], tmp_path: Path
 ) -> None:
     copy = places("exact", "folder", 3).copy(tmp_path / "c")
     assert copy.model.folder is not None
-    folder = copy.model.folder
+    records = copy.model.folder.path / "records"
 
-    def commit(*_: object, **__: object) -> None:
-        shutil.rmtree(folder.path / "records")  # worse than any full disk
+    def interrupted() -> None:
+        shutil.rmtree(records)  # worse than any full disk
         raise Cut
 
-    monkeypatch.setattr(folder, "commit", commit)
-    with pytest.raises(Cut):
+    with before(ModelFolder.commit, interrupted), pytest.raises(Cut):
         copy.model.forget("bee")
     assert copy.model.labels == ["ant", "cat"]
     with pytest.raises(StoreError):

@@ -19,7 +19,6 @@ from preforget.core.errors import (
 )
 from preforget.data import Split, as_split
 from preforget.data.labels import NamesJoinedWarning
-from preforget.engines.isolated import IsolatedEngine
 from preforget.training.checkpoint import Checkpoint
 
 from ..forked import Forked
@@ -77,12 +76,11 @@ def test_a_model_that_is_bound_to_a_folder_learns_once(saved: PreForgettableClas
         saved.fit(*data())
 
 
-def test_a_fit_that_fails_leaves_the_model_as_it_was(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_that_fails_leaves_the_model_as_it_was(make: Make, tmp_path: Path) -> None:
     model, images = make(), data()[0]
-    with monkeypatch.context() as patch:
-        patch.setattr(IsolatedEngine, "hold_scores", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            model.fit(*data())
+    (tmp_path / "broken.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"broken\.png"):  # when all is learned and validation images are read
+        model.fit(*data(), validation=([tmp_path / "broken.png"] * 4, CLASSES))
     with pytest.raises(NotFittedError):
         model.predict(images)
     before = columns(model.fit(*data()), images)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from preforget.backbones import load_backbone
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import (
     BackboneError,
@@ -22,6 +23,8 @@ from preforget.core.errors import (
 )
 from preforget.store import Manifest, ModelFolder
 
+from ..forked import Forked
+from .cuts import before
 from .tiny import CLASSES, QUICK, Make, columns, data, place, reloaded, state
 
 
@@ -146,22 +149,13 @@ def test_an_older_copy_of_a_sealed_model_in_its_place_is_not_saved_from(
     assert not (tmp_path / "new").exists()
 
 
-def test_who_loads_while_another_forgets_gets_what_is_left(
-    saved: PreForgettableClassifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The backbone takes long to load; another process forgets a class meanwhile."""
-    from preforget.classifier import saving
+def test_who_loads_while_another_forgets_gets_what_is_left(saved: PreForgettableClassifier) -> None:
+    def forget_elsewhere() -> None:
+        assert Forked(lambda: reloaded(saved).forget("bee") and None).wait() == 0
 
-    make, times = saving.make_encoder, []
-
-    def slowly(*arguments: Any) -> Any:
-        if not times:
-            times.append(1)
-            reloaded(saved).forget("bee")
-        return make(*arguments)
-
-    monkeypatch.setattr(saving, "make_encoder", slowly)
-    assert reloaded(saved).labels == ["ant", "cat", "dog"]
+    with before(load_backbone, forget_elsewhere):
+        loaded = reloaded(saved)
+    assert loaded.labels == ["ant", "cat", "dog"]
 
 
 def test_a_place_that_is_taken_is_not_written(model: PreForgettableClassifier, tmp_path: Path) -> None:

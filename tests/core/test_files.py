@@ -13,6 +13,7 @@ import pytest
 from preforget.core.files import (
     exclusive,
     make_private,
+    may_write,
     open_regular,
     read_regular,
     sync_folder,
@@ -20,6 +21,8 @@ from preforget.core.files import (
     write_beside,
     write_new,
 )
+
+from ..rights import bound_by_rights
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -163,3 +166,14 @@ def test_a_lock_that_is_held_can_be_noticed_without_waiting(tmp_path: Path) -> N
         pass
     with exclusive(tmp_path, wait=False):
         pass
+
+
+def test_who_may_write_in_a_folder(tmp_path: Path) -> None:
+    assert may_write(tmp_path)
+    assert not may_write(tmp_path / "missing")
+    tmp_path.chmod(0o555)
+    try:
+        with bound_by_rights():
+            assert not may_write(tmp_path)
+    finally:
+        tmp_path.chmod(0o755)

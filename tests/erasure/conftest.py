@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import shutil
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,27 +24,6 @@ BACKBONE = {
 def make_record(label: str, slot: int = 0, size: int = 200) -> ClassRecord:
     tensors = {"prompt": torch.rand(2, size) + 0.5, "row": torch.rand(size) + 0.5, "bias": torch.rand(())}
     return ClassRecord(label, tensors, slot)
-
-
-@contextlib.contextmanager
-def bound_by_rights() -> Iterator[None]:
-    """Let root, too, be refused by the modes of files: take the two capabilities away that pass over them."""
-    if os.geteuid() != 0:
-        yield
-        return
-    if sys.platform != "linux":
-        pytest.skip("root may read and write everywhere")
-    libc = ctypes.CDLL(None, use_errno=True)
-    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
-    before, less = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
-    assert libc.capget(header, before) == 0
-    less[:] = before[:]
-    less[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-    assert libc.capset(header, less) == 0
-    try:
-        yield
-    finally:
-        assert libc.capset(header, before) == 0
 
 
 @dataclass(frozen=True)

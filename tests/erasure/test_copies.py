@@ -18,7 +18,7 @@ from preforget.store import Manifest, ModelFolder
 from preforget.store.keyring import open_keyring
 from preforget.store.side_key import MARK, begin_key, key_of, new_owner
 
-from .conftest import bound_by_rights
+from ..rights import bound_by_rights
 
 LABELS = ["Ada", "Grace", "Mary"]
 BACKBONE = {

@@ -18,7 +18,7 @@ from preforget.store import Manifest, ModelFolder
 from preforget.store.sealing import new_key, seal
 from preforget.store.tensors import record_to_bytes
 
-from .conftest import bound_by_rights
+from ..rights import bound_by_rights
 
 NAMES = ["ledger.sqlite3", "preforget.json", ".hidden", "records/other.safetensors", "receipts/deep/down/x"]
 

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from preforget.core.clock import now
+from preforget.core.files import may_write
 from preforget.core.paths import given_path
 from preforget.core.version import __version__
 
@@ -142,4 +143,4 @@ def _is_writable(path: Path) -> bool:
     folder = given_path(path).absolute()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return may_write(folder)

@@ -142,6 +142,13 @@ def make_private(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def may_write(folder: Path) -> bool:
+    """Tell whether this process, with the rights it has now, may add and remove files in a folder."""
+    return folder.is_dir() and os.access(
+        folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids
+    )
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and removals in a folder durable; nothing to do where folders can't be opened (Windows)."""
     if os.name == "nt":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from preforget.core.errors import IntegrityError, StoreError, UsageError
-from preforget.core.files import sync_folder, write_beside
+from preforget.core.files import may_write, sync_folder, write_beside
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
 from preforget.store.attempt import (
@@ -305,7 +304,7 @@ class ModelFolder(CurrentFiles):
 
     def is_writable(self) -> bool:
         """Tell whether this user may change the folder, and keys where it is sealed."""
-        return os.access(self.path, os.W_OK) and (self.keys is None or self.keys.writable)
+        return may_write(self.path) and (self.keys is None or self.keys.writable)
 
     def note_audit(self, kind: str, passed: bool, result: Mapping[str, Any]) -> None:
         """Enter an audit of the model into the ledger, with the digest of its result."""
