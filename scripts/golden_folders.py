@@ -1,4 +1,4 @@
-"""Write the golden model folders of a format: `python scripts/golden_folders.py FOLDER`, with an old checkout.
+"""Write the golden model folders of a format: `python scripts/golden_folders.py FOLDER [NAME...]`, with an old checkout.
 
     PYTHONPATH=OLD-CHECKOUT/src python scripts/golden_folders.py /golden/format2
     cp -r /golden/format2 tests/golden/
@@ -34,8 +34,15 @@ ENGINES: dict[str, dict[str, Any]] = {
     "paper": {"epochs": 6},
     "isolated-several": {"epochs": 6, "lora_rank": 2},
     "exact-several": {"levels": 1},
+    "isolated-scored": {"epochs": 6, "lora_rank": 2},
+    "exact-prompted": {"levels": 1, "pair_prompts": True, "steps": 4, "lora_rank": 2, "images_per_class": 4},
 }
-"""Options by the engine's name in format 2."""
+"""Options by the engine's name in format 2, and what else the folder shows: `scored` holds scores of validation inputs
+by class pairs, which folders have had since the last weeks of format 2, `prompted` learned prompts of pairs."""
+
+SHOWN = ("scored", "prompted")
+FAINT = 20
+"""How much brighter a class's quarter is where pairs are to be confused, so that they get prompts."""
 
 
 def make_backbone(folder: Path) -> None:
@@ -58,7 +65,7 @@ def make_backbone(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(values), encoding="utf-8")
 
 
-def pictures(seed: int, several: bool, subjects: bool) -> Split:
+def pictures(seed: int, several: bool, subjects: bool, brighter: int = 150) -> Split:
     """Return noise with one bright quarter for each class of an image; subjects take turns."""
     rng = np.random.default_rng(seed)
     count = PER_CLASS * len(LABELS)
@@ -70,7 +77,7 @@ def pictures(seed: int, several: bool, subjects: bool) -> Split:
             shown.append((number + 1) % len(LABELS))
         for place in shown:
             top, left = divmod(place, 2)
-            inputs[number, top * half :, left * half :][:half, :half] += 150
+            inputs[number, top * half :, left * half :][:half, :half] += brighter
         own = tuple(sorted(LABELS[place] for place in shown))
         names.append(own if several else own[0])
     people = label_array([f"person {number // len(LABELS) % 2}" for number in range(count)])
@@ -80,16 +87,19 @@ def pictures(seed: int, several: bool, subjects: bool) -> Split:
 def write(place: Path, name: str, sealed: bool) -> None:
     """Learn, save and forget a class; keep what the model answers for a few inputs."""
     several, engine = name.endswith("-several"), name.removesuffix("-several")
-    exact = engine == "exact"
+    engine, shown = (engine.rsplit("-", 1) + [""])[:2]
+    exact, brighter = engine == "exact", FAINT if shown == "prompted" else 150
     model = pf.PreForgettableClassifier(
         "backbone", engine, SIDE, seed=0, device="cpu", dtype="float32", **ENGINES[name]
     )
-    train, validation = pictures(0, several, exact), pictures(1, several, exact)
+    train, validation = (pictures(k, several, exact, brighter) for k in (0, 1))
     model.fit(train, validation=validation)
+    if shown == "prompted" and not model.engine_.prompted:
+        raise SystemExit("no pair got a prompt: make the classes fainter")
     model.save_pretrained(place / "model", sealed=sealed, keyring=place / "keyring")
     model.forget(FORGOTTEN, reason="request 7")
-    inputs = np.asarray(pictures(2, several, exact).inputs[:8])
-    answers = [repr(answer) for answer in model.predict(inputs)]
+    inputs = np.asarray(pictures(2, several, exact, brighter).inputs[:8])
+    answers = [repr(answer) for answer in model.predict(inputs).tolist()]
     np.savez_compressed(
         place / "expected.npz",
         inputs=inputs,
@@ -101,14 +111,14 @@ def write(place: Path, name: str, sealed: bool) -> None:
 
 def main() -> int:
     """Write all folders into a new one."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
     root = Path(sys.argv[1])
     root.mkdir(parents=True)
     os.chdir(root)
     make_backbone(Path("backbone"))
-    for name in ENGINES:
+    for name in sys.argv[2:] or ENGINES:
         for sealed in (False, True):
             write(Path(f"{name}-{'sealed' if sealed else 'plain'}"), name, sealed)
     return 0

@@ -20,9 +20,16 @@ FOLDERS = sorted(path.parent for path in GOLDEN.glob("format*/*/model"))
 
 
 def test_all_engines_of_format_2_are_here() -> None:
-    engines = {path.name.rsplit("-", 1)[0] for path in FOLDERS if path.parent.name == "format2"}
-    assert engines == {"isolated", "exact", "paper", "isolated-several", "exact-several"}
-    assert len(FOLDERS) == 10
+    kinds = {path.name.rsplit("-", 1)[0] for path in FOLDERS if path.parent.name == "format2"}
+    plain = {"isolated", "exact", "paper", "isolated-several", "exact-several"}
+    assert kinds == plain | {"isolated-scored", "exact-prompted"}
+    assert len(FOLDERS) == 14
+
+
+def engine_of(golden: Path) -> str:
+    """Return the engine of a golden folder, whose name also says what else it shows."""
+    name = golden.name.rsplit("-", 1)[0]
+    return name.removesuffix("-scored").removesuffix("-prompted")
 
 
 def copied(golden: Path, to: Path) -> Path:
@@ -42,7 +49,10 @@ def test_an_old_folder(golden: Path, tmp_path: Path) -> None:
     model = PreForgettableClassifier.from_pretrained(
         folder, backbone=str(golden.parent / "backbone"), device="cpu", keyring=keyring
     )
-    assert ENGINES[golden.name.rsplit("-", 1)[0]] is type(model.engine_)
+    assert ENGINES[engine_of(golden)] is type(model.engine_)
+    if golden.name.startswith("isolated-scored"):
+        assert any("scores" in record.tensors for record in model.engine_.records())
+    assert bool(model.engine_.prompted) == golden.name.startswith("exact-prompted")
     expected = np.load(golden / "expected.npz")
     assert model.labels == expected["labels"].tolist() == ["ant", "bee", "cat"]
     inputs = expected["inputs"]

@@ -30,6 +30,7 @@ from preforget.core.errors import DataError, NotFittedError, UsageError
 from preforget.core.options import Options
 from preforget.data.dataset import Images, Split, label_array, names_of
 from preforget.engines.base import Scores
+from preforget.engines.discriminant import ridge
 from preforget.engines.features import feature_count, unit_features
 from preforget.records.moments import Moments, summed
 
@@ -50,15 +51,7 @@ class RidgeHeadConfig(Options):
 def solve(parts: list[Moments], gamma: float) -> tuple[Tensor, Tensor]:
     """Return rows `[C, F]` and biases `[C]` in float64 from the moments of each class."""
     overall = summed(parts, len(parts[0].total))
-    mean = overall.total / overall.count
-    scatter = torch.addr(overall.scatter, overall.total, mean, alpha=-1)
-    # features that never vary have no scale; any will do
-    scale = float(scatter.trace()) / len(mean) or 1.0
-    scatter.diagonal().add_(gamma * scale)
-    counts = torch.tensor([float(part.count) for part in parts], dtype=torch.float64)
-    products = torch.stack([part.total for part in parts]) - counts[:, None] * mean
-    rows = torch.cholesky_solve(products.T, torch.linalg.cholesky(scatter)).T.contiguous()
-    return rows, counts / overall.count - rows @ mean
+    return ridge(overall, [(part.count, part.total) for part in parts], gamma)
 
 
 class RidgeHead:

@@ -36,6 +36,34 @@ def shrinkage(covariance: Tensor, count: int) -> float:
     return min(1.0, rho)
 
 
+def typical(scatter: Tensor, count: int, floor: float) -> Tensor:
+    """Return `(1 - a) Sigma + (a tr(Sigma) / F + floor) I` for `Sigma = scatter / count` and `a` of `shrinkage`."""
+    covariance = scatter / count
+    weight = shrinkage(covariance, count)
+    level = weight * float(covariance.trace()) / len(covariance) + floor
+    covariance *= 1 - weight
+    covariance.diagonal().add_(level)
+    return covariance
+
+
+def ridge(whole: Moments, parts: Sequence[tuple[int, Tensor]], gamma: float) -> tuple[Tensor, Tensor]:
+    """Return rows `[C, F]` and biases `[C]` of the ridge regression to one number per class: 1 for it, 0 for others.
+
+    `W = (S + gamma tr(S) / F I)^-1 C` with `S` the scatter of all images around their mean and `C` their products
+    with the centred numbers (Hoerl and Kennard, Technometrics 12, 1970). `whole`: the moments of all images; `parts`:
+    count and total `[F]` of each class.
+    """
+    mean = whole.total / whole.count
+    scatter = torch.addr(whole.scatter, whole.total, mean, alpha=-1)
+    # features that never vary have no scale; any will do
+    scale = float(scatter.trace()) / len(mean) or 1.0
+    scatter.diagonal().add_(gamma * scale)
+    counts = torch.tensor([float(count) for count, _ in parts], dtype=torch.float64)
+    products = torch.stack([total for _, total in parts]) - counts[:, None] * mean
+    rows = torch.cholesky_solve(products.T, torch.linalg.cholesky(scatter)).T.contiguous()
+    return rows, counts / whole.count - rows @ mean
+
+
 def shrunk(scatter: Tensor, count: int, strength: float) -> Tensor:
     """Return `(1 - a) Sigma + (a tr(Sigma) / F + FLOOR) I` for `Sigma = scatter / count`.
 
@@ -93,6 +121,12 @@ class Gaussian:
         """Fit one to moments."""
         mean, scatter = mean_and_scatter(moments)
         return cls(mean, shrunk(scatter, moments.count, strength))
+
+    @classmethod
+    def typical_of(cls, moments: Moments, floor: float) -> Gaussian:
+        """Fit one to moments that is shrunk no more than the estimate of its covariance asks for, see `typical`."""
+        mean, scatter = mean_and_scatter(moments)
+        return cls(mean, typical(scatter, moments.count, floor))
 
     def wipe(self) -> None:
         """Overwrite mean and covariance with zeros."""

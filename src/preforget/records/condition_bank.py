@@ -44,7 +44,7 @@ class ConditionBank(UnitBank):
 
     def all_held_out(self) -> Tensor:
         """Return the features of every held-out image, `int16 [v, F]`."""
-        none = torch.empty(0, self.features, dtype=torch.int16)
+        none = torch.empty(0, self.layout.width, dtype=torch.int16)
         return torch.cat([none, *(unit.tensors["held_out"] for unit in self.everyone())])
 
     def of_subject(self, subject: str) -> list[ClassRecord]:

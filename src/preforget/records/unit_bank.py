@@ -9,10 +9,18 @@ import torch
 from torch import Tensor
 
 from preforget.core.errors import UnknownLabelError, UsageError
+from preforget.records.layout import Layout
 from preforget.records.moments import Moments, summed
 from preforget.records.record import ClassRecord
 from preforget.records.roster import Roster
-from preforget.records.units import check_unit, unit_count, unit_moments, unit_total
+from preforget.records.units import (
+    check_unit,
+    unit_count,
+    unit_layout,
+    unit_moments,
+    unit_near_moments,
+    unit_total,
+)
 
 Pair = tuple[str, str]
 
@@ -24,25 +32,31 @@ class UnitBank(Roster):
     """Units by class and subject, and records of pairs of classes `(a, b)` with `a < b`.
 
     Everything is kept in sorted order, which says nothing about what the bank held before. A pair is dropped when one
-    of its classes, or a subject's images of one, are forgotten. `F` is the number of features.
+    of its classes, or a subject's images of one, are forgotten. `F` is the number of features for scores, `W` that of all numbers of a row.
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, layout: Layout | int) -> None:
         super().__init__()
-        self.features = features
+        self.layout = Layout(layout) if isinstance(layout, int) else layout
         self.pairs: dict[Pair, ClassRecord] = {}
         self._units: dict[str, dict[str | None, ClassRecord]] = {}
 
     @classmethod
     def of(cls, records: Sequence[ClassRecord]) -> Self:
         """Return units and pairs as a bank; raises `UsageError` if they don't belong together."""
-        held_out = next((r.tensors["held_out"] for r in records if "held_out" in r.tensors), None)
-        if held_out is not None and (held_out.ndim != 2 or not 1 <= held_out.shape[1] <= MOST_FEATURES):
+        unit = next((r for r in records if "held_out" in r.tensors), None)
+        layout = Layout(0) if unit is None else unit_layout(unit)
+        if unit is not None and not 1 <= layout.width <= MOST_FEATURES:
             raise UsageError("held-out features have an impossible shape")
-        bank = cls(0 if held_out is None else held_out.shape[1])
+        bank = cls(layout)
         for record in sorted(records, key=lambda record: record.partner is not None):
             bank.insert(record)
         return bank
+
+    @property
+    def features(self) -> int:
+        """How many numbers of a row are for scores."""
+        return self.layout.features
 
     def __contains__(self, label: object) -> bool:
         return label in self._units
@@ -82,7 +96,7 @@ class UnitBank(Roster):
                 raise UsageError(f"record {record.id} is a pair that is there already, or out of order")
             self.pairs[pair] = record
             return
-        check_unit(record, self.features)
+        check_unit(record, self.layout)
         units = self._units.setdefault(record.label, {})
         if record.subject in units:
             raise UsageError(f"record {record.id}: images of this class and subject are in the model already")
@@ -92,13 +106,17 @@ class UnitBank(Roster):
         """Return the moments of all images of a class; raises `UnknownLabelError`."""
         return summed((unit_moments(unit) for unit in self.units(label)), self.features)
 
+    def near_moments(self, label: str) -> Moments:
+        """Return the moments of what energies use of all images of a class; raises `UnknownLabelError`."""
+        return summed(map(unit_near_moments, self.units(label)), self.layout.near or self.features)
+
     def total(self, label: str) -> tuple[int, Tensor]:
-        """Return count and sum `[F]` of all images of a class, without its scatter."""
+        """Return how many rows a class has and their sum `[F]`, without their scatter."""
         units = self.units(label)
         return sum(map(unit_count, units)), torch.stack([unit_total(unit) for unit in units]).sum(dim=0)
 
     def held_out(self, label: str) -> Tensor:
-        """Return the features that calibrate abstention of a class, `int16 [v, F]`."""
+        """Return the features that calibrate abstention of a class, `int16 [v, W]`."""
         return torch.cat([unit.tensors["held_out"] for unit in self.units(label)])
 
     def of_subject(self, subject: str) -> list[ClassRecord]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from preforget.core.errors import UsageError
 from preforget.core.options import Options, option
@@ -20,7 +21,15 @@ DEFAULT_ENGINE = "isolated"
 class EngineOptions(Options):
     """Options of an engine; subclasses add fields and check them."""
 
+    older: ClassVar[Mapping[int, Mapping[str, Any]]] = {}
+    """By the format of a model folder: what stands for options that folders of this format don't name."""
+
     seed: int = option(0, "of everything that is drawn while learning")
+
+    @classmethod
+    def of_folder(cls, options: Mapping[str, Any], format: int) -> Self:
+        """Build options from those of a model folder; raises `UsageError` for one that is unknown or can't be used."""
+        return cls.from_options({**cls.older.get(format, {}), **options})
 
     def __post_init__(self) -> None:
         super().__post_init__()

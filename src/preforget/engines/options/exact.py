@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from preforget.core.errors import UsageError
 from preforget.core.options import option
 from preforget.engines.options.base import OPTIONS, EngineOptions
 
 
+VIEWS = ("", "h", "v", "hv")
+"""Which mirrored copies can be read beside an image."""
+
+
 @OPTIONS.register("exact")
 @dataclass(frozen=True)
 class Exact(EngineOptions):
-    """Options of the exact engine; all but the first two are about prompts of pairs, and so is `seed`."""
+    """Options of the exact engine; those after `views` are about prompts of pairs, and so is `seed`."""
+
+    older: ClassVar[Mapping[int, Mapping[str, Any]]] = {2: {"ridge": 0.0, "energy_depth": 0, "views": ""}}
 
     levels: int = option(
         4, "at how many depths of the backbone features are read; without a meaning on vectors"
     )
     shrinkage: float = option(3.0, "how much more than estimated the covariance is shrunk", "X")
+    ridge: float = option(
+        20.0, "how much a ridge regression to all classes counts beside pairs of them, 0 for not at all", "X"
+    )
+    energy_depth: int | None = option(
+        None,
+        "depth of the backbone whose states tell the unknown, by default a third of it; 0: the first that is read, "
+        "as in model folders of format 2",
+    )
+    views: str = option(
+        "",
+        "mirrored copies that are read beside each image: h (left-right), v (top-bottom) or hv; for images that "
+        "stay what they are in a mirror, such as cells, not for text or digits",
+        "VIEWS",
+    )
     pair_prompts: bool = option(
         False, "learn prompts for pairs of classes that the closed form confuses; not on vectors", ""
     )
@@ -39,5 +61,10 @@ class Exact(EngineOptions):
         strength = self.shrinkage
         if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength < 1e6:
             raise UsageError(f"shrinkage must be a number above 0, got {strength!r}")
+        self.check_numbers(ridge=(0, 1e6))
+        if self.energy_depth is not None:
+            self.check_whole(energy_depth=0)
+        if self.views not in VIEWS:
+            raise UsageError(f"views must be one of {', '.join(map(repr, VIEWS))}, got {self.views!r}")
         if not isinstance(self.pair_prompts, bool):
             raise UsageError(f"pair_prompts must be True or False, got {self.pair_prompts!r}")
