@@ -1,4 +1,4 @@
-"""Write the golden model folders of a format: `python scripts/golden_folders.py FOLDER [NAME...]`, with an old checkout.
+"""Write golden model folders: `python scripts/golden_folders.py FOLDER [NAME...]`, with the checkout of a format.
 
     PYTHONPATH=OLD-CHECKOUT/src python scripts/golden_folders.py /golden/format2
     cp -r /golden/format2 tests/golden/
@@ -87,7 +87,7 @@ def pictures(seed: int, several: bool, subjects: bool, brighter: int = 150) -> S
 def write(place: Path, name: str, sealed: bool) -> None:
     """Learn, save and forget a class; keep what the model answers for a few inputs."""
     several, engine = name.endswith("-several"), name.removesuffix("-several")
-    engine, shown = (engine.rsplit("-", 1) + [""])[:2]
+    engine, shown = [*engine.rsplit("-", 1), ""][:2]
     exact, brighter = engine == "exact", FAINT if shown == "prompted" else 150
     model = pf.PreForgettableClassifier(
         "backbone", engine, SIDE, seed=0, device="cpu", dtype="float32", **ENGINES[name]

@@ -4,13 +4,14 @@ import pytest
 import torch
 
 from preforget.engines import derive
-from preforget.engines.derive import MOST_PAIRED, Derived, missing_pairs
+from preforget.engines.derive import MOST_PAIRED, Derived, Rules, missing_pairs
 from preforget.engines.discriminant import pair
 from preforget.engines.heads import PairHeads, PooledHeads
 from preforget.records import UnitBank
 from preforget.records.units import make_unit
 
 SIZE, NEAR = 6, 2
+RULES = Rules(3.0, NEAR, ridge=20.0, floor=256.0)
 
 
 def bank(classes: int, seed: int = 0) -> UnitBank:
@@ -52,14 +53,14 @@ def test_little_room_for_moments_changes_no_bit(monkeypatch: pytest.MonkeyPatch)
 def test_many_classes_share_a_covariance() -> None:
     units = bank(MOST_PAIRED + 1)
     assert missing_pairs(units, units.labels, 3.0) == []
-    derived = Derived(units, 3.0, NEAR)
+    derived = Derived(units, RULES)
     assert isinstance(derived.heads(units.labels), PooledHeads)
     assert isinstance(derived.heads(units.labels[1:]), PairHeads)
 
 
 def test_the_running_sum_is_as_if_the_gone_had_never_been_there() -> None:
     units, x = bank(40), torch.randn(3, SIZE, dtype=torch.float64)
-    derived = Derived(units, 3.0, NEAR)
+    derived = Derived(units, RULES)
     before = derived.heads(units.labels).scores(x)
     for label in ("c005", "c000", "c039"):
         derived.leaving(units.units(label))
@@ -68,10 +69,10 @@ def test_the_running_sum_is_as_if_the_gone_had_never_been_there() -> None:
     rest = bank(40)
     for label in ("c000", "c005", "c039"):
         rest.erase(label)
-    fresh = Derived(rest, 3.0, NEAR)
+    fresh = Derived(rest, RULES)
     one, other = derived.heads(units.labels), fresh.heads(rest.labels)
     assert torch.equal(one.scores(x), other.scores(x))
-    assert torch.equal(one.confidence(x, NEAR), other.confidence(x, NEAR))
+    assert torch.equal(one.confidence(x, x[:, :NEAR]), other.confidence(x, x[:, :NEAR]))
     back = [unit for label in ("c005", "c000", "c039") for unit in bank(40).units(label)]
     for unit in back:
         units.insert(unit)
@@ -82,7 +83,7 @@ def test_the_running_sum_is_as_if_the_gone_had_never_been_there() -> None:
 
 def test_leaving_out_is_like_forgetting() -> None:
     units, x = bank(40), torch.randn(3, SIZE, dtype=torch.float64)
-    left_out = Derived(units, 3.0, NEAR).heads([label for label in units.labels if label != "c007"])
+    left_out = Derived(units, RULES).heads([label for label in units.labels if label != "c007"])
     rest = bank(40)
     rest.erase("c007")
-    assert torch.equal(left_out.scores(x), Derived(rest, 3.0, NEAR).heads(rest.labels).scores(x))
+    assert torch.equal(left_out.scores(x), Derived(rest, RULES).heads(rest.labels).scores(x))

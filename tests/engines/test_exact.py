@@ -18,7 +18,6 @@ from preforget.backbones import Encoder, load_backbone
 from preforget.core.errors import DataError, UnknownLabelError, UsageError
 from preforget.data import Split, load_data
 from preforget.data.dataset import label_array
-from preforget.engines import features
 from preforget.engines.base import Session
 from preforget.engines.exact import ExactEngine
 from preforget.engines.options import Exact
@@ -124,6 +123,21 @@ def test_pair_prompts_too(tiny_encoder: Encoder, taught: Callable[..., ExactEngi
     assert same(engine, retrained)
 
 
+@pytest.mark.parametrize("options", [{"views": "h"}, {"energy_depth": 0, "ridge": 0.0}], ids=str)
+def test_with_views_and_by_the_rules_of_older_folders(
+    tiny_encoder: Encoder, taught: Callable[..., ExactEngine], options: dict[str, Any]
+) -> None:
+    engine = taught(subjects=True, **options)
+    units = [record for record in engine.records() if record.partner is None]
+    assert sum(engine.inputs_in(unit) or 0 for unit in units) == len(data())
+    engine.forget_subject("Ada")
+    engine.derive()
+    engine.forget("bee")
+    parts = [data(subjects=True), data(3, 1, subjects=True)]
+    train, validation = (p.without_subjects("Ada").without("bee") for p in parts)
+    assert same(engine, learned(tiny_encoder, train, validation, **options))
+
+
 def test_prompts_that_saw_a_subject_go_and_come_back_with_a_refit(
     tiny_encoder: Encoder, taught: Callable[..., ExactEngine]
 ) -> None:
@@ -192,7 +206,7 @@ class Standardised(ExactEngine):
     """The trap: features scaled by statistics of all images together, as many pipelines do."""
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
-        found = torch.cat(list(features.unit_features(self.encoder, train, self.config.levels))).double()
+        found = torch.cat(list(self._reading.unit_rows(train))).double()
         self.deviation = found.std(dim=0).clamp(min=1)
         super().learn(train, validation, session)
 
@@ -244,7 +258,7 @@ def test_leaving_out_is_like_forgetting(taught: Callable[..., ExactEngine]) -> N
 
 
 def test_shares_sum_to_one_and_two_classes_are_a_sigmoid(taught: Callable[..., ExactEngine]) -> None:
-    engine = taught()
+    engine = taught(ridge=0.0)
     shares = engine.probabilities(engine.scores(IMAGES))
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     scores = engine.scores(IMAGES, ["ant", "bee"])

@@ -51,7 +51,7 @@ def test_confidence_of_pairs_by_hand() -> None:
                 logit = x[row] @ heads.rows[place] + heads.biases[place]
                 margins.append(F.logsigmoid(SOFTNESS * sign * logit))
         energy = heads.gaussians[int(best[row])].energy(x[row : row + 1, :2])
-        found = heads.confidence(x[row : row + 1], 2)
+        found = heads.confidence(x[row : row + 1], x[row : row + 1][:, :2])
         torch.testing.assert_close(found, (sum(margins) / 2 + energy).view(1))
 
 
@@ -60,7 +60,7 @@ def test_one_class_is_judged_by_its_energy_alone() -> None:
     heads = PairHeads(torch.zeros(0, SIZE).double(), torch.zeros(0).double(), [gaussian])
     x = numbers(5, SIZE)
     assert not heads.scores(x).any()
-    torch.testing.assert_close(heads.confidence(x, 2), gaussian.energy(x[:, :2]))
+    torch.testing.assert_close(heads.confidence(x, x[:, :2]), gaussian.energy(x[:, :2]))
 
 
 def test_pooled_scores_are_log_shares_and_confidence_agrees_with_pairs() -> None:
@@ -76,4 +76,4 @@ def test_pooled_scores_are_log_shares_and_confidence_agrees_with_pairs() -> None
         [Gaussian(mean, torch.eye(2, dtype=torch.float64)) for mean in means],
     )
     assert torch.equal(heads.scores(x).argmax(1), linear.argmax(1))
-    torch.testing.assert_close(heads.confidence(x, 2), pairs.confidence(x, 2))
+    torch.testing.assert_close(heads.confidence(x, x[:, :2]), pairs.confidence(x, x[:, :2]))

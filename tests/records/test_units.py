@@ -7,6 +7,7 @@ import torch
 
 from preforget.core.errors import UsageError
 from preforget.records import ClassRecord
+from preforget.records.layout import Layout
 from preforget.records.moments import Moments
 from preforget.records.units import (
     check_unit,
@@ -75,17 +76,17 @@ def test_no_image_at_all() -> None:
 )
 def test_what_is_no_unit(change: dict[str, Any]) -> None:
     good = make_unit("a", None, [rows(3)], rows(1))
-    check_unit(good, SIZE)
+    check_unit(good, Layout(SIZE))
     with pytest.raises(UsageError, match="doesn't hold statistics of 6 features"):
-        check_unit(ClassRecord("a", {**good.tensors, **change}), SIZE)
+        check_unit(ClassRecord("a", {**good.tensors, **change}), Layout(SIZE))
 
 
 def test_what_are_no_moments() -> None:
     good = make_unit("a", None, [rows(100)], rows(1))
-    check_unit(good, SIZE)
+    check_unit(good, Layout(SIZE))
     for name in ("count", "total", "scatter"):
         left = {n: t for n, t in good.tensors.items() if n != name}
         with pytest.raises(UsageError):
-            check_unit(ClassRecord("a", left), SIZE)
+            check_unit(ClassRecord("a", left), Layout(SIZE))
     with pytest.raises(UsageError):
-        check_unit(ClassRecord("a", {**good.tensors, "scatter": good.tensors["scatter"][1:]}), SIZE)
+        check_unit(ClassRecord("a", {**good.tensors, "scatter": good.tensors["scatter"][1:]}), Layout(SIZE))

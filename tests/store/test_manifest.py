@@ -119,7 +119,7 @@ def test_what_is_no_json(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("values", [[], 1, None, {}, {"format": 1}, {"format": "2"}])
 def test_another_format(tmp_path: Path, values: Any) -> None:
     rewritten(tmp_path, values)
-    with pytest.raises(StoreError, match=r"has format .*, this version of preforget reads format 2"):
+    with pytest.raises(StoreError, match=r"has format .*, this version of preforget reads formats 2 and 3"):
         Manifest.read(tmp_path)
 
 

@@ -45,7 +45,8 @@ def load_records(engine: Engine, folder: ModelFolder, backbone: str | None) -> N
     backbone, `IntegrityError` for a manifest that is not the engine's, `StoreError` for records that don't fit.
     """
     manifest, wanted = folder.manifest, folder.manifest.backbone
-    if (manifest.guarantee, set(manifest.options)) != (engine.guarantee.value, set(engine.config.as_dict())):
+    named = {*manifest.options, *engine.options_type.older.get(manifest.format, {})}
+    if (manifest.guarantee, named) != (engine.guarantee.value, set(engine.config.as_dict())):
         raise IntegrityError(
             f"the manifest of {folder.path} is damaged: its options are not those of its engine"
         )

@@ -168,7 +168,7 @@ class Saving(Bound):
         try:
             check_answering(manifest.keep, None, 0)
             kind = engine_named(manifest.engine)
-            config = kind.options_type.from_options(manifest.options)
+            config = kind.options_type.of_folder(manifest.options, manifest.format)
             size, number_format, files = wanted["image_size"], dtype or wanted["dtype"], wanted.get("files")
             encoder = make_encoder(name, size, device, number_format, revision, files)
             engine = kind(encoder, config)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import torch
+from torch import Tensor
 
 from preforget.core.errors import UsageError
-from preforget.engines.discriminant import Gaussian, between_removed, pair, pooled, shrunk
-from preforget.engines.heads import Heads, PairHeads, PooledHeads
+from preforget.engines.discriminant import Gaussian, between_removed, pair, pooled, ridge, shrunk
+from preforget.engines.heads import Heads, PairHeads, PooledHeads, RidgeHead
 from preforget.records import ClassRecord, UnitBank
 from preforget.records.moments import Moments, summed
 from preforget.records.units import unit_moments
+
+FLOOR_SHARE = 1e-3
+"""The least variance that energies see, as a share of that of a normalised state."""
 
 MOST_PAIRED = 32
 """Up to so many classes have a discriminant per pair; more share one covariance."""
@@ -21,6 +25,9 @@ MOST_PAIRED = 32
 PAIR_ROW = "pair_row"
 PAIR_BIAS = "pair_bias"
 KEPT_BYTES = 2**30
+
+RIDGE_PENALTY = 1e-4
+"""What is added to the scatter of the regression, as a share of its mean variance."""
 
 
 MOST_STRENGTH = 1e6
@@ -60,17 +67,33 @@ def missing_pairs(bank: UnitBank, labels: Sequence[str], strength: float) -> lis
     return made
 
 
-class Derived:
-    """Heads of the classes that are scored, made when they are first needed.
+@dataclass(frozen=True)
+class Rules:
+    """How heads follow from units.
 
-    `near`: how many of the first features energies use.
+    `strength`: how much more than estimated the covariance of a pair is shrunk; `near`: how many of the first numbers
+    for energies are used; `ridge`: how much the regression to all classes counts; `floor`: the least variance that
+    energies see, in units of rounding, None in folders of format 2, whose energies are shrunk as pairs are.
     """
 
-    def __init__(self, bank: UnitBank, strength: float, near: int) -> None:
-        self.bank, self.strength, self.near = bank, strength, near
+    strength: float
+    near: int
+    ridge: float = 0.0
+    floor: float | None = None
+
+
+class Derived:
+    """Heads of the classes that are scored, made by `rules` when they are first needed."""
+
+    def __init__(self, bank: UnitBank, rules: Rules) -> None:
+        self.bank, self.rules = bank, rules
         self._gaussians: dict[str, Gaussian] = {}
         self._whole: Moments | None = None
         self._heads: dict[tuple[str, ...], Heads] = {}
+
+    def near_rows(self, rows: Tensor) -> Tensor:
+        """Return what energies are computed from, `float64 [n versions, near]`, of rows as units hold them."""
+        return self.bank.layout.near_rows(rows)[:, : self.rules.near]
 
     def heads(self, labels: Sequence[str]) -> Heads:
         """Return the heads of `labels`, sorted; they depend on the units of these classes alone."""
@@ -88,7 +111,7 @@ class Derived:
     def changed(self, labels: Iterable[str]) -> None:
         """Drop what was derived from the units of `labels`."""
         for heads in self._heads.values():
-            heads.rows.zero_()  # freed memory keeps its content
+            heads.wipe()  # freed memory keeps its content
         self._heads = {}
         for label in labels:
             if label in self._gaussians:
@@ -124,34 +147,57 @@ class Derived:
                 whole.scatter.sub_(part.scatter)
 
     def _paired(self, labels: Sequence[str]) -> PairHeads:
-        made = missing_pairs(self.bank, labels, self.strength)
+        made = missing_pairs(self.bank, labels, self.rules.strength)
         known = {**self.bank.pairs, **{(r.label, str(r.partner)): r for r in made}}
-        for label in labels:
-            if label not in self._gaussians:
-                self._gaussians[label] = Gaussian.of(self._nearest(self.bank.moments(label)), self.strength)
         tensors = [known[names].tensors for names in combinations(labels, 2)]
         none = torch.zeros(0, dtype=torch.float64)
         rows = torch.stack([t[PAIR_ROW] for t in tensors]) if tensors else none.view(0, self.bank.features)
         biases = torch.stack([t[PAIR_BIAS] for t in tensors]) if tensors else none
-        return PairHeads(rows, biases, [self._gaussians[label] for label in labels])
+        heads = PairHeads(rows, biases, [self._gaussian(label) for label in labels], self._ridge(labels))
+        if self.rules.floor is not None:
+            layout = self.bank.layout
+            heads.measure([layout.scored(self.bank.held_out(label)) for label in labels])
+        return heads
+
+    def _gaussian(self, label: str) -> Gaussian:
+        if label not in self._gaussians:
+            near = self._nearest(self.bank.near_moments(label))
+            floor = self.rules.floor
+            made = (
+                Gaussian.of(near, self.rules.strength) if floor is None else Gaussian.typical_of(near, floor)
+            )
+            self._gaussians[label] = made
+        return self._gaussians[label]
+
+    def _ridge(self, labels: Sequence[str]) -> RidgeHead | None:
+        if not self.rules.ridge or len(labels) < 2:
+            return None
+        whole, parts = self._sums(labels)
+        rows, biases = ridge(whole, parts, RIDGE_PENALTY)
+        return RidgeHead(rows, biases, self.rules.ridge)
+
+    def _sums(self, labels: Sequence[str]) -> tuple[Moments, list[tuple[int, Tensor]]]:
+        """Return the moments of all images of `labels`, and count and total of each; exact, however they are summed."""
+        parts = [self.bank.total(label) for label in labels]
+        if self._whole is None and 2 * len(labels) < len(self.bank.labels):
+            return summed(map(self.bank.moments, labels), self.bank.features), parts
+        if self._whole is None:
+            self._whole = summed(map(self.bank.moments, self.bank.labels), self.bank.features)
+        whole = self._whole
+        for label in set(self.bank.labels) - set(labels):
+            whole = whole - self.bank.moments(label)
+        return whole, parts
 
     def _pooled(self, labels: Sequence[str]) -> PooledHeads:
-        size = self.bank.features
-        if self._whole is None:
-            self._whole = summed(map(self.bank.moments, self.bank.labels), size)
-        whole, parts = self._whole, []
-        for label in self.bank.labels:
-            if label in labels:
-                parts.append(self.bank.total(label))
-            else:
-                whole = whole - self.bank.moments(label)
-        rows, biases = pooled(whole, parts, self.strength)
-        close = self._nearest(whole)
-        near_parts = [(count, total[: self.near]) for count, total in parts]
+        whole, parts = self._sums(labels)
+        strength = self.rules.strength
+        rows, biases = pooled(whole, parts, strength)
+        close, near = self._nearest(whole), self.rules.near
+        near_parts = [(count, total[:near]) for count, total in parts]
         means = torch.stack([total / count for count, total in near_parts])
-        covariance = shrunk(between_removed(close, near_parts), close.count, self.strength)
+        covariance = shrunk(between_removed(close, near_parts), close.count, strength)
         return PooledHeads(rows, biases, means, Gaussian(means[0], covariance))
 
     def _nearest(self, moments: Moments) -> Moments:
-        near = self.near
+        near = self.rules.near
         return Moments(moments.count, moments.total[:near], moments.scatter[:near, :near])

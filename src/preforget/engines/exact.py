@@ -7,7 +7,6 @@ units of the classes that are scored; nothing is scaled, centred, ordered or cal
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -17,25 +16,26 @@ from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.vectors import VectorEncoder
-from preforget.core.errors import DataError, UsageError
+from preforget.core.errors import UsageError
 from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Images, Split
 from preforget.engines import features, pair_prompts
 from preforget.engines.base import Engine, Scores, Session
 from preforget.engines.coverage import ClassCoverage
-from preforget.engines.derive import MOST_PAIRED, Derived, missing_pairs
+from preforget.engines.derive import FLOOR_SHARE, MOST_PAIRED, Derived, Rules, missing_pairs
 from preforget.engines.heads import Heads
 from preforget.engines.judged import Judged
 from preforget.engines.options import EngineOptions, Exact
-from preforget.engines.pair_prompts import PREFIX, Recipe
+from preforget.engines.pair_learning import learn_prompts
+from preforget.engines.pair_prompts import Recipe
 from preforget.engines.pair_records import check_pair, confusion, has_prompt, prompts_among
+from preforget.engines.reading import Reading, energy_depth
 from preforget.engines.registry import ENGINES
 from preforget.metrics.softmax import softmax
 from preforget.records import ClassRecord, Roster, UnitBank
 from preforget.records.unit_bank import Pair
-from preforget.records.units import make_unit, unit_count
-from preforget.training.progress import counting, track
-from preforget.training.state_cache import StateCache
+from preforget.records.units import make_unit, unit_inputs
+from preforget.training.progress import counting
 from preforget.white_box.frozen_path import FrozenPath
 from preforget.white_box.surface import Files
 
@@ -81,10 +81,20 @@ class ExactEngine(Engine):
         config.check_first_block(encoder)
         if config.pair_prompts and not encoder.blocks:
             raise UsageError("pair_prompts need the blocks of a transformer; vectors have none")
-        features.check_levels(encoder, config.levels)
-        self._bank = UnitBank(features.feature_count(encoder, config.levels))
-        self._derived = Derived(self._bank, config.shrinkage, near=features.near_count(encoder))
+        if config.energy_depth is None:
+            config = replace(config, energy_depth=energy_depth(encoder))
+            self.config = config
+        self._reading = Reading(encoder, config.levels, config.energy_depth or 0, config.views)
+        self._reading.check()
+        self._bank = UnitBank(self._reading.layout)
+        self._derived = Derived(self._bank, self._rules())
         self._judged: dict[tuple[str, ...], Judged] = {}
+
+    def _rules(self) -> Rules:
+        """Return how heads follow from units."""
+        c = self.config
+        floor = FLOOR_SHARE * features.unit_scale(self.encoder) ** 2 if c.energy_depth else None
+        return Rules(c.shrinkage, features.near_count(self.encoder), c.ridge, floor)
 
     @property
     def bank(self) -> UnitBank:
@@ -183,10 +193,10 @@ class ExactEngine(Engine):
         heads = self.heads(names)
         prompted = prompts_among(self.bank, names) if len(names) <= MOST_PAIRED else []
         for start, pixels in self.pixel_batches(inputs):
-            read, boost = self._read(pixels, prompted, len(names))
-            part = slice(start, start + len(pixels))
+            rows, boost = self._read(pixels, prompted, len(names))
+            part, read = slice(start, start + len(pixels)), self.bank.layout.scored(rows)
             scores[part] = heads.scores(read, boost).numpy()
-            confidence[part] = heads.confidence(read, self._derived.near).numpy()
+            confidence[part] = heads.confidence(read, self._derived.near_rows(rows)).numpy()
         if labels is not None and names != list(labels):
             scores = scores[:, [names.index(label) for label in labels]]
         return scores, confidence
@@ -224,14 +234,16 @@ class ExactEngine(Engine):
         """Return what the heads of `labels` say of their held-out images."""
         names = tuple(sorted(labels))
         if names not in self._judged:
-            heads, near = self.heads(names), self._derived.near
+            heads, layout = self.heads(names), self.bank.layout
             parts = [self.bank.held_out(label) for label in names]
-            none = torch.empty(0, self.bank.features, dtype=torch.int16)
-            pieces = [rows.double() for rows in torch.cat([none, *parts]).split(ENCODE_ROWS)]
-            scores = torch.cat([heads.scores(rows) for rows in pieces]).numpy()
-            confidence = torch.cat([heads.confidence(rows, near) for rows in pieces]).float().numpy()
-            truth = np.repeat(np.arange(len(names)), [len(part) for part in parts])
-            self._judged[names] = Judged(names, scores, confidence, truth)
+            none = torch.empty(0, layout.width, dtype=torch.int16)
+            pieces = torch.cat([none, *parts]).split(ENCODE_ROWS * layout.views)
+            scored = [layout.scored(rows) for rows in pieces]
+            scores = torch.cat([heads.scores(read) for read in scored]).numpy()
+            near = [self._derived.near_rows(rows) for rows in pieces]
+            sure = [heads.confidence(*both) for both in zip(scored, near, strict=True)]
+            truth = np.repeat(np.arange(len(names)), [len(part) // layout.views for part in parts])
+            self._judged[names] = Judged(names, scores, torch.cat(sure).float().numpy(), truth)
         return self._judged[names]
 
     def heads(self, labels: Sequence[str]) -> Heads:
@@ -254,6 +266,10 @@ class ExactEngine(Engine):
         """Return the frozen image path with closed-form scores; gradients pass the rounding of features unchanged."""
         if isinstance(self.encoder, VectorEncoder):
             return super().surface()
+        if self.config.views:
+            raise UsageError(
+                "a model that averages views can't be opened for attacks; choose those that need scores"
+            )
         labels, c = tuple(self.bank.attached), self.config
         wanted = features.depths(self.encoder, c.levels)
 
@@ -281,7 +297,7 @@ class ExactEngine(Engine):
     @classmethod
     def inputs_in(cls, record: ClassRecord) -> int | None:
         """Return how many inputs a unit sums up; a pair is derived from units."""
-        return None if record.partner is not None else unit_count(record)
+        return None if record.partner is not None else unit_inputs(record)
 
     def forget(self, label: str) -> None:
         """Destroy the units and pairs of a class in memory; raises `UnknownLabelError`."""
@@ -316,68 +332,40 @@ class ExactEngine(Engine):
             for unit in sorted({*learned, *held_out}, key=lambda unit: (unit[0], unit[1] or "")):
                 summed = self._features(train.select(learned.get(unit, [])), count)
                 kept = list(self._features(validation.select(held_out.get(unit, [])), count))
-                none = torch.empty(0, self.bank.features, dtype=torch.int16)
-                made.append(make_unit(*unit, summed, torch.cat([none, *kept])))
+                none = torch.empty(0, self.bank.layout.width, dtype=torch.int16)
+                made.append(make_unit(*unit, summed, torch.cat([none, *kept]), self.bank.layout))
         for record in made:
             self.bank.insert(record)
         self._derived.joining(made)
         self._changed(train.labels)
 
     def _features(self, images: Split, count: Callable[[int], None]) -> Iterator[Tensor]:
-        for chunk in features.unit_features(self.encoder, images, self.config.levels):
+        for chunk in self._reading.unit_rows(images):
             yield chunk
-            count(len(chunk))
+            count(len(chunk) // self.bank.layout.views)
 
     def _learn_prompts(self, train: Split, pairs: Iterable[Pair], session: Session) -> int:
         if not self.config.pair_prompts:
             return 0
         chosen = [pair for pair in sorted(pairs) if self._needs_prompt(pair)]
-        needed = sorted({label for pair in chosen for label in pair})
-        lacking = sorted(set(needed) - set(train.labels))
-        if lacking:
-            raise DataError(
-                f"the prompts of {len(chosen)} pairs need inputs of {len(needed)} classes, and the data hold none of "
-                f"{', '.join(map(repr, lacking[:3]))}; give the inputs that these classes were learned from"
-            )
-        c, last = self.recipe, self.encoder.depth - 1
-        with ExitStack() as stack:
-            caches = {
-                label: stack.enter_context(
-                    StateCache(
-                        self.encoder,
-                        train.only(label),
-                        first_block=c.first_block,
-                        last_block=last,
-                        cache_dir=session.cache_dir,
-                        keep=session.keep_cache,
-                        show=session.show,
-                    )
-                )
-                for label in needed
-            }
-            for pair in track(chosen, total=len(chosen), what="learning", unit="pair", show=session.show):
-                first, second = pair
-                learned = pair_prompts.learn_pair(self.encoder, c, pair, (caches[first], caches[second]))
-                old = self.bank.pairs.pop(pair)
-                both = {**old.tensors, **{PREFIX + name: tensor for name, tensor in learned.items()}}
-                self.bank.insert(ClassRecord(first, both, partner=second))
+        learn_prompts(self.encoder, self.recipe, self.bank, train, chosen, session)
         return len(chosen)
 
     def _needs_prompt(self, pair: Pair) -> bool:
         record, (first, second) = self.bank.pairs[pair], pair
         if has_prompt(record):
             return False
-        return confusion(record, self.bank.held_out(first), self.bank.held_out(second)) > CONFUSED
+        rows = (self.bank.layout.scored(self.bank.held_out(label)) for label in (first, second))
+        return confusion(record, *rows) > CONFUSED
 
     def _read(
         self, pixels: Tensor, prompted: list[tuple[int, dict[str, Tensor]]], classes: int
     ) -> tuple[Tensor, Tensor | None]:
-        """Return features `float64 [batch, F]` and what prompts add to the logits of pairs, from one walk."""
+        """Return rows as units hold them and what prompts add to the logits of pairs, from one walk."""
         if isinstance(self.encoder, VectorEncoder):
-            return features.fixed_point(pixels).double(), None
+            return self._reading.rows(pixels), None
         walked = list(self.encoder.walk(pixels))
-        read = features.of_states(self.encoder, [h for h, _, _ in walked], self.config.levels)
-        return read.double(), self._boost(walked, prompted, classes)
+        return self._reading.rows(pixels, walked), self._boost(walked, prompted, classes)
 
     def _boost(
         self,

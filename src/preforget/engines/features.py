@@ -70,6 +70,11 @@ def scale(dim: int) -> float:
     return 2.0 ** floor(log2(LARGEST / dim**0.5))
 
 
+def unit_scale(encoder: Encoder) -> float:
+    """Return what a deviation of 1 becomes: of a normalised state, or of a number of a vector."""
+    return float(STEPS) if isinstance(encoder, VectorEncoder) else scale(encoder.dim)
+
+
 def quantised(states: Tensor, prefix: int = 1) -> Tensor:
     """Turn states `[batch, levels, N, D]` into `int16 [batch, F]`, level by level, CLS before mean patch.
 

@@ -73,6 +73,8 @@ class MultilabelExactEngine(Engine):
             raise UsageError(
                 "pair_prompts tell two classes apart; with several labels per input there are no pairs"
             )
+        if config.views:
+            raise UsageError("with several labels per input each image is read once; leave views out")
         features.check_levels(encoder, config.levels)
         self._bank = ConditionBank(features.feature_count(encoder, config.levels))
         self._heads: dict[str, _Head] = {}

@@ -32,7 +32,8 @@ class UnitBank(Roster):
     """Units by class and subject, and records of pairs of classes `(a, b)` with `a < b`.
 
     Everything is kept in sorted order, which says nothing about what the bank held before. A pair is dropped when one
-    of its classes, or a subject's images of one, are forgotten. `F` is the number of features for scores, `W` that of all numbers of a row.
+    of its classes, or a subject's images of one, are forgotten. `F` is the number of features for scores, `W` that of
+    all numbers of a row.
     """
 
     def __init__(self, layout: Layout | int) -> None:

@@ -15,7 +15,10 @@ from preforget.core.hashing import value_digest
 from preforget.records.record import new_record_id
 from preforget.store.head import GENESIS
 
-FORMAT = 2
+FORMAT = 3
+"""The format that is written; a folder of an older one keeps its own until it is upgraded."""
+READ = (2, FORMAT)
+"""The formats that are read."""
 NAME = "preforget.json"
 MAX_BYTES = 64 * 2**20
 """The most bytes of a manifest; a larger file isn't read."""
@@ -103,11 +106,11 @@ class Manifest:
         except OSError as error:
             kind = IntegrityError if error.errno in ODD else StoreError
             raise kind(f"{path} can't be read: {error.strerror or error}") from None
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
+        if not isinstance(values, dict) or values.get("format") not in READ:
             number = values.get("format") if isinstance(values, dict) else None
             shown = number if isinstance(number, int) else "of another kind"
             raise IntegrityError(
-                f"{path} has format {shown}, this version of preforget reads format {FORMAT}"
+                f"{path} has format {shown}, this version of preforget reads formats {' and '.join(map(str, READ))}"
             )
         checksum = values.pop("checksum", None)
         if not _is_same(values, checksum, content):

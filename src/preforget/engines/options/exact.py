@@ -10,7 +10,6 @@ from preforget.core.errors import UsageError
 from preforget.core.options import option
 from preforget.engines.options.base import OPTIONS, EngineOptions
 
-
 VIEWS = ("", "h", "v", "hv")
 """Which mirrored copies can be read beside an image."""
 
@@ -27,18 +26,13 @@ class Exact(EngineOptions):
     )
     shrinkage: float = option(3.0, "how much more than estimated the covariance is shrunk", "X")
     ridge: float = option(
-        20.0, "how much a ridge regression to all classes counts beside pairs of them, 0 for not at all", "X"
+        20.0, "how much a ridge regression to all classes counts beside pairs of them; 0: not at all", "X"
     )
     energy_depth: int | None = option(
-        None,
-        "depth of the backbone whose states tell the unknown, by default a third of it; 0: the first that is read, "
-        "as in model folders of format 2",
+        None, "depth of the backbone that tells the unknown, by default a third of it; 0: as in format 2"
     )
     views: str = option(
-        "",
-        "mirrored copies that are read beside each image: h (left-right), v (top-bottom) or hv; for images that "
-        "stay what they are in a mirror, such as cells, not for text or digits",
-        "VIEWS",
+        "", "mirrored copies to read too, h, v or hv: for cells or skin, not for text or digits", "VIEWS"
     )
     pair_prompts: bool = option(
         False, "learn prompts for pairs of classes that the closed form confuses; not on vectors", ""
