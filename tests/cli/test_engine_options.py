@@ -26,9 +26,10 @@ def test_every_field_of_our_engines_has_its_option(engine: str) -> None:
         if field.name == "seed":
             continue
         flag = f"--{field.name.replace('_', '-')}"
-        given = [flag] if isinstance(field.default, bool) else [flag, "3"]
+        text = isinstance(field.default, str)
+        given = [flag] if isinstance(field.default, bool) else [flag, "h" if text else "3"]
         options = given_options(parsed("--engine", engine, *given), engine)
-        assert options == {field.name: True if len(given) == 1 else 3}
+        assert options == {field.name: True if len(given) == 1 else "h" if text else 3}
         OPTIONS[engine].from_options(options)
 
 
@@ -42,7 +43,7 @@ def test_what_is_not_given_is_left_to_the_engine() -> None:
 
 def test_an_option_of_another_engine_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(
-        UsageError, match=r"the exact engine has no option --epochs; it has: --first-block, .*steps"
+        UsageError, match=r"the exact engine has no option --epochs; it has: --energy-depth, .*steps"
     ):
         given_options(parsed("--engine", "exact", "--epochs", "3"), "exact")
 

@@ -112,7 +112,7 @@ def _help(name: str, owners: Mapping[str, type[EngineOptions]]) -> str:
 
 
 def _default(each: Field[Any]) -> str:
-    if each.default is MISSING or each.default is None or isinstance(each.default, bool):
+    if each.default in (MISSING, None, "") or isinstance(each.default, bool):
         return ""
     return (
         f" (default: {each.default:g})" if isinstance(each.default, float) else f" (default: {each.default})"
