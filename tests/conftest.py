@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,16 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # of programs that tests start: more threads than cores wait for each other
+)
+
+MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
+"""Where folders of tests lie if it has so many bytes of room: on a disk, writing a model and forgetting take three
+times as long. Set PYTEST_DEBUG_TEMPROOT to take another place."""
+
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -62,7 +62,7 @@ def test_a_method_of_ones_own_runs_in_fresh_processes_and_stands_in_the_table(
         {**values, "engines": [], "methods": [entry], "trials": 1}, "own.toml", "own", tmp_path
     )
     context = begin(matrix, tmp_path / "out", device="cpu")
-    run(context, Pool(workers=1))
+    run(context, Pool(workers=1, threads=1))
     (row,) = results_of(context).rows
     assert (row.who, row.failed, row.values["fa"].mean) == ("mine", (), 0.0)
 

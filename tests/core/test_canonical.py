@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,6 +36,18 @@ def test_digest() -> None:
     assert canonical_digest({"a": 1}) == "sha256:" + hashlib.sha256(b'{"a":1}').hexdigest()
 
 
+@given(st.one_of(VALUES, st.lists(VALUES | st.floats(allow_nan=False, allow_infinity=False), max_size=3)))
+def test_it_is_what_the_reference_writes(value: object) -> None:
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
+def test_keys_are_in_the_order_of_utf_16() -> None:
+    """RFC 8785, section 3.2.3: U+1F600 is written with surrogates, which come before U+FB33."""
+    assert (
+        canonical_json({"\ufb33": 1, "\U0001f600": 2, "a": 3}) == '{"a":3,"\U0001f600":2,"\ufb33":1}'.encode()
+    )
+
+
 @given(VALUES)
 def test_what_is_written_is_read(value: object) -> None:
     assert read_canonical(canonical_json(value)) == value
@@ -49,7 +62,9 @@ def test_nothing_else_is_read(content: bytes) -> None:
         read_canonical(content)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**60, {1: 2}, object()])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 2**53, -(2**53), {1: 2}, object(), "\ud800", ["\udfff"]]
+)
 def test_what_json_cannot_hold(value: object) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         canonical_json(value)

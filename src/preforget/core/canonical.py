@@ -16,8 +16,27 @@ def canonical_json(value: Any) -> bytes:
     >>> canonical_json({"b": 1, "a": [True, None, "é"]})
     b'{"a":[true,null,"\\xc3\\xa9"],"b":1}'
     """
+    if _is_simple(value):
+        return _ENCODER.encode(value).encode()
     content: bytes = rfc8785.dumps(value)
     return content
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _is_simple(value: Any) -> bool:
+    """Tell whether Python's own encoder, ten times as fast, writes the form of RFC 8785: no floats, no key whose
+    place could depend on its encoding.
+    """
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return bool(-(2**53) < value < 2**53)
+    if kind is dict:
+        return all(type(key) is str and key.isascii() and _is_simple(inner) for key, inner in value.items())
+    return kind is list and all(map(_is_simple, value))
 
 
 def canonical_digest(value: Any) -> str:
