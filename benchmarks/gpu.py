@@ -33,6 +33,9 @@ from preforget.engines import ENGINES
 from preforget.engines.base import Engine, Session
 from preforget.engines.prompted import PromptEngine
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+from random_vit import write_random_vit
+
 ROUNDS = 5
 LEARNED_WITH = {"isolated": (128, 512), "paper": (32, 128, 512), "lora_head": (32, 128, 512), "exact": (128,)}
 
@@ -65,19 +68,8 @@ def main() -> None:
 
 def random_vit(folder: Path, args: argparse.Namespace) -> Encoder:
     """Return a frozen transformer of ViT-B's proportions with random weights."""
-    from transformers import ViTConfig, ViTModel
-
-    width = args.width
-    config = ViTConfig(
-        hidden_size=width,
-        intermediate_size=4 * width,
-        num_attention_heads=width // 64,
-        image_size=args.image_size,
-    )
-    torch.manual_seed(0)
-    ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
-    values = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    (folder / "preprocessor_config.json").write_text(json.dumps(values), encoding="utf-8")
+    shape = {"width": args.width, "inner": 4 * args.width, "heads": args.width // 64, "blocks": 12}
+    write_random_vit(folder, image_size=args.image_size, patch=16, spread=0.02, **shape)
     return load_backbone(str(folder), device=args.device, dtype=args.dtype)
 
 

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from preforget.cli.keys import NEW_VARIABLE
@@ -23,7 +22,10 @@ from preforget.store.layout import RECEIPTS
 from scenes import FORMER, PRESENT, Case, Place, forked
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "erasure"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from tracing import KILL, Change, run_traced  # type: ignore[import-not-found]
+
+from random_vit import write_random_vit
 
 MACHINE = ("--device", "cpu", "--dtype", "float32")
 CLASSES = {"ant": (220, 40, 40), "bee": (40, 220, 40), "cow": (40, 40, 220), "doe": (200, 200, 40)}
@@ -284,27 +286,8 @@ def write_vit_once(folder: Path) -> None:
     """Write the encoder, whole or not at all, unless it is there."""
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=folder.parent) as place:
-            write_vit(Path(place) / "vit")
+            write_random_vit(Path(place) / "vit", image_size=16, blocks=2)
             (Path(place) / "vit").rename(folder)
-
-
-def write_vit(folder: Path) -> None:
-    """Write a seeded ViT of two blocks, width 32, for images of 16 px."""
-    from transformers import ViTConfig, ViTModel
-
-    config = ViTConfig(
-        image_size=16,
-        patch_size=8,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        initializer_range=0.1,
-    )
-    torch.manual_seed(0)
-    ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
-    values = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    (folder / "preprocessor_config.json").write_text(json.dumps(values), encoding="utf-8")
 
 
 def base_of(root: Path, engine: str, sealed: bool) -> Place:

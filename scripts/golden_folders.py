@@ -11,18 +11,17 @@ proves nothing.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import preforget as pf
 from preforget.data import Split
 from preforget.data.dataset import label_array
+from random_vit import write_random_vit
 
 LABELS = ("ant", "bee", "cat", "dog")
 FORGOTTEN = "dog"
@@ -43,26 +42,6 @@ by class pairs, which folders have had since the last weeks of format 2, `prompt
 SHOWN = ("scored", "prompted")
 FAINT = 20
 """How much brighter a class's quarter is where pairs are to be confused, so that they get prompts."""
-
-
-def make_backbone(folder: Path) -> None:
-    """Save a `ViTModel` with seeded weights: images of 16 px, patches of 8, width 16, 2 blocks."""
-    from transformers import ViTConfig, ViTModel
-
-    config = ViTConfig(
-        image_size=SIDE,
-        patch_size=8,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        initializer_range=0.2,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        ViTModel(config, add_pooling_layer=False).save_pretrained(folder)
-    values = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
-    (folder / "preprocessor_config.json").write_text(json.dumps(values), encoding="utf-8")
 
 
 def pictures(seed: int, several: bool, subjects: bool, brighter: int = 150) -> Split:
@@ -117,7 +96,7 @@ def main() -> int:
     root = Path(sys.argv[1])
     root.mkdir(parents=True)
     os.chdir(root)
-    make_backbone(Path("backbone"))
+    write_random_vit(Path("backbone"), image_size=SIDE, width=16, blocks=2, spread=0.2)
     for name in sys.argv[2:] or ENGINES:
         for sealed in (False, True):
             write(Path(f"{name}-{'sealed' if sealed else 'plain'}"), name, sealed)
