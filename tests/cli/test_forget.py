@@ -11,6 +11,7 @@ import pytest
 
 from preforget.classifier import PreForgettableClassifier
 from preforget.engines.isolated import IsolatedEngine
+from preforget.erasure import transaction
 from preforget.erasure.receipt import payload_of
 from preforget.store import ModelFolder
 
@@ -229,3 +230,25 @@ def test_persons_from_a_file(terminal: Terminal, tmp_path: Path) -> None:
     names.write_bytes(b"\xff")
     assert "no UTF-8 text" in terminal("forget", tmp_path / "m", "--subjects-from", names, "--yes").err
     assert "can't be read" in terminal("forget", tmp_path / "m", "--subjects-from", tmp_path, "--yes").err
+
+
+def test_what_is_announced_for_the_future_is_ended_only_by_who_says_yes(
+    model: Path, terminal: Terminal, keyboard: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "now", lambda: "2099-01-01T00:00:00.000Z")
+        patch.setattr(transaction, "_finish", die)
+        assert terminal("forget", model, "owl", "--yes").code == 130
+    before = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    done = terminal("forget", model, "dog", "--dry-run")
+    assert (done.code, "which is in the future" in done.err) == (3, True)
+    keyboard("no\n")
+    done = terminal("forget", model, "dog")
+    assert done.code == 1
+    assert done.err.endswith("Type yes to go on: preforget: nothing was forgotten\n")
+    assert {path: path.read_bytes() for path in model.rglob("*") if path.is_file()} == before
+    assert terminal("forget", model, "dog", "--yes").code == 0
+    assert [c["label"] for c in terminal("classes", model, "--json").json["classes"]] == ["cat"]

@@ -47,12 +47,12 @@ def test_a_name_that_only_looks_alike_is_taken_where_a_question_follows(
     model: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert terminal("forget", model, "TEA\u200b", "--yes").code == 5
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr(forget, "is_confirmed", lambda: False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda _: True)
+    monkeypatch.setattr(forget, "is_confirmed", lambda _: False)
     done = terminal("forget", model, "TEA\u200b")
     assert done.code == 1
     assert "there is no class 'TEA\\u200b' ('TEA\\u200b'); taken for 'tea', which looks like it" in done.err
-    monkeypatch.setattr(forget, "is_confirmed", lambda: True)
+    monkeypatch.setattr(forget, "is_confirmed", lambda _: True)
     assert terminal("forget", model, "TEA\u200b").code == 0
     assert labels(model, terminal) == ["CAF\u00c9", COMPOSED]
 

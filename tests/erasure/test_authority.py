@@ -26,9 +26,10 @@ from preforget.store import Manifest, ModelFolder
 from preforget.store import folder as store_folder
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import INTENT, LEDGER, RECEIPTS
+from preforget.store.ledger import Entry, Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 
-from .conftest import LABELS, Made, make_record
+from .conftest import BACKBONE, LABELS, Made, make_record
 
 
 class Killed(BaseException):
@@ -220,9 +221,9 @@ def test_rows_that_somebody_appended_destroy_no_keys(made: Made) -> None:
     less = replace(folder.manifest, records={i: d for i, d in folder.manifest.records.items() if i != victim})
     data = {"erasure": "e" * 32, "what": "class", "records": [{"id": victim}]}
     row = folder.ledger.append("forget", {**data, "state": less.state()})
-    with pytest.raises(IntegrityError, match="calls something erased that the keyring doesn't know of"):
+    with pytest.raises(IntegrityError, match=r"row 2 .* was not written with the keyring"):
         made.open()  # the manifest doesn't know it
-    with pytest.raises(IntegrityError, match="calls something erased that the keyring doesn't know of"):
+    with pytest.raises(IntegrityError, match=r"row 2 .* was not written with the keyring"):
         folder.set_detached([victim])  # nor does a process that has it open follow it
     with pytest.raises(
         StoreError, match="rows that the manifest doesn't know: another process has changed it"
@@ -234,7 +235,7 @@ def test_rows_that_somebody_appended_destroy_no_keys(made: Made) -> None:
         folder.commit("forget", {**data, "records": []})
     digest = SqliteLedger(made.model / LEDGER).digest()
     replace(less, ledger={**row.head.as_dict(), "digest": digest}).write(made.model)
-    with pytest.raises(IntegrityError, match=r"neither knows that row nor signed a receipt of it"):
+    with pytest.raises(IntegrityError, match=r"row 2 .* was not written with the keyring"):
         made.open()  # and here it does
     assert (folder.keys.destroyed(), set(folder.keys.get(folder.manifest.records))) == (
         {},
@@ -242,22 +243,56 @@ def test_rows_that_somebody_appended_destroy_no_keys(made: Made) -> None:
     )
 
 
-def test_an_older_keyring_believes_the_receipts_that_it_signed(made: Made, tmp_path: Path) -> None:
+def without_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let rows be written as earlier versions wrote them."""
+    row_after = Ledger.row_after
+
+    def unsigned(
+        ledger: Ledger, before: Any, event: str, data: Any, time: Any = None, sign: Any = None
+    ) -> Entry:
+        return row_after(ledger, before, event, data, time)
+
+    monkeypatch.setattr(Ledger, "row_after", unsigned)
+
+
+def test_an_older_keyring_believes_the_rows_that_it_signed(made: Made, tmp_path: Path) -> None:
     if made.open().keys is None:
         pytest.skip("a plain model has no keys")
-    open_keyring(made.keyring).signing.make()
+    older = Path(shutil.copytree(made.keyring, tmp_path / "older"))
+    made.forget(LABELS[1])
+    back = Made(made.model, older)
+    assert back.labels() == [LABELS[0], LABELS[2]]
+    keys = open_keyring(older).model(Manifest.read(made.model).model)
+    assert (len(keys.destroyed()), keys.head()) == (1, made.open().ledger.head())
+
+
+def test_an_older_keyring_believes_the_receipts_that_it_signed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of an earlier version it does not, unless the user restores the folder."""
+    without_signatures(monkeypatch)
+    manifest = replace(Manifest("isolated", "parametric", {"seed": 0}, BACKBONE, 0.95), sealed=True)
+    made = Made(tmp_path / "model", tmp_path / "keyring")
+    records = [make_record(label, slot) for slot, label in enumerate(LABELS)]
+    ModelFolder.create(made.model, manifest, records, {}, made.keyring)
+    copy = Made(Path(shutil.copytree(made.model, tmp_path / "copy")), made.keyring)
     older = Path(shutil.copytree(made.keyring, tmp_path / "older"))
     made.forget(LABELS[1])
     receipts = Path(shutil.move(made.model / RECEIPTS, tmp_path / "receipts"))
     back = Made(made.model, older)
-    with pytest.raises(IntegrityError, match="nor signed a receipt of it"):
+    with pytest.raises(IntegrityError, match=r"was not written with the keyring.*preforget restore MODEL"):
         back.open()
+    with pytest.raises(IntegrityError, match="nor signed a receipt of it"):
+        restore(made.model, older)
     shutil.copytree(receipts, made.model / RECEIPTS)
+    assert restore(made.model, older) == 0
     assert back.labels() == [LABELS[0], LABELS[2]]
     keys = open_keyring(older).model(Manifest.read(made.model).model)
     assert len(keys.destroyed()) == 1
     check_may_destroy_again(back.open(), keys.destroyed())
     assert restore(made.model, older) == 0
+    with pytest.raises(IntegrityError, match="older than its keyring knows"):
+        copy.open()
 
 
 @pytest.mark.parametrize("where", CUTS)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from preforget.core.errors import IntegrityError, UsageError
-from preforget.erasure import open_folder, opening, read_folder
-from preforget.store import ModelFolder
+from preforget.erasure import open_folder, opening, read_folder, restore
+from preforget.store import Manifest, ModelFolder
 from preforget.store.layout import LEDGER, RECORDS
 
 from .conftest import LABELS, Made
@@ -41,6 +41,10 @@ def test_all_but_the_ledger_from_a_backup(made: Made, tmp_path: Path) -> None:
     made.put_back(backup)
     (made.model / LEDGER).write_bytes(ledger)
     shutil.copytree(tmp_path / "receipts", receipts)
+    if Manifest.read(made.model).sealed:  # anybody could have put the earlier manifest there
+        with pytest.raises(IntegrityError, match=r"is an earlier one.*preforget restore MODEL"):
+            made.open()
+        restore(made.model, made.keyring)
     assert made.labels() == LEFT
     assert events(made) == ["learn", "forget", "erased", "undone", "restore"]
 

@@ -11,7 +11,7 @@ import pytest
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
-from preforget.store.attempt import ids_of, undone_seal
+from preforget.store.attempt import ids_of
 from preforget.store.head import Head
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER, RECORDS, unfinished_name
@@ -78,53 +78,52 @@ def test_a_sealing_that_was_cut_off_is_done_again(
     assert {path.suffix for path in (folder.path / RECORDS).iterdir()} == {".sealed"}
 
 
-def test_a_sealing_whose_row_came_to_nothing(make_folder: MakeFolder) -> None:
+def test_a_sealing_whose_row_came_to_nothing(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = make_folder(*LABELS)
+    killed_at(folder, monkeypatch, "adopt_head")
     keys = open_keyring().model(folder.manifest.model)
-    keys.begin(folder.manifest.records)
-    head = folder.ledger.append("seal", {"records": [], "state": "sha256:0"}).head
-    keys.note_head(head)
+    assert keys.head() is None
     again = ModelFolder.open(folder.path)
-    assert undone_seal(again.ledger, keys) == head
     assert ids_of(again.ledger) == set(folder.manifest.records)
     again.change(erase=[sorted(again.manifest.records)[0]])  # its key of that attempt is there
     again.seal()
-    assert undone_seal(again.ledger, keys) == again.ledger.head()
+    assert keys.head() == again.ledger.head()
     assert len(labels(folder.path)) == 1
 
 
-def test_a_planted_old_copy_takes_no_keys_of_a_live_model(make_folder: MakeFolder, tmp_path: Path) -> None:
-    """Its ledger is the live one's, so that the noted head looks like that of an attempt; then sealing it fails."""
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_planted_old_copy_with_the_live_ledger_is_not_sealed(
+    make_folder: MakeFolder, tmp_path: Path, damaged: bool
+) -> None:
+    """Its ledger ends with the row that the keyring noted; nothing of the live model's may change."""
     folder = make_folder(*LABELS)
     old = Path(shutil.copytree(folder.path, tmp_path / "old"))
     folder.seal()
     shutil.copy(folder.path / LEDGER, old / LEDGER)
-    damaged = next((old / RECORDS).iterdir())
-    damaged.write_bytes(damaged.read_bytes() + b"x")
+    record = next((old / RECORDS).iterdir())
+    record.write_bytes(record.read_bytes() + b"x" * damaged)
     before = open_keyring().model(folder.manifest.model)
     noted = before.head()
-    with pytest.raises(IntegrityError, match="digest differs"):
+    with pytest.raises(IntegrityError, match="a sealed copy of this model lives by"):
         ModelFolder.open(old).seal()
     assert before.head() == noted
     assert labels(folder.path) == LABELS
 
 
-@pytest.mark.parametrize("noted", [False, True])
+@pytest.mark.parametrize("attempted", [False, True])
 def test_a_sealing_that_fails_leaves_the_keyring_as_it_was(
-    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, noted: bool
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch, attempted: bool
 ) -> None:
     folder = make_folder(*LABELS)
     keys = open_keyring().model(folder.manifest.model)
-    if noted:
+    if attempted:
         keys.begin(folder.manifest.records)
-        keys.note_head(folder.ledger.append("seal", {"records": [], "state": "sha256:0"}).head)
-        folder = ModelFolder.open(folder.path)
-    before, held = keys.head(), keys.holding(folder.manifest.records)
-    adopt = ModelFolder.adopt_head
+    held, adopt = keys.holding(folder.manifest.records), ModelFolder.adopt_head
 
     def fail(folder: ModelFolder, head: Head, manifest: Manifest) -> None:
         if manifest.sealed:
-            keys.note_head(head)
             raise StoreError("no space left on device")
         adopt(folder, head, manifest)
 
@@ -132,8 +131,28 @@ def test_a_sealing_that_fails_leaves_the_keyring_as_it_was(
         patch.setattr(ModelFolder, "adopt_head", fail)
         with pytest.raises(StoreError, match="no space"):
             folder.seal()
-    assert (keys.head(), keys.holding(folder.manifest.records)) == (before, held)
+    assert (keys.head(), keys.holding(folder.manifest.records)) == (None, held)
     assert ModelFolder.open(folder.path).seal() == len(LABELS)
+
+
+def test_a_sealing_whose_head_can_not_be_noted_is_noted_by_the_next_opening(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_folder(*LABELS)
+    keys = open_keyring().model(folder.manifest.model)
+
+    def full(*_: object) -> None:
+        raise StoreError("no space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(keys), "note_head", full)
+        with pytest.raises(StoreError, match="no space"):
+            folder.seal()
+        assert labels(folder.path) == LABELS  # nor by an opening that can't
+    assert keys.head() is None
+    assert labels(folder.path) == LABELS
+    assert keys.head() == folder.ledger.head()
+    assert {path.suffix for path in (folder.path / RECORDS).iterdir()} == {".sealed"}
 
 
 def records() -> list[ClassRecord]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,36 @@ def test_killed_at_any_point_one_passphrase_opens_everything(folder: Path, befor
     assert not list(folder.rglob(".writing-*"))
     assert all(p.read_bytes().startswith(b'{"ciphertext":') for p in folder.glob("*.keys"))
     with pytest.raises(IntegrityError, match="the passphrase is wrong"):
+        contents(folder, OLD)
+
+
+def test_killed_at_any_point_the_keyring_gets_a_new_random_key(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever kept the former small file and knows the former passphrase opens nothing that is written since."""
+    cheap = {"name": "argon2id", "memory": 64, "passes": 1, "lanes": 1}
+    monkeypatch.setattr("preforget.store.passphrase.chosen_kdf", lambda: cheap)
+    fill(folder, OLD)
+    whole, (former,) = contents(folder, OLD), KeyringLock(folder, lambda: OLD)._keys()
+    untouched, stolen = shutil.copytree(folder, tmp_path / "untouched"), (folder / LOCK).read_bytes()
+    done, number, halves = False, 0, 0
+    while not done:
+        shutil.rmtree(folder)
+        shutil.copytree(untouched, folder)
+        ring = FileKeyring(folder, question=lambda: OLD)
+        done = killed_at(number, lambda ring=ring: ring.change_passphrase(lambda: NEW))  # type: ignore[misc]
+        changed = opens(folder, NEW)
+        assert contents(folder, NEW if changed else OLD) == whole
+        halves += changed and len(KeyringLock(folder, lambda: NEW)._keys()) == 2
+        if not done:
+            FileKeyring(folder, lambda so_far=(OLD, NEW)[changed]: so_far).change_passphrase(lambda: NEW)
+        (key,) = KeyringLock(folder, lambda: NEW)._keys()
+        assert key != former
+        assert contents(folder, NEW) == whole
+        number += 1
+    assert halves > 3
+    (folder / LOCK).write_bytes(stolen)
+    with pytest.raises(IntegrityError, match="it was changed, or belongs to another keyring"):
         contents(folder, OLD)
 
 

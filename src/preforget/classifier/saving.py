@@ -25,7 +25,7 @@ from preforget.engines import Session
 from preforget.erasure import open_folder
 from preforget.erasure.copies import add_copy, copy_entry, remove_copy
 from preforget.store import Manifest, ModelFolder
-from preforget.store.consistency import check_age
+from preforget.store.confirmation import check_age
 from preforget.store.record_files import KeyringPlace
 from preforget.store.side_key import owner_of
 from preforget.training.checkpoint import KEPT_DAYS, CheckpointFile

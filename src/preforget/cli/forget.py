@@ -16,6 +16,7 @@ from preforget.cli.options import (
     add_data_options,
     add_folder,
     add_machine,
+    given_path,
     read_model_folder,
 )
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
@@ -102,7 +103,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.erasure import forget
 
     check_receipt_place(args.receipt)
-    folder, records = read_model_folder(args, to_forget=True)
+    opened = open_to_forget(args, may_ask=may_ask)
+    if opened is None:
+        return 1
+    folder, records = opened
     targets = known_targets(targets, records, may_ask=may_ask)
     planned = plan_for(folder, targets, records)
     show_plan(folder, planned, records, args.delete_copies)
@@ -112,13 +116,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         note("preforget: nothing was forgotten, this was a dry run")
         console.result(show_effect(args, folder, planned, records, console))
         return 0
-    try:
-        if may_ask and not is_confirmed():
-            note("preforget: nothing was forgotten")
-            return 1
-    except KeyboardInterrupt:
-        note()
-        raise Interrupted("interrupted; nothing was forgotten") from None
+    if may_ask and not is_confirmed("forget"):
+        return 1
     names = [target.name for target in planned.targets]
     done: list[dict[str, Any]] = []
     try:
@@ -145,6 +144,36 @@ def run(args: argparse.Namespace, console: Console) -> int:
     remaining = sorted({record.label for record in read_model_folder(args)[1] if record.label})
     console.result({"model": str(args.model), "forgotten": done, "classes": remaining})
     return 0
+
+
+def open_to_forget(
+    args: argparse.Namespace, *, may_ask: bool
+) -> tuple[ModelFolder, list[ClassRecord]] | None:
+    """Open the folder and read its records; None if the answer is that what is announced in it is not to be ended.
+
+    An announcement that other commands refuse, of the future or of nobody, is ended or replaced here: after a question
+    of its own, and never for a dry run.
+    """
+    try:
+        return read_model_folder(args)
+    except IntegrityError as error:
+        if args.dry_run or not is_announced(given_path(args.model)):
+            raise
+        if may_ask:
+            note(f"preforget: {error}")
+            note(
+                "To forget something here ends what this keyring announced, and replaces what nobody has announced."
+            )
+            if not is_confirmed("go on"):
+                return None
+    return read_model_folder(args, to_forget=True)
+
+
+def is_announced(model: Path) -> bool:
+    """Tell whether an erasure is announced in a folder."""
+    from preforget.store.layout import INTENT
+
+    return (model / INTENT).exists()
 
 
 def names_in(file: Path | None) -> list[str]:
@@ -241,10 +270,17 @@ def fewest_inputs(planned: Plan) -> int | None:
     return min(by_class.values(), default=None)
 
 
-def is_confirmed() -> bool:
-    """Ask at the terminal; only `yes` is yes."""
-    print("Type yes to forget: ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question, no line of data
-    return sys.stdin.readline().strip().lower() == "yes"
+def is_confirmed(what: str) -> bool:
+    """Ask at the terminal whether to do something; only `yes` is yes. Raises `Interrupted`."""
+    print(f"Type yes to {what}: ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question, no line of data
+    try:
+        if sys.stdin.readline().strip().lower() == "yes":
+            return True
+    except KeyboardInterrupt:
+        note()
+        raise Interrupted("interrupted; nothing was forgotten") from None
+    note("preforget: nothing was forgotten")
+    return False
 
 
 def show_erasure(names: Sequence[str], erasure: Erasure, console: Console) -> None:

@@ -20,7 +20,7 @@ from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure.intent import Intent
 from preforget.erasure.receipt import Receipt, read_bounded, read_receipt
 from preforget.store import ModelFolder
-from preforget.store.consistency import known_to_keyring
+from preforget.store.confirmation import is_signed, known_to_keyring
 from preforget.store.head import Head
 from preforget.store.layout import INTENT, RECEIPTS
 from preforget.store.ledger import Entry, erased_by
@@ -96,14 +96,15 @@ def check_may_sign(folder: ModelFolder, intent: Intent, row: Entry | None) -> In
 
 
 def check_may_destroy_again(folder: ModelFolder, ids: Collection[str], rows: Sequence[Entry] = ()) -> None:
-    """May keys be destroyed that the ledger calls erased? If the keyring knows the row, or signed a receipt of it.
+    """May keys be destroyed that the ledger calls erased? If the keyring noted or signed the row, or a receipt of it.
 
-    The latter is so where the keyring was restored from a backup. `rows`: of an export, that go on where the ledger
+    Where it was restored from a backup, it has noted an earlier row. `rows`: of an export, that go on where the ledger
     ends. Raises `IntegrityError`.
     """
     ledger = [*folder.ledger.entries(), *rows]
     noted = None if folder.keys is None else folder.keys.head()
-    known = ledger[: noted.seq] if noted is not None and any(row.head == noted for row in ledger) else []
+    last = noted.seq if noted is not None and any(row.head == noted for row in ledger) else 0
+    known = [row for row in ledger if row.seq <= last or is_signed(folder, row)]
     left = set(ids) - set(erased_by(known))
     left -= _signed(folder) if left else set()
     if left:

@@ -13,6 +13,7 @@ from preforget.erasure.intent import Intent
 from preforget.erasure.opening import brought_back, end_announced, restoring
 from preforget.erasure.plan import rewritten_in_folder
 from preforget.store import ModelFolder
+from preforget.store.confirmation import check_may_restore
 from preforget.store.consistency import is_ahead, undo, without
 from preforget.store.ledger import Entry, erased_by, read_export
 from preforget.store.record_files import KeyringPlace
@@ -36,22 +37,27 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
         ended_later = announced is not None and any(
             row.event == "forget" and row.data.get("erasure") == announced.erasure for row in exported
         )
-        _check_known(folder)  # before a row is added, since the keyring notes that one with all before it
+        # before a row is added, since the keyring notes that one with all before it
+        unconfirmed = check_may_restore(folder)
+        _check_known(folder)
         if not ended_later:
             end_announced(folder, old=True)
         rows = [] if replay is None else folder.ledger.newer(exported)
         if is_ahead(folder) and not rows:
             undo(folder, old=True)
         folder.check_current()
-        count = _erase_again(folder, rows)
+        count = _erase_again(folder, rows, unconfirmed)
         if ended_later:
             Intent.remove(folder.path)
         folder.check()
     return count
 
 
-def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
-    """Take over rows and erase what the whole ledger and the keyring call erased; return how many records that were."""
+def _erase_again(folder: ModelFolder, rows: Sequence[Entry], unconfirmed: bool) -> int:
+    """Take over rows and erase what the whole ledger and the keyring call erased; return how many records that were.
+
+    `unconfirmed`: the keyring is to note rows of the folder that it doesn't know.
+    """
     ledger = [*folder.ledger.entries(), *rows]
     gone, keys, destroyed, known = set(erased_by(ledger)), set[str](), set[str](), None
     if folder.keys is not None:
@@ -61,7 +67,7 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry]) -> int:
         gone |= destroyed
         known = None if head is None or any(row.head == head for row in ledger) else head.as_dict()
     live, files = brought_back(folder, gone)
-    if not (rows or files or keys or known):
+    if not (rows or files or keys or known or unconfirmed):
         return 0
     erasure = secrets.token_hex(16)
     facts = {**restoring(erasure, files), "known": known}  # so the gap stays visible

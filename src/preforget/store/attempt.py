@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from preforget.core.errors import StoreError, UsageError
 from preforget.core.files import exclusive, make_private
-from preforget.store.head import Head
 from preforget.store.key_service import ModelKeys
 from preforget.store.layout import RECORDS
 from preforget.store.ledger import Ledger
@@ -74,42 +72,3 @@ def ids_of(ledger: Ledger) -> set[str]:
     rows = (e.data.get(made[e.event]) for e in ledger.entries() if e.event in made)
     listed = [record for records in rows if isinstance(records, list) for record in records]
     return {str(record["id"]) for record in listed if isinstance(record, dict) and "id" in record}
-
-
-def undone_seal(ledger: Ledger, keys: ModelKeys) -> Head | None:
-    """Return the keyring's head if it is a sealing in the ledger of a model that isn't sealed: it came to nothing."""
-    noted = keys.head()
-    if noted is None or noted.seq < 1:
-        return None
-    row = next(ledger.entries(noted.seq - 1), None)
-    return noted if row is not None and row.head == noted and row.event == "seal" else None
-
-
-@dataclass(frozen=True)
-class BeforeSealing:
-    """What there was before a sealing began: whether the keyring had keys, the head it had noted, the ledger's end."""
-
-    had_keys: bool
-    noted: Head | None
-    end: Head
-
-
-def sealing_state(keys: ModelKeys, ids: Collection[str], end: Head) -> BeforeSealing:
-    """Return what there is before a sealing of a model with these records begins."""
-    return BeforeSealing(bool(keys.holding(ids)), keys.head(), end)
-
-
-def take_back_seal(keys: ModelKeys, ledger: Ledger, before: BeforeSealing) -> None:
-    """Remove what a sealing that failed has made in the keyring, and nothing that was there before it.
-
-    Where keys were there, a model may live by them: all keys stay, for the next attempt, and the head is noted that was
-    noted then. Raises `IntegrityError` if another process has gone on with them.
-    """
-    noted = undone_seal(ledger, keys)
-    if noted is not None and noted.seq <= before.end.seq:
-        noted = None  # not of this sealing
-    if before.noted is not None:
-        if noted is not None:
-            keys.follow_restored(before.noted, [], "0" * 32)
-    elif not before.had_keys:
-        keys.withdraw(ids_of(ledger), noted)

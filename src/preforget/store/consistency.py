@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preforget.core.errors import IntegrityError, StoreError
+from preforget.store.confirmation import check_age, check_confirmed, check_not_put_back, known_to_keyring
 from preforget.store.head import Head
-from preforget.store.key_service import ModelKeys
+from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, receipt_name
 from preforget.store.ledger import ERASING, Entry, Ledger, erased_by
 from preforget.store.ledger_sqlite import SqliteLedger
@@ -30,6 +31,10 @@ class ChangingFolder(Protocol):
     @property
     def keys(self) -> ModelKeys | None:
         """The keys of the model's records, None where it isn't sealed."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keyring."""
 
     def name_of(self, record_id: str) -> str:
         """Return the name of a record's file, relative to the folder."""
@@ -65,17 +70,8 @@ def check(folder: ChangingFolder) -> list[Entry]:
     refused = [INTENT] if folder.refused_intent else []
     check_names(folder.path, [NAME, LEDGER, *shared, *live], [*receipts, *refused])
     check_age(folder)
+    check_confirmed(folder)
     return entries
-
-
-def check_age(folder: ChangingFolder) -> None:
-    """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have."""
-    head = None if folder.keys is None else folder.keys.head()
-    if head is not None and not folder.ledger.holds(head):
-        raise IntegrityError(
-            f"{folder.path} is older than its keyring knows, or another copy of it has gone on: row {head.seq} is "
-            "not in its ledger; end this with: preforget restore MODEL [--replay LEDGER]"
-        )
 
 
 def check_erasing(folder: ChangingFolder) -> bool:
@@ -83,7 +79,7 @@ def check_erasing(folder: ChangingFolder) -> bool:
 
     The manifest must be the one that its row of the ledger states, in a chain without a break, at most one row before
     the end: a change that was cut off adds one. Raises `IntegrityError` otherwise. The keys of a sealed model may go
-    if the keyring knows that row: its head stands in the same chain, and not before it.
+    if the keyring knows that row, see `confirmation.known_to_keyring`.
     """
     rows, known = list(folder.ledger.entries()), folder.manifest.ledger
     number = int(known["seq"])
@@ -95,15 +91,6 @@ def check_erasing(folder: ChangingFolder) -> bool:
             "erased. It was changed or exchanged: restore the folder from a copy"
         )
     return known_to_keyring(folder, number)
-
-
-def known_to_keyring(folder: ChangingFolder, number: int) -> bool:
-    """Is the head that the keyring of a sealed model noted in the chain, and not before a row? True if unsealed."""
-    keys = folder.keys
-    if keys is None or not keys.writable:
-        return True
-    noted = keys.head()
-    return noted is not None and number <= noted.seq and folder.ledger.holds(noted)
 
 
 def recover(folder: ChangingFolder, *, old: bool = False) -> None:
@@ -121,6 +108,8 @@ def recover(folder: ChangingFolder, *, old: bool = False) -> None:
         raise IntegrityError(f"the ledger of {folder.path} was changed: the digest of its file differs")
     if head != known and end_restore(folder):
         return
+    if not old:
+        check_not_put_back(folder)
     keys = not folder.manifest.erasing or check_erasing(folder)
     if not keys and not old:
         raise IntegrityError(
@@ -191,23 +180,16 @@ def check_not_ahead(folder: ChangingFolder, event: str) -> None:
 def undo(folder: ChangingFolder, *, old: bool = False) -> None:
     """Say in the ledger that rows which the manifest doesn't know didn't come to be.
 
-    Once the keyring knows them, what they call erased is destroyed. So, except in an old folder, raises
-    `IntegrityError` for any row that calls something erased and that the keyring doesn't know yet: nobody began it.
-    One that the keyring knows stays in force.
+    Once the keyring notes the row that says so, it knows these too. So, except in an old folder, raises
+    `IntegrityError` for any row of a sealed model that the keyring doesn't confirm. One that calls something erased
+    and that the keyring knows stays in force.
     """
+    if not old:
+        check_confirmed(folder)
     head = folder.ledger.head()
     first = int(folder.manifest.ledger["seq"]) + 1
-    known = set[int]()
-    for row in folder.ledger.entries():
-        if row.event not in ERASING:
-            continue
-        if known_to_keyring(folder, row.seq):
-            known.add(row.seq)
-        elif not old:
-            raise IntegrityError(
-                f"row {row.seq} of the ledger of {folder.path} calls something erased that the keyring doesn't know "
-                "of; nothing was destroyed. Restore the folder from a copy, or end this with: preforget restore MODEL"
-            )
+    rows = folder.ledger.entries(first - 1)
+    in_force = {row.seq for row in rows if row.event in ERASING and known_to_keyring(folder, row.seq)}
     folder.commit(
-        "undone", {"rows": [number for number in range(first, head.seq + 1) if number not in known]}
+        "undone", {"rows": [number for number in range(first, head.seq + 1) if number not in in_force]}
     )

@@ -15,15 +15,9 @@ from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import may_write, sync_folder, write_beside
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
-from preforget.store.attempt import (
-    attempt,
-    clear_unfinished,
-    ids_of,
-    sealing_state,
-    take_back_seal,
-    undone_seal,
-)
-from preforget.store.consistency import ORDINARY, check, check_age, check_not_ahead, is_ahead, recover, undo
+from preforget.store.attempt import attempt, clear_unfinished, ids_of
+from preforget.store.confirmation import check_age, check_confirmed, note_head
+from preforget.store.consistency import ORDINARY, check, check_not_ahead, is_ahead, recover, undo
 from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
 from preforget.store.layout import (
@@ -103,7 +97,10 @@ class ModelFolder(CurrentFiles):
                 unfinished.rename(path)
                 sync_folder(path.parent)
                 folder._unfinished = False
-                folder._note_first_head()
+                if (
+                    folder.keys is not None
+                ):  # keys without a head are those of an attempt, and may be destroyed
+                    folder.keys.note_head(Head(1, folder.manifest.ledger["hash"]))
         except StoreError:
             raise
         except OSError as error:
@@ -154,9 +151,11 @@ class ModelFolder(CurrentFiles):
             check_kinds(path)
             if not old:
                 check_age(folder)
+                check_confirmed(folder)
             recover(folder, old=old)
             if not old:
-                folder._note_first_head()
+                with contextlib.suppress(StoreError):  # a keyring that can't be written; the rows are signed
+                    note_head(folder)
             yield folder
 
     def change(
@@ -204,8 +203,8 @@ class ModelFolder(CurrentFiles):
             ids = sorted(self.manifest.records)
             keys = self.keyring.model(self.manifest.model)
             earlier = ids_of(self.ledger)
-            before = sealing_state(keys, earlier, self.ledger.head())
-            own, digests = keys.begin(ids, earlier, undone_seal(self.ledger, keys)), {}
+            had_keys = bool(keys.holding(earlier))
+            own, digests = keys.begin(ids, earlier), {}
             try:
                 self._update(erasing=[record_name(i, True) for i in ids])
                 for i in ids:
@@ -217,10 +216,11 @@ class ModelFolder(CurrentFiles):
                 listed = [{"id": i, "digest": digests[i]} for i in ids]
                 self.commit("seal", {"records": listed}, **changes)
             except BaseException:
-                if not self.manifest.sealed:
-                    with contextlib.suppress(StoreError):
+                with contextlib.suppress(StoreError):
+                    if not Manifest.read(self.path).sealed:
                         recover(self)
-                        take_back_seal(keys, self.ledger, before)
+                        if not had_keys:  # else a copy of the model may live by them, or another attempt
+                            keys.withdraw(earlier)
                 raise
             self.finish_erasing()
         return len(ids)
@@ -243,7 +243,7 @@ class ModelFolder(CurrentFiles):
             self.commit("keep", {"keep": f"{keep:g}", **single}, keep=keep, keeps=dict(keeps))
 
     def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
-        """Add a row to the ledger, note it in the keyring of a sealed model, then replace the manifest."""
+        """Add a row to the ledger, replace the manifest, and note the row in the keyring of a sealed model."""
         with self.changing():
             self.check_current()
             if event in ORDINARY and is_ahead(self):  # nobody's row may be followed, and so be known
@@ -251,7 +251,8 @@ class ModelFolder(CurrentFiles):
             elif event not in ("learn", "undone"):
                 check_not_ahead(self, event)
             changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
-            entry = self.ledger.append(event, {**data, "state": changed.state()})
+            sign = self.keyring.signing.current().sign if changed.sealed else None
+            entry = self.ledger.append(event, {**data, "state": changed.state()}, sign=sign)
             self.adopt_head(entry.head, changed)
         self.audits += [entry.as_audit()] if event == "audit" else []
         return entry
@@ -282,13 +283,16 @@ class ModelFolder(CurrentFiles):
                 changed = replace(self.manifest, generation=generation, **{**changes, "records": records})
                 last = rows[-1].head if rows else None
                 facts = {**data, "derived": new, "state": changed.state()}
-                entry = self.ledger.row_after(last, "restore", facts)
+                sign = self.keyring.signing.current().sign if changed.sealed else None
+                entry = self.ledger.row_after(last, "restore", facts, sign=sign)
                 ledger = SqliteLedger(self.path / LEDGER).extended([*rows, entry])
                 manifest = replace(changed, ledger={**entry.head.as_dict(), "digest": bytes_digest(ledger)})
                 for name, content in ((LEDGER, ledger), (NAME, manifest.content())):
                     written.append((write_beside(self.path / name, content), self.path / name))
                 if self.keys is not None:
-                    self.keys.follow_restored(entry.head, keys, str(data["erasure"]))
+                    # of what is replaced they go when it is in its place: until then it can be made once more
+                    gone = set(keys) - set(self.manifest.records)
+                    self.keys.follow_restored(entry.head, sorted(gone), str(data["erasure"]))
                 for temporary, path in written:
                     temporary.replace(path)
                     renamed = True
@@ -311,22 +315,11 @@ class ModelFolder(CurrentFiles):
         self.commit("audit", {"kind": kind, "passed": passed, "result": value_digest(dict(result))})
 
     def adopt_head(self, head: Head, manifest: Manifest) -> None:
-        """Note the ledger's last row in the keyring, if the model is sealed, and let the manifest know it."""
-        if manifest.sealed and not self._unfinished:
-            self.keyring.model(manifest.model).note_head(head)
+        """Let the manifest know the ledger's last row, and note it in the keyring, if the model is sealed."""
         digest = SqliteLedger(self.path / LEDGER).digest()
         self._write(replace(manifest, ledger={**head.as_dict(), "digest": digest}))
-
-    def _note_first_head(self) -> None:
-        """Note the head of a sealed model of which the keyring has only keys: the very last step of its creation.
-
-        Keys without a head are those of an attempt, which whoever finds its unfinished folder may destroy.
-        """
-        if self.keys is None or not self.keys.writable or self.keys.head() is not None:
-            return
-        with contextlib.suppress(IntegrityError):  # another keyring, which has no keys of it
-            self.keys.get(self.manifest.records)
-            self.keys.note_head(Head(self.manifest.ledger["seq"], self.manifest.ledger["hash"]))
+        if manifest.sealed and not self._unfinished:
+            self.keyring.model(manifest.model).note_head(head)
 
     def finish_erasing(self, erasure: str = "0" * 32, *, keys: bool = True) -> None:
         """Destroy the keys of records whose erasure has begun, then their files, and leftovers of cut off writes.

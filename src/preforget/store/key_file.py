@@ -257,22 +257,27 @@ class FileKeyring(Keyring):
         Killed at any point, the passphrase so far opens everything, or the new one does: of a keyring that had none,
         the new one. Raises `IntegrityError` for a wrong passphrase.
         """
-        from preforget.store.signing import SigningKeys
-
         had_one = self.encrypted
         lock = (self._given or self._asked) if had_one else KeyringLock(self.folder, new, self._check)
         if lock is None:
             raise no_passphrase(self.folder)
         lock.ready()
+        if not had_one:
+            self._encrypt_all(lock)
+        else:
+            if self._accept is not None:
+                self._accept(new())
+            lock.change(new, functools.partial(self._encrypt_all, lock))
+        self._given, self._models = KeyringLock(self.folder, new), {}
+        vars(self).pop("signing", None)
+
+    def _encrypt_all(self, lock: KeyringLock) -> None:
+        """Write every file of keys once more, as a lock encrypts it."""
+        from preforget.store.signing import SigningKeys
+
         for model in self.models():
             FileModelKeys(self.folder, model, lock).encrypt()
         SigningKeys(self.folder / SIGNING, lock).encrypt()
-        if had_one:
-            if self._accept is not None:
-                self._accept(new())
-            lock.change(new)
-        self._given, self._models = KeyringLock(self.folder, new), {}
-        vars(self).pop("signing", None)
 
     def _files(self) -> list[Path]:
         files = [self.folder / f"{model}{KEYS}" for model in self.models()]

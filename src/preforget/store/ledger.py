@@ -7,9 +7,11 @@ kept elsewhere.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -34,6 +36,12 @@ MAX_DATA = MAX_LINE - 4096
 """Bytes of a row's data as canonical JSON, so that every row fits into a line."""
 MAX_DEPTH = 32
 """How deeply a row's data may be nested."""
+SIGNATURE = "signature"
+"""The entry of a row's data by which a keyring confirms it; rows of sealed models have one."""
+
+Sign = Callable[[bytes], bytes]
+"""Signs bytes, with a key of a keyring."""
+
 _START = Head(0, GENESIS)
 _MAX_SEQ = 10**15 - 1  # what `Head.parse` reads, and what JSON holds exactly
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
@@ -65,6 +73,22 @@ class Entry:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values; `data` is shared, not copied."""
         return {name: getattr(self, name) for name in _FIELDS}
+
+    @property
+    def signature(self) -> bytes:
+        """The signature in the row's data, empty if there is none that can be read."""
+        text = self.data.get(SIGNATURE)
+        try:
+            return base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+        except binascii.Error:
+            return b""
+
+    def signed_content(self, model: str) -> bytes:
+        """Return the bytes that a row's signature covers: the model, and the row without signature and hash."""
+        values = {"model": model, **self.as_dict()}
+        del values["hash"]
+        values["data"] = {name: value for name, value in self.data.items() if name != SIGNATURE}
+        return b"preforget ledger row 1\n" + canonical_json(values)
 
     def as_audit(self) -> dict[str, Any]:
         """Return what receipts say of an audit."""
@@ -126,17 +150,25 @@ class Ledger:
         _check_content(last, self.model)
         return last.head
 
-    def append(self, event: str, data: dict[str, Any], time: str | None = None) -> Entry:
+    def append(
+        self, event: str, data: dict[str, Any], time: str | None = None, sign: Sign | None = None
+    ) -> Entry:
         """Add a row about what happened at `time`, now by default, and return it; it is durable when this returns.
 
-        Raises `UsageError` for what a row can't hold, `IntegrityError` if the last row is damaged, `StoreError`.
+        `sign`: signs the row. Raises `UsageError` for what a row can't hold, `IntegrityError` if the last row is
+        damaged, `StoreError`.
         """
-        entry = self.row_after(None, event, data, time)
+        entry = self.row_after(None, event, data, time, sign)
         self.store.append(entry)
         return entry
 
     def row_after(
-        self, before: Head | None, event: str, data: dict[str, Any], time: str | None = None
+        self,
+        before: Head | None,
+        event: str,
+        data: dict[str, Any],
+        time: str | None = None,
+        sign: Sign | None = None,
     ) -> Entry:
         """Return the row that would follow `before`, by default the last one, without adding it; raises as `append`."""
         if not _is_event(event):
@@ -146,6 +178,9 @@ class Ledger:
         plain = _plain(data)
         before = before or self.head()
         entry = Entry(before.seq + 1, time or now(), event, plain, before.hash, "")
+        if sign is not None:
+            signature = base64.b64encode(sign(entry.signed_content(self.model))).decode()
+            entry = replace(entry, data={**plain, SIGNATURE: signature})
         return replace(entry, hash=entry.digest(self.model))
 
     def entries(self, after: int = 0) -> Iterator[Entry]:

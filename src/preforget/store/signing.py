@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import hmac
 from pathlib import Path
@@ -102,6 +103,17 @@ class SigningKeys:
         """Tell whether `mac` is what the current key gives for bytes; without a key, nothing is."""
         signer = self._load()
         return signer is not None and hmac.compare_digest(signer.authenticate(content).encode(), mac.encode())
+
+    def verifies(self, content: bytes, signature: bytes, *, former: bool = False) -> bool:
+        """Tell whether the current key has signed bytes; `former`: or one before it. Without a key, nothing is."""
+        signer = self._load()
+        if signer is None:
+            return False
+        for public in [signer.public_key, *(self.known().values() if former else ())]:
+            with contextlib.suppress(InvalidSignature):
+                public.verify(signature, content)
+                return True
+        return False
 
     def make(self) -> Signer:
         """Make the first key, or end a making that was cut off; raises `UsageError` if there is a key."""

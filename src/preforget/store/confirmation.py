@@ -1,0 +1,146 @@
+"""Which rows of a sealed model's ledger does its keyring confirm? Those up to the row it noted, and those it signed.
+
+Whoever may write to the folder can add rows, and a manifest that fits them, but can't sign them. A row is written
+first, then the manifest that it states, and then the keyring notes it. So whatever a crash leaves, the rows that the
+keyring hasn't noted are signed by it, and the manifest is not before the row that it noted. In ledgers of earlier
+versions, which signed no rows, those up to the noted head are confirmed.
+
+Keys from the environment note no head and sign nothing: where they are all there is, every row is taken as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from preforget.core.errors import IntegrityError
+from preforget.store.head import Head
+from preforget.store.key_service import Keyring, ModelKeys
+from preforget.store.ledger import Entry, Ledger
+from preforget.store.manifest import Manifest
+
+
+class SealedFolder(Protocol):
+    """What is asked of a model folder here, see `ModelFolder`."""
+
+    path: Path
+    manifest: Manifest
+    ledger: Ledger
+
+    @property
+    def keys(self) -> ModelKeys | None:
+        """The keys of the model's records, None where it isn't sealed."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keyring."""
+
+
+def is_signed(folder: SealedFolder, row: Entry, *, former: bool = False) -> bool:
+    """Tell whether the keyring's current signing key has signed a row; `former`: or one that it had before."""
+    content = row.signed_content(folder.manifest.model)
+    return bool(row.signature) and folder.keyring.signing.verifies(content, row.signature, former=former)
+
+
+def known_to_keyring(folder: SealedFolder, number: int) -> bool:
+    """Does the keyring of a sealed model confirm a row and all before it? True if the model isn't sealed."""
+    keys = folder.keys
+    if keys is None or not keys.writable:
+        return True
+    noted = keys.head()
+    if noted is not None and not folder.ledger.holds(noted):
+        return False
+    after = number - 1 if noted is None else noted.seq
+    return all(is_signed(folder, row) for row in folder.ledger.entries(after) if row.seq <= number)
+
+
+def check_age(folder: SealedFolder) -> None:
+    """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have."""
+    head = None if folder.keys is None else folder.keys.head()
+    if head is not None and not folder.ledger.holds(head):
+        raise IntegrityError(
+            f"{folder.path} is older than its keyring knows, or another copy of it has gone on: row {head.seq} is "
+            "not in its ledger; end this with: preforget restore MODEL [--replay LEDGER]"
+        )
+
+
+def check_confirmed(folder: SealedFolder) -> None:
+    """May the rows of the ledger be followed? Raises `IntegrityError` for one that the keyring doesn't confirm."""
+    for row in _unnoted(folder):
+        if not is_signed(folder, row):
+            raise _refused(folder, row)
+
+
+def check_may_restore(folder: SealedFolder) -> bool:
+    """May a folder that the user restores be taken as it is? Return whether it has rows that aren't confirmed.
+
+    If the keyring was restored from a backup, others can be of an earlier version, or a former key has signed them.
+    Raises `IntegrityError` if a row before them is signed, and they are not: then somebody else has added them. Rows
+    that the manifest doesn't know are not followed, whoever wrote them.
+    """
+    rows = [row for row in _unnoted(folder) if row.seq <= int(folder.manifest.ledger["seq"])]
+    if all(is_signed(folder, row) for row in rows):
+        return False
+    noted = None if folder.keys is None else folder.keys.head()
+    signs = any(row.signature for row in folder.ledger.entries() if noted is None or row.seq <= noted.seq)
+    for row in rows:
+        signed = is_signed(folder, row, former=True)
+        if signs and not signed:
+            raise _refused(folder, row)
+        signs = signs or signed
+    return True
+
+
+def check_not_put_back(folder: SealedFolder) -> None:
+    """Raise `IntegrityError` if the manifest of a sealed model is one from before what the keyring has noted.
+
+    A crash leaves it at most one change behind the ledger, and never behind the keyring.
+    """
+    keys, number = folder.keys, int(folder.manifest.ledger["seq"])
+    if keys is None or not keys.writable:
+        return
+    noted, rows = keys.head(), list(folder.ledger.entries(number))
+    again = {"undone"} if not rows or rows[0].event != "erased" else {"undone", "erased"}
+    if (noted is not None and number < noted.seq) or any(row.event not in again for row in rows[1:]):
+        raise IntegrityError(
+            f"the manifest of {folder.path} is of row {number} of its ledger, and its keyring knows that the model "
+            "went on: it is an earlier one. If you took it from a backup, end this with: preforget restore MODEL; "
+            "otherwise restore the folder from a copy"
+        )
+
+
+def note_head(folder: SealedFolder) -> None:
+    """Note where the ledger of a sealed model ends, if a crash or an older keyring's return has prevented that."""
+    keys = folder.keys
+    if keys is None or not keys.writable:
+        return
+    noted, end = keys.head(), Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])
+    if noted != end and (noted is not None or _has_keys(folder, keys)):
+        keys.note_head(end)
+
+
+def _unnoted(folder: SealedFolder) -> Sequence[Entry]:
+    """Return the rows after the one that the keyring noted; of a model whose creation was cut off the last one."""
+    keys = folder.keys
+    if keys is None or not keys.writable:
+        return []
+    noted = keys.head()
+    if noted is not None:
+        return list(folder.ledger.entries(noted.seq))
+    if not _has_keys(folder, keys):
+        return []  # another keyring: whoever reads a record is told so
+    return list(folder.ledger.entries(folder.ledger.head().seq - 1))
+
+
+def _has_keys(folder: SealedFolder, keys: ModelKeys) -> bool:
+    live = set(folder.manifest.records)
+    return bool(live) and keys.holding(live) == live
+
+
+def _refused(folder: SealedFolder, row: Entry) -> IntegrityError:
+    return IntegrityError(
+        f"row {row.seq} of the ledger of {folder.path} was not written with the keyring {folder.keyring.place}; it was "
+        "not followed, and nothing was destroyed. Restore the folder from a copy; if the keyring was restored from a "
+        "backup, or its signing key was rotated meanwhile, run: preforget restore MODEL"
+    )
