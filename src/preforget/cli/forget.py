@@ -16,11 +16,11 @@ from preforget.cli.options import (
     add_data_options,
     add_folder,
     add_machine,
-    given_path,
     read_model_folder,
 )
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
 from preforget.core.files import read_regular
+from preforget.core.paths import given_path
 from preforget.core.targets import check_target, write_target
 
 if TYPE_CHECKING:
