@@ -47,7 +47,7 @@ def test_a_name_that_only_looks_alike_is_taken_where_a_question_follows(
     model: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert terminal("forget", model, "TEA\u200b", "--yes").code == 5
-    monkeypatch.setattr("sys.stdin.isatty", lambda _: True)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr(forget, "is_confirmed", lambda _: False)
     done = terminal("forget", model, "TEA\u200b")
     assert done.code == 1
