@@ -92,7 +92,7 @@ def test_a_known_class_is_not_added_again(
             "must also hold inputs of classes that the model knows, such as 'cat'",
         ),
         ("cow", {"cow": 1, "cat": 6}, 1, "each class needs at least 2 inputs; 'cow' has 1"),
-        ("cow", {"cow": 6}, 1, "only one class, 'cow'"),
+        ("cow", {"cow": 6}, 1, "must also hold inputs of classes that the model knows"),
     ],
 )
 def test_data_that_do_not_fit_change_nothing(

@@ -102,7 +102,6 @@ def test_a_test_part_may_lack_a_class(make_folder: MakeFolder) -> None:
     ("counts", "message"),
     [
         ({}, "pets: no sub-folders; make one sub-folder per class"),
-        ({"cat": 3}, "only one class, 'cat'"),
         ({"cat": 3, "dog": 0}, "dog: no image in this class folder"),
         ({"train/cat": 3, "train/dog": 3, "test/cat": 0}, "cat: no image in this class folder"),
         ({"train": 3, "test": 3}, "train: no sub-folders"),
@@ -115,6 +114,11 @@ def test_a_test_part_may_lack_a_class(make_folder: MakeFolder) -> None:
 def test_folders_that_cannot_be_used(make_folder: MakeFolder, counts: dict[str, int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         load_folder(make_folder(counts))
+
+
+def test_a_folder_of_one_class_is_read(make_folder: MakeFolder) -> None:
+    """It may be all that a model still knows, which is compared with retraining."""
+    assert load_folder(make_folder({"cat": 10})).classes == ("cat",)
 
 
 def test_a_missing_folder_and_a_file_are_named(tmp_path: Path) -> None:

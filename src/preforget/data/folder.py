@@ -26,14 +26,15 @@ def load_folder(
     Images may lie at any depth below their class; `subject_level`: the folder this many levels below the class
     names the subject of its images. Hidden files and files that aren't images are left out.
     Parts that are missing are taken from train, by class and `seed`, in the proportion 70/10/20.
-    Raises `DataError` for a folder that is missing, unreadable or empty, for a class without images,
-    for fewer than two classes, and for a class in val or test that train lacks.
+    A single class is read, too: it may be all that a model still knows, or the one to add. Raises `DataError` for a
+    folder that is missing, unreadable or empty, for a class without images, and for a class in val or test that train
+    lacks.
     """
     name = root.resolve().name
     parts = _find_parts(root, _folders(root))
     part_folders = parts or {"train": root}
     splits = {part: _read_classes(folder, subject_level) for part, folder in part_folders.items()}
-    dataset = finished(
+    return finished(
         root,
         name,
         splits,
@@ -44,11 +45,6 @@ def load_folder(
         seed=seed,
         skip_broken=skip_broken,
     )
-    if len(dataset.classes) < 2:
-        raise DataError(
-            f"{root}: only one class, {dataset.classes[0]!r}; make a sub-folder for each of at least two classes"
-        )
-    return dataset
 
 
 @DATASETS.register("folder")

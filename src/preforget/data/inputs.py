@@ -117,7 +117,9 @@ def check_trainable(split: Split, minimum: int = 2, classes: int = 2) -> None:
     if not counts:
         raise DataError("there are no inputs to learn from")
     if len(counts) < classes:
-        raise DataError(f"only one class: {next(iter(counts))!r}; learning needs at least two")
+        raise DataError(
+            f"only one class: {next(iter(counts))!r}; learning needs at least two, in a folder a sub-folder for each"
+        )
     small = sorted((label, count) for label, count in counts.items() if count < minimum)
     if small:
         names = ", ".join(f"{label!r} has {count}" for label, count in small[:10])
