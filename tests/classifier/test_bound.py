@@ -31,6 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 POINTS = 3
 Y = np.repeat(["ant", "bee", "cat"], 8)
 X = np.random.default_rng(0).normal(size=(24, 4)) + np.repeat([[0.0], [5.0], [10.0]], 8, axis=0)
+IMAGES = np.clip(X[:, :1, None, None] * 20 + np.zeros((32, 32, 3)), 0, 255).astype(np.uint8)
 PEOPLE = ["kim", "lee", "pat", "sam"] * 6
 
 
@@ -54,11 +55,18 @@ def load(root: Path) -> PreForgettableClassifier:
     return PreForgettableClassifier.from_pretrained(root / "m", device="cpu", keyring=root / "keyring")
 
 
-def learned(engine: str, classes: int = 3) -> PreForgettableClassifier:
-    options: dict[str, Any] = {} if engine == "exact" else {"epochs": 1, "lora_rank": 1}
-    model = PreForgettableClassifier("features", engine, device="cpu", **options)
+def inputs_for(engine: str) -> np.ndarray[Any, Any]:
+    """Return vectors, or images for the engine that needs a transformer."""
+    return IMAGES if engine == "paper" else X
+
+
+def learned(engine: str, classes: int = 3, backbone: str = "features") -> PreForgettableClassifier:
+    options: dict[str, Any] = {"exact": {}, "isolated": {"epochs": 1, "lora_rank": 1}}.get(
+        engine, {"epochs": 1}
+    )
+    model = PreForgettableClassifier(backbone, engine, device="cpu", **options)
     n = classes * 8
-    return model.fit(X[:n], Y[:n], subjects=PEOPLE[:n] if engine == "exact" else None)
+    return model.fit(inputs_for(engine)[:n], Y[:n], subjects=PEOPLE[:n] if engine == "exact" else None)
 
 
 def forget(model: PreForgettableClassifier) -> object:
@@ -75,11 +83,17 @@ def detach(model: PreForgettableClassifier) -> object:
 
 def add(model: PreForgettableClassifier) -> object:
     people = PEOPLE if model.engine_.knows_subjects else None
-    return model.add("cat", X, Y, subjects=people)
+    return model.add("cat", inputs_for(model.engine_.name), Y, subjects=people)
 
 
 def add_subject(model: PreForgettableClassifier) -> object:
     return model.add_subject(X[:16] + 0.5, Y[:16], ["new one"] * 16)
+
+
+def refit(model: PreForgettableClassifier) -> object:
+    return model.refit(
+        inputs_for(model.engine_.name), Y, subjects=PEOPLE if model.engine_.knows_subjects else None
+    )
 
 
 CASES = [
@@ -92,12 +106,18 @@ CASES = [
     (add, "exact", "folder"),
     (add, "isolated", "memory"),
     (add_subject, "exact", "sealed"),
+    (forget, "paper", "sealed"),
+    (add, "paper", "folder"),
+    (refit, "isolated", "sealed"),
 ]
 
 
 def facts(model: PreForgettableClassifier) -> tuple[Any, ...]:
     """Return what tells one state from another."""
-    labels, scores = tuple(model.labels), model.scores(X).tobytes()  # first, which ends what was cut off
+    labels, scores = (
+        tuple(model.labels),
+        model.scores(inputs_for(model.engine_.name)).tobytes(),
+    )  # first, which ends what was cut off
     return labels, tuple(getattr(model.engine_.bank, "subjects", ())), scores
 
 
@@ -145,16 +165,17 @@ def work(
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, int], Place]:
+def places(tmp_path_factory: pytest.TempPathFactory, tiny_vit: Path) -> Callable[[str, str, int], Place]:
     made: dict[tuple[str, str, int], Place] = {}
 
     def place(engine: str, kind: str, classes: int) -> Place:
         key = engine, kind, classes
         if key not in made:
-            root, model = tmp_path_factory.mktemp(f"{engine}-{kind}"), learned(engine, classes)
+            root = tmp_path_factory.mktemp(f"{engine}-{kind}")
+            model = learned(engine, classes, str(tiny_vit) if engine == "paper" else "features")
             if kind != "memory":
                 model.save_pretrained(root / "m", sealed=kind == "sealed", keyring=root / "keyring")
-                model.folder.keyring.signing.make()  # type: ignore[union-attr]
+                model.folder.keyring.signing.current()  # type: ignore[union-attr]
             made[key] = Place(model, root)
         return made[key]
 

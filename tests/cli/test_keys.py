@@ -350,7 +350,7 @@ def test_the_passphrase_is_changed_and_receipts_stay_those_of_the_same_key(
     at = ("--keyring", ring)
     monkeypatch.setenv("PREFORGET_PASSPHRASE", "correct horse")
     assert terminal("seal", model, *at).code == 0
-    before = terminal("keys", "make", *at, "--json").json["current"]
+    before = terminal("keys", "show", *at, "--json").json["current"]
     done = terminal("keys", "passphrase", *at)
     assert (done.code, "PREFORGET_NEW_PASSPHRASE" in done.err) == (2, True)
     monkeypatch.setenv("PREFORGET_NEW_PASSPHRASE", "short")
@@ -370,7 +370,6 @@ def test_a_backup_is_a_listed_copy_and_brings_back_what_was_destroyed_after_it(
 ) -> None:
     at, file, elsewhere = ("--keyring", ring), tmp_path / "keys.backup", tmp_path / "elsewhere"
     assert terminal("seal", model, *at).code == 0
-    assert terminal("keys", "make", *at).code == 0
     done = terminal("keys", "backup", file, *at, "--model", model, "--expires", "2999-01-31")
     assert done.code == 0
     assert "whoever can read the backup can use its keys" in done.err
@@ -389,10 +388,7 @@ def test_a_backup_is_a_listed_copy_and_brings_back_what_was_destroyed_after_it(
     assert [entry["label"] for entry in live] == ["cat", "dog", "owl"]  # so the backup must go
     newer = tmp_path / "newer.jsonl"
     assert terminal("ledger", "export", model, "--out", newer, *at).code == 0
-    done = terminal("restore", old, "--replay", newer, "--keyring", elsewhere)
-    assert done.code == 3  # anybody could have written the export
-    assert "nor signed a receipt of it; nothing was destroyed" in done.err
-    shutil.copytree(model / "receipts", old / "receipts")
+    # it believes the rows of the export that it signed
     assert terminal("restore", old, "--replay", newer, "--keyring", elsewhere).code == 0
     live = terminal("classes", old, "--keyring", elsewhere, "--json").json["classes"]
     assert [entry["label"] for entry in live] == ["cat", "owl"]

@@ -123,7 +123,10 @@ class SigningKeys:
                 self._write_public(signer)
                 return signer
             if signer is not None:
-                raise UsageError(f"there is a signing key in {self.folder}; replace it by rotating the key")
+                raise UsageError(
+                    f"there is a signing key in {self.folder} already; show it with preforget keys show --public "
+                    "FILE, or replace it by rotating the key"
+                )
             return self._make()
 
     def rotate(self) -> Signer:
