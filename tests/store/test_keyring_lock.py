@@ -159,6 +159,33 @@ def test_killed_at_any_point_the_keyring_gets_a_new_random_key(
         contents(folder, OLD)
 
 
+@pytest.mark.parametrize("given", [None, OLD])
+def test_a_change_that_was_cut_off_is_repeated_as_it_was(
+    folder: Path, given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cheap = {"name": "argon2id", "memory": 64, "passes": 1, "lanes": 1}
+    monkeypatch.setattr("preforget.store.passphrase.chosen_kdf", lambda: cheap)
+    fill(folder, given)
+    whole = contents(folder, given or "none is needed")
+
+    def ring() -> FileKeyring:
+        return FileKeyring(folder, given and (lambda: given))
+
+    for number in range(0, 100, 5):
+        done = killed_at(number, lambda: ring().change_passphrase(lambda: NEW))
+        ring().change_passphrase(lambda: NEW)
+        assert contents(folder, NEW) == whole
+        assert not list(folder.rglob(".writing-*"))
+        if done:
+            break
+        shutil.rmtree(folder)
+        fill(folder, given)
+        whole = contents(folder, given or "none is needed")
+    assert 0 < number < 99
+    with pytest.raises(UsageError if given is None else IntegrityError):
+        ring().change_passphrase(lambda: "another long one")
+
+
 def test_the_same_keyring_goes_on_after_a_change(folder: Path) -> None:
     fill(folder, OLD)
     running = FileKeyring(folder, lambda: OLD)

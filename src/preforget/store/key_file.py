@@ -255,10 +255,13 @@ class FileKeyring(Keyring):
         """Let a new passphrase open everything here, and the one so far nothing; encrypt what isn't encrypted yet.
 
         Killed at any point, the passphrase so far opens everything, or the new one does: of a keyring that had none,
-        the new one. Raises `IntegrityError` for a wrong passphrase.
+        the new one. The same call ends what was cut off. Raises `IntegrityError` for a wrong passphrase.
         """
-        had_one = self.encrypted
-        lock = (self._given or self._asked) if had_one else KeyringLock(self.folder, new, self._check)
+        had_one, lock = self.encrypted, self._given or self._asked
+        ended = KeyringLock(self.folder, new, self._check)
+        # in the second case the same change was cut off before
+        if not had_one or (ended.opens() and (lock is None or not lock.opens())):
+            lock = ended
         if lock is None:
             raise no_passphrase(self.folder)
         lock.ready()

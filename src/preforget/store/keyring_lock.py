@@ -59,6 +59,13 @@ class KeyringLock:
                 if not self._keys():  # another process may have been faster
                     self._write([new_key()], self._seal)
 
+    def opens(self) -> bool:
+        """Tell whether the keyring has a passphrase, and this is it."""
+        try:
+            return bool(self._keys())
+        except IntegrityError:
+            return False
+
     def lock(self, content: bytes, what: str) -> bytes:
         """Encrypt a file; `what` it is, which another file can't stand for. `ready` comes before."""
         return encrypted(content, self._held()[0], {"format": 2}, what)

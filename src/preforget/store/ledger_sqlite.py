@@ -63,7 +63,9 @@ _TROUBLE = {
     sqlite3.SQLITE_IOERR: "the disk is full or fails; make room, check it and try again",
     sqlite3.SQLITE_READONLY: "it or its folder is read-only; make both writable and try again",
     sqlite3.SQLITE_PERM: "access is denied; make it and its folder writable and try again",
-    sqlite3.SQLITE_CANTOPEN: "it or its journal can't be opened; check the rights on it and its folder",
+    sqlite3.SQLITE_CANTOPEN: (
+        "it or its journal can't be opened; check the rights on it and its folder, and whether the disk is full"
+    ),
     sqlite3.SQLITE_BUSY: "another process is using it; try again",
     sqlite3.SQLITE_LOCKED: "another process is using it; try again",
     sqlite3.SQLITE_PROTOCOL: "another process is using it; try again",
