@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from preforget.data.dataset import label_array
+from preforget.data import load_data
+from preforget.data.dataset import Dataset, label_array
 from preforget.demo.forgetting import Forgetting
 from preforget.demo.look import Look
 from preforget.erasure import Erasure
 
+Thin = Callable[[int], None]
 MakeLook = Callable[[list[str], list[str], list[list[float]]], Look]
 
 
@@ -24,6 +28,23 @@ def make_look() -> MakeLook:
         return Look(label_array(truth), classes, array, array.max(axis=1), 0.0)
 
     return make
+
+
+@pytest.fixture
+def thin(monkeypatch: pytest.MonkeyPatch) -> Thin:
+    """Leave every nth input of the demo's data, which are learned sooner."""
+
+    def every(count: int) -> None:
+        def fewer(name: str, **options: Any) -> Dataset:
+            data = load_data(name, **options)
+            parts = {part: getattr(data, part) for part in ("train", "validation", "test")}
+            return replace(
+                data, **{part: split.select(range(0, len(split), count)) for part, split in parts.items()}
+            )
+
+        monkeypatch.setattr("preforget.demo.run.load_data", fewer)
+
+    return every
 
 
 @pytest.fixture

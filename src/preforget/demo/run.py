@@ -14,6 +14,7 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.making import make_engine
 from preforget.core.errors import StoreError
 from preforget.core.files import make_private
+from preforget.core.keep import as_keep
 from preforget.core.targets import check_target, write_target
 from preforget.data import load_data
 from preforget.demo.forgetting import forget_and_measure, same_scores
@@ -61,7 +62,7 @@ def run(
     make_engine(encoder, DEFAULT_ENGINE, seed, options)  # refuses options before the story begins
     model = PreForgettableClassifier(encoder, seed=seed, device=device, dtype=dtype, **options)
     story = Story(say, words)
-    story.opening(data, float(model.keep_))
+    story.opening(data, float(as_keep(model.keep)))
 
     began = time.perf_counter()
     model.fit(data.train, validation=data.validation, progress=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -39,13 +41,21 @@ def test_the_class_with_the_fewest_counts() -> None:
     assert fewest(label_array([])) == 0
 
 
+@pytest.fixture(scope="module")
+def attacked() -> tuple[Any, ToySurface, dict[str, float]]:
+    """Data, a model of them, and what the attack found with seed 7."""
+    data = parts(each=20)
+    surface = learned(data.retain_train)
+    return data, surface, attack(surface, data, Effort("standard"), 7).values
+
+
 @pytest.mark.parametrize(
     "setting", [Setting(5), Setting(1), Setting(0), Setting(5, part="key"), Setting(5, labels="random")]
 )
-def test_a_value_is_the_mean_share_over_draws(setting: Setting) -> None:
-    data, seed, shares = parts(each=20), 7, []
-    surface = learned(data.retain_train)
-    found = attack(surface, data, Effort("standard"), seed).values
+def test_a_value_is_the_mean_share_over_draws(
+    setting: Setting, attacked: tuple[Any, ToySurface, dict[str, float]]
+) -> None:
+    (data, surface, found), seed, shares = attacked, 7, []
     for draw in range(2):
         own = derive_seed(seed, "key recovery", draw)
         inputs, targets = [], []
@@ -118,7 +128,8 @@ def test_two_models_that_are_the_same_show_no_gap_and_seeds_differ() -> None:
 def test_more_shots_than_there_are_give_no_value() -> None:
     data = parts(each=7)
     surface = learned(data.retain_train, steps=20)
-    assert {"0 shots", "1 shot", "5 shots"} <= set(attack(surface, data, Effort("standard"), 0).values)
-    assert not {"10 shots", "50 shots"} & set(attack(surface, data, Effort("standard"), 0).values)
+    found = set(attack(surface, data, Effort("standard"), 0).values)
+    assert {"0 shots", "1 shot", "5 shots"} <= found
+    assert not {"10 shots", "50 shots"} & found
     bare = Parts(data.forget_train.select([]), data.forget_test, data.retain_train, data.retain_test)
     assert set(attack(surface, bare, Effort("quick"), 0).values) == {"0 shots"}
