@@ -406,6 +406,18 @@ def test_only_the_key_that_the_list_names_goes_with_a_copy(make: MakeFolder, tmp
     assert key_of(other, folder.keyring) == foreign
 
 
+def test_the_list_of_a_plain_model_destroys_no_key(make: MakeFolder, tmp_path: Path) -> None:
+    """Anybody may have written it; of a sealed model it is signed with its row."""
+    folder, own, other = make(sealed=False), tmp_path / "cache", tmp_path / "bench"
+    for place in (own, other):
+        place.mkdir()
+    foreign = begin_key(other, folder.keyring, "bench")
+    note_key(folder, add_copy(folder, "cache", str(own), delete=True), foreign.owner)
+    assert settled(folder)["status"] == "removed"
+    assert not own.exists()
+    assert key_of(other, folder.keyring) == foreign
+
+
 def test_the_receipt_says_it_without_a_place(folder: ModelFolder, tmp_path: Path) -> None:
     (tmp_path / "telling name").write_bytes(b"x")
     add_copy(folder, "cache", str(tmp_path / "telling name"), delete=True)

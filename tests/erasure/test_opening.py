@@ -11,6 +11,7 @@ import pytest
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.erasure import open_folder, opening, read_folder, restore
 from preforget.store import Manifest, ModelFolder
+from preforget.store.key_file import FileModelKeys
 from preforget.store.layout import LEDGER, RECORDS
 
 from .conftest import LABELS, Made
@@ -47,6 +48,28 @@ def test_all_but_the_ledger_from_a_backup(made: Made, tmp_path: Path) -> None:
         restore(made.model, made.keyring)
     assert made.labels() == LEFT
     assert events(made) == ["learn", "forget", "erased", "undone", "restore"]
+
+
+def test_what_a_backup_brought_back_is_erased_again_though_it_was_cut_off(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the row of the ledger, the manifest and the keyring."""
+    records = {path.name: path.read_bytes() for path in (made.model / RECORDS).iterdir()}
+    made.forget(LABELS[1])
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    targets = [(ModelFolder, "adopt_head"), (ModelFolder, "_write"), (FileModelKeys, "note_head")]
+    for target, name in targets if Manifest.read(made.model).sealed else targets[:2]:
+        for file, content in records.items():
+            (made.model / RECORDS / file).write_bytes(content)
+        with monkeypatch.context() as patch:
+            patch.setattr(target, name, die)
+            with pytest.raises(KeyboardInterrupt):
+                made.open()
+        assert made.labels() == LEFT
+        assert len(list((made.model / RECORDS).iterdir())) == 2
 
 
 def test_a_lost_keyring(made: Made, tmp_path: Path) -> None:

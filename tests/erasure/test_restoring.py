@@ -286,20 +286,25 @@ def test_a_forged_row_destroys_no_keys_when_restored(
 @pytest.mark.slow
 @pytest.mark.skipif(not CAN_TRACE, reason="tracing system calls is written for Linux on x86-64")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-@pytest.mark.parametrize("sealed", [False, True])
-def test_what_is_kept_for_all_classes_is_not_lost_wherever_it_is_killed(tmp_path: Path, sealed: bool) -> None:
+@pytest.mark.parametrize("kind", ["plain", "sealed", "with an older keyring"])
+def test_what_is_kept_for_all_classes_is_not_lost_wherever_it_is_killed(tmp_path: Path, kind: str) -> None:
     """The isolated engine's scores of validation inputs: rewritten without the class, as when it was forgotten."""
+    sealed = kind != "plain"
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(60, 4)) + np.repeat(np.eye(3, 4) * 6, 20, axis=0), np.repeat(["a", "b", "c"], 20)
     model = PreForgettableClassifier("features", "isolated", epochs=1).fit(X, y)
     before = Made(tmp_path / "model", tmp_path / "keyring")
     model.save_pretrained(before.model, sealed=sealed, keyring=before.keyring)
     backup = before.backup(tmp_path / "backup")
+    older = shutil.copytree(before.keyring, tmp_path / "older") if sealed else None
     receipt = model.forget("b").receipt
     assert receipt is not None
     shutil.copy(receipt, tmp_path / "receipt.json")
     newer = export(before, tmp_path / "ledger.jsonl")
     before.put_back(backup)
+    if kind == "with an older keyring":
+        assert older is not None
+        before = Made(before.model, older)
     whole = copied(before, tmp_path / "whole")
     try:
         calls, code = run_and_kill(lambda: restore(whole.model, whole.keyring, newer), None)
@@ -316,7 +321,7 @@ def test_what_is_kept_for_all_classes_is_not_lost_wherever_it_is_killed(tmp_path
         restore(killed.model, killed.keyring, newer)
         back = PreForgettableClassifier.from_pretrained(killed.model, keyring=killed.keyring)
         assert back.labels == ["a", "c"]
-        if sealed:  # what was kept then is unreadable: its key was destroyed when it was rewritten
+        if kind == "sealed":  # what was kept then is unreadable: its key was destroyed when it was rewritten
             assert len(back.engine_.records()) == 2
         else:
             assert back.known_proba(X).tobytes() == model.known_proba(X).tobytes()
