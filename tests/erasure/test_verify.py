@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from preforget.erasure.verify import trusted_keys, verify, verify_receipt
 from preforget.store import Manifest
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
+from preforget.store.ledger_sqlite import SqliteLedger
 
 from .conftest import LABELS, Made, make_record
 
@@ -276,6 +278,21 @@ def test_a_record_that_was_changed_or_a_foreign_file_is_found(made: Made) -> Non
     other.write_bytes(content)
     (made.model / "notes.txt").write_bytes(b"")
     assert failed(made) == ["files"]
+
+
+def test_a_row_that_somebody_added_is_found_with_the_keyring(made: Made) -> None:
+    made.forget(LABELS[1])
+    folder, ring = made.open(), open_keyring(made.keyring)
+    if folder.keys is None:
+        pytest.skip("who may write to a plain folder can rewrite it")
+    assert verify(made.receipt(), made.model, made.public_keys(), ring).passed
+    changed = replace(folder.manifest, keep=0.5)
+    row = folder.ledger.append("keep", {"keep": "0.5", "state": changed.state()})
+    digest = SqliteLedger(made.model / LEDGER).digest()
+    replace(changed, ledger={**row.head.as_dict(), "digest": digest}).write(made.model)
+    assert verify(made.receipt(), made.model, made.public_keys()).passed  # nobody can know without it
+    found = verify(made.receipt(), made.model, made.public_keys(), ring)
+    assert [check["name"] for check in found.checks if not check["passed"]] == ["rows"]
 
 
 def test_a_destroyed_key_that_is_back_in_the_keyring_is_found(made: Made, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from preforget.erasure.kept_receipts import check_kept_receipts
 from preforget.erasure.pieces import LENGTH, Finder
 from preforget.erasure.receipt import Receipt, read_bounded, read_receipt, receipt_digest
 from preforget.erasure.scan import search
-from preforget.store import Manifest
+from preforget.store import Manifest, ModelFolder
+from preforget.store.confirmation import check_age, check_confirmed, check_not_put_back
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring
 from preforget.store.keyring import open_keyring
@@ -148,7 +149,7 @@ def _against(
     yield _files(model, manifest, entries)
     yield from _pieces(model, row, skipped)
     yield _receipts(model, entries, keys)
-    yield from _keys(manifest, receipt, keyring, skipped)
+    yield from _with_keyring(model, manifest, receipt, keyring, skipped)
 
 
 @contextlib.contextmanager
@@ -246,10 +247,10 @@ def _receipts(model: Path, entries: Sequence[Entry], keys: Mapping[str, Ed25519P
     return _check("receipts", True, f"{count} in the folder, all known to the ledger")
 
 
-def _keys(
-    manifest: Manifest, receipt: Receipt, keyring: Keyring | None, skipped: list[str]
+def _with_keyring(
+    model: Path, manifest: Manifest, receipt: Receipt, keyring: Keyring | None, skipped: list[str]
 ) -> Iterator[dict[str, Any]]:
-    """Check that keys which were destroyed are not in the keyring."""
+    """Check that the keyring confirms the ledger's rows, and that keys which were destroyed are not in it."""
     if not manifest.sealed:
         return
     ids = [str(record["id"]) for record in receipt.records]
@@ -258,11 +259,25 @@ def _keys(
             skipped.append("keys: the keyring of the model is not here; name it with --keyring")
             return
         held = keyring.model(manifest.model).holding(ids)
+        yield _rows(ModelFolder(model, manifest, keyring))
     except UsageError as error:
         skipped.append(f"keys: {error}")
         return
     said = f"the key of record {min(held)} is there" if held else f"none of {len(ids)} keys is there"
     yield _check("keys", not held, f"{said}, in the keyring {keyring.place}")
+
+
+def _rows(folder: ModelFolder) -> dict[str, Any]:
+    """Check that no row of a sealed model was added, and no earlier manifest put back, by who has the folder alone."""
+    try:
+        check_age(folder)
+        check_confirmed(folder)
+        check_not_put_back(folder)
+    except IntegrityError as error:
+        return _check("rows", False, str(error))
+    return _check(
+        "rows", True, f"those after the last that the keyring {folder.keyring.place} noted are signed"
+    )
 
 
 def _bytes(model: Path, manifest: Manifest, receipt: Receipt) -> dict[str, Any]:
