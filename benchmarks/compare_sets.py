@@ -54,8 +54,8 @@ class SetOf:
 
 SETS = (
     SetOf("digits", "digits", "builtin", None, (40, 15, 25), 2),
-    SetOf("banking77", "data/banking77", MINILM, None, (40, 12, 30), 3),
-    SetOf("CLINC150", "data/clinc150", MINILM, None, (30, 10, 15), 2),
+    SetOf("banking77", "data/banking77", MINILM, None, (25, 10, 30), 2),
+    SetOf("CLINC150", "data/clinc150", MINILM, None, (30, 10, 15), 1),
     SetOf("blood cells", "data/bloodcells-64", VIT, 64, (60, 20, 50), 2, views="h"),
     SetOf("skin lesions", "data/dermamnist.npz", VIT, 48, (36, 12, 30), 2, views="h"),
     SetOf("spoken digits", "data/spoken-digits", AST, 96, (40, 12, 30), 1),

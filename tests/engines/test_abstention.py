@@ -9,7 +9,7 @@ from preforget.engines.abstention import (
     TEMPERATURES,
     Abstention,
     choose_temperature,
-    known_odds,
+    odds_of,
     statistic,
     without_own,
 )
@@ -70,7 +70,7 @@ def test_one_class_has_nothing_to_choose_by() -> None:
 
 def test_the_odds_are_even_where_known_and_left_out_are_equally_many() -> None:
     scores = some_scores(400)
-    odds = known_odds(scores, 4.0)
+    odds = odds_of(scores, 4.0)
     assert odds is not None
     slope, offset = odds
     assert slope > 0

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.engines.coverage import ClassCoverage, coverage, limits, limits_by_class, one_limit
+from preforget.engines.logistic import known_odds, sigmoid
 from preforget.engines.pair_scores import Floats, PairScores, Whole
 from preforget.engines.temperature import Sharpness, likeliest_sharpness
 from preforget.metrics.roc import auc
@@ -22,9 +23,6 @@ from preforget.metrics.roc import auc
 TEMPERATURES = (0.5, 1.0, 2.0, 4.0, 6.0, 10.0, 15.0, 20.0, 40.0, 1000.0)
 MOST_LEFT_OUT = 64
 """The most classes that are left out in turn; of more, evenly spread ones by name."""
-
-NEWTON_STEPS = 60
-RIDGE = 1e-6
 
 Values = npt.NDArray[np.float64]
 
@@ -68,30 +66,16 @@ def choose_temperature(scores: PairScores) -> float:
     return max(TEMPERATURES, key=told)
 
 
-def known_odds(scores: PairScores, temperature: float) -> tuple[float, float] | None:
-    """Return `(a, b)`: `sigmoid(a statistic + b)` is how likely an input is of a known class; None where nothing tells.
+def odds_of(scores: PairScores, temperature: float) -> tuple[float, float] | None:
+    """Return how `known_odds` follows from the statistic; None where nothing tells.
 
     Each validation input counts once as known and once, without the column of its own class, as unknown, so the odds
-    are even before it is looked at. Fitted as by Platt, with targets a little off 0 and 1 (Advances in Large Margin
-    Classifiers, 1999, section 2.2).
+    are even before it is looked at.
     """
     if len(scores.labels) < 2 or not len(scores.truth):
         return None
-    known, unknown = statistic(scores.values, temperature), without_own(scores, temperature)
-    finite = np.isfinite(unknown)
-    x = np.concatenate([known, unknown[finite]])
-    n, m = len(known), int(finite.sum())
-    target = np.concatenate([np.full(n, (n + 1) / (n + 2)), np.full(m, 1 / (m + 2))])
-    middle, spread = float(x.mean()), float(x.std()) or 1.0
-    table = np.stack([(x - middle) / spread, np.ones_like(x)], axis=1)
-    beta = np.zeros(2)
-    for _ in range(NEWTON_STEPS):
-        p = 0.5 * (1 + np.tanh(table @ beta / 2))
-        slope = table.T @ (p - target) / len(x)
-        curve = (table * (p * (1 - p))[:, None]).T @ table / len(x) + RIDGE * np.eye(2)
-        beta -= np.clip(np.linalg.solve(curve, slope), -2, 2)
-    steepness = max(float(beta[0]), 0.0) / spread
-    return steepness, float(beta[1]) - steepness * middle
+    unknown = without_own(scores, temperature)
+    return known_odds(statistic(scores.values, temperature), unknown[np.isfinite(unknown)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +90,7 @@ class Abstention:
     def of(cls, scores: PairScores) -> Abstention:
         """Choose the temperature and fit the odds."""
         temperature = choose_temperature(scores)
-        return cls(scores, temperature, known_odds(scores, temperature))
+        return cls(scores, temperature, odds_of(scores, temperature))
 
     def confidence(self, scores: Floats) -> Floats:
         """Return the statistic of scores `[n, C]`, of as many of the highest as were kept of the validation inputs."""
@@ -119,7 +103,7 @@ class Abstention:
         if self.odds is None:
             return None
         slope, offset = self.odds
-        return (0.5 * (1 + np.tanh((slope * confidence.astype(np.float64) + offset) / 2))).astype(np.float32)
+        return sigmoid(slope * confidence.astype(np.float64) + offset).astype(np.float32)
 
     def class_probabilities(self, scores: Floats) -> Floats:
         """Return the probability of each class given that it is one of them, `[n, C]`."""
