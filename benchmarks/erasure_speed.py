@@ -4,8 +4,8 @@
     python benchmarks/erasure_speed.py --classes 1000
 
 Records have the shapes of the isolated engine on the builtin backbone and random values. Median over forgettings, each
-of one more class of the same model; also the same without a loaded model, and what opening the folder takes. `cpu_ms` is
-the processor's time of a forgetting in the loaded model, which other jobs beside it change little.
+of one more class of the same model; also the same without a loaded model, and what opening the folder takes.
+`cpu_ms` is the processor's time of a forgetting in the loaded model, which other jobs change less than the clock's.
 """
 
 from __future__ import annotations
