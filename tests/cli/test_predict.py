@@ -94,14 +94,23 @@ def test_files_are_checked_before_the_model_is_loaded(tmp_path: Path, terminal: 
     assert done.err == f"preforget: {tmp_path / 'none.png'}: no such file\n"
 
 
-def test_a_corrupt_image_is_named_and_nothing_printed(
+def test_corrupt_images_are_named_and_the_others_answered(
     learned: Path, pets: Path, tmp_path: Path, terminal: Terminal
 ) -> None:
-    broken = tmp_path / "broken.png"
-    broken.write_bytes((pets / "owl" / "00.png").read_bytes()[:70])
-    done = terminal("predict", learned, pets / "owl" / "01.png", broken)
+    for name, content in (("broken.png", (pets / "owl" / "00.png").read_bytes()[:70]), ("empty.jpg", b"")):
+        (tmp_path / name).write_bytes(content)
+    shutil.copy(pets / "owl" / "01.png", tmp_path / "good.png")
+    done = terminal("predict", learned, tmp_path)
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    assert f"{tmp_path / 'broken.png'}: damaged image" in done.err
+    assert f"{tmp_path / 'empty.jpg'}: empty file" in done.err
+    strict = terminal("predict", learned, tmp_path, "--strict", "--json")
+    assert strict.code == 1
+    assert [Path(entry["path"]).name for entry in strict.json["broken"]] == ["broken.png", "empty.jpg"]
+    (tmp_path / "good.png").unlink()
+    done = terminal("predict", learned, tmp_path)
     assert (done.code, done.out) == (1, "")
-    assert f"{broken}: damaged image" in done.err
+    assert "none of the 2 files can be answered" in done.err
 
 
 def test_no_model(tmp_path: Path, pets: Path, terminal: Terminal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def make_folder(tmp_path: Path) -> MakeFolder:
         for name, count in counts.items():
             (root / name).mkdir(parents=True)
             for number in range(count):
-                Image.fromarray(small_image(number)).save(root / name / f"{number:03}.png")
+                image = small_image(zlib.crc32(f"{name}/{number}".encode("utf-8", "surrogateescape")))
+                Image.fromarray(image).save(root / name / f"{number:03}.png")
         return root
 
     return make

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from preforget.core.errors import DataError
-from preforget.data import Dataset, Split, read_batch
-from preforget.data.folder import load_folder
+from preforget.data import DataOptions, Dataset, Split, read_batch
+from preforget.data.folder import list_folder, load_folder
 
 from ..rights import bound_by_rights
 
@@ -27,7 +27,7 @@ def names(split: Split) -> set[str]:
 
 
 def test_classes_without_parts_are_split_70_10_20(make_folder: MakeFolder) -> None:
-    data = load_folder(make_folder({"dog": 10, "cat": 20}), seed=3)
+    data = load_folder(make_folder({"dog": 10, "cat": 20}), DataOptions(seed=3))
     assert data.classes == ("cat", "dog")
     assert data.name == "pets"
     assert sizes(data) == [21, 3, 6]
@@ -105,7 +105,8 @@ def test_a_test_part_may_lack_a_class(make_folder: MakeFolder) -> None:
         ({"cat": 3, "dog": 0}, "dog: no image in this class folder"),
         ({"train/cat": 3, "train/dog": 3, "test/cat": 0}, "cat: no image in this class folder"),
         ({"train": 3, "test": 3}, "train: no sub-folders"),
-        ({"train/cat": 3, "extra/cat": 3}, r"parts \(train\) are mixed with others \(extra\)"),
+        ({"train/cat": 3, "extra/cat": 3}, "extra, train all hold the same folders, cat"),
+        ({"train/cat": 3, "extra": 3}, r"parts \(train\) are mixed with others \(extra\)"),
         ({"test/cat": 3, "test/dog": 3}, "there is test, but no train folder"),
         ({"train/cat": 3, "val/cat": 3, "valid/cat": 3}, "both 'val' and 'valid' hold the val part"),
         ({"train/cat": 3, "train/dog": 3, "test/eel": 3}, "test part has inputs of 'eel'"),
@@ -144,7 +145,9 @@ def test_links_are_followed(make_folder: MakeFolder, tmp_path: Path) -> None:
     (root / "dog").rename(tmp_path / "elsewhere")
     (root / "dog").symlink_to(tmp_path / "elsewhere")
     (root / "cat" / "first.png").symlink_to("000.png")
-    assert sum(sizes(load_folder(root))) == 7
+    data = load_folder(root)
+    assert sum(sizes(data)) == 7
+    assert [group.kind for group in data.repeated] == ["same"]
 
 
 @pytest.mark.parametrize(
@@ -171,19 +174,21 @@ def test_a_large_folder_is_listed_without_opening_a_file(tmp_path: Path) -> None
         for number in range(count // 2):
             os.close(os.open(tmp_path / label / f"{number:05}.jpg", os.O_CREAT))
     tracemalloc.start()
-    data = load_folder(tmp_path)
+    listed = list_folder(tmp_path, DataOptions())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert sum(sizes(data)) == count
+    assert len(listed.splits["train"]) == count
     assert peak < count * 2_000
 
 
 @pytest.mark.real_data
 def test_blood_cells(shared_data: Path) -> None:
-    data = load_folder(shared_data / "bloodcells-64")
-    assert sizes(data) == [11_959, 1_712, 3_421]
-    assert len(data.classes) == 8
-    assert read_batch(data.test.inputs, slice(0, 50), 96).std() > 10
+    listed = list_folder(
+        shared_data / "bloodcells-64", DataOptions()
+    )  # looking at each takes a quarter of a minute
+    assert [len(listed.splits[part]) for part in ("train", "val", "test")] == [11_959, 1_712, 3_421]
+    assert len(set(listed.splits["train"].labels)) == 8
+    assert read_batch(listed.splits["test"].inputs, slice(0, 50), 96).std() > 10
 
 
 def test_folders_whose_names_are_one_name_are_one_class(make_folder: MakeFolder) -> None:

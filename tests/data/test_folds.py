@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from preforget.data import load_data
 from preforget.data.folds import is_folded
 
 
-def write(path: Path, seed: int) -> None:
+def write(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    seed = zlib.crc32(f"{path.parent.name}/{path.name}".encode())
     soundfile.write(path, np.random.default_rng(seed).uniform(-0.5, 0.5, 800), 8000)
 
 
@@ -29,7 +31,7 @@ def urban(tmp_path: Path) -> Path:
                     source = 100 * fold + 10 * place + recording
                     name = f"{source}-{place}-0-{take}.wav"
                     lines.append(f"{name},{source},{fold},{place},{label}")
-                    write(root / "audio" / f"fold{fold}" / name, source + take)
+                    write(root / "audio" / f"fold{fold}" / name)
     (root / "metadata").mkdir()
     (root / "metadata" / "UrbanSound8K.csv").write_text("\n".join(lines) + "\n")
     return root
@@ -79,14 +81,25 @@ def test_folds_that_are_not_there(urban: Path, fold: int, used: list[int] | None
 def test_broken_clips_are_named_or_listed(urban: Path) -> None:
     (urban / "audio" / "fold1" / "100-0-0-0.wav").write_bytes(b"")
     (urban / "audio" / "fold2" / "210-1-0-1.wav").unlink()
-    with pytest.raises(DataError, match=r"2 sound files can't be used(?s:.*)100-0-0-0\.wav: empty"):
+    with pytest.raises(DataError, match=r"2 of 24 files can't be used(?s:.*)100-0-0-0\.wav: empty"):
         load_data(urban)
     data = load_data(urban, skip_broken=True)
-    assert [(path.name, why) for path, why in data.skipped] == [
-        ("100-0-0-0.wav", "empty file"),
-        ("210-1-0-1.wav", "no such file"),
-    ]
+    assert {path.name: why for path, why in data.skipped} == {
+        "210-1-0-1.wav": "no such file",
+        "100-0-0-0.wav": "empty file",
+    }
     assert len(data.train) + len(data.validation) + len(data.test) == 22
+
+
+def test_subjects_are_a_column_of_the_table(urban: Path) -> None:
+    data = load_data(urban, subjects="fsID")
+    assert data.train.subjects is not None
+    assert {path.name.split("-")[0] for path in data.train.inputs} == set(data.train.subjects)
+    with pytest.raises(UsageError, match="has no column 'who' of subjects; it has slice_file_name, fsID"):
+        load_data(urban, subjects="who")
+    table = urban / "metadata" / "UrbanSound8K.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes())  # as Excel saves it
+    assert len(load_data(urban).train)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +128,7 @@ def test_the_layout_of_esc(tmp_path: Path, name: str, classes: tuple[str, ...]) 
             for source in range(3):
                 file = f"{fold}-{100 * place + source}-A-{place}.wav"
                 lines.append(f"{file},{fold},{place},{label},{label != 'wind'},{100 * place + source},A")
-                write(root / "audio" / file, place)
+                write(root / "audio" / file)
     (root / "meta").mkdir()
     (root / "meta" / "esc50.csv").write_text("\n".join(lines) + "\n")
     data = load_data(root, fold=1)
@@ -128,7 +141,7 @@ def test_the_older_layout_of_esc10(tmp_path: Path) -> None:
     for number, label in enumerate(("Dog bark", "Rain"), start=1):
         for fold in (1, 2):
             for source in range(3):
-                write(tmp_path / "ESC" / f"{number:03d} - {label}" / f"{fold}-{source}23-A.wav", source)
+                write(tmp_path / "ESC" / f"{number:03d} - {label}" / f"{fold}-{source}23-A.wav")
     assert is_folded(tmp_path / "ESC")
     data = load_data(tmp_path / "ESC", fold=2)
     assert data.classes == ("Dog bark", "Rain")
@@ -138,7 +151,7 @@ def test_the_older_layout_of_esc10(tmp_path: Path) -> None:
 def test_a_plain_folder_has_no_folds(tmp_path: Path) -> None:
     for label in ("a", "b"):
         for take in range(5):
-            write(tmp_path / label / f"{take}.wav", take)
+            write(tmp_path / label / f"{take}.wav")
     assert not is_folded(tmp_path)
     with pytest.raises(UsageError, match="has no official folds"):
         load_data(tmp_path, fold=1)

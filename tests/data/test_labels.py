@@ -82,10 +82,23 @@ def test_a_person_may_be_called_like_the_abstention() -> None:
 
 
 def test_text_that_stands_for_a_missing_value_is_said_with_its_count() -> None:
-    _, remarks = one_name_each(["nan", "Ann", "nan"], "subject", str)
+    _, remarks = one_name_each(["null", "Ann", "null"], "subject", str)
     assert len(remarks) == 1
-    assert remarks[0].startswith("2 of 3 inputs have the subject 'nan', which is how tables write a missing")
+    assert remarks[0].startswith("2 of 3 inputs have the subject 'null', which is how tables write a missing")
+    for text in ("nan", "NaT", "<NA>"):
+        with pytest.raises(
+            DataError, match=f"1 is '{text}' on 2 inputs.*people without a name would be one person"
+        ):
+            one_name_each(["Ann", text, text], "subject", str)
     assert one_name_each(["none", "some"], "label", str)[1] == []
+
+
+def test_numbers_that_differ_in_zeros_are_said() -> None:
+    _, remarks = one_name_each(["0042", "42", "0043", "7", "42", "00", "x"], "subject", str)
+    assert remarks == [
+        "subjects '0042', '42' differ only in zeros at the beginning, which tables lose; taken as 2 subjects: if they "
+        "are one, write them alike"
+    ]
 
 
 def test_names_that_look_alike_are_refused_with_both_shown() -> None:

@@ -59,11 +59,11 @@ def test_an_extension_claims_a_path_before_ours_of_the_same_order(
 
 
 def test_options_that_a_source_does_not_have_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "metadata").mkdir()
-    (tmp_path / "metadata" / "UrbanSound8K.csv").touch()
-    with pytest.raises(
-        UsageError, match="doesn't name the subjects of its inputs; leave subjects='fsID' out"
-    ):
-        load_data(tmp_path, subjects="fsID")
+    with pytest.raises(UsageError, match="doesn't name the subjects of its inputs; leave subjects='who' out"):
+        load_data("digits", subjects="who")
+    with pytest.raises(UsageError, match="'digits' is no folder of classes; leave top_classes"):
+        load_data("digits", top_classes=True)
+    with pytest.raises(UsageError, match="needs to know whom each input is of"):
+        load_data(tmp_path, split_by="subject")
     with pytest.raises(UsageError, match="'digits' has no official folds"):
         load_data("digits", folds=(1, 2))

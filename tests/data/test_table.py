@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from preforget.core.errors import DataError
+from preforget.core.errors import DataError, UsageError
 from preforget.data import load_data
 
 
@@ -101,7 +101,7 @@ def test_a_column_of_subjects_that_is_not_there(folder: Path) -> None:
 
 
 def test_the_note_says_once_that_a_name_looks_like_a_missing_value(folder: Path) -> None:
-    rows = [f"{n}.png,{'ab'[n % 2]},{('nan', 'p')[n // 2 % 2]}" for n in range(12)]
+    rows = [f"{n}.png,{'ab'[n % 2]},{('null', 'p')[n // 2 % 2]}" for n in range(12)]
     data = load_data(table(folder, ["path,label,person", *rows]), subjects="person")
     assert data.note is not None
     assert data.note.count("which is how tables write a missing value") == 1
@@ -113,7 +113,6 @@ def test_names_have_one_form_and_faults_say_the_line(folder: Path) -> None:
     assert data.classes == ("a", "b")
     assert data.train.subjects is not None
     assert set(data.train.subjects) == {"p"}
-    assert len(data.remarks) == 1
     assert data.remarks[0].startswith("subject 'p' is written in 4 ways, on ")
     for row, message in (
         ("0.png, ,p", "line 14: the label is empty"),
@@ -121,3 +120,122 @@ def test_names_have_one_form_and_faults_say_the_line(folder: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             load_data(table(folder, ["path,label,person", *rows, row]), subjects="person")
+
+
+def write_rows(folder: Path, name: str, content: bytes) -> Path:
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "separator", "start"),
+    [
+        ("index.csv", ",path,label", ",", b""),
+        ("metadata.csv", "file_name,label", ",", b""),
+        ("T.CSV", "Path,Label", ",", b""),
+        ("excel.csv", "path;label", ";", b"\xef\xbb\xbf"),
+        ("tabs.tsv", "image\tclass", "\t", b""),
+        ("images.csv", "Image Index,Finding Labels,path", ",", b""),
+    ],
+)
+def test_tables_as_programs_write_them(
+    folder: Path, name: str, header: str, separator: str, start: bytes
+) -> None:
+    cells = {
+        "": lambda n: str(n),
+        "path": lambda n: f"{n}.png",
+        "label": lambda n: "ab"[n % 2],
+    }
+    kinds = {
+        "file_name": "path",
+        "image": "path",
+        "class": "label",
+        "finding labels": "label",
+        "image index": "",
+    }
+    columns = [kinds.get(c.casefold(), c.casefold()) for c in header.split(separator)]
+    lines = [header, *(separator.join(cells[c](n) for c in columns) for n in range(12))]
+    path = write_rows(folder, name, start + "\r\n".join(lines).encode())
+    data = load_data(path)
+    assert data.classes == ("a", "b")
+    assert len(data.train) == 8
+
+
+def test_excels_own_text_is_utf_16(folder: Path) -> None:
+    text = "path\tlabel\n" + "\n".join(f"{n}.png\t{'aé'[n % 2]}" for n in range(12))
+    assert load_data(write_rows(folder, "u.csv", text.encode("utf-16"))).classes == ("a", "é")
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        (["Effusion", "Mass", "Effusion|Mass", "No Finding"], ("Effusion", "Mass", "No Finding")),
+        (["Bark", "Dog", '"Bark,Dog"'], ("Bark", "Dog")),
+        (["x;y", "x", "y", "z"], ("x", "y", "z")),
+        (["a|b", "c|d", "a|c"], ("a", "b", "c", "d")),
+    ],
+)
+def test_several_labels_in_a_cell(folder: Path, cells: list[str], classes: tuple[str, ...]) -> None:
+    data = load_data(table(folder, ["path,label", *(f"{n}.png,{cells[n % len(cells)]}" for n in range(12))]))
+    assert data.train.multilabel
+    assert data.classes == classes
+    assert any("hold several labels, divided by" in remark for remark in data.remarks)
+
+
+@pytest.mark.parametrize("cells", [["polar bear", "dog"], ['"Smith, J"', "dog"], ["a;", "b"]])
+def test_signs_in_names_of_single_labels_stay(folder: Path, cells: list[str]) -> None:
+    data = load_data(table(folder, ["path,label", *(f"{n}.png,{cells[n % 2]}" for n in range(12))]))
+    assert not data.train.multilabel
+    assert len(data.classes) == 2
+
+
+def test_labels_that_are_made_of_others_are_said(folder: Path) -> None:
+    cells = ["scab", "frog_eye", "scab frog_eye"]
+    data = load_data(table(folder, ["path,label", *(f"{n}.png,{cells[n % 3]}" for n in range(12))]))
+    assert any("'scab frog_eye' are made of other labels" in remark for remark in data.remarks)
+
+
+@pytest.mark.parametrize("columns", [("onset", "offset"), ("start", "end"), ("Start_Time", "x")])
+def test_pieces_of_recordings_are_refused(folder: Path, columns: tuple[str, str]) -> None:
+    rows = [f"{n % 6}.wav,{n},{n + 1},{'ab'[n % 2]}" for n in range(12)]
+    with pytest.raises(
+        DataError, match=f"{columns[0]}.* choose pieces of recordings, and .*0.wav is in 2 rows"
+    ):
+        load_data(table(folder, [f"path,{columns[0]},{columns[1]},label", *rows]))
+
+
+def test_columns_that_are_not_read_are_named(folder: Path) -> None:
+    rows = [f"{n}.wav,{n},9,{'ab'[n % 2]}" for n in range(12)]
+    data = load_data(table(folder, ["path,onset,age,label", *rows]))
+    assert any(remark.endswith("columns that aren't read: onset, age") for remark in data.remarks)
+
+
+def test_a_column_of_folds(folder: Path) -> None:
+    rows = [f"{n}.png,{'ab'[n % 2]},{1 + n // 4}" for n in range(12)]
+    path = table(folder, ["path,label,fold", *rows])
+    assert sorted(int(p.stem) for p in load_data(path).test.inputs) == [8, 9, 10, 11]
+    data = load_data(path, fold=1, folds=[1, 2])
+    assert (len(data.train) + len(data.validation), len(data.test)) == (4, 4)
+    with pytest.raises(UsageError, match="has no official folds"):
+        load_data(table(folder, ["path,label", *(r[:-2] for r in rows)]), fold=1)
+
+
+def test_rare_findings_stay_in_train_and_the_rest_is_said(folder: Path) -> None:
+    rows = ["path,edema,fracture", *(f"{n}.png,{n % 2},{int(n in (3, 5, 7))}" for n in range(12))]
+    for seed in range(5):
+        data = load_data(table(folder, rows), seed=seed)
+        assert sum("fracture" in labels for labels in data.train.labels) >= 2
+        lacking = not any("fracture" in labels for labels in data.validation.labels)
+        assert lacking == any("'fracture' is on no validation input" in remark for remark in data.remarks)
+
+
+def test_files_are_found_by_their_names_in_folders_below(folder: Path) -> None:
+    (folder / "images" / "deep").mkdir(parents=True)
+    for n in range(12):
+        (folder / f"{n}.png").rename(folder / "images" / "deep" / f"p{n}.png")
+    path = table(folder, ["id,label", *(f"p{n},{'ab'[n % 2]}" for n in range(11))])
+    data = load_data(path)
+    assert data.train.inputs[0].parent.name == "deep"
+    assert dict(data.left_out)["not in the table"] == 13  # one picture and the sounds
+    with pytest.raises(DataError, match="line 2: no such file"):
+        load_data(table(folder, ["path,label", "gone.png,a"]))

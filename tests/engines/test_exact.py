@@ -402,7 +402,7 @@ def test_real_cells_on_a_real_backbone() -> None:
     root = os.environ.get("PREFORGET_SHARED")
     if root is None:
         pytest.skip("PREFORGET_SHARED is not set: no real data here")
-    cells = load_data(Path(root) / "data" / "bloodcells-64")
+    cells = load_data(Path(root) / "data" / "bloodcells-64", allow_duplicates=True)
     encoder = load_backbone(
         str(Path(root) / "backbones" / "vit-tiny-patch16-224"), image_size=96, device="cpu", dtype="float32"
     )

@@ -65,7 +65,9 @@ def open_source(
     """
     has_path = entry.path is not None
     size = entry.size if not has_path else 28
-    data = load_data(entry.path or entry.name, size=size, data_dir=data_dir, download=download)
+    data = load_data(
+        entry.path or entry.name, size=size, data_dir=data_dir, download=download, allow_duplicates=True
+    )
     if any(getattr(data, part).multilabel for part in PARTS):
         raise UsageError(f"{entry.name}: inputs have several labels; the benchmark needs one label per input")
     for part in PARTS:

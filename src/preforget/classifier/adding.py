@@ -83,6 +83,11 @@ class Adding(Learning):
         others = sorted(set(present) & set(bank.attached))
         if label not in present:
             raise DataError(f"the data hold no input of {label!r}; they have: {', '.join(present[:10])}")
+        if not others and self.engine_.needs_others and not bank.attached:
+            raise UsageError(
+                f"{label!r} can't be added: the model knows no class any more from which it could be told; learn a new "
+                "model of two classes or more, with fit() on untrained() or with preforget learn"
+            )
         if not others and self.engine_.needs_others:
             raise DataError(
                 f"to add {label!r} the data must also hold inputs of classes that the model knows, "

@@ -21,6 +21,7 @@ from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
 from preforget.data.labels import check_look_alikes
+from preforget.data.one_hot import from_frame, single_labels
 from preforget.data.vectors import Vectors
 from preforget.engines import Engine, Session, for_multilabel
 from preforget.training.checkpoint import CheckpointFile
@@ -52,7 +53,8 @@ class Learning(Bound):
         Args:
             X: Images `uint8 [n, height, width]` or `[n, height, width, 3]`, `Sounds`, a list of `n` paths, or a
                 `Split` with its labels; with the backbone `"features"` numbers `[n, d]`.
-            y: `n` labels, whole numbers, booleans or text; or several per input: a 0/1 matrix, or `n` lists.
+            y: `n` labels, whole numbers, booleans or text; or several per input: a 0/1 matrix, or `n` lists. A matrix
+                with exactly one 1 in each row means one label per input. A column or a table of pandas is taken, too.
             validation: What abstention is calibrated on, a `Split` or a pair `(X, y)`; without it a seeded 15 % of
                 each class is held out.
             subjects: Whom each input is of, `n` names; in the exact engine a subject can then be forgotten by itself.
@@ -89,19 +91,28 @@ class Learning(Bound):
                 "add() for one more class"
             )
         check_answering(self.keep, self.on_unknown, self.shortlist)
+        y, columns = from_frame(y)
+        conditions = columns if conditions is None and getattr(y, "ndim", 1) == 2 else conditions
+        labels = single_labels(y, conditions)
+        one_hot, y = labels is not y, labels
         X, y, label_kind = _with_names(X, y)
         vectors = as_inputs(X, "vectors") if self.backbone == FEATURES else None
         encoder = self._load_encoder(vectors.width if isinstance(vectors, Vectors) else None)
         engine = make_engine(encoder, self.engine, self.seed, self._options)
-        train = as_split(X, y, subjects, conditions, kind=encoder.kind)
+        train = as_split(X, y, subjects, None if one_hot else conditions, kind=encoder.kind)
         if train.multilabel:
             engine, label_kind = for_multilabel(engine), TEXT
         train = usable_subjects(engine, train, asked=subjects is not None)
         check_trainable(train)
         check_names(train, keep=keep_similar_names)
         if isinstance(validation, tuple | list) and len(validation) == 2:
-            validation = (validation[0], as_text(validation[1]))
-        train, held_out = hold_out(train, validation, engine.config.seed, conditions=conditions)
+            held_out_labels = from_frame(validation[1])[0]
+            if one_hot:
+                held_out_labels = single_labels(held_out_labels, conditions)
+            validation = (validation[0], as_text(held_out_labels))
+        train, held_out = hold_out(
+            train, validation, engine.config.seed, conditions=None if one_hot else conditions
+        )
         session = Session.of(cache_dir, keep_cache, checkpoint, progress)
         try:
             engine.learn(train, held_out, session)

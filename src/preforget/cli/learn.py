@@ -86,7 +86,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         raise UsageError("the following arguments are required: DATA")
     options, keys = given_options(args, args.engine), keyring(args)
     check_free(target)
-    data = read_data(args, args.seed)
+    data = read_data(args, args.seed, named=True)
     check_counts(data)
     model = PreForgettableClassifier(
         args.backbone,

@@ -38,6 +38,7 @@ from preforget.cli import (
     verify,
     verify_page,
 )
+from preforget.cli.argument_order import options_first
 from preforget.cli.console import Console, harmless, note
 from preforget.cli.engine_options import named_engine
 from preforget.cli.leftovers import clear_beside
@@ -97,7 +98,17 @@ MACHINE_FAULTS = frozenset(
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose messages can't steer a terminal, whatever the arguments hold that they repeat."""
+    """A parser whose messages can't steer a terminal, whatever the arguments hold that they repeat.
+
+    Options of a command may stand before, between or after its names.
+    """
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read the arguments, those of a command in any order."""
+        given = sys.argv[1:] if args is None else list(args)
+        if self._subparsers is None:
+            given = options_first(self, given)
+        return super().parse_known_args(given, namespace)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(harmless(message), file)

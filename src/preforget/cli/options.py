@@ -120,7 +120,35 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--folds", metavar="N", type=int, nargs="+", help="use only these folds (all)")
     parser.add_argument(
-        "--skip-broken", action="store_true", help="leave out sound files that can't be used, and list them"
+        "--split-by",
+        choices=("subject",),
+        help="of a split that is made: no person in two parts (default: each person in all parts)",
+    )
+    parser.add_argument(
+        "--top-classes",
+        action="store_true",
+        help="of a folder: the folders at its top are the classes, whatever they are called and hold",
+    )
+    parser.add_argument(
+        "--skip-broken", action="store_true", help="leave out files that can't be used, and list them"
+    )
+    own_meaning = "--strict" in parser._option_string_actions  # in `audit`, where it is about measures
+    parser.add_argument(
+        "--strict-data" if own_meaning else "--strict",
+        dest="strict_data",
+        action="store_true",
+        help="take every file of the data that is left out, for whatever reason, as an error",
+    )
+    parser.add_argument(
+        "--allow-duplicates",
+        action="store_true",
+        help="take inputs of the same content in several parts of a given split as they are",
+    )
+    parser.add_argument(
+        "--duplicates",
+        metavar="FILE",
+        type=Path,
+        help="write a table of the inputs that are there more than once",
     )
     parser.add_argument(
         "--cache-dir",
@@ -181,11 +209,20 @@ def changed_keep(keep: Keep, given: Sequence[tuple[str | None, float]], known: C
     return Keep(float(changed), {**changed.classes, **single})
 
 
-def read_data(args: argparse.Namespace, seed: int) -> Dataset:
-    """Load DATA; `seed` makes the splits that it lacks."""
-    from preforget.cli.console import note, printable
-    from preforget.data import load_data
+def read_data(args: argparse.Namespace, seed: int, *, named: bool = False) -> Dataset:
+    """Load DATA, and say what was read and what was not.
 
+    `seed` makes the splits that DATA lacks; `named`: whether the line on what was read names classes.
+    """
+    from preforget.cli.console import note, printable
+    from preforget.core.targets import check_target, write_target
+    from preforget.data import load_data
+    from preforget.data.duplicates import refuse_across_parts
+    from preforget.data.summary import duplicates_table, summary
+
+    listed = None if args.duplicates is None else given_path(args.duplicates)
+    if listed is not None:
+        check_target(listed, force=getattr(args, "force", False))
     data = load_data(
         args.data,
         size=args.size,
@@ -196,11 +233,20 @@ def read_data(args: argparse.Namespace, seed: int) -> Dataset:
         fold=args.fold,
         folds=args.folds,
         skip_broken=args.skip_broken,
+        strict=args.strict_data,
+        allow_duplicates=args.allow_duplicates or listed is not None,
+        split_by=args.split_by,
+        top_classes=args.top_classes,
     )
+    if listed is not None:
+        content = duplicates_table(data.repeated).encode("utf-8", "backslashreplace")
+        write_target(listed, content, force=getattr(args, "force", False))
+        refuse_across_parts(args.data, data.repeated, args.allow_duplicates)
     for path, why in data.skipped:
         note(printable(f"skipped {path}: {why}"))
     for remark in data.remarks:
         note(printable(remark))
+    note(printable(summary(data, named=named)))
     return data
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.answer_format import add_format, choose_format, table_line
-from preforget.cli.console import Console, printable
+from preforget.cli.console import Console, note, printable
 from preforget.cli.options import Commands, add_command, add_keep, add_model, add_shortlist, load_model
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
@@ -48,12 +48,18 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     add_shortlist(parser)
     add_keep(parser, "in this request")
     add_format(parser)
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="end with exit code 1 if a file can't be answered (default: only if none can)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Read the paths, load the model, answer."""
     from preforget.data import as_inputs
+    from preforget.data.looks import look_at_all
 
     form = choose_format(args, console)
     files = [file for given in args.files for file in image_files(given)]
@@ -62,11 +68,27 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.training.progress import track
 
     rows: list[dict[str, Any]] = []
+    broken: list[tuple[Path, str]] = []
     starts = range(0, len(files), AT_ONCE)
     many = len(files) > AT_ONCE
     for start in track(starts, total=len(files), what="answering", unit="input", show=many, step=AT_ONCE):
         part = files[start : start + AT_ONCE]
-        rows += entries(part, model.respond(part, without=args.without))
+        try:
+            predicted = model.respond(part, without=args.without)
+        except DataError:
+            _, unusable = look_at_all(part)
+            if not unusable:
+                raise
+            broken += unusable
+            part = [path for path in part if path not in dict(unusable)]
+            if not part:
+                continue
+            predicted = model.respond(part, without=args.without)
+        rows += entries(part, predicted)
+    for path, why in broken:
+        note(printable(f"{path}: {why}"))
+    if not rows:
+        raise DataError(f"none of the {len(files):,} files can be answered; see the reasons above")
     for line in _text(rows, model.engine_.multilabel) if form == "text" else _table(rows, form):
         console.line(line)
     console.result(
@@ -76,9 +98,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "keep": float(model.keep_),
             "keep_by_class": dict(model.keep_.classes),
             "predictions": rows,
+            "broken": [{"path": str(path), "reason": why} for path, why in broken],
         }
     )
-    return 0
+    return 1 if broken and args.strict else 0
 
 
 def entries(files: list[Path], predicted: Answers) -> Iterator[dict[str, Any]]:
@@ -147,20 +170,20 @@ def image_files(given: Path) -> list[Path]:
 
     Raises `UsageError` for a path that doesn't exist, `DataError` for a folder without any.
     """
-    from preforget.data.folder import EXTENSIONS
+    from preforget.data.listing import Listing
 
     path = given_path(given)
     if not exists(path):
         raise UsageError(f"{shortened(path, 300)}: no such file")
     if not path.is_dir():
         return [path]
-    images = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in EXTENSIONS
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
+    listing = Listing()
+    images = [Path(file) for file in listing.all_files(path)]
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in listing.counts())
     if not images:
-        raise DataError(f"{path}: no image in this folder, nor a sound")
+        raise DataError(
+            f"{path}: no image in this folder, nor a sound" + (f" ({left_out})" if left_out else "")
+        )
+    if left_out:
+        note(printable(f"{path}: left out: {left_out}"))
     return images

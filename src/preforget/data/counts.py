@@ -11,7 +11,14 @@ LEAST = 2
 
 
 def check_counts(data: Dataset) -> None:
-    """Raise `DataError` for a class with too few inputs to learn from; the message counts those for testing too."""
+    """Raise `DataError` for a single class, and for one with too few inputs to learn from.
+
+    The message counts those for testing too.
+    """
+    if len(data.classes) < 2 and not data.train.multilabel:
+        raise DataError(
+            f"{data.name}: only one class, {data.classes[0]!r}; learning needs at least two, such as a sub-folder each"
+        )
     counts = Counter(data.train.labels.tolist())
     in_all = counts + Counter(data.validation.labels.tolist()) + Counter(data.test.labels.tolist())
     for label in () if data.train.multilabel else data.classes:  # fit() checks those

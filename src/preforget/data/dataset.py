@@ -12,7 +12,11 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError
 from preforget.core.names import as_names
+from preforget.data.repeated import Repeated
 from preforget.data.vectors import Vectors
+
+LARGEST_SAMPLE = 16.0
+"""Samples beyond it are no floats about -1..1, but whole numbers that were never divided."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,12 @@ class Sounds:
             )
         if not np.isfinite(waves).all():
             raise DataError("sounds hold samples that are NaN or infinite; replace them")
+        peak = float(np.abs(waves).max())
+        if peak > LARGEST_SAMPLE:
+            raise DataError(
+                f"sounds hold samples up to {peak:g}, far out of the range -1 to 1; divide whole numbers of 16 bits by "
+                "32768 first"
+            )
         if isinstance(rate, bool) or not isinstance(rate, int) or rate < 1:
             raise DataError(f"the sampling rate is {rate!r}; give samples per second, such as 16000")
 
@@ -120,6 +130,11 @@ class Split:
         return self.select([i for i, subject in enumerate(self.subjects) if str(subject) not in gone])
 
     @property
+    def paths(self) -> list[Path]:
+        """The files of the inputs, none if they are in memory."""
+        return self.inputs if isinstance(self.inputs, list) else []
+
+    @property
     def multilabel(self) -> bool:
         """Whether an input may have several labels or none, instead of exactly one."""
         return any(isinstance(label, tuple) for label in self.labels)
@@ -150,8 +165,9 @@ class Split:
 class Dataset:
     """Three disjoint parts, the classes of `train` in a fixed order, a note on source, licence and split.
 
-    `skipped`: files that were left out because they can't be used, each with the reason; `remarks`: sentences on names
-    that are written in several ways or look like missing values.
+    `skipped`: files that were left out because they can't be used, each with the reason; `remarks`: sentences on how
+    the source was read, and on names and inputs that are odd; `left_out`: how many files and folders aren't used, by
+    reason; `repeated`: inputs that are there more than once.
     """
 
     name: str
@@ -162,6 +178,8 @@ class Dataset:
     note: str
     skipped: tuple[tuple[Path, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, int], ...] = ()
+    repeated: tuple[Repeated, ...] = ()
 
     def __repr__(self) -> str:
         """Count inputs and classes, without names of classes."""

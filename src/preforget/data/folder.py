@@ -1,49 +1,62 @@
-"""Read a folder of images or sounds, one sub-folder per class, with or without train/val/test above the classes."""
+"""Read a folder of images or sounds, one sub-folder per class, with or without parts or folds above the classes."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from preforget.core.errors import DataError, UsageError
+from preforget.data.assemble import Listed, assemble
 from preforget.data.dataset import Dataset, Split, label_array
-from preforget.data.images import EXTENSIONS as IMAGES
-from preforget.data.parts import PARTS, SHARES, finished
-from preforget.data.registry import DATASETS, DataFormat, DataOptions
-from preforget.data.sounds import EXTENSIONS as SOUNDS
+from preforget.data.layout import class_folders, find_layout
+from preforget.data.listing import EXTENSIONS, Listing
+from preforget.data.part_lists import parts_by_lists
+from preforget.data.part_split import split_note, take_from_train
+from preforget.data.registry import DATASETS, DataFormat, DataOptions, refuse_folds
 
-EXTENSIONS = IMAGES | SOUNDS
+__all__ = ["ClassFolders", "load_folder", "split_note", "take_from_train"]
 
 
-def load_folder(
-    root: Path, seed: int = 0, subject_level: int | None = None, skip_broken: bool = False
-) -> Dataset:
+def load_folder(root: Path, options: DataOptions | None = None) -> Dataset:
     """Return the images, or the sounds, of `root` as lists of paths; class names are folder names, sorted.
 
-    Sounds are decoded once as a check; `skip_broken` leaves out those that can't be used.
-
-    Images may lie at any depth below their class; `subject_level`: the folder this many levels below the class
-    names the subject of its images. Hidden files and files that aren't images are left out.
-    Parts that are missing are taken from train, by class and `seed`, in the proportion 70/10/20.
-    A single class is read, too: it may be all that a model still knows, or the one to add. Raises `DataError` for a
-    folder that is missing, unreadable or empty, for a class without images, and for a class in val or test that train
-    lacks.
+    Each file is decoded once as a check. Images may lie at any depth below their class; the option `subjects`: the
+    folder this many levels below the class names the subject of its images. Parts that are missing are taken from
+    train, by class and seed, in the proportion 70/10/20. Raises `DataError` for a folder that is missing, unreadable or
+    empty, for a class without images, for a class in val or test that train lacks, and for files that can't be used.
     """
+    options = options or DataOptions()
+    return assemble(list_folder(root, options), options)
+
+
+def list_folder(root: Path, options: DataOptions) -> Listed:
+    """Return the files of a folder with their classes, without opening one."""
     name = root.resolve().name
-    parts = _find_parts(root, _folders(root))
-    part_folders = parts or {"train": root}
-    splits = {part: _read_classes(folder, subject_level) for part, folder in part_folders.items()}
-    return finished(
+    listing = Listing()
+    level = None if options.subjects is None else _level(options.subjects)
+    layout = find_layout(root, listing, top_classes=options.top_classes, persons=level is not None)
+    note = f"folder {name!r}"
+    if layout.folds:
+        splits, given, how = _by_folds(root, layout.folds, level, options, listing)
+        note = f"{note}; {how}"
+    else:
+        refuse_folds(str(root), options)
+        folders = layout.parts or {"train": root}
+        splits = {part: _read_classes(folder, level, listing) for part, folder in folders.items()}
+        given = list(layout.parts)
+        if not given and (lists := parts_by_lists(root, splits["train"])):
+            splits, given = lists, list(lists)
+            note = f"{note}, with lists of files"
+    for folder in {root, *layout.parts.values(), *layout.folds.values()}:
+        listing.note_others(folder)
+    return Listed(
         root,
         name,
         splits,
-        locate=lambda part, position, what: _named_by(splits[part], position, what),
-        remedy="rename the folder",
-        origin=f"folder {name!r}",
-        divided=bool(parts),
-        seed=seed,
-        skip_broken=skip_broken,
+        given,
+        note,
+        lambda part, position, what: _named_by(splits[part], position, what),
+        "rename the folder",
+        listing.counts(),
     )
 
 
@@ -52,7 +65,7 @@ class ClassFolders(DataFormat):
     """A folder with a sub-folder for each class; tried last, since any folder may be one."""
 
     what = "a folder of images or sounds"
-    uses = frozenset({"subjects"})
+    uses = frozenset({"subjects", "folds", "split_by", "top_classes"})
     order = 100
 
     def reads(self, path: Path) -> bool:
@@ -61,13 +74,44 @@ class ClassFolders(DataFormat):
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set with the parts that it has, the others taken from train."""
-        level = None if options.subjects is None else _level(options.subjects)
-        return load_folder(path, options.seed, level, options.skip_broken)
+        return load_folder(path, options)
+
+
+def _by_folds(
+    root: Path, folds: dict[int, Path], level: int | None, options: DataOptions, listing: Listing
+) -> tuple[dict[str, Split], list[str], str]:
+    """Return the parts train and test of fold folders that hold classes, by the options `fold` and `folds`."""
+    used, test = chosen_folds(root, list(folds), options)
+    read = {number: _read_classes(folds[number], level, listing) for number in used}
+    learn = [number for number in used if number != test]
+    how = f"folds, tested on {test}, learned from {', '.join(map(str, learn))}"
+    return {"train": joined([read[number] for number in learn]), "test": read[test]}, ["train", "test"], how
+
+
+def chosen_folds(source: object, existing: list[int], options: DataOptions) -> tuple[list[int], int]:
+    """Return the folds to use and the one to test on; raises `UsageError` for one that doesn't exist."""
+    used = existing if options.folds is None else sorted(set(options.folds))
+    test = used[-1] if options.fold is None else options.fold
+    for number in (*used, test):
+        if number not in existing or number not in used:
+            raise UsageError(
+                f"fold {number} is not among the folds to use; {source} has {', '.join(map(str, existing))}"
+            )
+    if len(used) < 2:
+        raise UsageError(f"one fold, {test}, can't be both learned from and tested on; use at least two")
+    return used, test
+
+
+def joined(splits: list[Split]) -> Split:
+    """Return lists of files as one."""
+    paths = [path for split in splits for path in split.paths]
+    labels = label_array([label for split in splits for label in split.labels])
+    subjects = [subject for split in splits if split.subjects is not None for subject in split.subjects]
+    return Split(paths, labels, label_array(subjects) if subjects else None)
 
 
 def _named_by(split: Split, position: int, what: str) -> str:
-    path = split.inputs[position] if isinstance(split.inputs, list) else position
-    return f"{path}: the name of the folder that gives its {'class' if what == 'label' else what}"
+    return f"{split.paths[position]}: the name of the folder that gives its {'class' if what == 'label' else what}"
 
 
 def _level(subjects: str | int) -> int:
@@ -78,32 +122,8 @@ def _level(subjects: str | int) -> int:
     return int(subjects)
 
 
-def _find_parts(root: Path, folders: dict[str, Path]) -> dict[str, Path]:
-    """Map train, val and test to their folders; empty if the folders are classes."""
-    named = [name for name in folders if name.lower() in PARTS]
-    others = sorted(set(folders) - set(named))
-    if not named or (others and not any(_folders(folders[name]) for name in named)):
-        return {}
-    if others:
-        raise DataError(
-            f"{root}: folders named like parts ({', '.join(sorted(named))}) "
-            f"are mixed with others ({', '.join(others[:5])}); put every class below train, val and test, or none"
-        )
-    parts: dict[str, Path] = {}
-    for name in sorted(named):
-        part = PARTS[name.lower()]
-        if part in parts:
-            raise DataError(
-                f"{root}: both {parts[part].name!r} and {name!r} hold the {part} part; keep one of them"
-            )
-        parts[part] = folders[name]
-    if "train" not in parts:
-        raise DataError(f"{root}: there is {' and '.join(parts)}, but no train folder; add one")
-    return {part: parts[part] for part in SHARES if part in parts}
-
-
-def _read_classes(folder: Path, subject_level: int | None) -> Split:
-    classes = _folders(folder)
+def _read_classes(folder: Path, subject_level: int | None, listing: Listing) -> Split:
+    classes = class_folders(folder, listing)
     if not classes:
         raise DataError(f"{folder}: no sub-folders; make one sub-folder per class and put its images there")
     paths: list[Path] = []
@@ -111,7 +131,7 @@ def _read_classes(folder: Path, subject_level: int | None) -> Split:
     subjects: list[str] = []
     for label, class_folder in sorted(classes.items()):
         # sorted as text: comparing paths is slow and keeps their parts in memory
-        files = sorted(_image_files(str(class_folder), ()))
+        files = listing.all_files(class_folder)
         if not files:
             endings = " ".join(sorted(EXTENSIONS))
             raise DataError(
@@ -132,42 +152,3 @@ def _subject(path: str, class_folder: str, level: int) -> str:
             f"{path}: no folder of a subject, {level} below the class; put the image into one, or give another level"
         )
     return parts[level - 1]
-
-
-DEEPEST = 100
-"""The most levels of folders below a class."""
-
-
-def _image_files(folder: str, above: tuple[str, ...]) -> Iterator[str]:
-    if len(above) > DEEPEST:
-        raise DataError(f"{folder}: folders are nested more than {DEEPEST} deep; flatten them")
-    real = os.path.realpath(folder)
-    if real in above:
-        raise DataError(f"{folder}: a symbolic link that leads back to a folder above it; remove the link")
-    for entry in _entries(folder):
-        if _is_folder(entry):
-            yield from _image_files(entry.path, (*above, real))
-        elif os.path.splitext(entry.name)[1].lower() in EXTENSIONS:  # noqa: PTH122 (a Path each takes three times as long)
-            if not entry.is_file():
-                raise DataError(f"{entry.path}: a symbolic link that leads nowhere; remove or repair it")
-            yield entry.path
-
-
-def _folders(folder: Path) -> dict[str, Path]:
-    return {entry.name: Path(entry.path) for entry in _entries(folder) if _is_folder(entry)}
-
-
-def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
-    """Return the entries that aren't hidden: not `.git`, nor the `._` files and `__MACOSX` of a Mac's archives."""
-    try:
-        with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))]
-    except OSError as error:
-        raise DataError(f"{folder}: can't be read as a folder of images: {error.strerror}") from error
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError as error:
-        raise DataError(f"{entry.path}: can't be followed: {error.strerror}") from error

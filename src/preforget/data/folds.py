@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,16 @@ import numpy as np
 from preforget.core.errors import DataError, UsageError
 from preforget.core.files import open_regular
 from preforget.core.seeds import derive_seed
-from preforget.data.dataset import Dataset, Split, label_array, refuse_unlearnable
-from preforget.data.labels import one_name_each
+from preforget.data.assemble import Listed, assemble
+from preforget.data.dataset import Dataset, Split, label_array
+from preforget.data.folder import chosen_folds
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
-from preforget.data.sounds import EXTENSIONS, refuse_unusable, unusable
+from preforget.data.sounds import EXTENSIONS
 
 URBAN = Path("metadata/UrbanSound8K.csv")
 ESC = Path("meta/esc50.csv")
+URBAN_COLUMNS = ("slice_file_name", "fsID", "fold", "class")
+ESC_COLUMNS = ("filename", "fold", "category", "esc10", "src_file")
 VALIDATION = 0.15
 MAX_BYTES = 2**28
 """The largest table that is read."""
@@ -34,12 +37,13 @@ ESC_FILE = re.compile(r"(\d)-(.+?)-?[A-Z]?\.\w+")
 
 @dataclass(frozen=True)
 class Clip:
-    """One file, its class, its official fold, and the recording that it was cut from."""
+    """One file, its class, its official fold, the recording that it was cut from, and whom it is of, if asked."""
 
     path: Path
     label: str
     fold: int
     recording: str
+    subject: str | None = None
 
 
 def is_folded(root: Path) -> bool:
@@ -47,56 +51,40 @@ def is_folded(root: Path) -> bool:
     return (root / URBAN).is_file() or (root / ESC).is_file() or bool(_esc10_folders(root))
 
 
-def load_folded(
-    root: Path,
-    seed: int = 0,
-    fold: int | None = None,
-    folds: Sequence[int] | None = None,
-    skip_broken: bool = False,
-) -> Dataset:
+def load_folded(root: Path, options: DataOptions | None = None) -> Dataset:
     """Return a set whose test part is the official fold `fold` (the last by default); the others are learned from.
 
-    `folds`: use only these, by default all. Validation takes whole recordings, about 15 % of each class's clips, from
-    the folds that are learned from, by `seed`. Raises `UsageError` for a fold that doesn't exist,
-    `DataError` for a table or sounds that can't be used, unless `skip_broken` leaves those out.
+    The option `folds`: use only these, by default all. `subjects`: the column of the official table that says whom a
+    clip is of. Validation takes whole recordings, about 15 % of each class's clips, from the folds that are learned
+    from, by seed. Raises `UsageError` for a fold or a column that doesn't exist, `DataError` for a table or sounds that
+    can't be used, unless `skip_broken` leaves those out.
     """
-    name, clips = _clips(root)
-    labels, remarks = one_name_each(
-        [clip.label for clip in clips],
-        "label",
-        lambda i: f"{clips[i].path}: its class",
-        "name it in the table",
-    )
-    clips = [replace(clip, label=label) for clip, label in zip(clips, labels, strict=True)]
-    existing = sorted({clip.fold for clip in clips})
-    used = existing if folds is None else sorted(set(folds))
-    test = used[-1] if fold is None else fold
-    for number in (*used, test):
-        if number not in existing or number not in used:
-            raise UsageError(
-                f"fold {number} is not among the folds to use; {root} has {', '.join(map(str, existing))}"
-            )
-    if len(used) < 2:
-        raise UsageError(f"one fold, {test}, can't be both learned from and tested on; use at least two")
+    options = options or DataOptions()
+    name, clips = _clips(root, None if options.subjects is None else str(options.subjects))
+    used, test = chosen_folds(root, sorted({clip.fold for clip in clips}), options)
     clips = [clip for clip in clips if clip.fold in used]
-    broken = unusable(clip.path for clip in clips)
-    refuse_unusable(broken, skip_broken)
-    bad = {path for path, _ in broken}
-    clips = [clip for clip in clips if clip.path not in bad]
     learn = [clip for clip in clips if clip.fold != test]
-    out = _held_out(learn, seed)
-    note = f"{name}; official folds, tested on {test}, learned from {', '.join(str(n) for n in used if n != test)}"
-    return refuse_unlearnable(
-        Dataset(
+    out = _held_out(learn, options.seed)
+    parts = {
+        "train": [clip for position, clip in enumerate(learn) if position not in out],
+        "val": [clip for position, clip in enumerate(learn) if position in out],
+        "test": [clip for clip in clips if clip.fold == test],
+    }
+    learned_from = ", ".join(str(number) for number in used if number != test)
+    return assemble(
+        Listed(
+            root,
             name,
-            _split([clip for position, clip in enumerate(learn) if position not in out]),
-            _split([clip for position, clip in enumerate(learn) if position in out]),
-            _split([clip for clip in clips if clip.fold == test]),
-            tuple(sorted({clip.label for clip in learn})),
-            f"{note}; validation is whole recordings of the latter, seed {seed}",
-            tuple(broken),
-            tuple(remarks),
-        )
+            {part: _split(chosen) for part, chosen in parts.items()},
+            None,
+            f"{name}; official folds, tested on {test}, learned from {learned_from}; validation is whole recordings of "
+            f"the latter, seed {options.seed}",
+            lambda part, position, what: (
+                f"{parts[part][position].path}: its {'class' if what == 'label' else what}"
+            ),
+            "name it in the table",
+        ),
+        options,
     )
 
 
@@ -105,7 +93,7 @@ class OfficialFolds(DataFormat):
     """A folder of UrbanSound8K or ESC as published."""
 
     what = "a sound set with official folds"
-    uses = frozenset({"folds"})
+    uses = frozenset({"folds", "subjects"})
     order = 10
 
     def reads(self, path: Path) -> bool:
@@ -114,7 +102,7 @@ class OfficialFolds(DataFormat):
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the set, split by its official folds."""
-        return load_folded(path, options.seed, options.fold, options.folds, options.skip_broken)
+        return load_folded(path, options)
 
 
 def _held_out(clips: Sequence[Clip], seed: int) -> set[int]:
@@ -136,31 +124,37 @@ def _held_out(clips: Sequence[Clip], seed: int) -> set[int]:
     return chosen
 
 
-def _clips(root: Path) -> tuple[str, list[Clip]]:
+def _clips(root: Path, subjects: str | None) -> tuple[str, list[Clip]]:
+    """Return the name of a set and its clips; `subjects`: the column of the table that says whom a clip is of."""
+    extra = () if subjects is None else (subjects,)
     if (root / URBAN).is_file():
-        rows = _rows(root / URBAN, ("slice_file_name", "fsID", "fold", "class"))
+        rows = _rows(root / URBAN, (*URBAN_COLUMNS, *extra))
         return "UrbanSound8K", [
             Clip(
                 root / "audio" / f"fold{row['fold']}" / row["slice_file_name"],
                 row["class"],
                 _number(row["fold"], root / URBAN),
                 row["fsID"],
+                None if subjects is None else row[subjects],
             )
             for row in rows
         ]
     if (root / ESC).is_file():
         ten = "esc10" in root.resolve().name.lower().replace("-", "")
-        rows = _rows(root / ESC, ("filename", "fold", "category", "esc10", "src_file"))
+        rows = _rows(root / ESC, (*ESC_COLUMNS, *extra))
         return "ESC-10" if ten else "ESC-50", [
             Clip(
                 root / "audio" / row["filename"],
                 row["category"],
                 _number(row["fold"], root / ESC),
                 row["src_file"],
+                None if subjects is None else row[subjects],
             )
             for row in rows
             if not ten or row["esc10"].strip().lower() == "true"
         ]
+    if subjects is not None:
+        raise UsageError(f"{root} has no table that names the subjects of its clips; leave {subjects!r} out")
     clips = []
     for label, folder in _esc10_folders(root).items():
         for path in sorted(folder.iterdir()):
@@ -181,9 +175,12 @@ def _esc10_folders(root: Path) -> dict[str, Path]:
 
 def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     try:
-        with io.TextIOWrapper(open_regular(table, MAX_BYTES), "utf-8", newline="") as file:
+        with io.TextIOWrapper(open_regular(table, MAX_BYTES), "utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            if missing and missing[0] not in (*URBAN_COLUMNS, *ESC_COLUMNS):
+                has = ", ".join(reader.fieldnames or ())
+                raise UsageError(f"{table}: has no column {missing[0]!r} of subjects; it has {has}")
             if missing:
                 raise DataError(
                     f"{table}: has no column {missing[0]!r}; the official table has {', '.join(columns)}"
@@ -206,4 +203,8 @@ def _number(text: str, table: Path) -> int:
 
 
 def _split(clips: Sequence[Clip]) -> Split:
-    return Split([clip.path for clip in clips], label_array([clip.label for clip in clips]))
+    labels = label_array([clip.label for clip in clips])
+    known = any(clip.subject is not None for clip in clips)
+    return Split(
+        [clip.path for clip in clips], labels, label_array([c.subject for c in clips]) if known else None
+    )

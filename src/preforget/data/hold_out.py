@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from preforget.core.errors import DataError, UsageError
+from preforget.data.counts import LEAST
 from preforget.data.dataset import Split, names_of
 from preforget.data.inputs import IMAGES, VECTORS, as_split
-from preforget.data.splits import stratified_split, unit_names
+from preforget.data.splits import keep_rare, split_units
 from preforget.data.vectors import Vectors
 
 HELD_OUT = 0.15
@@ -20,12 +21,17 @@ def hold_out(
 ) -> tuple[Split, Split]:
     """Return inputs to learn from and inputs to calibrate with: `validation`, or a seeded 15 % of each class.
 
-    With subjects it is 15 % of each subject's inputs of a class, so that forgetting one moves nobody else's inputs.
-    `validation` is None, a `Split` or a pair (inputs, labels); it must hold all classes `needed`, all of `train` by
-    default; `conditions` names the columns of a matrix of labels. Raises `UsageError` and `DataError`.
+    With subjects it is 15 % of each subject's inputs of a class, so that forgetting one moves nobody else's inputs;
+    where persons have a single input each, it is whole persons. `validation` is None, a `Split` or a pair (inputs,
+    labels); it must hold all classes `needed`, all of `train` by default, but of inputs with several labels a condition
+    may be missing, which is then calibrated at even odds. `conditions` names the columns of a matrix of labels. Raises
+    `UsageError` and `DataError`.
     """
     if validation is None:
-        kept, out = stratified_split(unit_names(train), (1 - HELD_OUT, HELD_OUT), seed)
+        pieces = split_units(train, (1 - HELD_OUT, HELD_OUT), seed)
+        if train.multilabel:
+            pieces = keep_rare(train.labels, pieces, LEAST)
+        kept, out = pieces
         return train.select(kept), train.select(out)
     kind = VECTORS if isinstance(train.inputs, Vectors) else IMAGES
     if isinstance(validation, Split):
@@ -46,7 +52,7 @@ def hold_out(
     missing = sorted(
         set(names_of(train.labels) if needed is None else needed) - set(names_of(held_out.labels))
     )
-    if missing:
+    if missing and not train.multilabel:
         raise DataError(
             f"the validation data hold no input of class {missing[0]!r}; add one or leave them out"
         )

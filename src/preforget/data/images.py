@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +14,22 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from preforget.core.errors import DataError, UsageError
-from preforget.core.files import read_regular
+from preforget.data import dicom, heif, nifti
+from preforget.data.content import read_content
 from preforget.data.dataset import Images, Sounds
+from preforget.data.pixels import to_rgb
 from preforget.data.vectors import Vectors
 
 EXTENSIONS = frozenset(
     (
-        *(".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+        *(".avif", ".bmp", ".dib", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
         *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+        *(heif.EXTENSIONS | dicom.EXTENSIONS | nifti.EXTENSIONS),
     )
 )
-FORMATS = ("BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485
 """Larger images are refused as decompression bombs; the limit is Pillow's own."""
-
-MAX_BYTES = 1 << 30
-"""Larger files are refused, since a file is read whole before it is decoded."""
 
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 DAMAGE = (
@@ -39,14 +39,26 @@ DAMAGE = (
 """The errors that Pillow's decoders raise on damaged files."""
 
 
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A picture as upright RGB; `several`: whether the file has more pages, frames or slices; `masked`: all of it."""
+
+    picture: Image.Image
+    several: bool = False
+    masked: bool = False
+
+
 def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     """Decode one image file to RGB, `[h, w, 3]`.
 
-    EXIF orientation is applied; transparent pixels are put on black; 16-bit grey is scaled from its full range
-    (`v / 257`, rounded); of several frames or pages the first is read. Raises `DataError` that names the
-    file if it is missing, damaged, larger than `MAX_PIXELS` or of a pixel type without a known range.
+    EXIF orientation and colour profile are applied; transparent pixels are put on white, or on black where all that is
+    visible is nearly white; 12 and 16 bits are scaled from their full range, signed ones too; white is 255 whichever
+    way round a TIFF or DICOM file has it; of several frames or pages the first is read, of a volume the middle slice.
+    Raises `DataError` that names the file if it is missing, damaged, larger than `MAX_PIXELS`, of a pixel type without
+    a known range, or of a type whose library isn't installed.
     """
-    return np.array(_decode(Path(path)))
+    place = Path(path)
+    return np.array(decode(read_content(place), place).picture)
 
 
 def read_batch(
@@ -70,7 +82,11 @@ def read_batch(
     batch = np.empty((len(positions), size, size, 3), dtype=np.uint8)
     for row, position in enumerate(positions):
         item = inputs[int(position)]
-        image = Image.fromarray(item) if isinstance(item, np.ndarray) else _decode(item)
+        image = (
+            Image.fromarray(item)
+            if isinstance(item, np.ndarray)
+            else decode(read_content(item), item).picture
+        )
         if image.size != (size, size):
             image = image.resize((size, size), Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
@@ -78,24 +94,24 @@ def read_batch(
     return batch
 
 
-def _decode(path: Path) -> Image.Image:
-    """Return an upright RGB image."""
+def decode(content: bytes, path: Path) -> Decoded:
+    """Return an upright RGB image; see `read_image`."""
+    if not content:
+        raise DataError(f"{path}: empty file; replace or remove it")
     try:
-        # into memory: decoders may abort the process when a file shrinks under them
-        content = read_regular(path, MAX_BYTES, follow=True)
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            problem = f"larger than {MAX_BYTES >> 30} GiB; shrink or cut the image first"
-        else:
-            problem = f"can't be opened: {error.strerror}"
-        raise DataError(f"{path}: {problem}") from error
-    try:
+        if path.name.lower().endswith(tuple(nifti.EXTENSIONS)):
+            middle, several = nifti.middle_slice(content, path)
+            return Decoded(Image.fromarray(middle).convert("RGB"), several)
+        if dicom.is_dicom(content) or path.suffix.lower() in dicom.EXTENSIONS:
+            return Decoded(*dicom.read_dicom(content, path, MAX_PIXELS))
+        if heif.is_heif(content):
+            return _upright(heif.read_heif(content, path, MAX_PIXELS), path)
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
+            several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return _to_rgb(image, path)
+            return _upright(image, path, several)
     except BOMBS as error:
         raise DataError(
             f"{path}: larger than {MAX_PIXELS:,} pixels; shrink or cut the image first"
@@ -111,22 +127,7 @@ def _decode(path: Path) -> Image.Image:
         raise DataError(f"{path}: damaged image ({error}); replace or remove it") from error
 
 
-def _to_rgb(image: Image.Image, path: Path) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return _from_wide_grey(np.asarray(image), path)
-    if image.mode == "F":
-        raise DataError(
-            f"{path}: pixels are floating-point numbers of unknown range; save it with 8 or 16 bits"
-        )
-    if image.mode in {"LA", "PA", "RGBA"} or "transparency" in image.info:
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        return Image.alpha_composite(black, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
-
-
-def _from_wide_grey(pixels: npt.NDArray[np.integer], path: Path) -> Image.Image:
-    """Scale 0..65535 to 0..255; older Pillow versions hand 16-bit files out as 32-bit integers."""
-    wide = pixels.astype(np.int64)
-    if wide.min() < 0 or wide.max() > 65_535:
-        raise DataError(f"{path}: pixels run from {wide.min()} to {wide.max()}; save it with 8 or 16 bits")
-    return Image.fromarray(((wide + 128) // 257).astype(np.uint8)).convert("RGB")
+def _upright(image: Image.Image, path: Path, several: bool = False) -> Decoded:
+    ImageOps.exif_transpose(image, in_place=True)
+    picture, masked = to_rgb(image, path)
+    return Decoded(picture, several, masked)

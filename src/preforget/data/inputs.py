@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path, shortened
 from preforget.data.dataset import Images, Labels, Sounds, Split
 from preforget.data.labels import as_labels, is_name
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
+from preforget.data.one_hot import from_frame
+from preforget.data.pixels import to_rgb
 from preforget.data.vectors import Vectors, as_vectors
 
 IMAGES = "images"
@@ -77,8 +80,9 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
     """Return inputs: images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, `Vectors`, or a list of paths that exist.
 
     Accepts `Sounds`, such an array (a last axis of 1 is dropped; other integers may lie in 0..255), a list of paths,
-    a list of arrays of one size, or a `Split`. `kind`: what the encoder reads; only for `vectors` numbers `[n, d]` are
-    accepted, see `as_vectors`. Raises `DataError` that says what to change.
+    a list of arrays or of pictures of Pillow of one size, a column of pandas, or a `Split`. `kind`: what the encoder
+    reads; only for `vectors` numbers `[n, d]` are accepted, see `as_vectors`.
+    Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
         return as_inputs(X.inputs, kind) if len(X) else X.inputs
@@ -86,6 +90,8 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
         return X
     if kind == VECTORS:
         return as_vectors(X)
+    if not isinstance(X, np.ndarray):
+        X, _ = from_frame(X)
     if isinstance(X, str | Path):
         raise DataError(f"{shortened(X)!r} is one path; put it into a list, or read a folder with load_data")
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
@@ -102,6 +108,7 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
     items = list(X)
     if all(isinstance(item, str | Path) for item in items):
         return [_check_path(item) for item in items]
+    items = [_pixels(item) if isinstance(item, Image.Image) else item for item in items]
     if all(isinstance(item, np.ndarray) for item in items):
         return _check_array(_stack(items))
     kinds = ", ".join(sorted({type(item).__name__ for item in items}))
@@ -188,6 +195,11 @@ def _check_path(path_or_text: str | Path) -> Path:
     if is_folder:
         raise DataError(f"{path} is a folder, not an image; read a folder with load_data")
     raise DataError(f"{shortened(path, 300)}: no such file")
+
+
+def _pixels(picture: Image.Image) -> npt.NDArray[np.uint8]:
+    """Return a picture of Pillow, as the library `datasets` hands it out, as RGB pixels."""
+    return np.array(to_rgb(picture, Path("a picture"))[0])
 
 
 def _stack(items: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:

@@ -19,8 +19,8 @@ MISSING = frozenset({"nan", "none", "nat", "<na>", "null"})
 
 MISSING_REMARK = "which is how tables write a missing value"
 
-MISSING_CLASS = MISSING - {"none", "null"}
-"""The part of it that is never a sensible name of a class."""
+NO_NAME = MISSING - {"none", "null"}
+"""The part of it that is never a sensible name."""
 
 
 def is_name(text: object, what: str = "label") -> bool:
@@ -56,7 +56,8 @@ def warn_of(count: int, what: str) -> None:
     """Warn of names that are written in several ways or look like missing values, without saying which."""
     warnings.warn(
         f"{count} {what}s are written in several ways, which differ in blanks at the ends or in how accents are "
-        "encoded, or look like a missing value, such as 'nan'; each is taken as one name",
+        "encoded, differ only in zeros at the beginning, or look like a missing value, such as 'nan'; each is taken as "
+        "it is",
         NamesJoinedWarning,
         stacklevel=3,
     )
@@ -113,11 +114,20 @@ def one_name_each(
         fault = fault_of(text)
         if fault is None and what == "label" and appearance(text) == ABSTENTION:
             fault = f"is {text!r}, which is the answer to inputs of no known class"
+        if fault is None and what == "subject" and appearance(text) in NO_NAME:
+            fault = (
+                f"is {text!r} on {counts[text]} inputs, which is how tables write a missing value: people without a "
+                "name would be one person"
+            )
         if fault is not None:
             remedy = remedy or f"leave the input out or name its {'class' if what == 'label' else what}"
             raise DataError(f"{locate(texts.index(text))} {fault}; {remedy}")
         names[text] = normal_name(text)
-    return [names[text] for text in texts], [*_joined(counts, names, what), *_missing(counts, names, what)]
+    return [names[text] for text in texts], [
+        *_joined(counts, names, what),
+        *_missing(counts, names, what),
+        *_zeros(names, what),
+    ]
 
 
 def name_parts(
@@ -199,7 +209,21 @@ def _missing(counts: Counter[str], names: dict[str, str], what: str) -> list[str
         f"{count} of {total} inputs have the {what} {names[text]!r}, {MISSING_REMARK}; taken "
         f"as one {what} of that name"
         for text, count in sorted(counts.items())
-        if names[text].casefold() in (MISSING if what == "subject" else MISSING_CLASS)
+        if names[text].casefold() in (MISSING if what == "subject" else NO_NAME)
+    ]
+
+
+def _zeros(names: dict[str, str], what: str) -> list[str]:
+    """Return a sentence on each group of numbers that differ only in zeros at the beginning."""
+    spellings: dict[str, set[str]] = {}
+    for name in names.values():
+        if name.isdecimal():
+            spellings.setdefault(name.lstrip("0"), set()).add(name)
+    return [
+        f"{what}s {', '.join(map(repr, sorted(group)))} differ only in zeros at the beginning, which tables lose; "
+        f"taken as {len(group)} {what}s: if they are one, write them alike"
+        for _, group in sorted(spellings.items())
+        if len(group) > 1
     ]
 
 

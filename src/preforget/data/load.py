@@ -22,12 +22,17 @@ def load_data(
     fold: int | None = None,
     folds: Sequence[int] | None = None,
     skip_broken: bool = False,
+    strict: bool = False,
+    allow_duplicates: bool = False,
+    split_by: str | None = None,
+    top_classes: bool = False,
 ) -> Dataset:
     """Load a data set.
 
     Args:
         source: The name of a data set (`digits`, `bloodmnist`, ...), or the path of a file or folder in a known
-            format: class folders, a sound set with official folds, `.npz`, `.csv`, and those of extensions. A name
+            format: class folders, a folder with a table, a sound set with official folds, `.npz`, `.csv`, `.tsv`,
+            `.parquet`, and those of extensions. A name
             wins over a folder of the same name; write `./digits` for the folder.
         size: Pixels of the side of a MedMNIST set's images, 28, 64, 128 or 224, which chooses the edition.
         seed: Of splits that the source doesn't have.
@@ -38,7 +43,11 @@ def load_data(
             column.
         fold: Of a sound set with official folds, the one to test on; the last by default.
         folds: The folds to use; all by default.
-        skip_broken: Whether unusable sounds are left out.
+        skip_broken: Whether files that can't be used are left out.
+        strict: Whether a file that is left out, for whatever reason, is an error.
+        allow_duplicates: Whether inputs of the same content may be in several parts of a given split.
+        split_by: `subject` for splits that are made so that no person is in two parts.
+        top_classes: Whether the folders at the top are the classes, whatever they are called and hold.
 
     Returns:
         Three parts, the names of the classes, and a note on source, licence and split.
@@ -52,7 +61,20 @@ def load_data(
         >>> len(data.classes), len(data.train), data.train.inputs.shape[1:]
         (10, 1078, (8, 8))
     """
-    options = DataOptions(size, seed, data_dir, download, subjects, fold, folds, skip_broken)
+    options = DataOptions(
+        size,
+        seed,
+        data_dir,
+        download,
+        subjects,
+        fold,
+        folds,
+        skip_broken,
+        strict,
+        allow_duplicates,
+        split_by,
+        top_classes,
+    )
     known = named_set(source)
     if known is not None:
         refuse_unused(str(source), known, options)
@@ -74,4 +96,15 @@ def load_data(
         *kinds, last = dict.fromkeys(data_format.what for data_format in formats())
         raise DataError(f"{path}: a file of unknown type; give {', '.join(kinds)} or {last}")
     refuse_unused(str(source), chosen, options)
-    return chosen.load(path, options)
+    data = chosen.load(path, options)
+    if options.strict:
+        refuse_left_out(path, data)
+    return data
+
+
+def refuse_left_out(path: Path, data: Dataset) -> None:
+    """Raise `DataError` if a file was left out."""
+    reasons = [*data.left_out, *([("broken", len(data.skipped))] if data.skipped else [])]
+    if reasons:
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
+        raise DataError(f"{path}: files are left out ({listed}), which --strict (strict=True) doesn't allow")

@@ -11,12 +11,15 @@ import numpy.typing as npt
 from preforget.core.errors import DataError
 from preforget.data.dataset import Labels, label_array, names_of
 from preforget.data.labels import labels_and_remarks, one_name_each, warn_of
+from preforget.data.one_hot import as_matrix
 
 
 def holds_sets(y: Any) -> bool:
     """Tell whether `y` is a matrix `[n, conditions]` of at least two columns, or a list of lists of labels."""
-    if isinstance(y, np.ndarray) and y.ndim == 2 and y.dtype.kind != "O":
+    if isinstance(y, np.ndarray) and y.ndim == 2:
         return bool(y.shape[1] > 1)
+    if as_matrix(y) is not None:
+        return True
     return (
         not isinstance(y, str)
         and hasattr(y, "__len__")
@@ -26,12 +29,16 @@ def holds_sets(y: Any) -> bool:
 
 
 def as_label_sets(y: Any, conditions: Sequence[str] | None = None) -> Labels:
-    """Return `[n]` sorted tuples of condition names, from a 0/1 matrix `[n, conditions]` or a list of label lists.
+    """Return `[n]` sorted tuples of condition names, from a 0/1 matrix `[n, conditions]` or a list of
+    label lists; lists of 0 and 1 of equal length are a matrix.
 
     `conditions` names the columns of a matrix; without it they are "0", "1" and so on. Raises `DataError` for
     numbers other than 0 and 1, for names that are missing, doubled or of the wrong number, and for labels that are
     neither text nor whole numbers.
     """
+    matrix = as_matrix(y)
+    if matrix is not None:
+        return _from_matrix(matrix, conditions)
     if isinstance(y, np.ndarray) and y.ndim == 2:
         return _from_matrix(y, conditions)
     if conditions is not None:

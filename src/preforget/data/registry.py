@@ -16,6 +16,7 @@ from preforget.core.errors import UsageError
 from preforget.core.options import Options
 from preforget.core.registry import Registry
 from preforget.data.dataset import Dataset
+from preforget.data.part_split import BY_SUBJECT
 
 ONE_SIZE = 28
 """The default size, which every set of several sizes has; it counts as not given."""
@@ -33,13 +34,24 @@ class DataOptions(Options):
     fold: int | None = None
     folds: Sequence[int] | None = None
     skip_broken: bool = False
+    strict: bool = False
+    allow_duplicates: bool = False
+    split_by: str | None = None
+    top_classes: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.split_by not in (None, BY_SUBJECT):
+            raise UsageError(f"split_by={self.split_by!r}: a split can be by {BY_SUBJECT!r} only")
+        if self.split_by is not None and self.subjects is None:
+            raise UsageError("a split by subject needs to know whom each input is of; give subjects, too")
 
 
 class NamedSet(ABC):
     """A data set that is loaded by its name; `load` returns it.
 
-    `uses`: which of the options "size", "subjects" and "folds" the set has; `load_data` refuses the others. The
-    remaining options (seed, data_dir, download, skip_broken) are passed on, and a set may leave them unread.
+    `uses`: which of the options "size", "subjects", "folds", "split_by" and "top_classes" the set has; `load_data`
+    refuses the others. The remaining options are passed on, and a set may leave them unread.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset()
@@ -96,13 +108,23 @@ def formats() -> list[DataFormat]:
 def refuse_unused(source: str, known: NamedSet | DataFormat, options: DataOptions) -> None:
     """Raise `UsageError` for an option that was given and that a set or a format doesn't have."""
     shown = repr(source) if isinstance(known, NamedSet) else source
-    if "folds" not in known.uses and (options.fold is not None or options.folds is not None):
-        raise UsageError(f"{shown} has no official folds; leave fold and folds out")
+    if "folds" not in known.uses:
+        refuse_folds(shown, options)
     if "subjects" not in known.uses and options.subjects is not None:
         raise UsageError(
             f"{shown} doesn't name the subjects of its inputs; leave subjects={options.subjects!r} out"
         )
+    if "split_by" not in known.uses and options.split_by is not None:
+        raise UsageError(f"{shown} is divided already; leave split_by={options.split_by!r} out")
+    if "top_classes" not in known.uses and options.top_classes:
+        raise UsageError(f"{shown} is no folder of classes; leave top_classes (--top-classes) out")
     if "size" not in known.uses and options.size != ONE_SIZE:
         raise UsageError(
             f"{source!r} has one size only, so leave size={options.size} out; models resize what they read"
         )
+
+
+def refuse_folds(shown: str, options: DataOptions) -> None:
+    """Raise `UsageError` if folds were given for a source that has none."""
+    if options.fold is not None or options.folds is not None:
+        raise UsageError(f"{shown} has no official folds; leave fold and folds out")

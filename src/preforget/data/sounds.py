@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.dataset import Images, Sounds
+from preforget.data.dataset import LARGEST_SAMPLE, Images, Sounds
 from preforget.data.vectors import Vectors
 
 EXTENSIONS = frozenset((".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
@@ -18,6 +22,15 @@ LEAST_SECONDS = 0.025
 
 SILENCE = 2.0**-15
 """Sounds whose samples span less than this, one step of 16 bits, count as silent."""
+
+BLOCK = 1 << 18
+"""Samples that are read at once."""
+
+NOT_READ = frozenset((".aac", ".amr", ".m4a", ".m4b", ".mp4", ".wma"))
+"""Endings of sounds that libsndfile doesn't decode."""
+
+DAMAGE = (OSError, ValueError, TypeError, RuntimeError, OverflowError, AssertionError)
+"""The errors that soundfile raises on damaged files, beside its own."""
 
 MARGIN = 0.05
 """Seconds that are read beyond the wanted ones: the filter of the resampler looks ahead."""
@@ -67,26 +80,19 @@ def fixed_length(wave: Wave, samples: int) -> Wave:
     return out
 
 
-def unusable(paths: Iterable[Path]) -> list[tuple[Path, str]]:
-    """Decode whole files and return those that can't be used, each with the reason."""
-    broken = []
-    for path in paths:
-        try:
-            _decode(path, None)
-        except DataError as error:
-            broken.append((path, str(error).removeprefix(f"{path}: ")))
-    return broken
-
-
-def refuse_unusable(broken: Sequence[tuple[Path, str]], skip_broken: bool) -> None:
-    """Raise `DataError` that names the unusable files, unless they are to be skipped."""
-    if broken and not skip_broken:
-        listed = "\n".join(f"  {path}: {why}" for path, why in broken[:10])
-        more = f"\n  and {len(broken) - 10} more" if len(broken) > 10 else ""
-        raise DataError(
-            f"{len(broken)} sound files can't be used:\n{listed}{more}\nrepair or remove them, or leave them out "
-            "with --skip-broken (skip_broken=True)"
-        )
+def check_sound(path: Path) -> bytes:
+    """Decode a whole file in blocks and return a digest of its samples; raises `DataError` if it can't be used."""
+    total = hashlib.blake2b(digest_size=16)
+    count, low, high = 0, float("inf"), float("-inf")
+    with _opened(path) as (rate, blocks):
+        total.update(rate.to_bytes(8, "little"))
+        for wave in blocks:
+            total.update(wave.tobytes())
+            count, low, high = count + len(wave), min(low, float(wave.min())), max(high, float(wave.max()))
+        _check_length(path, count, rate)
+        if high - low < SILENCE:
+            raise DataError(f"{path}: silent")
+    return total.digest()
 
 
 def _from_memory(sounds: Sounds, position: int, rate: int, seconds: float) -> Wave:
@@ -101,29 +107,89 @@ def _from_memory(sounds: Sounds, position: int, rate: int, seconds: float) -> Wa
 
 
 def _decode(path: Path, seconds: float | None) -> tuple[Wave, int]:
-    """Return a mono wave and its rate, of `seconds` and a margin if given."""
+    """Return a mono wave and its rate, of `seconds` and a margin if given.
+
+    Of a sound that is silent for so long, they are counted from its first sample that can be heard.
+    """
+    with _opened(path) as (rate, blocks):
+        limit = None if seconds is None else int((seconds + MARGIN) * rate) + 1
+        wave = _heard(blocks, limit, math.ceil(LEAST_SECONDS * rate))
+        _check_length(path, len(wave), rate)
+        if not np.ptp(wave) >= SILENCE:
+            raise DataError(f"{path}: silent")
+    return wave, rate
+
+
+def _heard(blocks: Iterator[Wave], limit: int | None, lead: int) -> Wave:
+    """Return the first `limit` samples; if they are silent, those from `lead` before the first that can be heard."""
+    kept: Wave = np.empty(0, dtype=np.float32)
+    if limit is None:
+        return np.concatenate([kept, *blocks])
+    for wave in blocks:
+        kept = np.concatenate([kept, wave])
+        if len(kept) < limit:
+            continue
+        if np.ptp(kept[:limit]) >= SILENCE:
+            break
+        sounding = np.abs(kept - kept[0]) >= SILENCE
+        start = int(np.argmax(sounding)) if sounding.any() else len(kept)
+        kept = kept[max(0, start - lead) :]
+    return kept[:limit]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, Iterator[Wave]]]:
+    """Open a file as its rate and its blocks of mono samples; all errors inside become `DataError`s that name it."""
     import soundfile
 
+    class Stream(soundfile.SoundFile):  # type: ignore[misc]
+        """A file that is read from its beginning to its end: seeking fails in streams without a length."""
+
+        def seekable(self) -> bool:
+            return False
+
+    if path.suffix.lower() in NOT_READ:
+        raise DataError(
+            f"{path}: {path.suffix} isn't decoded; convert it, such as with ffmpeg -i IN OUT.flac"
+        )
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: empty file")
     try:
-        with soundfile.SoundFile(path) as file:
-            own_rate = int(file.samplerate)
-            limit = -1 if seconds is None else int((seconds + MARGIN) * own_rate) + 1
-            samples = file.read(limit, dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, OSError) as error:
+        with Stream(path) as file:
+            yield int(file.samplerate), _blocks(file, path)
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"{path}: decoding it takes more memory than there is; cut the sound") from error
+    except (*DAMAGE, soundfile.SoundFileError) as error:
         reason = str(error).replace(str(path), "it").strip()
         raise DataError(f"{path}: can't be decoded as sound ({reason})") from error
-    if len(samples) == 0:
-        raise DataError(f"{path}: holds no samples")
-    if len(samples) < LEAST_SECONDS * own_rate:
-        raise DataError(f"{path}: too short, {1000 * len(samples) / own_rate:.1f} ms of at least 25 ms")
+
+
+def _blocks(file: Any, path: Path) -> Iterator[Wave]:
+    """Yield mono samples in blocks, since streams and telephone codings don't know their length beforehand."""
+    size = max(1, BLOCK // max(1, int(file.channels)))
+    while len(samples := file.read(size, dtype="float32", always_2d=True)):
+        check_range(samples, str(path))
+        yield samples.mean(axis=1, dtype=np.float32)
+
+
+def check_range(samples: npt.NDArray[np.float32], name: str) -> None:
+    """Raise `DataError` for samples that aren't finite, or so large that they are on the scale of whole numbers."""
     if not np.isfinite(samples).all():
-        raise DataError(f"{path}: holds samples that are NaN or infinite")
-    wave = samples.mean(axis=1, dtype=np.float32)
-    whole = limit < 0 or len(samples) < limit
-    if whole and float(np.ptp(wave)) < SILENCE:
-        raise DataError(f"{path}: silent")
-    return wave, own_rate
+        raise DataError(f"{name}: holds samples that are NaN or infinite")
+    peak = float(np.abs(samples).max(initial=0.0))
+    if peak > LARGEST_SAMPLE:
+        raise DataError(
+            f"{name}: samples reach {peak:g}, far out of the range -1 to 1; divide whole numbers of 16 bits by 32768 "
+            "before they become floats"
+        )
+
+
+def _check_length(path: Path, samples: int, rate: int) -> None:
+    if samples == 0:
+        raise DataError(f"{path}: holds no samples")
+    if samples < LEAST_SECONDS * rate:
+        raise DataError(f"{path}: too short, {1000 * samples / rate:.1f} ms of at least 25 ms")

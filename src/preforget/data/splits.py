@@ -72,3 +72,109 @@ def stratified_split(
         for part, piece in zip(parts, np.split(members, ends[:-1]), strict=True):
             part.append(piece)
     return tuple(np.sort(np.concatenate(part)) if part else np.empty(0, dtype=np.intp) for part in parts)
+
+
+def split_units(split: Split, fractions: Sequence[float], seed: int) -> tuple[Positions, ...]:
+    """Divide inputs into one ascending array of positions per fraction, each unit by itself; see `unit_names`.
+
+    Where all persons of a class have too few inputs for that, so that a part would get none of the class, whole persons
+    go into one part or another: each draws a number of its own, which no other person moves; only where a part would
+    still be empty the person whose number is nearest goes into it.
+    """
+    pieces = stratified_split(unit_names(split), fractions, seed)
+    if split.subjects is None or split.multilabel:
+        return pieces
+    part_of = _parts_of(pieces, len(split))
+    wanted = [part for part, fraction in enumerate(fractions) if fraction > 0]
+    for label in sorted(set(split.labels)):
+        members = np.flatnonzero(split.labels == label)
+        persons = sorted(set(split.subjects[members]))
+        lacking = set(wanted) - set(part_of[members].tolist())
+        if lacking and len(persons) > 1:
+            drawn = _draw_persons(label, persons, fractions, seed)
+            part_of[members] = [drawn[person] for person in split.subjects[members]]
+    return _pieces_of(part_of, len(fractions))
+
+
+def split_persons(split: Split, fractions: Sequence[float], seed: int) -> tuple[Positions, ...]:
+    """Divide inputs so that each person is in one part alone, drawing as `split_units` does; each class stays in train.
+
+    A class whose inputs would all leave the first part keeps its person with the smallest number there.
+    """
+    if split.subjects is None:
+        raise UsageError("the split is to keep persons together, and no subjects are given; give --subjects")
+    persons = sorted(set(split.subjects))
+    drawn = _draw_persons("", persons, fractions, seed)
+    numbers = {person: _number_of("", person, seed) for person in persons}
+    labels_of: dict[str, set[str]] = {}
+    for label, person in zip(split.labels, split.subjects, strict=True):
+        for name in (label,) if isinstance(label, str) else label:
+            labels_of.setdefault(name, set()).add(person)
+    for label in sorted(labels_of):
+        if all(drawn[person] for person in labels_of[label]):
+            drawn[min(labels_of[label], key=numbers.__getitem__)] = 0
+    return _pieces_of(np.array([drawn[person] for person in split.subjects]), len(fractions))
+
+
+def keep_together(pieces: Sequence[Positions], groups: Sequence[Sequence[int]]) -> tuple[Positions, ...]:
+    """Return the parts with all positions of each group in the part of its first one.
+
+    >>> [part.tolist() for part in keep_together([np.array([0, 1]), np.array([2, 3])], [[1, 3]])]
+    [[0, 1, 3], [2]]
+    """
+    part_of = _parts_of(pieces, sum(map(len, pieces)))
+    for group in groups:
+        part_of[list(group)] = part_of[group[0]]
+    return _pieces_of(part_of, len(pieces))
+
+
+def keep_rare(labels: Labels, pieces: Sequence[Positions], least: int) -> tuple[Positions, ...]:
+    """Return the parts with `least` inputs of each condition in the first, if there are so many; others stay.
+
+    For inputs with several labels, whose parts are drawn without looking at conditions: a rare one could be missing.
+    """
+    part_of = _parts_of(pieces, len(labels))
+    for name in sorted({name for names in labels for name in names}):
+        marked = [position for position, names in enumerate(labels) if name in names]
+        lacking = least - sum(part_of[position] == 0 for position in marked)
+        for position in [position for position in marked if part_of[position]][: max(0, lacking)]:
+            part_of[position] = 0
+    return _pieces_of(part_of, len(pieces))
+
+
+def _draw_persons(
+    label: str, persons: Sequence[str], fractions: Sequence[float], seed: int
+) -> dict[str, int]:
+    """Return the part of each person, by a number that each draws alone; no part is empty if there are enough."""
+    numbers = {person: _number_of(label, person, seed) for person in persons}
+    ends = np.cumsum(fractions)
+    parts = {
+        person: min(int(np.searchsorted(ends, number, side="right")), len(ends) - 1)
+        for person, number in numbers.items()
+    }
+    # from the largest share to the smallest, so that few persons are learned from and tested before they calibrate
+    for part in sorted(range(len(fractions)), key=lambda part: (part > 0, -fractions[part])):
+        if fractions[part] <= 0 or part in parts.values():
+            continue
+        given = [p for p in persons if sum(other == parts[p] for other in parts.values()) > 1]
+        if part == 0:
+            given = given or list(persons)
+        if given:
+            middle = ends[part] - fractions[part] / 2
+            parts[min(given, key=lambda p: (abs(numbers[p] - middle), p))] = part
+    return parts
+
+
+def _number_of(label: str, person: str, seed: int) -> float:
+    return float(np.random.default_rng(derive_seed(seed, "person", label, person)).random())
+
+
+def _parts_of(pieces: Sequence[Positions], count: int) -> npt.NDArray[np.intp]:
+    part_of = np.zeros(count, dtype=np.intp)
+    for part, piece in enumerate(pieces):
+        part_of[piece] = part
+    return part_of
+
+
+def _pieces_of(part_of: npt.NDArray[np.intp], parts: int) -> tuple[Positions, ...]:
+    return tuple(np.flatnonzero(part_of == part) for part in range(parts))

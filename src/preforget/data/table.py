@@ -1,134 +1,247 @@
-"""Read a CSV of paths and labels: one label per row, or one column of 0 and 1 for each condition."""
+"""Read a table of paths and labels: one label per row, several in a cell, or one column of 0 and 1 per condition.
+
+The files are looked for relative to the table's folder, by their paths, then by their names alone, then without their
+endings, as tables of competitions have them.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
+import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from preforget.core.errors import DataError
-from preforget.core.files import open_regular
 from preforget.core.names import normal_name
+from preforget.data.assemble import Listed, assemble
+from preforget.data.cells import Rows, read_rows
 from preforget.data.dataset import Dataset, Split, label_array
+from preforget.data.folder import chosen_folds
 from preforget.data.labels import one_name_each
-from preforget.data.parts import PARTS, finished
-from preforget.data.registry import DATASETS, DataFormat, DataOptions
+from preforget.data.listing import Listing
+from preforget.data.part_names import part_of_word
+from preforget.data.registry import DATASETS, DataFormat, DataOptions, refuse_folds
 
-MAX_BYTES = 2**30
-"""The largest table that is read."""
+PATH = (
+    *(
+        "path",
+        "file",
+        "filename",
+        "file_name",
+        "filepath",
+        "file_path",
+        "image",
+        "image_path",
+        "img_path",
+        "img",
+    ),
+    *("audio", "audio_path", "slice_file_name", "image_id", "id"),
+)
+LABEL = ("label", "labels", "class", "category", "class_name", "finding labels")
+PART = ("part", "split", "subset", "set")
+FOLD = ("fold",)
+TIMES = frozenset(
+    {"onset", "offset", "start", "end", "begin", "start_time", "end_time", "start (s)", "end (s)"}
+)
+"""Columns that choose a piece of a recording."""
 
-PATH = ("path", "file", "filename")
-LABEL = ("label", "class", "category")
-PART = ("part", "split")
+DIVIDERS = ("|", ";", ",")
+"""What may stand between several labels in a cell; the last two count only where a label also stands alone."""
+
+ENDINGS = (".csv", ".tsv", ".parquet")
+
+Labelled = str | tuple[str, ...]
 
 
-def load_table(path: Path, seed: int = 0, subjects: str | None = None, skip_broken: bool = False) -> Dataset:
-    """Return the images or sounds that a CSV with a header lists, paths relative to its folder.
+def load_table(path: Path, options: DataOptions | None = None, root: Path | None = None) -> Dataset:
+    """Return the images or sounds that a table with a header lists, relative to `root`, by default its folder.
 
-    Columns: `path`, and either `label` or, for several labels per input, one column of 0 and 1 for each condition;
-    `part` (train, val, test) if the rows are divided already; `subjects` names the column of persons.
-    Parts that are missing are taken from train by `seed`. Raises `DataError` that names the file and the line.
+    Columns, in any case: a path (`path`, `file_name`, `image`, ...), and either `label`, with one label or several
+    divided by `|`, or one column of 0 and 1 for each condition; `part` (train, val, test) or `fold` if the rows are
+    divided already; the option `subjects` names the column of persons. Parts that are missing are taken from train by
+    seed. Raises `DataError` that names the file and the line.
     """
-    header, rows = _read(path)
-    subjects = None if subjects is None else normal_name(subjects)
-    path_column = _column(path, header, PATH)
-    single = next((name for name in LABEL if name in header), None)
-    part = next((name for name in PART if name in header), None)
+    options = options or DataOptions()
+    return assemble(list_table(path, read_rows(path), options, root), options)
+
+
+def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None = None) -> Listed:
+    """Return the files that the rows of a table name, with their labels."""
+    header = rows.header
+    plain = {name.casefold(): name for name in header}
+    subjects = None if options.subjects is None else normal_name(str(options.subjects))
+    path_column = column(plain, PATH)
+    if path_column is None:
+        raise DataError(f"{path}: has no column {PATH[0]!r}; its header is {', '.join(header) or 'empty'}")
+    single, part, fold = (column(plain, names) for names in (LABEL, PART, FOLD))
     if subjects is not None and subjects not in header:
         raise DataError(f"{path}: has no column {subjects!r} of subjects; it has {', '.join(header)}")
-    conditions = [name for name in header if name not in (path_column, part, subjects)]
-    if single is None and not conditions:
+    others = [name for name in header if name not in (path_column, single, part, fold, subjects)]
+    if single is None and not others:
         raise DataError(
             f"{path}: has no column of labels; add `label`, or one column of 0 and 1 per condition"
         )
+    places, left_out = _places(path, root or path.parent, [row[path_column] for _, row in rows.lines], rows)
+    _refuse_times(path, others, places)
+    remarks = list(rows.remarks)
+    labels: Sequence[Labelled]
     if single is None:
-        one_name_each(conditions, "label", lambda i: f"{path}: column {i + 1} of the conditions", "rename it")
-    rows_of: dict[str, list[tuple[Path, str | tuple[str, ...], str]]] = {}
-    lines: dict[str, list[int]] = {}
-    for line, row in rows:
-        file = path.parent / row[path_column]
-        if not file.is_file():
-            raise DataError(f"{path}, line {line}: no such file: {file}")
-        label = row[single] if single else _marked(path, line, row, conditions)
-        part_name = _part(path, line, row[part]) if part else "train"
-        rows_of.setdefault(part_name, []).append((file, label, row[subjects] if subjects else ""))
-        lines.setdefault(part_name, []).append(line)
-    if "train" not in rows_of:
+        one_name_each(others, "label", lambda i: f"{path}: column {i + 1} of the conditions", "rename it")
+        labels = [_marked(path, line, row, others) for line, row in rows.lines]
+    else:
+        labels = _divided(path, rows, single, remarks)
+        if others:
+            remarks.append(f"{path}: columns that aren't read: {', '.join(others)}")
+    parts, given, how = _parts(path, rows, part, fold, options)
+    chosen: dict[str, list[int]] = {}
+    for position, name in enumerate(parts):
+        if name:
+            chosen.setdefault(name, []).append(position)
+    if "train" not in chosen:
         raise DataError(f"{path}: no row belongs to the train part; mark some with train")
+    persons = None if subjects is None else [row[subjects] for _, row in rows.lines]
     splits = {
         name: Split(
-            [file for file, _, _ in entries],
-            label_array([label for _, label, _ in entries]),
-            label_array([subject for _, _, subject in entries]) if subjects else None,
+            [places[i] for i in positions],
+            label_array([labels[i] for i in positions]),
+            None if persons is None else label_array([persons[i] for i in positions]),
         )
-        for name, entries in rows_of.items()
+        for name, positions in chosen.items()
     }
-    return finished(
+    return Listed(
         path,
-        path.stem,
+        path.stem if root is None else root.resolve().name,
         splits,
-        locate=lambda part, position, what: f"{path}, line {lines[part][position]}: the {what}",
-        remedy="name one or remove the line",
-        origin=f"table {path.name!r}",
-        divided=part is not None,
-        seed=seed,
-        skip_broken=skip_broken,
+        [name for name in ("train", "val", "test") if name in splits] if given else [],
+        f"table {path.name!r}{how}",
+        lambda part, position, what: f"{path}, line {rows.lines[chosen[part][position]][0]}: the {what}",
+        "name one or remove the line",
+        left_out,
+        remarks,
     )
 
 
 @DATASETS.register("table")
 class Table(DataFormat):
-    """A CSV of paths and labels."""
+    """A table of paths and labels."""
 
-    what = "a .csv"
-    uses = frozenset({"subjects"})
+    what = "a .csv, .tsv or .parquet table"
+    uses = frozenset({"subjects", "folds", "split_by"})
     order = 20
 
     def reads(self, path: Path) -> bool:
-        """Tell whether it is a file called `.csv`."""
-        return path.is_file() and path.suffix == ".csv"
+        """Tell whether it is a file with the ending of a table."""
+        return path.is_file() and path.suffix.lower() in ENDINGS
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names a column."""
-        subjects = None if options.subjects is None else str(options.subjects)
-        return load_table(path, options.seed, subjects, options.skip_broken)
+        return load_table(path, options)
 
 
-def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
-    try:
-        with io.TextIOWrapper(open_regular(path, MAX_BYTES), "utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = [normal_name(name) for name in next(reader, [])]
-            lines = [(reader.line_num, values) for values in reader if values]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
-    if len(set(header)) < len(header) or not all(header):
-        raise DataError(f"{path}: the header has a column twice or without a name")
-    if not lines:
-        raise DataError(f"{path}: lists no input below its header")
-    for line, values in lines:
-        if len(values) != len(header):
-            raise DataError(f"{path}, line {line}: {len(values)} values for {len(header)} columns")
-    return header, [(line, dict(zip(header, values, strict=True))) for line, values in lines]
+def column(plain: dict[str, str], names: Sequence[str]) -> str | None:
+    """Return the first of some names that a header has, as the header writes it."""
+    return next((plain[name] for name in names if name in plain), None)
 
 
-def _column(path: Path, header: list[str], names: tuple[str, ...]) -> str:
-    for name in names:
-        if name in header:
-            return name
-    raise DataError(f"{path}: has no column {names[0]!r}; its header is {', '.join(header) or 'empty'}")
+def _places(
+    path: Path, root: Path, names: Sequence[str], rows: Rows
+) -> tuple[list[Path], tuple[tuple[str, int], ...]]:
+    """Return where each named file lies, and how many other files are beside them, by reason."""
+    places: list[Path] = []
+    by_name: dict[str, list[str]] | None = None
+    listing = Listing()
+    for (line, _), name in zip(rows.lines, names, strict=True):
+        place = root / name.replace("\\", "/") if name.strip() else root
+        if not place.is_file():
+            if by_name is None:
+                by_name = {}
+                for file in listing.all_files(root):
+                    for key in {Path(file).name, Path(file).stem}:
+                        by_name.setdefault(key, []).append(file)
+            known = by_name.get(Path(name.strip()).name, []) if name.strip() else []
+            if len(known) != 1:
+                several = (
+                    f"{len(known)} files are called so, such as {known[0]}"
+                    if known
+                    else f"no such file: {place}"
+                )
+                raise DataError(f"{path}, line {line}: {several}")
+            place = Path(known[0])
+        places.append(place)
+    used = {str(place) for place in places}
+    for file in {file for files in (by_name or {}).values() for file in files} - used:
+        listing.leave_out(file, "not in the table")
+    return places, listing.counts()
 
 
-def _marked(path: Path, line: int, row: dict[str, str], conditions: list[str]) -> tuple[str, ...]:
+def _refuse_times(path: Path, others: Sequence[str], places: Sequence[Path]) -> None:
+    """Raise `DataError` for columns that choose pieces of recordings, where a recording is in several rows."""
+    times = [name for name in others if name.casefold() in TIMES]
+    place, count = Counter(places).most_common(1)[0]
+    if times and count > 1:
+        raise DataError(
+            f"{path}: columns {', '.join(times)} choose pieces of recordings, and {place} is in {count} rows; "
+            "recordings are read from their beginning, so cut the pieces into files of their own first"
+        )
+
+
+def _divided(path: Path, rows: Rows, single: str, remarks: list[str]) -> Sequence[Labelled]:
+    """Return the label of each row, or sorted tuples where cells hold several; what was done goes to `remarks`."""
+    cells = [row[single].strip() for _, row in rows.lines]
+    different = set(cells)
+    for divider in DIVIDERS:
+        several = sorted(cell for cell in different if divider in cell)
+        pieces = {cell: _pieces(cell, divider) for cell in several}
+        alone = different.intersection(piece for one in pieces.values() for piece in one)
+        if several and (alone or divider == "|") and all(len(one) > 1 for one in pieces.values()):
+            remarks.append(
+                f"{path}: {sum(cell in pieces for cell in cells):,} cells such as {several[0]!r} hold several labels, "
+                f"divided by {divider!r}; every input is taken to have one label or several"
+            )
+            for (line, _), cell in zip(rows.lines, cells, strict=True):
+                if not cell:
+                    raise DataError(f"{path}, line {line}: the label is empty; name one or remove the line")
+            return [tuple(sorted(set(pieces.get(cell, [cell])))) for cell in cells]
+    spaced = {cell: cell.split() for cell in different if " " in cell}
+    if spaced and all(different.issuperset(words) for words in spaced.values()):
+        remarks.append(
+            f"{path}: labels such as {sorted(spaced)[0]!r} are made of other labels; each is taken as a class of its "
+            "own. If an input has several labels, divide them by '|'"
+        )
+    return [row[single] for _, row in rows.lines]
+
+
+def _pieces(cell: str, divider: str) -> list[str]:
+    return [normal_name(piece) for piece in cell.split(divider) if piece.strip()]
+
+
+def _parts(
+    path: Path, rows: Rows, part: str | None, fold: str | None, options: DataOptions
+) -> tuple[list[str], bool, str]:
+    """Return the part of each row ("" for one that isn't used), whether the table gives them, and a note on folds."""
+    if part is None and fold is not None and all(row[fold].strip().isdecimal() for _, row in rows.lines):
+        numbers = [int(row[fold]) for _, row in rows.lines]
+        if len(set(numbers)) > 1:
+            used, test = chosen_folds(path, sorted(set(numbers)), options)
+            learn = ", ".join(str(number) for number in used if number != test)
+            names = ["test" if n == test else "train" if n in used else "" for n in numbers]
+            return names, True, f"; folds of its column, tested on {test}, learned from {learn}"
+    refuse_folds(str(path), options)
+    if part is None:
+        return ["train"] * len(rows.lines), False, ""
+    names = []
+    for line, row in rows.lines:
+        name = part_of_word(row[part])
+        if name is None:
+            raise DataError(f"{path}, line {line}: part {row[part]!r} is unknown; write train, val or test")
+        names.append(name)
+    return names, True, ""
+
+
+def _marked(path: Path, line: int, row: dict[str, str], conditions: Sequence[str]) -> tuple[str, ...]:
     for name in conditions:
-        if row[name].strip() not in ("0", "1"):
+        if not re.fullmatch(r"\s*[01](\.0)?\s*", row[name]):
             raise DataError(
                 f"{path}, line {line}: column {name!r} holds {row[name]!r}; conditions are 0 or 1"
             )
-    return tuple(sorted(name for name in conditions if row[name].strip() == "1"))
-
-
-def _part(path: Path, line: int, text: str) -> str:
-    if text.strip().lower() not in PARTS:
-        raise DataError(f"{path}, line {line}: part {text!r} is unknown; write train, val or test")
-    return PARTS[text.strip().lower()]
+    return tuple(sorted(name for name in conditions if row[name].strip()[0] == "1"))

@@ -1,0 +1,131 @@
+"""Read a table as rows of text: CSV with commas, semicolons or tabs, as editors and libraries write it, or Parquet."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from preforget.core.errors import DataError
+from preforget.core.files import open_regular
+from preforget.core.names import normal_name
+
+MAX_BYTES = 2**30
+"""The largest table that is read."""
+
+SEPARATORS = (",", ";", "\t")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`header`: the names of the columns; `lines`: of each row its number in the file, and its cells by column."""
+
+    header: list[str]
+    lines: list[tuple[int, dict[str, str]]]
+    remarks: list[str] = field(default_factory=list)
+
+
+def read_rows(path: Path) -> Rows:
+    """Return the rows of a table; raises `DataError` that names the file and the line."""
+    if path.suffix.lower() == ".parquet":
+        return _from_parquet(path)
+    try:
+        with open_regular(path, MAX_BYTES) as raw:
+            start = raw.read(4)
+            raw.seek(0)
+            text = io.TextIOWrapper(raw, _encoding(start), newline="")
+            first = text.readline(MAX_BYTES)
+            separator = max(SEPARATORS, key=lambda sign: (first.count(sign), sign == ","))
+            text.seek(0)
+            reader = csv.reader(text, delimiter=separator)
+            header = [normal_name(name) for name in next(reader, [])]
+            lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise DataError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
+    return _checked(path, header, lines)
+
+
+def _encoding(start: bytes) -> str:
+    """Return the encoding that the first bytes give: UTF-16 where they say so, as Excel's text files, else UTF-8."""
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+
+
+def _checked(path: Path, header: list[str], lines: list[tuple[int, list[str]]]) -> Rows:
+    if header and not header[0]:  # the index that pandas writes without a name
+        header = header[1:]
+        lines = [(line, values[1:]) for line, values in lines]
+    if len(set(header)) < len(header) or not all(header):
+        raise DataError(f"{path}: the header has a column twice or without a name")
+    if not lines:
+        raise DataError(f"{path}: lists no input below its header")
+    for line, values in lines:
+        if len(values) != len(header):
+            raise DataError(f"{path}, line {line}: {len(values)} values for {len(header)} columns")
+    return Rows(header, [(line, dict(zip(header, values, strict=True))) for line, values in lines])
+
+
+def _from_parquet(path: Path) -> Rows:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise DataError(
+            f"{path}: Parquet tables need a library that isn't installed: pip install 'preforget[tables]', or save it "
+            "as CSV"
+        ) from None
+    try:
+        with open_regular(path, MAX_BYTES) as raw:
+            table = pyarrow.parquet.read_table(io.BytesIO(raw.read()))
+        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    except OSError as error:
+        raise DataError(f"{path}: can't be read as Parquet: {error}") from error
+    except (pyarrow.ArrowException, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
+        raise DataError(f"{path}: can't be read as Parquet: {error}") from error
+    names = _class_names(table.schema.metadata)
+    header = [normal_name(name) for name in columns if not name.startswith("__index_level_")]
+    lines = []
+    for number, values in enumerate(zip(*columns.values(), strict=True), start=1):
+        cells = [
+            _text(path, number, name, value, names)
+            for name, value in zip(columns, values, strict=True)
+            if not name.startswith("__index_level_")
+        ]
+        lines.append((number, cells))
+    return _checked(path, header, lines)
+
+
+def _text(path: Path, number: int, name: str, value: Any, names: dict[str, list[str]]) -> str:
+    """Return a value as a cell: whole numbers of classes by their names, an embedded file by its path."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, dict) and value.get("bytes") is not None:
+        raise DataError(
+            f"{path}, row {number}: column {name!r} holds whole files; write them into a folder with metadata.csv first"
+        )
+    if isinstance(value, dict):
+        return str(value.get("path") or "")
+    if isinstance(value, float) and value == int(value):
+        value = int(value)
+    if name in names and isinstance(value, int) and 0 <= value < len(names[name]):
+        return names[name][value]
+    if isinstance(value, list | tuple):
+        return "|".join(_text(path, number, name, each, names) for each in value)
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Return the names of classes that the library `datasets` of Hugging Face leaves beside numbers, by column."""
+    import json
+
+    try:
+        features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
+        return {
+            column: [str(name) for name in feature["names"]]
+            for column, feature in features.items()
+            if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}

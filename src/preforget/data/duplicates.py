@@ -1,0 +1,142 @@
+"""Find inputs that are there more than once: the same content, and pictures that look alike.
+
+Two pictures look alike if a fingerprint of 64 bits, the signs of the differences of neighbours in a grey thumbnail of
+9 x 8 (dHash; N. Krawetz, "Kind of like that", 2013), is equal in one of its quarters, and thumbnails of 16 x 16 differ
+by `MEAN` grey levels on average and nowhere by more than `MOST`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from preforget.core.errors import DataError
+from preforget.data.repeated import NEAR, SAME, Copy, Repeated
+
+SIDE = 16
+MEAN, MOST = 2.0, 16
+LEAST_SPREAD = 24
+"""Thumbnails that span fewer grey levels are too plain to be told apart."""
+
+CROWD = 64
+"""Of more pictures with an equal quarter of a fingerprint only neighbours in the list are compared."""
+
+Thumbs = npt.NDArray[np.uint8]
+
+
+def groups_of_same(digests: Sequence[bytes]) -> list[list[int]]:
+    """Return the positions of equal digests, ascending, for each that occurs more than once.
+
+    >>> groups_of_same([b"a", b"b", b"a"])
+    [[0, 2]]
+    """
+    positions: dict[bytes, list[int]] = {}
+    for position, digest in enumerate(digests):
+        positions.setdefault(digest, []).append(position)
+    return [group for group in positions.values() if len(group) > 1]
+
+
+def groups_of_near(thumbs: Sequence[Thumbs | None], digests: Sequence[bytes]) -> list[list[int]]:
+    """Return the positions of pictures that look alike but differ in content, ascending; thumbnails `[16, 16]`."""
+    chosen = [i for i, thumb in enumerate(thumbs) if thumb is not None and np.ptp(thumb) >= LEAST_SPREAD]
+    if len(chosen) < 2:
+        return []
+    pictures = np.stack([thumb for i in chosen if (thumb := thumbs[i]) is not None]).astype(np.int16)
+    leader = list(range(len(chosen)))
+
+    def first(i: int) -> int:
+        while leader[i] != i:
+            leader[i] = leader[leader[i]]
+            i = leader[i]
+        return i
+
+    for left, right in _candidates(_fingerprints(pictures)):
+        apart = np.abs(pictures[left] - pictures[right])
+        if apart.max() <= MOST and apart.mean() <= MEAN:
+            low, high = sorted((first(left), first(right)))
+            leader[high] = low
+    members: dict[int, list[int]] = {}
+    for i in range(len(chosen)):
+        members.setdefault(first(i), []).append(chosen[i])
+    return [group for group in members.values() if len({digests[i] for i in group}) > 1]
+
+
+def repeated(
+    copies: Sequence[Copy], digests: Sequence[bytes], thumbs: Sequence[Thumbs | None] = ()
+) -> tuple[Repeated, ...]:
+    """Return all groups of inputs that are alike, those of the same content first."""
+    same = [Repeated(SAME, tuple(copies[i] for i in group)) for group in groups_of_same(digests)]
+    near = groups_of_near(thumbs, digests) if len(thumbs) else []
+    return (*same, *(Repeated(NEAR, tuple(copies[i] for i in group)) for group in near))
+
+
+def refuse_across_parts(source: object, groups: Iterable[Repeated], allow: bool) -> None:
+    """Raise `DataError` for inputs of the same content in several parts of a split, unless they are allowed."""
+    across = [group for group in groups if group.kind == SAME and group.across_parts]
+    if across and not allow:
+        listed = "\n".join(f"  {_shown(group)}" for group in across[:5])
+        more = f"\n  and {len(across) - 5:,} more" if len(across) > 5 else ""
+        raise DataError(
+            f"{source}: {len(across):,} inputs are the same in several parts of the split, so that what is tested was "
+            f"learned:\n{listed}{more}\nremove them from one part; --duplicates FILE (duplicates=) lists them, "
+            "--allow-duplicates (allow_duplicates=True) takes them as they are"
+        )
+
+
+def sentences(groups: Sequence[Repeated]) -> list[str]:
+    """Return one sentence on inputs of the same content and one on pictures that look alike, where there are any."""
+    texts = {
+        SAME: "{n:,} inputs are there more than once with the same content",
+        NEAR: "{n:,} pictures look like others, such as copies that were saved anew",
+    }
+    return [
+        f"{text.format(n=sum(len(group.copies) - 1 for group in chosen))}: {', '.join(_counted(chosen))}, such as "
+        f"{_shown(chosen[0])}"
+        for kind, text in texts.items()
+        if (chosen := [group for group in groups if group.kind == kind])
+    ]
+
+
+def _counted(groups: Sequence[Repeated]) -> Iterator[str]:
+    parts = sum(group.across_parts for group in groups)
+    classes = sum(group.across_classes for group in groups)
+    subjects = sum(group.across_subjects for group in groups)
+    if parts:
+        yield f"{parts:,} in several parts of the split"
+    if classes:
+        yield f"{classes:,} in several classes, so that one of them stays when a class is forgotten"
+    if subjects:
+        yield f"{subjects:,} of several persons, so that one of them stays when a person is forgotten"
+    rest = sum(not (group.across_parts or group.across_classes or group.across_subjects) for group in groups)
+    if rest:
+        yield f"{rest:,} within a class"
+
+
+def _shown(group: Repeated) -> str:
+    return " and ".join(str(copy.place) for copy in group.copies[:2])
+
+
+def _fingerprints(pictures: npt.NDArray[np.int16]) -> npt.NDArray[np.uint16]:
+    """Return the four quarters of each fingerprint, `[n, 4]`, from thumbnails `[n, 16, 16]`."""
+    rows = (pictures[:, ::2] + pictures[:, 1::2]).astype(np.int32)  # [n, 8, 16]
+    edges = np.linspace(0, SIDE, 10).round().astype(int)[:-1]
+    cells = np.add.reduceat(rows, edges, axis=2) / np.diff([*edges, SIDE])  # [n, 8, 9]
+    bits = (cells[:, :, 1:] > cells[:, :, :-1]).reshape(len(pictures), 4, 16)
+    quarters: npt.NDArray[np.uint16] = (bits * (1 << np.arange(16))).sum(axis=2).astype(np.uint16)
+    return quarters
+
+
+def _candidates(quarters: npt.NDArray[np.uint16]) -> Iterator[tuple[int, int]]:
+    """Yield pairs of pictures with an equal quarter of the fingerprint; in a crowd only neighbours."""
+    for column in range(quarters.shape[1]):
+        order = np.argsort(quarters[:, column], kind="stable")
+        values = quarters[order, column]
+        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
+        for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
+            members = order[start:stop].tolist()
+            reach = len(members) if len(members) <= CROWD else 2
+            for i, left in enumerate(members):
+                for right in members[i + 1 : i + reach]:
+                    yield left, right

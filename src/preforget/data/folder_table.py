@@ -1,0 +1,76 @@
+"""A folder of files with a table beside them: `metadata.csv` of Hugging Face, or any table of paths and labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from preforget.core.errors import DataError
+from preforget.data.assemble import assemble
+from preforget.data.cells import read_rows
+from preforget.data.dataset import Dataset
+from preforget.data.listing import EXTENSIONS, ending
+from preforget.data.registry import DATASETS, DataFormat, DataOptions
+from preforget.data.table import ENDINGS, LABEL, PATH, column, list_table
+
+MOST_TABLES = 20
+"""Of folders with more tables none is taken for the one of labels."""
+
+
+@DATASETS.register("folder-with-table")
+class FolderWithTable(DataFormat):
+    """A folder with exactly one table that has a column of paths and one of labels, and without images beside it."""
+
+    what = "a folder of files with a table"
+    uses = frozenset({"subjects", "folds", "split_by"})
+    order = 50
+
+    def reads(self, path: Path) -> bool:
+        """Tell whether there is such a table, and a first file where it says."""
+        return path.is_dir() and _table_in(path) is not None
+
+    def load(self, path: Path, options: DataOptions) -> Dataset:
+        """Return the data set; `subjects` names a column of the table."""
+        table = _table_in(path)
+        if table is None:
+            raise DataError(f"{path}: has no table of paths and labels")
+        return assemble(list_table(table, read_rows(table), options, path), options)
+
+
+def _table_in(folder: Path) -> Path | None:
+    """Return the only table of paths and labels, None if there is none or more than one, or if folders are classes."""
+    tables = [
+        p for p in sorted(folder.iterdir()) if p.suffix.lower() in ENDINGS and not p.name.startswith(".")
+    ]
+    tables = [p for p in tables if p.is_file()][: MOST_TABLES + 1]
+    if not tables or len(tables) > MOST_TABLES:
+        return None
+    with_labels = [table for table in tables if _lists_files(folder, table)]
+    return with_labels[0] if len(with_labels) == 1 else None
+
+
+def _lists_files(folder: Path, table: Path) -> bool:
+    """Tell whether a table has a column of paths and one of labels, and its first file is in the folder."""
+    try:
+        rows = read_rows(table)
+    except DataError:
+        return False
+    plain = {name.casefold(): name for name in rows.header}
+    path, label = column(plain, PATH), column(plain, LABEL)
+    if path is None or label is None:
+        return False
+    name = rows.lines[0][1][path].strip()
+    if not name:
+        return False
+    if (folder / name).is_file():
+        return True
+    last = Path(name).name
+    candidates = [last] if ending(last) in EXTENSIONS else [f"{last}{each}" for each in sorted(EXTENSIONS)]
+    return any(
+        (below / candidate).is_file() for below in [folder, *_folders(folder)] for candidate in candidates
+    )
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders one and two levels below."""
+    first = [p for p in sorted(folder.iterdir()) if p.is_dir() and not p.name.startswith(".")]
+    return [*first, *(p for one in first for p in sorted(one.iterdir()) if p.is_dir())]

@@ -1,0 +1,100 @@
+"""Look once at every file of a data set: broken ones, pictures without contrast, and what tells copies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from preforget.core.errors import DataError
+from preforget.data.content import read_content
+from preforget.data.dataset import Images
+from preforget.data.duplicates import SIDE, Thumbs
+from preforget.data.images import decode
+from preforget.data.sounds import EXTENSIONS as SOUNDS
+from preforget.data.sounds import check_sound
+
+LISTED = 10
+"""How many broken files an error names one by one before it counts the others; all are in `broken`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What one look at a file shows: its digest, and of a picture a grey thumbnail and what is odd about it."""
+
+    digest: bytes
+    thumb: Thumbs | None = None
+    odd: tuple[str, ...] = ()
+
+
+ONE_COLOUR = "are of one colour all over"
+MASKED = "are transparent all over"
+DARK = "hold no value above 1, as if numbers from 0 to 1 had been cut to whole ones"
+SEVERAL = "have several pages, frames or slices, of which one is read (the first, of a volume the middle one)"
+
+
+def look_at(path: Path) -> Look:
+    """Decode one file; raises `DataError` for one that can't be used."""
+    if path.suffix.lower() in SOUNDS:
+        return Look(check_sound(path))
+    content = read_content(path)
+    decoded = decode(content, path)
+    picture = decoded.picture
+    ends = np.array(picture.getextrema())
+    odd = [SEVERAL] if decoded.several else []
+    if decoded.masked:
+        odd.append(MASKED)
+    elif (ends[:, 0] == ends[:, 1]).all():
+        odd.append(ONE_COLOUR)
+    elif ends.max() <= 1:
+        odd.append(DARK)
+    thumb = np.asarray(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
+    return Look(hashlib.blake2b(content, digest_size=16).digest(), thumb, tuple(odd))
+
+
+def look_at_all(paths: Sequence[Path]) -> tuple[list[Look | None], tuple[tuple[Path, str], ...]]:
+    """Return a look at each file, None for those that can't be used, and these with the reasons."""
+    looks: list[Look | None] = []
+    broken = []
+    for path in paths:
+        try:
+            looks.append(look_at(path))
+        except DataError as error:
+            looks.append(None)
+            broken.append((path, str(error).removeprefix(f"{path}: ")))
+    return looks, tuple(broken)
+
+
+def digests_of(inputs: Images) -> list[Look | None]:
+    """Return a look at each input in memory: pictures are told apart by their pixels, others are all different."""
+    if isinstance(inputs, np.ndarray):
+        return [Look(hashlib.blake2b(one.tobytes(), digest_size=16).digest()) for one in inputs]
+    return [Look(position.to_bytes(8, "big")) for position in range(len(inputs))]
+
+
+def refuse_broken(broken: Sequence[tuple[Path, str]], total: int, skip_broken: bool) -> None:
+    """Raise `DataError` that names the files that can't be used, unless they are to be skipped."""
+    if not broken or skip_broken:
+        return
+    shown = broken if len(broken) <= 2 * LISTED else broken[:LISTED]
+    listed = "\n".join(f"  {path}: {why}" for path, why in shown)
+    more = f"\n  and {len(broken) - len(shown):,} more" if len(broken) > len(shown) else ""
+    raise DataError(
+        f"{len(broken):,} of {total:,} files can't be used:\n{listed}{more}\nrepair or remove them, or leave them out "
+        "with --skip-broken (skip_broken=True), which lists all"
+    )
+
+
+def oddities(paths: Sequence[Path], looks: Sequence[Look | None]) -> list[str]:
+    """Return a sentence on each kind of odd picture, with count, share and an example."""
+    texts = []
+    for odd in (ONE_COLOUR, MASKED, DARK, SEVERAL):
+        such = [path for path, look in zip(paths, looks, strict=True) if look is not None and odd in look.odd]
+        if such:
+            share = f"{len(such) / len(paths):.1%}".replace("%", " %")
+            texts.append(f"{len(such):,} of {len(paths):,} files ({share}) {odd}, such as {such[0]}")
+    return texts

@@ -1,0 +1,48 @@
+"""Make the parts that a data set lacks from its train part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from preforget.data.counts import LEAST
+from preforget.data.dataset import Split
+from preforget.data.splits import keep_rare, keep_together, split_persons, split_units
+
+SHARES = {"train": 70, "val": 10, "test": 20}
+
+BY_SUBJECT = "subject"
+"""The value of the option `split_by` with which no person is in two parts."""
+
+
+def take_from_train(
+    splits: dict[str, Split],
+    missing: list[str],
+    seed: int,
+    split_by: str | None = None,
+    same: Sequence[Sequence[int]] = (),
+) -> None:
+    """Make the parts that are `missing` from train, unit by unit, in the proportion of `SHARES`.
+
+    `split_by`: `subject` keeps each person in one part; `same`: positions in train of inputs of the same content, which
+    stay in one part. Of several labels per input, rare ones stay in train.
+    """
+    if not missing:
+        return
+    whole = splits["train"]
+    names = ["train", *missing]
+    total = sum(SHARES[name] for name in names)
+    fractions = [SHARES[name] / total for name in names]
+    pieces = (split_persons if split_by == BY_SUBJECT else split_units)(whole, fractions, seed)
+    if whole.multilabel and split_by is None:
+        pieces = keep_rare(whole.labels, pieces, LEAST)
+    pieces = keep_together(pieces, same)
+    splits.update({name: whole.select(piece) for name, piece in zip(names, pieces, strict=True)})
+
+
+def split_note(present: list[str], missing: list[str], seed: int, split_by: str | None = None) -> str:
+    """Return a sentence on the origin of the parts."""
+    how = "by person" if split_by == BY_SUBJECT else "stratified"
+    if not present:
+        return f"own {how} split 70/10/20, seed {seed}"
+    note = f"split as found: {', '.join(present)}"
+    return f"{note}; {' and '.join(missing)} taken from train, {how}, seed {seed}" if missing else note

@@ -1,0 +1,100 @@
+"""Bring a decoded picture of any mode to 8-bit RGB, by what its tags say of its numbers and colours."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+from preforget.core.errors import DataError
+
+BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
+"""Tags of TIFF 6.0, sections 8 and 19."""
+
+WHITE_IS_ZERO, SIGNED = 0, 2
+
+LARGEST_PROFILE = 1 << 23
+"""Bytes; a larger colour profile is not read."""
+
+NEARLY_WHITE = 235
+"""Mean lightness of what is visible from which a drawing is put on black instead of white."""
+
+
+def to_rgb(image: Image.Image, path: Path) -> tuple[Image.Image, bool]:
+    """Return a picture as RGB, and whether all of it is transparent; raises `DataError` for floating-point pixels."""
+    tags: Any = getattr(image, "tag_v2", {})
+    signed = tags.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        bits = int(tags.get(BITS, (16,))[0])
+        grey = scaled(np.asarray(image), path, min(bits, 16), signed and bits <= 16)
+        inverted = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+        return Image.fromarray(255 - grey if inverted else grey).convert("RGB"), False
+    if image.mode == "F":
+        raise DataError(
+            f"{path}: pixels are floating-point numbers of unknown range; save it with 8 or 16 bits"
+        )
+    if signed and image.mode == "L":
+        image = Image.fromarray(np.asarray(image) ^ np.uint8(128))
+    if image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
+        return _on_ground(image)
+    return _as_srgb(image), False
+
+
+def scaled(
+    pixels: npt.NDArray[Any], path: Path, bits: int = 16, signed: bool = False
+) -> npt.NDArray[np.uint8]:
+    """Scale the whole range of `bits` to 0..255, rounded; raises `DataError` for numbers outside of it.
+
+    Older versions of Pillow hand 16-bit files out as 32-bit integers.
+    """
+    wide = pixels.astype(np.int64)
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+    if wide.min() < low or wide.max() > high:
+        raise DataError(f"{path}: pixels run from {wide.min()} to {wide.max()}; save it with 8 or 16 bits")
+    span = high - low
+    return ((510 * (wide - low) + span) // (2 * span)).astype(np.uint8)
+
+
+def _on_ground(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Put a transparent picture on white, or on black if all that is visible is nearly white."""
+    picture = image.convert("RGBA")
+    alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
+    if not alpha.any():
+        return Image.new("RGB", image.size, (255, 255, 255)), True
+    colours = _as_srgb(picture.convert("RGB"), image.info.get("icc_profile"))
+    lightness = float((np.asarray(colours.convert("L")) * alpha).sum() / alpha.sum())
+    ground = Image.new("RGB", image.size, (0, 0, 0) if lightness >= NEARLY_WHITE else (255, 255, 255))
+    ground.paste(colours, mask=picture.getchannel("A"))
+    return ground, False
+
+
+def _as_srgb(image: Image.Image, profile: bytes | None = None) -> Image.Image:
+    """Return RGB, by the picture's colour profile if it has one that can be used and isn't sRGB already."""
+    profile = profile or image.info.get("icc_profile")
+    if image.mode not in {"RGB", "CMYK", "L"}:
+        image = image.convert("RGB")
+    if isinstance(profile, bytes) and 0 < len(profile) <= LARGEST_PROFILE:
+        transform = _transform(profile, image.mode)
+        if transform is not None:
+            try:
+                return transform.apply(image)
+            except (ImageCms.PyCMSError, OSError, ValueError):
+                return image.convert("RGB")
+    return image.convert("RGB")
+
+
+@lru_cache(maxsize=8)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Return what brings colours of a profile to sRGB; None for sRGB itself and for a profile that can't be used."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in (source.profile.profile_description or "").lower():
+            return None
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, ImportError, OSError, ValueError, TypeError, UnicodeError):
+        return None

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from preforget.core.errors import DataError
+from preforget.data import load_data
+
+MakeFolder = Callable[[dict[str, int]], Path]
+
+
+def test_copies_across_given_parts_are_an_error_unless_allowed(make_folder: MakeFolder) -> None:
+    root = make_folder({"train/a": 4, "train/b": 4})
+    shutil.copytree(root / "train", root / "test")
+    with pytest.raises(DataError, match=r"8 inputs are the same in several parts(?s:.*)--allow-duplicates"):
+        load_data(root)
+    data = load_data(root, allow_duplicates=True)
+    assert sum(group.across_parts for group in data.repeated) == 8
+    assert data.remarks[0].startswith(
+        "8 inputs are there more than once with the same content: 8 in several parts"
+    )
+
+
+def test_copies_stay_in_one_part_of_a_split_of_ours(make_folder: MakeFolder) -> None:
+    root = make_folder({"a": 30, "b": 30})
+    for number in range(10):
+        shutil.copy(root / "a" / f"{number:03}.png", root / "a" / f"copy-{number}.png")
+    data = load_data(root, seed=1)
+    assert len(data.repeated) == 10
+    assert not any(group.across_parts for group in _in_parts(data))
+    plain = load_data(make_folder({"x/a": 30, "x/b": 30}) / "x", seed=1)
+    assert {p.name for p in data.train.only("b").inputs} == {p.name for p in plain.train.only("b").inputs}
+
+
+def _in_parts(data):  # type: ignore[no-untyped-def]
+    from preforget.data.duplicates import repeated
+    from preforget.data.looks import look_at
+    from preforget.data.repeated import Copy
+
+    copies, digests = [], []
+    for part in ("train", "validation", "test"):
+        for path in getattr(data, part).inputs:
+            copies.append(Copy(path, part, "x"))
+            digests.append(look_at(path).digest)
+    return repeated(copies, digests)
+
+
+def test_the_same_picture_in_two_classes_is_said(make_folder: MakeFolder) -> None:
+    root = make_folder({"a": 6, "b": 6})
+    shutil.copy(root / "a" / "000.png", root / "b" / "zzz.png")
+    assert (
+        "1 in several classes, so that one of them stays when a class is forgotten"
+        in load_data(root).remarks[0]
+    )
+
+
+def test_broken_files_are_skipped_and_an_emptied_class_is_named(make_folder: MakeFolder) -> None:
+    root = make_folder({"a": 6, "b": 6, "saw": 4})
+    (root / "a" / "000.png").write_bytes(b"\x89PNG")
+    with pytest.raises(DataError, match="1 of 16 files can't be used"):
+        load_data(root)
+    for path in (root / "saw").iterdir():
+        path.write_bytes(b"")
+    data = load_data(root, skip_broken=True)
+    assert data.classes == ("a", "b")
+    assert len(data.skipped) == 5
+    assert "class 'saw' is left out: none of its 4 files to learn from can be used" in data.remarks
+    for path in root.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="no input of the train part can be used"):
+        load_data(root, skip_broken=True)
+
+
+def test_persons_in_both_given_parts_are_counted(make_folder: MakeFolder) -> None:
+    root = make_folder(
+        {f"{part}/{c}/{p}": 3 for part in ("train", "test") for c in "ab" for p in ("p", f"q {part}")}
+    )
+    assert "1 of 2 persons of the test part are in the train part" in load_data(root, subjects=1).remarks[-1]
+
+
+def test_one_picture_a_person(make_folder: MakeFolder) -> None:
+    root = make_folder({f"{c}/{c}{n:02}": 1 for c in "abc" for n in range(12)})
+    data = load_data(root, subjects=1)
+    for split in (data.train, data.validation, data.test):
+        assert set(split.labels) == {"a", "b", "c"}
+    apart = load_data(root, subjects=1, split_by="subject")
+    assert "own by person split" in apart.note
+
+
+def test_split_by_subject_keeps_persons_together(make_folder: MakeFolder) -> None:
+    root = make_folder({f"{c}/p{n:02}": 3 for c in "ab" for n in range(20)})
+    data = load_data(root, subjects=1, split_by="subject")
+    persons = [set(split.subjects) for split in (data.train, data.validation, data.test)]  # type: ignore[arg-type]
+    assert all(persons)
+    assert sum(map(len, persons)) == 20
+    mixed = load_data(root, subjects=1)
+    assert set(mixed.train.subjects) & set(mixed.test.subjects)  # type: ignore[arg-type]
