@@ -11,6 +11,8 @@ import pytest
 
 import preforget as pf
 
+from .forked import program
+
 ROOT = Path(__file__).parents[1]
 MODULES = [
     ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
@@ -44,8 +46,7 @@ def test_audit_is_the_function_in_whatever_order_things_are_imported(lines: str)
         f"import warnings; warnings.simplefilter('error', ImportWarning); {lines}; import preforget.audit.run, pickle;"
         "print(pf.audit is audit is preforget.audit.run.audit is pickle.loads(pickle.dumps(audit)), type(audit))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "True <class 'function'>"
+    assert program(code) == "True <class 'function'>"
 
 
 def test_a_name_that_is_not_there() -> None:

@@ -43,16 +43,15 @@ NAMES = [
 HEAVY = ("torch", "transformers", "sklearn", "numpy", "matplotlib", "PIL", "scipy", "safetensors", "tqdm")
 
 
-@pytest.mark.parametrize("args", [["--help"], *([name, "--help"] for name in NAMES)])
-def test_help_imports_nothing_heavy(args: list[str]) -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys\nfrom preforget.cli.main import main\n"
-        f"assert main({args!r}) == 0\n"
-        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+        f"for words in [], *([name] for name in {NAMES!r}):\n"
+        "    assert main([*words, '--help']) == 0\n"
+        f"    assert not [m for m in {HEAVY!r} if m in sys.modules], words"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert "usage: preforget" in done.stdout
+    assert done.stdout.count("usage: preforget") == len(NAMES) + 1
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
+
+from ..forked import program
 
 EXTENSIONS = Path(__file__).parents[2] / "examples" / "extensions"
 
@@ -25,19 +23,11 @@ def install(site: Path, name: str, *, group: str | None) -> Path:
 
 
 def in_new_process(site: Path, code: str) -> str:
-    """Run Python code in a new process that can import what lies in `site`, and return what it prints."""
-    return _run(site, [sys.executable, "-c", textwrap.dedent(code)])
+    """Run Python code in a process that can import what lies in `site`, and return what it prints."""
+    return program(code, paths=[site])
 
 
 def preforget(site: Path, *arguments: str | Path) -> str:
-    """Run a command of `preforget` in a new process and return its standard output."""
+    """Run a command of `preforget` in a process of its own and return its standard output."""
     code = "import sys; from preforget.cli.main import main; sys.exit(main())"
-    return _run(site, [sys.executable, "-c", code, *map(str, arguments)])
-
-
-def _run(site: Path, command: list[str]) -> str:
-    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return program(code, *arguments, paths=[site])

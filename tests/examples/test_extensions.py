@@ -6,14 +6,12 @@ Each test is a process of its own, so that the tables of this one stay as they a
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from ..forked import program
 
 EXTENSIONS = Path(__file__).parents[2] / "examples" / "extensions"
 
@@ -29,17 +27,6 @@ def colours(tmp_path: Path) -> Path:
         arrays |= {f"{part}_images": images.astype(np.uint8), f"{part}_labels": labels[:, None]}
     np.savez(tmp_path / "colours.npz", **arrays)
     return tmp_path / "colours.npz"
-
-
-def python(*arguments: object, also: Path | None = None) -> str:
-    """Run Python with the folder of the examples on its path, and return what it printed."""
-    paths = [EXTENSIONS, *([] if also is None else [also]), os.environ.get("PYTHONPATH", "")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    done = subprocess.run(
-        [sys.executable, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def test_installed_attacks_on_the_command_line(tmp_path: Path, colours: Path, tiny_vit: Path) -> None:
@@ -59,7 +46,7 @@ def test_installed_attacks_on_the_command_line(tmp_path: Path, colours: Path, ti
     assert main(["learn", data, "--out", model, *learn]) == 0
     sys.exit(main(["audit", model, "--data", data, "--forget", "0", *attack]))
     """
-    python("-c", textwrap.dedent(code), tiny_vit, colours, tmp_path / "model", also=tmp_path / "site")
+    program(code, tiny_vit, colours, tmp_path / "model", paths=[EXTENSIONS, tmp_path / "site"])
     result = json.loads((tmp_path / "model.audit" / "audit.json").read_bytes())
     assert [attack["name"] for attack in result["attacks"]] == [
         "mixed_stream",
@@ -113,7 +100,7 @@ def test_imported_ones_here_and_in_a_worker(tmp_path: Path, colours: Path, tiny_
     after = method.unlearn(original, *parts, torch.Generator().manual_seed(0))
     print([float((m.scores(parts[0].inputs).argmax(axis=1) == 0).mean()) for m in (original, after)])
     """
-    said = python("-c", textwrap.dedent(code), tiny_vit, colours, also=tmp_path).splitlines()
+    said = program(code, tiny_vit, colours, paths=[EXTENSIONS, tmp_path]).splitlines()
     assert said[:4] == ["[[False, False]]", "[[True, True]]", "neg_grad", "0.5"]
     before, after = json.loads(said[4])
     assert before > 0.8
