@@ -14,7 +14,7 @@ from preforget.store import Manifest, ModelFolder
 from preforget.store.confirmation import check_may_restore, is_signed, known_to_keyring
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
-from preforget.store.ledger import Entry
+from preforget.store.ledger import Entry, Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 
 from .conftest import MakeFolder, make_record
@@ -65,7 +65,7 @@ def test_a_row_that_a_stranger_adds_is_not_followed(
     with pytest.raises(IntegrityError, match=r"row 4 .* was not written with the keyring"):
         ModelFolder.open(sealed.path)
     with pytest.raises(StoreError):
-        sealed.set_keep(0.7)  # nor does whoever has it loaded follow it
+        sealed.set_keep(0.7, {})  # nor does whoever has it loaded follow it
     with pytest.raises(IntegrityError, match=r"row 4 .* was not written with the keyring"):
         check_may_restore(ModelFolder(sealed.path, Manifest.read(sealed.path)))
 
@@ -78,9 +78,9 @@ def test_the_manifest_of_before_the_last_change_is_not_taken_back(sealed: ModelF
         ModelFolder.open(sealed.path)
     older = Path(shutil.copytree(open_keyring().place, sealed.path.parent / "older"))
     sealed.manifest.write(sealed.path)
-    sealed.set_keep(0.5)
-    sealed.set_keep(0.6)
-    sealed.set_keep(0.7)
+    sealed.set_keep(0.5, {})
+    sealed.set_keep(0.6, {})
+    sealed.set_keep(0.7, {})
     before = replace(before, ledger=replace(sealed.manifest).ledger)
     ModelFolder.open(sealed.path, older)  # an older keyring believes what it signed
 
@@ -99,16 +99,43 @@ def test_a_change_that_was_cut_off_is_recognised_as_ones_own(
         with monkeypatch.context() as patch:
             patch.setattr(ModelFolder, method, die)
             with pytest.raises(KeyboardInterrupt):
-                sealed.set_keep(0.5)
+                sealed.set_keep(0.5, {})
         assert known_to_keyring(sealed, number)
         sealed = ModelFolder.open(sealed.path)
         assert (sealed.manifest.keep, keys.head()) == (0.95, sealed.ledger.head())
     with monkeypatch.context() as patch:
         patch.setattr(type(keys), "note_head", die)
         with pytest.raises(KeyboardInterrupt):
-            sealed.set_keep(0.5)
+            sealed.set_keep(0.5, {})
     assert ModelFolder.open(sealed.path).manifest.keep == 0.5
     assert keys.head() == sealed.ledger.head()
+
+
+def test_a_model_of_an_earlier_version_goes_on(
+    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows are not signed; up to the one that the keyring noted they are confirmed."""
+    row_after = Ledger.row_after
+
+    def unsigned(
+        ledger: Ledger, before: Any, event: str, data: Any, time: Any = None, sign: Any = None
+    ) -> Entry:
+        return row_after(ledger, before, event, data, time)
+
+    folder = make_folder(*LABELS)
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "row_after", unsigned)
+        folder.seal()
+        folder.set_keep(0.5, {})
+    folder = ModelFolder.open(folder.path)
+    folder.set_keep(0.6, {})
+    assert [bool(row.signature) for row in folder.ledger.entries()] == [False, False, False, True]
+    assert ModelFolder.open(folder.path).manifest.keep == 0.6
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "row_after", unsigned)
+        folder.ledger.append("keep", {"keep": "0.7", "state": folder.manifest.state()})
+    with pytest.raises(IntegrityError, match=r"row 5 .* was not written with the keyring"):
+        ModelFolder.open(folder.path)
 
 
 def test_a_row_signed_by_a_former_key_is_taken_only_by_who_restores(
@@ -122,7 +149,7 @@ def test_a_row_signed_by_a_former_key_is_taken_only_by_who_restores(
     with monkeypatch.context() as patch:
         patch.setattr(open_keyring().model(sealed.manifest.model).__class__, "note_head", die)
         with pytest.raises(KeyboardInterrupt):
-            sealed.set_keep(0.5)
+            sealed.set_keep(0.5, {})
     sealed.keyring.signing.rotate()
     with pytest.raises(
         IntegrityError, match=r"row 3 .*signing key was rotated meanwhile, run: preforget restore"

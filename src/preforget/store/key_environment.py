@@ -66,13 +66,11 @@ class EnvironmentModelKeys(ModelKeys):
         """Raise `UsageError`."""
         self._refuse("changed")
 
-    def begin(
-        self, ids: Iterable[str], earlier: Iterable[str] = (), head: Head | None = None
-    ) -> dict[str, bytes]:
+    def begin(self, ids: Iterable[str], earlier: Iterable[str] = ()) -> dict[str, bytes]:
         """Raise `UsageError`."""
         self._refuse("made")
 
-    def withdraw(self, ids: Iterable[str], head: Head | None = None) -> None:
+    def withdraw(self, ids: Iterable[str]) -> None:
         """Raise `UsageError`."""
         self._refuse("destroyed")
 

@@ -138,9 +138,7 @@ class FileModelKeys(ModelKeys):
             state = self._read()
             self._change(state, _without(state, gone, head))
 
-    def begin(
-        self, ids: Iterable[str], earlier: Iterable[str] = (), head: Head | None = None
-    ) -> dict[str, bytes]:
+    def begin(self, ids: Iterable[str], earlier: Iterable[str] = ()) -> dict[str, bytes]:
         """Return keys for the first sealing of a model: those of an attempt that was cut off, or new ones.
 
         Since keys are taken over, two processes that seal two copies at once have the same ones, and the second fails
@@ -150,19 +148,19 @@ class FileModelKeys(ModelKeys):
         with changing(self._folder, self._prepare):
             state = self._read()
             own = {*wanted, *earlier}
-            check_is_attempt(state.keys, state.destroyed, state.head, own, head, str(self.path))
+            check_is_attempt(state.keys, state.destroyed, state.head, own, str(self.path))
             made = {i: base64.b64encode(new_key()).decode() for i in wanted if i not in state.keys}
             keys = {**state.keys, **made}
             self._change(state, replace(state, keys=keys))
         return {i: base64.b64decode(keys[i]) for i in wanted}
 
-    def withdraw(self, ids: Iterable[str], head: Head | None = None) -> None:
+    def withdraw(self, ids: Iterable[str]) -> None:
         """Remove the file of a model that was never finished, if it holds nothing but what that attempt left."""
         own = check_record_ids(ids)
         if os.path.lexists(self.path):
             with changing(self._folder, self._prepare):
                 state = self._read()
-                check_is_attempt(state.keys, state.destroyed, state.head, own, head, str(self.path))
+                check_is_attempt(state.keys, state.destroyed, state.head, own, str(self.path))
                 self.path.unlink(missing_ok=True)
                 sync_folder(self._folder)
 

@@ -70,22 +70,19 @@ class ModelKeys(ABC):
         """
 
     @abstractmethod
-    def begin(
-        self, ids: Iterable[str], earlier: Iterable[str] = (), head: Head | None = None
-    ) -> dict[str, bytes]:
+    def begin(self, ids: Iterable[str], earlier: Iterable[str] = ()) -> dict[str, bytes]:
         """Return keys for the first sealing of a model: those of a cut off attempt, or new ones, in one write.
 
-        `earlier`: ids that such an attempt may have had beside `ids`; `head`: what it may have noted, which
-        stays noted. Keys are taken over and never replaced. Raises `IntegrityError`, and changes nothing, if there is
-        anything else: it belongs to another copy of the model, which lives.
+        `earlier`: ids that such an attempt may have had beside `ids`. Keys are taken over and never replaced. Raises
+        `IntegrityError`, and changes nothing, if there is anything else, such as a head: a model lives by it.
         """
 
     @abstractmethod
-    def withdraw(self, ids: Iterable[str], head: Head | None = None) -> None:
-        """Remove what an attempt of one's own left that came to nothing: the keys of `ids`, and the head that it noted.
+    def withdraw(self, ids: Iterable[str]) -> None:
+        """Remove the keys of `ids` that an attempt of one's own left which came to nothing.
 
-        Raises `IntegrityError`, and changes nothing, if there is a tombstone, another id or another head: then a model
-        lives by what is here.
+        Raises `IntegrityError`, and changes nothing, if there is a tombstone, another id or a head: then a model lives
+        by what is here.
         """
 
 
@@ -156,11 +153,10 @@ def check_is_attempt(
     destroyed: Mapping[str, str],
     noted: Head | None,
     ids: Iterable[str],
-    head: Head | None,
     place: str,
 ) -> None:
-    """Raise `IntegrityError` unless all that is kept of a model is what an attempt with `ids` and `head` left."""
-    if destroyed or noted not in (None, head) or not set(keys) <= set(ids):
+    """Raise `IntegrityError` unless what is kept of a model is what an attempt with `ids` left: keys, and no head."""
+    if destroyed or noted is not None or not set(keys) <= set(ids):
         raise IntegrityError(
             f"{place} holds keys that a sealed copy of this model lives by, and they stay as they are: "
             "use that copy instead of this older one, or name another keyring with --keyring"
