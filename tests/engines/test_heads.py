@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from preforget.engines.discriminant import Gaussian
-from preforget.engines.heads import SOFTNESS, PairHeads, PooledHeads
+from preforget.engines.heads import SOFTNESS, Heads, PairHeads, PooledHeads, RidgeHead
 
 SIZE = 3
 
@@ -77,3 +77,43 @@ def test_pooled_scores_are_log_shares_and_confidence_agrees_with_pairs() -> None
     )
     assert torch.equal(heads.scores(x).argmax(1), linear.argmax(1))
     torch.testing.assert_close(heads.confidence(x, x[:, :2]), pairs.confidence(x, x[:, :2]))
+
+
+def test_a_background_is_taken_off_the_energy_of_the_answered_class() -> None:
+    unit = torch.eye(SIZE, dtype=torch.float64)
+    means, x = numbers(4, SIZE, seed=2), numbers(5, SIZE, seed=3)
+    within, background = Gaussian(means[0], unit), Gaussian(numbers(SIZE, seed=4), 2 * unit)
+    heads = PooledHeads(means, -means.square().sum(dim=1) / 2, means, within, background=background)
+    nearest = torch.cdist(x, means).argmin(dim=1)
+    expected = within.energy(x, means[nearest]) - background.energy(x)
+    torch.testing.assert_close(heads.confidence(x, x), expected)
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_regression_is_added_to_log_shares_that_have_a_floor(many: bool) -> None:
+    ridge, x = RidgeHead(numbers(3, SIZE), numbers(3, seed=1), 20.0), 1000 * numbers(4, SIZE, seed=7)
+    unit = torch.eye(SIZE, dtype=torch.float64)
+    heads: Heads = pair_heads(3)
+    if many:
+        heads = PooledHeads(numbers(3, SIZE), numbers(3), numbers(3, SIZE), Gaussian(x[0], unit))
+    plain = torch.log_softmax(heads.scores(x), dim=1)
+    heads.ridge = ridge  # type: ignore[attr-defined]
+    expected = plain.clamp(min=-50) + 20 * (x @ ridge.rows.T + ridge.biases)
+    assert (plain < -50).any()
+    torch.testing.assert_close(heads.scores(x), expected)
+    heads.wipe()
+    assert not ridge.rows.any()
+
+
+def test_odd_logits_lower_confidence_by_a_quarter_of_their_oddness() -> None:
+    heads, x = pair_heads(2), numbers(6, SIZE, seed=5)
+    before = heads.confidence(x, x[:, :2])
+    held_out = [numbers(30, SIZE, seed=8), numbers(25, SIZE, seed=9)]
+    heads.measure(held_out)
+    best = heads.scores(x).argmax(dim=1)
+    logits = [F.linear(rows, heads.rows, heads.biases)[:, 0] for rows in (*held_out, x)]
+    for row in range(6):
+        own = logits[int(best[row])]
+        t = (logits[2][row] - own.mean()) / own.std(correction=0)
+        found = heads.confidence(x, x[:, :2])[row]
+        torch.testing.assert_close(found, before[row] - 0.25 * t**2 / 20, rtol=1e-5, atol=1e-7)

@@ -153,7 +153,13 @@ class Derived:
         none = torch.zeros(0, dtype=torch.float64)
         rows = torch.stack([t[PAIR_ROW] for t in tensors]) if tensors else none.view(0, self.bank.features)
         biases = torch.stack([t[PAIR_BIAS] for t in tensors]) if tensors else none
-        heads = PairHeads(rows, biases, [self._gaussian(label) for label in labels], self._ridge(labels))
+        wanted = self.rules.ridge > 0 and len(labels) > 1
+        heads = PairHeads(
+            rows,
+            biases,
+            [self._gaussian(label) for label in labels],
+            self._ridge(*self._sums(labels)) if wanted else None,
+        )
         if self.rules.floor is not None:
             layout = self.bank.layout
             heads.measure([layout.scored(self.bank.held_out(label)) for label in labels])
@@ -169,12 +175,8 @@ class Derived:
             self._gaussians[label] = made
         return self._gaussians[label]
 
-    def _ridge(self, labels: Sequence[str]) -> RidgeHead | None:
-        if not self.rules.ridge or len(labels) < 2:
-            return None
-        whole, parts = self._sums(labels)
-        rows, biases = ridge(whole, parts, RIDGE_PENALTY)
-        return RidgeHead(rows, biases, self.rules.ridge)
+    def _ridge(self, whole: Moments, parts: Sequence[tuple[int, Tensor]]) -> RidgeHead:
+        return RidgeHead(*ridge(whole, parts, RIDGE_PENALTY), self.rules.ridge)
 
     def _sums(self, labels: Sequence[str]) -> tuple[Moments, list[tuple[int, Tensor]]]:
         """Return the moments of all images of `labels`, and count and total of each; exact, however they are summed."""
@@ -192,11 +194,16 @@ class Derived:
         whole, parts = self._sums(labels)
         strength = self.rules.strength
         rows, biases = pooled(whole, parts, strength)
+        added = self._ridge(whole, parts) if self.rules.ridge else None
+        if self.rules.floor is not None:
+            means = torch.stack([total / count for count, total in parts])
+            pooled_all = Gaussian(means[0], shrunk(between_removed(whole, parts), whole.count, strength))
+            return PooledHeads(rows, biases, means, pooled_all, added, Gaussian.of(whole, strength))
         close, near = self._nearest(whole), self.rules.near
         near_parts = [(count, total[:near]) for count, total in parts]
         means = torch.stack([total / count for count, total in near_parts])
         covariance = shrunk(between_removed(close, near_parts), close.count, strength)
-        return PooledHeads(rows, biases, means, Gaussian(means[0], covariance))
+        return PooledHeads(rows, biases, means, Gaussian(means[0], covariance), added)
 
     def _nearest(self, moments: Moments) -> Moments:
         near = self.rules.near

@@ -147,14 +147,46 @@ class PairHeads(Heads):
 
 
 class PooledHeads(Heads):
-    """One covariance for all classes; a class scores its log-share among them."""
+    """One covariance for all classes; a class scores its log-share among them, and what a regression adds.
 
-    def __init__(self, rows: Tensor, biases: Tensor, means: Tensor, gaussian: Gaussian) -> None:
+    With a `background`, a normal distribution of all images whatever their class, confidence is how much more typical
+    an image is of the answered class than of images as such: the relative Mahalanobis distance (Ren et al.,
+    arXiv 2106.09022). It compares classes with each other less than a margin does, of which many classes have little.
+    """
+
+    def __init__(
+        self,
+        rows: Tensor,
+        biases: Tensor,
+        means: Tensor,
+        gaussian: Gaussian,
+        ridge: RidgeHead | None = None,
+        background: Gaussian | None = None,
+    ) -> None:
         self.rows, self.biases, self.means, self.gaussian = rows, biases, means, gaussian
+        self.ridge, self.background = ridge, background
 
     def scores(self, features: Tensor, boost: Tensor | None = None) -> Tensor:
         """Return `[n, C]`; there are no pairs to boost."""
-        return torch.log_softmax(F.linear(features, self.rows, self.biases), dim=1)
+        shares = torch.log_softmax(F.linear(features, self.rows, self.biases), dim=1)
+        return shares if self.ridge is None else shares.clamp(min=LEAST_SHARE) + self.ridge.scores(features)
+
+    def confidence(self, features: Tensor, near: Tensor) -> Tensor:
+        """Return `[n]`, see the class; without a background the soft margin and energy of the answered class."""
+        if self.background is None:
+            return super().confidence(features, near)
+        best = self.scores(features).argmax(dim=1)
+        return self.gaussian.energy(features, self.means[best]) - self.background.energy(features)
+
+    def wipe(self) -> None:
+        """Overwrite discriminants, regression and distributions."""
+        super().wipe()
+        self.means.zero_()
+        for gaussian in (self.gaussian, self.background):
+            if gaussian is not None:
+                gaussian.wipe()
+        if self.ridge is not None:
+            self.ridge.rows.zero_()
 
     def _margins(self, features: Tensor, best: Tensor) -> Tensor:
         linear = F.linear(features, self.rows, self.biases)
