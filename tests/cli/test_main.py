@@ -26,6 +26,7 @@ NAMES = [
     "add",
     "subjects",
     "refit",
+    "upgrade",
     "receipt",
     "seal",
     "keys",

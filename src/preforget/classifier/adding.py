@@ -18,6 +18,7 @@ from preforget.data import Split, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
 from preforget.engines.base import Engine, Session
+from preforget.store.manifest import FORMAT
 
 R = TypeVar("R")
 
@@ -160,7 +161,7 @@ class Adding(Learning):
 
         In the exact engine these are pair prompts. The isolated engine forms abstention and probabilities anew from the
         inputs that are held out: for classes that lost theirs when another was added, and for models of versions that
-        kept none.
+        kept none. In a folder that was upgraded, what the older format lacked is read anew.
 
         Args:
             X: The inputs that the model was learned from, or a `Split`; what it no longer knows is left aside.
@@ -183,7 +184,11 @@ class Adding(Learning):
         train, held_out = hold_out(data, validation, self.engine_.config.seed, ())
         session = Session.of(cache_dir, False, None, progress)
 
+        current = self.folder is None or self.folder.manifest.format == FORMAT
+
         def learn(engine: Engine) -> int:
+            if current:
+                engine.renew(engine.retained(train), engine.retained(held_out), session)
             engine.recalibrate(engine.retained(held_out))
             return engine.refit(engine.retained(train), session)
 

@@ -21,6 +21,7 @@ from preforget.data.inputs import VECTORS
 from preforget.data.vectors import Vectors
 from preforget.engines.base import Engine, Session
 from preforget.store import ModelFolder
+from preforget.store.manifest import FORMAT
 
 
 class ClassifierNotFittedError(NotFittedError, SklearnNotFittedError):  # type: ignore[misc]
@@ -141,8 +142,11 @@ class State(Parameters):
         if self.folder is None:
             return
         records = {record.id: record for record in engine.records()}
-        old = self.folder.manifest.records
+        manifest, options = self.folder.manifest, engine.config.as_dict()
+        old = manifest.records
         self.folder.change(
             add=[record for i, record in records.items() if i not in old],
             erase=[i for i in old if i not in records],
+            # a folder of an older format doesn't name them all
+            options=options if manifest.format == FORMAT else None,
         )

@@ -26,6 +26,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Print one line per property, and the last rows of the ledger."""
     from preforget.backbones.licence import licence_of
+    from preforget.erasure.plan import engine_of
 
     folder, records = read_model_folder(args)
     manifest = folder.manifest
@@ -39,6 +40,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         for copy in manifest.copies.values()
     ]
     changes = list(folder.ledger.entries())[-CHANGES:]
+    kind = engine_of(folder)
+    lacks = list(
+        kind.lacks({**kind.options_type.older.get(manifest.format, {}), **manifest.options}, records)
+    )
     result = {
         "model": str(args.model),
         "id": manifest.model,
@@ -54,6 +59,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "dtype": encoder.get("dtype"),
             "licence": licence,
         },
+        "lacks": lacks,
         "keep": manifest.keep,
         "keep_by_class": len({r.label for r in records if r.id in manifest.keeps}),
         "classes": len(live),
@@ -79,6 +85,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     }
     for name, text in lines.items():
         console.line(f"{name:9}  {text}")
+    for sentence in lacks:
+        console.line(f"{'until':9}  upgrade and refit DATA: {sentence}")
     for number, row in enumerate(changes):
         console.line(f"{'changes' if not number else '':9}  {row.seq:5}  {row.time}  {row.event}")
     console.result(result)

@@ -35,6 +35,7 @@ from preforget.cli import (
     seal,
     set_keep,
     subjects,
+    upgrade,
     verify,
     verify_page,
 )
@@ -46,7 +47,21 @@ from preforget.core.errors import PreforgetError
 from preforget.core.paths import shortened
 
 COMMANDS = (
-    *(demo, learn, predict, evaluate, set_keep, classes, forget, detach, attach, add, subjects, refit),
+    *(
+        demo,
+        learn,
+        predict,
+        evaluate,
+        set_keep,
+        classes,
+        forget,
+        detach,
+        attach,
+        add,
+        subjects,
+        refit,
+        upgrade,
+    ),
     *(
         verify,
         verify_page,

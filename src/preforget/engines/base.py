@@ -292,6 +292,20 @@ class Engine(ABC):
         """Hold these, which `rewritten` returned, instead of what `forget` made in their place; nothing by default."""
         del records
 
+    @classmethod
+    def lacks(cls, options: Mapping[str, Any], records: Sequence[ClassRecord]) -> tuple[str, ...]:
+        """Return what a folder of an older format lacks that only data can give, a sentence each; nothing by default.
+
+        Until `renew` or `refit` the model answers by the rules of that format. `options` are as the folder holds them.
+        """
+        del options, records
+        return ()
+
+    def renew(self, train: Split, validation: Split, session: Session) -> bool:
+        """Read anew what `lacks` says, from the data that the model was learned from; tell whether there was any."""
+        del train, validation, session
+        return False
+
     def derive(self) -> list[ClassRecord]:
         """Derive from the live records those that are missing after a change, insert and return them."""
         return []

@@ -19,6 +19,9 @@ from preforget.records.units import unit_moments
 FLOOR_SHARE = 1e-3
 """The least variance that energies see, as a share of that of a normalised state."""
 
+ESTIMATED = 1.0
+"""The strength of shrinkage that estimating a covariance asks for; classifying needs more."""
+
 MOST_PAIRED = 32
 """Up to so many classes have a discriminant per pair; more share one covariance."""
 
@@ -197,8 +200,8 @@ class Derived:
         added = self._ridge(whole, parts) if self.rules.ridge else None
         if self.rules.floor is not None:
             means = torch.stack([total / count for count, total in parts])
-            pooled_all = Gaussian(means[0], shrunk(between_removed(whole, parts), whole.count, strength))
-            return PooledHeads(rows, biases, means, pooled_all, added, Gaussian.of(whole, strength))
+            within = Gaussian(means[0], shrunk(between_removed(whole, parts), whole.count, ESTIMATED))
+            return PooledHeads(rows, biases, means, within, added, Gaussian.of(whole, ESTIMATED))
         close, near = self._nearest(whole), self.rules.near
         near_parts = [(count, total[:near]) for count, total in parts]
         means = torch.stack([total / count for count, total in near_parts])

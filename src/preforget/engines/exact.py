@@ -31,6 +31,7 @@ from preforget.engines.pair_prompts import Recipe
 from preforget.engines.pair_records import check_pair, confusion, has_prompt, prompts_among
 from preforget.engines.reading import Reading, energy_depth
 from preforget.engines.registry import ENGINES
+from preforget.engines.renewing import ENERGIES_LACK, check_same_inputs, kept_pairs
 from preforget.metrics.softmax import softmax
 from preforget.records import ClassRecord, Roster, UnitBank
 from preforget.records.unit_bank import Pair
@@ -54,7 +55,7 @@ SAME_MACHINE = (
 HELD_OUT_ROWS = 256
 """The most images of a unit that calibrate abstention."""
 
-PROMPT_WEIGHT, CONFUSED = 1.5, 0.005
+CONFUSED = 0.005
 """A pair gets a prompt if a larger share of its two classes' held-out images is confused."""
 
 ENCODE_ROWS = 2048
@@ -83,18 +84,18 @@ class ExactEngine(Engine):
             raise UsageError("pair_prompts need the blocks of a transformer; vectors have none")
         if config.energy_depth is None:
             config = replace(config, energy_depth=energy_depth(encoder))
-            self.config = config
-        self._reading = Reading(encoder, config.levels, config.energy_depth or 0, config.views)
-        self._reading.check()
-        self._bank = UnitBank(self._reading.layout)
-        self._derived = Derived(self._bank, self._rules())
+        self._use(config)
         self._judged: dict[tuple[str, ...], Judged] = {}
 
-    def _rules(self) -> Rules:
-        """Return how heads follow from units."""
-        c = self.config
-        floor = FLOOR_SHARE * features.unit_scale(self.encoder) ** 2 if c.energy_depth else None
-        return Rules(c.shrinkage, features.near_count(self.encoder), c.ridge, floor)
+    def _use(self, config: Exact) -> None:
+        """Read and answer as options say, with an empty bank."""
+        self.config = config
+        self._reading = Reading(self.encoder, config.levels, config.energy_depth or 0, config.views)
+        self._reading.check()
+        self._bank = UnitBank(self._reading.layout)
+        floor = FLOOR_SHARE * features.unit_scale(self.encoder) ** 2 if config.energy_depth else None
+        near = features.near_count(self.encoder)
+        self._derived = Derived(self._bank, Rules(config.shrinkage, near, config.ridge, floor))
 
     @property
     def bank(self) -> UnitBank:
@@ -171,6 +172,27 @@ class ExactEngine(Engine):
     def refit(self, train: Split, session: Session) -> int:
         """Learn the prompts of pairs that should have one and have none, and return how many those were."""
         return self._learn_prompts(train, self.bank.pairs, session)
+
+    @classmethod
+    def lacks(cls, options: Mapping[str, Any], records: Sequence[ClassRecord]) -> tuple[str, ...]:
+        """Return that energies are those of the lowest depth, where folders of format 2 had them."""
+        return (ENERGIES_LACK,) if not options.get("energy_depth") else ()
+
+    def renew(self, train: Split, validation: Split, session: Session) -> bool:
+        """Read units anew with numbers for energies; raises `DataError` for other data than those of the model."""
+        if self.config.energy_depth:
+            return False
+        old, detached = self._bank, [name for name in self.bank.labels if self.bank.is_detached(name)]
+        self._use(replace(self.config, energy_depth=energy_depth(self.encoder)))
+        self._take_in(train, validation, session)
+        check_same_inputs(old, self._bank)
+        for label in detached:
+            self._bank.detach(label)
+        for record in kept_pairs(old, self._bank):
+            self._bank.insert(record)
+        self._changed(old.labels)
+        self.derive()
+        return True
 
     def derive(self) -> list[ClassRecord]:
         """Derive the discriminants of pairs that lack one, insert and return them; none for many classes."""
@@ -365,21 +387,9 @@ class ExactEngine(Engine):
         if isinstance(self.encoder, VectorEncoder):
             return self._reading.rows(pixels), None
         walked = list(self.encoder.walk(pixels))
-        return self._reading.rows(pixels, walked), self._boost(walked, prompted, classes)
-
-    def _boost(
-        self,
-        walked: list[tuple[Tensor, Tensor, Tensor]],
-        prompted: list[tuple[int, dict[str, Tensor]]],
-        classes: int,
-    ) -> Tensor | None:
-        if not prompted:
-            return None
-        pairs = [prompt for _, prompt in prompted]
-        logits = pair_prompts.score_pairs(self.encoder, self.recipe.first_block, pairs, walked).cpu().double()
-        boost = torch.zeros(len(logits), classes * (classes - 1) // 2, dtype=torch.float64)
-        boost[:, [number for number, _ in prompted]] = PROMPT_WEIGHT * logits
-        return boost
+        return self._reading.rows(pixels, walked), pair_prompts.boost(
+            self.encoder, self.recipe.first_block, prompted, walked, classes
+        )
 
     def _changed(self, labels: Iterable[str]) -> None:
         for judged in self._judged.values():

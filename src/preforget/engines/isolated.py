@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -88,6 +88,16 @@ class IsolatedEngine(PromptEngine):
     def recalibrate(self, validation: Split) -> None:
         """Score held-out images anew: of classes that lost theirs, or of a model that never had any."""
         self.hold_scores([], validation)
+
+    @classmethod
+    def lacks(cls, options: Mapping[str, Any], records: Sequence[ClassRecord]) -> tuple[str, ...]:
+        """Return that there are no scores of validation inputs, which older folders of format 2 have not."""
+        held = any(record.label == EVERY_CLASS for record in records)
+        return (
+            ()
+            if held
+            else ("abstention follows quantiles of each class, not the scores of validation inputs",)
+        )
 
     def records(self) -> list[ClassRecord]:
         """Return the live records, sorted by label, and the scores of validation images."""

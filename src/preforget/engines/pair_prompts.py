@@ -27,6 +27,9 @@ PREFIX = "prompt."
 
 PAIRS_AT_ONCE = 32
 
+WEIGHT = 1.5
+"""How much the logit of a prompt counts beside that of its pair's discriminant."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -80,6 +83,25 @@ def learn_pair(
         torch.autograd.backward(F.binary_cross_entropy_with_logits(logits, target))
         optimizer.step()
     return {name: weight.detach()[0].cpu() for name, weight in weights.items()}
+
+
+def boost(
+    encoder: Encoder,
+    first_block: int,
+    prompted: Sequence[tuple[int, Mapping[str, Tensor]]],
+    walked: Sequence[tuple[Tensor, Tensor, Tensor]],
+    classes: int,
+) -> Tensor | None:
+    """Return what prompts add to the logits of all pairs of `classes`, `float64 [batch, P]`; None without prompts.
+
+    `prompted`: the number of each pair that has a prompt, and its tensors.
+    """
+    if not prompted:
+        return None
+    logits = score_pairs(encoder, first_block, [prompt for _, prompt in prompted], walked).cpu().double()
+    added = torch.zeros(len(logits), classes * (classes - 1) // 2, dtype=torch.float64)
+    added[:, [number for number, _ in prompted]] = WEIGHT * logits
+    return added
 
 
 @torch.no_grad()

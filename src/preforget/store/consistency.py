@@ -16,7 +16,9 @@ from preforget.store.ledger import ERASING, Entry, Ledger, erased_by
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
 
-ORDINARY = frozenset({"add", "derive", "detach", "attach", "audit", "export", "seal", "copy", "keep"})
+ORDINARY = frozenset(
+    {"add", "derive", "detach", "attach", "audit", "export", "seal", "copy", "keep", "upgrade"}
+)
 """Changes that begin where the manifest and the ledger end at the same row."""
 
 

@@ -159,10 +159,15 @@ class ModelFolder(CurrentFiles):
             yield folder
 
     def change(
-        self, add: Sequence[ClassRecord] = (), erase: Sequence[str] = (), event: str = "add"
+        self,
+        add: Sequence[ClassRecord] = (),
+        erase: Sequence[str] = (),
+        event: str = "add",
+        options: Mapping[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
         """Write new records and take old ones out, as one step; return how the new ones are described.
 
+        `options`: those of the engine from now on, by default as they were.
         The manifest first says that the new files are to be erased, then that they live and the old ones are to be
         erased; whoever opens the folder after a crash ends what had begun.
         """
@@ -183,6 +188,7 @@ class ModelFolder(CurrentFiles):
                     records={i: digest for i, digest in live.items() if i not in gone},
                     detached=[i for i in self.manifest.detached if i not in gone],
                     erasing=sorted(self.name_of(i) for i in gone),
+                    options=self.manifest.options if options is None else dict(options),
                 )
             except BaseException:
                 with contextlib.suppress(StoreError):

@@ -22,7 +22,7 @@ from preforget.core.errors import IntegrityError, UsageError
 from preforget.store.head import GENESIS, Head
 
 EVENTS = frozenset(
-    {"learn", "add", "derive", "detach", "attach", "audit", "export", "seal", "copy", "keep"}
+    {"learn", "add", "derive", "detach", "attach", "audit", "export", "seal", "copy", "keep", "upgrade"}
     | {"forget", "erased", "restore", "undone"}
 )
 """What can happen to a model."""

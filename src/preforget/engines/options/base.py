@@ -35,6 +35,11 @@ class EngineOptions(Options):
         super().__post_init__()
         self.check_whole(seed=0)
 
+    @classmethod
+    def upgraded(cls, options: Mapping[str, Any], format: int) -> dict[str, Any]:
+        """Return what the options of an older model folder become when it is upgraded, all of them named."""
+        return {**cls.older.get(format, {}), **options}
+
     def check_rate(self) -> None:
         """Raise `UsageError` unless the learning rate is a number above 0 and below 10."""
         rate = getattr(self, "learning_rate", None)

@@ -46,6 +46,11 @@ class Exact(EngineOptions):
     images_per_class: int = option(16, "images of each class of a pair in a step")
     learning_rate: float = option(1e-2, "step size of Adam", "RATE")
 
+    @classmethod
+    def upgraded(cls, options: Mapping[str, Any], format: int) -> dict[str, Any]:
+        """Return the options with the ridge regression, which needs no data; energies and views do."""
+        return {**super().upgraded(options, format), "ridge": cls.ridge}
+
     def __post_init__(self) -> None:
         super().__post_init__()
         self.check_whole(levels=1, tokens_per_class=1, lora_rank=0, steps=1, images_per_class=1)

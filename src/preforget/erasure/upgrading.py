@@ -1,0 +1,94 @@
+"""Bring a model folder of an older format to the one that is written today; every record stays as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from preforget.core.errors import StoreError, UsageError
+from preforget.core.files import sync_folder
+from preforget.erasure.copies import add_copy
+from preforget.erasure.opening import open_folder
+from preforget.erasure.plan import engine_of
+from preforget.store import Manifest, ModelFolder
+from preforget.store.layout import unfinished_name
+from preforget.store.manifest import FORMAT
+from preforget.store.record_files import KeyringPlace
+
+KIND = "export"
+"""The backup is a whole model folder on this machine, which `forget --delete-copies` can delete."""
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What an upgrade did: `before` and `after`, the formats; `backup`, where the folder as it was lies, if made."""
+
+    before: int
+    after: int
+    backup: Path | None
+
+
+def upgrade(path: Path, keyring: KeyringPlace = None, backup: Path | None = None) -> Upgraded:
+    """Bring a folder to the newest format, and leave it as it was in `backup`, which is listed as a copy of it.
+
+    `backup`: by default the folder's name with `.format` and the old number. It can be killed and repeated at any
+    point: until the last step, one row of the ledger and the manifest, the folder is of the old format. What needs data
+    stays by the rules of the old format, see `Engine.lacks`. Raises `StoreError`, `UsageError`.
+    """
+    folder = open_folder(path, keyring)
+    before = folder.manifest.format
+    if before == FORMAT:
+        return Upgraded(before, before, None)
+    place = backup or path.with_name(f"{path.name}.format{before}")
+    with folder.changing():
+        folder.check_current()
+        _back_up(folder, place)
+        options = engine_of(folder).options_type.upgraded(folder.manifest.options, before)
+        folder.commit("upgrade", {"from": str(before), "to": str(FORMAT)}, format=FORMAT, options=options)
+    return Upgraded(before, FORMAT, place)
+
+
+def _back_up(folder: ModelFolder, place: Path) -> None:
+    """Copy the folder as it is, after it was listed as a copy, so that no copy is ever unknown."""
+    place = place.absolute()
+    listed = any(c["kind"] == KIND and c["place"] == str(place) for c in folder.manifest.copies.values())
+    if os.path.lexists(place):
+        if not listed or not _is_of(folder, place):
+            raise UsageError(f"{place} exists; give another place for the backup, or move it away")
+        shutil.rmtree(place)  # of an upgrade that was cut off
+    if not listed:
+        add_copy(folder, KIND, str(place), delete=True)
+    unfinished = place.with_name(unfinished_name(place.name))
+    try:
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        shutil.copytree(folder.path, unfinished, symlinks=True)
+        for file in [unfinished, *unfinished.rglob("*")]:
+            _sync(file)
+        unfinished.rename(place)
+        sync_folder(place.parent)
+    except OSError as error:
+        raise StoreError(f"the backup {place} can't be written: {error.strerror or error}") from error
+
+
+def _is_of(folder: ModelFolder, place: Path) -> bool:
+    """Tell whether a folder is a copy of this model of its own format."""
+    try:
+        other = Manifest.read(place)
+    except StoreError:
+        return False
+    return (other.model, other.format) == (folder.manifest.model, folder.manifest.format)
+
+
+def _sync(path: Path) -> None:
+    """Write what was copied to the disk itself."""
+    if path.is_dir():
+        sync_folder(path)
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
