@@ -99,10 +99,10 @@ class Answering(Bound):
     def known_proba(self, X: Any) -> Scores:
         """Return how likely it is that each input is of a class that the model knows, `float32 [n]`.
 
-        The isolated engine says it by its validation inputs, each of which counts once as known and once, with its own
-        class left out, as unknown: before an input is looked at, both are as likely. Of the other engines it is the
-        logistic function of the confidence less its limit: 1/2 where `predict` begins to answer, and no calibrated
-        probability. It is 0 where there is no class left.
+        The isolated and the exact engine say it by their validation inputs, each of which counts once as known and
+        once, with its own class left out, as unknown: before an input is looked at, both are as likely. Of engines
+        that hold none, such as the paper's, it is the logistic function of the confidence less its limit: 1/2 where
+        `predict` begins to answer, and no calibrated probability. It is 0 where there is no class left.
 
         Raises:
             DataError: The inputs can't be used.

@@ -25,6 +25,8 @@ from preforget.engines.coverage import ClassCoverage
 from preforget.engines.derive import FLOOR_SHARE, MOST_PAIRED, Derived, Rules, missing_pairs
 from preforget.engines.heads import Heads
 from preforget.engines.judged import Judged
+from preforget.engines.judging import as_unknown, judge
+from preforget.engines.logistic import known_odds, sigmoid
 from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.pair_learning import learn_prompts
 from preforget.engines.pair_prompts import Recipe
@@ -58,8 +60,6 @@ HELD_OUT_ROWS = 256
 CONFUSED = 0.005
 """A pair gets a prompt if a larger share of its two classes' held-out images is confused."""
 
-ENCODE_ROWS = 2048
-
 
 @ENGINES.register("exact")
 class ExactEngine(Engine):
@@ -86,6 +86,7 @@ class ExactEngine(Engine):
             config = replace(config, energy_depth=energy_depth(encoder))
         self._use(config)
         self._judged: dict[tuple[str, ...], Judged] = {}
+        self._odds: dict[tuple[str, ...], tuple[float, float] | None] = {}
 
     def _use(self, config: Exact) -> None:
         """Read and answer as options say, with an empty bank."""
@@ -252,20 +253,29 @@ class ExactEngine(Engine):
         names = self.bank.attached if labels is None else labels
         return self._held_out(names).coverage(keep, self.threshold(keep, names)) if names else []
 
+    def known_probability(
+        self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float
+    ) -> Scores:
+        """Return how likely each input is of one of `labels` and not of a class that was left out of them."""
+        odds = self._known_odds(labels) if labels else None
+        if odds is None:
+            return super().known_probability(scores, confidence, labels, keep)
+        return sigmoid(odds[0] * confidence.astype(np.float64) + odds[1]).astype(np.float32)
+
+    def _known_odds(self, labels: Sequence[str]) -> tuple[float, float] | None:
+        """Return how `known_odds` follows from confidence: each held-out image counts with its class and without it."""
+        names = tuple(sorted(labels))
+        if names not in self._odds:
+            unknown = as_unknown(self.heads(names), names, self.bank, self._derived)
+            known = self._held_out(names).confidence.astype(np.float64)
+            self._odds[names] = known_odds(known, unknown)
+        return self._odds[names]
+
     def _held_out(self, labels: Sequence[str]) -> Judged:
         """Return what the heads of `labels` say of their held-out images."""
         names = tuple(sorted(labels))
         if names not in self._judged:
-            heads, layout = self.heads(names), self.bank.layout
-            parts = [self.bank.held_out(label) for label in names]
-            none = torch.empty(0, layout.width, dtype=torch.int16)
-            pieces = torch.cat([none, *parts]).split(ENCODE_ROWS * layout.views)
-            scored = [layout.scored(rows) for rows in pieces]
-            scores = torch.cat([heads.scores(read) for read in scored]).numpy()
-            near = [self._derived.near_rows(rows) for rows in pieces]
-            sure = [heads.confidence(*both) for both in zip(scored, near, strict=True)]
-            truth = np.repeat(np.arange(len(names)), [len(part) // layout.views for part in parts])
-            self._judged[names] = Judged(names, scores, torch.cat(sure).float().numpy(), truth)
+            self._judged[names] = judge(self.heads(names), names, self.bank, self._derived)
         return self._judged[names]
 
     def heads(self, labels: Sequence[str]) -> Heads:
@@ -395,4 +405,5 @@ class ExactEngine(Engine):
         for judged in self._judged.values():
             judged.wipe()
         self._judged.clear()
+        self._odds.clear()
         self._derived.changed(labels)

@@ -39,6 +39,11 @@ class RidgeHead:
         """Return what it adds to the scores, `[n, C]`."""
         return self.weight * F.linear(features, self.rows, self.biases)
 
+    def without(self, column: int) -> RidgeHead:
+        """Return the same without a class's row."""
+        kept = torch.arange(len(self.rows)) != column
+        return RidgeHead(self.rows[kept], self.biases[kept], self.weight)
+
 
 class Heads(ABC):
     """Scores of `C` classes and confidence from features; `rows` are the discriminants."""
@@ -48,6 +53,13 @@ class Heads(ABC):
     @abstractmethod
     def scores(self, features: Tensor, boost: Tensor | None = None) -> Tensor:
         """Return `[n, C]` for features `[n, F]`; `boost [n, P]` is added to the pairs' logits."""
+
+    @abstractmethod
+    def without(self, column: int) -> Heads:
+        """Return heads that don't score a class, which answer its images as if it were unknown.
+
+        What all classes share, a regression or a covariance, still has it in: it is not derived anew.
+        """
 
     @abstractmethod
     def _margins(self, features: Tensor, best: Tensor) -> Tensor:
@@ -100,6 +112,15 @@ class PairHeads(Heads):
         if self.ridge is None:
             return summed
         return torch.log_softmax(summed, dim=1).clamp(min=LEAST_SHARE) + self.ridge.scores(features)
+
+    def without(self, column: int) -> PairHeads:
+        """Return heads without the pairs of a class."""
+        kept = (self.first != column) & (self.second != column)
+        gaussians = [one for number, one in enumerate(self.gaussians) if number != column]
+        ridge = None if self.ridge is None else self.ridge.without(column)
+        heads = PairHeads(self.rows[kept], self.biases[kept], gaussians, ridge)
+        heads.own_logits = None if self.own_logits is None else self.own_logits.without(column)
+        return heads
 
     def measure(self, held_out: Sequence[Tensor]) -> None:
         """Learn how logits of each class lie for its own held-out features, `[v, F]` each; confidence uses it then."""
@@ -177,6 +198,13 @@ class PooledHeads(Heads):
             return super().confidence(features, near)
         best = self.scores(features).argmax(dim=1)
         return self.gaussian.energy(features, self.means[best]) - self.background.energy(features)
+
+    def without(self, column: int) -> PooledHeads:
+        """Return heads without a class's row and mean."""
+        kept = torch.arange(len(self.rows)) != column
+        ridge = None if self.ridge is None else self.ridge.without(column)
+        rows, biases, means = self.rows[kept], self.biases[kept], self.means[kept]
+        return PooledHeads(rows, biases, means, self.gaussian, ridge, self.background)
 
     def wipe(self) -> None:
         """Overwrite discriminants, regression and distributions."""

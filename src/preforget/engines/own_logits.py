@@ -55,6 +55,11 @@ class OwnLogits:
         squares = standard.square().scatter(1, best[:, None], 0.0).sum(dim=1) / others
         return -torch.where(self.judged[best], squares, torch.ones_like(squares)) / WIDTH
 
+    def without(self, column: int) -> OwnLogits:
+        """Return the same without a class."""
+        kept = [other for other in range(len(self.judged)) if other != column]
+        return OwnLogits(self.mean[kept][:, kept], self.deviation[kept][:, kept], self.judged[kept])
+
     def wipe(self) -> None:
         """Overwrite what was measured: freed memory keeps its content."""
         self.mean.zero_()
