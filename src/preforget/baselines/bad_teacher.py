@@ -1,7 +1,7 @@
 """Bad Teacher: a student that learns the forgotten data from an untrained teacher, the retained from the original.
 
 Chundawat et al., arXiv 2205.08096: `L(x) = (1 - u) KL(T_good(x) || S(x)) + u KL(T_bad(x) || S(x))`, with
-`u = 1` for forgotten images. The bad teacher is the same frozen encoder with an untrained adapter and head, the
+`u = 1` for forgotten inputs. The bad teacher is the same frozen encoder with an untrained adapter and head, the
 parts that are trained.
 """
 
@@ -23,7 +23,7 @@ from preforget.data.dataset import Split
 
 @dataclass(frozen=True)
 class BadTeacherConfig(DescentConfig):
-    """Options: the schedule, `temperature` of all answers, and the share of retained images that are used."""
+    """Options: the schedule, `temperature` of all answers, and the share of retained inputs that are used."""
 
     epochs: int = 1
     learning_rate: float = 1e-4
@@ -46,7 +46,7 @@ def bad_teacher_loss(
 
 @METHODS.register("bad_teacher")
 class BadTeacher(Method):
-    """Distils both teachers, on the forgotten images and a sample of the retained ones."""
+    """Distils both teachers, on the forgotten inputs and a sample of the retained ones."""
 
     name = "bad_teacher"
     source = "Chundawat et al., arXiv 2205.08096, incompetent teacher"

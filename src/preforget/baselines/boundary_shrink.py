@@ -1,4 +1,4 @@
-"""Boundary shrink: give each forgotten image the label across its nearest decision boundary, and learn that.
+"""Boundary shrink: give each forgotten input the label across its nearest decision boundary, and learn that.
 
 Chen et al., arXiv 2303.11570 (boundary shrink): `x' = x + epsilon sign(d CE(f(x), y) / dx)` crosses the
 boundary (FGSM, arXiv 1412.6572); `y' = argmax f(x')` among the other labels; then `min E_Df CE(f(x), y')`. Of the
@@ -26,7 +26,7 @@ AT_ONCE = 32
 
 @dataclass(frozen=True)
 class BoundaryShrinkConfig(DescentConfig):
-    """Options: the schedule, in passes over the forgotten images, and `epsilon` in units of the normalised input.
+    """Options: the schedule, in passes over the forgotten inputs, and `epsilon` in units of the normalised input.
 
     The paper's step is 0.1 of the range 0..1 of a pixel; with a deviation of 0.5 that is 0.2 here.
     """
@@ -63,7 +63,7 @@ def crossed(model: LoraHead, pixels: Tensor, target: Tensor, epsilon: float) -> 
 
 
 def nearest_labels(model: LoraHead, split: Split, target: Tensor, allowed: Tensor, epsilon: float) -> Tensor:
-    """Return the column across the nearest boundary of each image of a split, `[n]` on the CPU."""
+    """Return the column across the nearest boundary of each input of a split, `[n]` on the CPU."""
     nearest = []
     for rows in torch.arange(len(split)).split(AT_ONCE):
         pixels = model.encoder.read(split.inputs, rows.tolist())
@@ -76,7 +76,7 @@ def nearest_labels(model: LoraHead, split: Split, target: Tensor, allowed: Tenso
 
 @METHODS.register("boundary_shrink")
 class BoundaryShrink(Method):
-    """Cross-entropy on the forgotten images with their neighbours' labels; answers go to retained classes alone."""
+    """Cross-entropy on the forgotten inputs with their neighbours' labels; answers go to retained classes alone."""
 
     name = "boundary_shrink"
     source = "Chen et al., arXiv 2303.11570, boundary shrink"

@@ -1,6 +1,6 @@
-"""Drop the row and refit the head: delete a class's row, then learn a fresh head from the retained images.
+"""Drop the row and refit the head: delete a class's row, then learn a fresh head from the retained inputs.
 
-The adapter stays as it is, so each image's readout is computed once.
+The adapter stays as it is, so each input's readout is computed once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images as methods train on them: states that enter block 0, and the column of each one's label."""
+"""Inputs as methods train on them: states that enter block 0, and the column of each one's label."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Source = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """`n` images: `source [n]` and `row [n]` locate the states of each, `target [n]` is its column."""
+    """`n` inputs: `source [n]` and `row [n]` locate the states of each, `target [n]` is its column."""
 
     sources: tuple[Source, ...]
     source: Tensor
@@ -58,7 +58,7 @@ class Examples:
         return self.select(torch.randperm(len(self), generator=generator)[:count])
 
     def with_target(self, target: Tensor) -> Examples:
-        """Return the same images with other columns `[n]`."""
+        """Return the same inputs with other columns `[n]`."""
         return replace(self, target=target.cpu())
 
     def states(self, indices: Tensor) -> Tensor:
@@ -85,7 +85,7 @@ class Examples:
 
 @contextmanager
 def reading(model: LoraHead, *splits: Split) -> Iterator[tuple[Examples, ...]]:
-    """Give the examples of each split; raises `DataError` for a split without images or with an unknown class."""
+    """Give the examples of each split; raises `DataError` for a split without inputs or with an unknown class."""
     with ExitStack() as stack:
         examples = []
         for split in splits:
@@ -96,7 +96,7 @@ def reading(model: LoraHead, *splits: Split) -> Iterator[tuple[Examples, ...]]:
 
 
 def columns(labels: list[str], split: Split) -> Tensor:
-    """Return the column `[n]` of each image's class; raises `DataError` as `reading` does."""
+    """Return the column `[n]` of each input's class; raises `DataError` as `reading` does."""
     if not len(split):
         raise DataError("there are no images to forget or none to retain; give at least one of each")
     column_of = {label: column for column, label in enumerate(labels)}

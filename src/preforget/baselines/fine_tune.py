@@ -25,7 +25,7 @@ class FineTuneConfig(DescentConfig):
 
 @METHODS.register("fine_tune")
 class FineTune(Method):
-    """Cross-entropy on the retained images, from the original's parameters."""
+    """Cross-entropy on the retained inputs, from the original's parameters."""
 
     name = "fine_tune"
     source = "Golatkar, Achille and Soatto, arXiv 1911.04933, fine-tune"
@@ -36,7 +36,7 @@ class FineTune(Method):
     def unlearn(
         self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator
     ) -> LoraHead:
-        """Return the fine-tuned classifier; the images `forget` are not used."""
+        """Return the fine-tuned classifier; the inputs `forget` are not used."""
         del forget
         parameters = original.copied()
         with reading(original, retain) as (kept,):

@@ -49,7 +49,7 @@ def noise_scale(fisher: Tensor, scale: float, floor: float) -> Tensor:
 
 @METHODS.register("fisher")
 class Fisher(Method):
-    """Adds noise once; the forgotten images are not used."""
+    """Adds noise once; the forgotten inputs are not used."""
 
     name = "fisher"
     source = "Golatkar, Achille and Soatto, arXiv 1911.04933, Fisher forgetting"

@@ -1,7 +1,7 @@
-"""How much each parameter matters for a set of images: the diagonal of the Fisher information.
+"""How much each parameter matters for a set of inputs: the diagonal of the Fisher information.
 
-`F_i = E_x E_y (d log p(y | x) / d theta_i)^2`, with `y` the labels of the images (empirical Fisher) or drawn from the
-classifier's own answers (Fisher; Martens, arXiv 1412.1193). Gradients are those of single images, not of
+`F_i = E_x E_y (d log p(y | x) / d theta_i)^2`, with `y` the labels of the inputs (empirical Fisher) or drawn from the
+classifier's own answers (Fisher; Martens, arXiv 1412.1193). Gradients are those of single inputs, not of
 batches, whose square would be another quantity.
 """
 
@@ -29,7 +29,7 @@ def diagonal_fisher(model: LoraHead, examples: Examples) -> dict[str, Tensor]:
 
     per_image = vmap(grad(loss), in_dims=(None, 0, 0))
     importances = {name: torch.zeros_like(tensor) for name, tensor in model.parameters.items()}
-    # fused attention has no rule for a gradient per image
+    # fused attention has no rule for a gradient per input
     with sdpa_kernel(SDPBackend.MATH):
         for states, target in examples.batches(AT_ONCE):
             for name, gradient in per_image(model.parameters, states, target).items():
@@ -38,5 +38,5 @@ def diagonal_fisher(model: LoraHead, examples: Examples) -> dict[str, Tensor]:
 
 
 def drawn_targets(logits: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw a column `[n]` from the classifier's own answer to each image, `logits [n, classes]`."""
+    """Draw a column `[n]` from the classifier's own answer to each input, `logits [n, classes]`."""
     return torch.multinomial(logits.softmax(dim=1), 1, generator=generator)[:, 0]

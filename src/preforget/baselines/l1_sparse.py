@@ -23,7 +23,7 @@ from preforget.data.dataset import Split
 
 @dataclass(frozen=True)
 class L1SparseConfig(DescentConfig):
-    """Options: the schedule, in passes over the retained images, and `gamma`, the penalty's weight at the start."""
+    """Options: the schedule, in passes over the retained inputs, and `gamma`, the penalty's weight at the start."""
 
     gamma: float = 5e-4
 
@@ -48,7 +48,7 @@ def weight_at(gamma: float, epoch: int, epochs: int) -> float:
 
 @METHODS.register("l1_sparse")
 class L1Sparse(Method):
-    """Cross-entropy on the retained images and a penalty that fades."""
+    """Cross-entropy on the retained inputs and a penalty that fades."""
 
     name = "l1_sparse"
     source = "Jia et al., arXiv 2304.04934, l1-sparse unlearning"
@@ -59,7 +59,7 @@ class L1Sparse(Method):
     def unlearn(
         self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator
     ) -> LoraHead:
-        """Return the fine-tuned classifier; the images `forget` are not used."""
+        """Return the fine-tuned classifier; the inputs `forget` are not used."""
         del forget
         c, parameters = self.config, original.copied()
         with reading(original, retain) as (kept,):

@@ -31,7 +31,7 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True)
 class DescentConfig(Options):
-    """Options of a method that trains: passes over its data, images per step, and Adam's constant rate."""
+    """Options of a method that trains: passes over its data, inputs per step, and Adam's constant rate."""
 
     epochs: int = 10
     batch_size: int = 32
@@ -72,10 +72,10 @@ class Method(ABC):
     def unlearn(
         self, original: LoraHead, forget: Split, retain: Split, generator: torch.Generator
     ) -> Classifier:
-        """Return a new classifier that has forgotten the images `forget` and kept the images `retain`.
+        """Return a new classifier that has forgotten the inputs `forget` and kept the inputs `retain`.
 
         The column of a forgotten class stays unless the method is about dropping it. `generator` is on the CPU; the
-        same seed gives the same result. Raises `DataError` for images of a class that `original` doesn't know.
+        same seed gives the same result. Raises `DataError` for inputs of a class that `original` doesn't know.
         """
 
 

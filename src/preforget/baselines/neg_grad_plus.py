@@ -22,7 +22,7 @@ from preforget.data.dataset import Split
 
 @dataclass(frozen=True)
 class NegGradPlusConfig(DescentConfig):
-    """Options: the schedule, in passes over the retained images, and `beta`, the weight of their loss."""
+    """Options: the schedule, in passes over the retained inputs, and `beta`, the weight of their loss."""
 
     epochs: int = 5
     learning_rate: float = 5e-4
@@ -43,7 +43,7 @@ def neg_grad_plus_loss(
 
 @METHODS.register("neg_grad_plus")
 class NegGradPlus(Method):
-    """Each step takes a batch of retained images and as many forgotten ones, drawn with replacement."""
+    """Each step takes a batch of retained inputs and as many forgotten ones, drawn with replacement."""
 
     name = "neg_grad_plus"
     source = "Kurmanji et al., arXiv 2302.09880, NegGrad+"

@@ -1,7 +1,7 @@
-"""Random label: learn the forgotten images with wrong labels, and the retained ones with theirs.
+"""Random label: learn the forgotten inputs with wrong labels, and the retained ones with theirs.
 
 Golatkar et al., arXiv 1911.04933 (random labels), and Graves et al., arXiv 2010.10981 (amnesiac
-unlearning): each forgotten image gets one wrong label, drawn once; then learning goes on with all images.
+unlearning): each forgotten input gets one wrong label, drawn once; then learning goes on with all inputs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from preforget.data.dataset import Split
 
 @dataclass(frozen=True)
 class RandomLabelConfig(DescentConfig):
-    """Options: the schedule, in passes over all images."""
+    """Options: the schedule, in passes over all inputs."""
 
 
 def wrong_columns(target: Tensor, allowed: Tensor, generator: torch.Generator) -> Tensor:
@@ -45,7 +45,7 @@ def relabelled(gone: Examples, kept: Examples, generator: torch.Generator) -> Ex
 
 @METHODS.register("random_label")
 class RandomLabel(Method):
-    """Cross-entropy on all images, the forgotten ones with wrong labels."""
+    """Cross-entropy on all inputs, the forgotten ones with wrong labels."""
 
     name = "random_label"
     source = "Graves et al., arXiv 2010.10981 (amnesiac); Golatkar et al., arXiv 1911.04933 (random labels)"

@@ -20,7 +20,7 @@ class RetrainConfig(Options):
 
 @METHODS.register("retrain")
 class Retrain(Method):
-    """Runs the original's recipe, with its seed, on the retained images; a forgotten class has no column.
+    """Runs the original's recipe, with its seed, on the retained inputs; a forgotten class has no column.
 
     Nothing is drawn from `generator`: a retrained model differs from the original in the data alone.
     """

@@ -26,7 +26,7 @@ AT_ONCE = 128
 
 @dataclass(frozen=True)
 class SalUnConfig(DescentConfig):
-    """Options: the schedule, in passes over all images, and the `share` of parameters that may move."""
+    """Options: the schedule, in passes over all inputs, and the `share` of parameters that may move."""
 
     share: float = 0.5
 

@@ -2,7 +2,7 @@
 
 Kurmanji et al., arXiv 2302.09880, SCRUB: `min alpha E_Dr d(x) + gamma E_Dr CE(f(x), y) - E_Df d(x)` with
 `d(x) = T^2 KL(p_original(x) || p_student(x))` at temperature `T`. Each of the first `max_epochs` epochs begins with a
-pass over the forgotten images that ascends in `d`; every epoch has a pass over the retained ones. Rewinding (SCRUB+R)
+pass over the forgotten inputs that ascends in `d`; every epoch has a pass over the retained ones. Rewinding (SCRUB+R)
 is left out.
 """
 

@@ -4,8 +4,8 @@ Foster, Schoepf and Brintrup, arXiv 2308.07707, selective synaptic dampening: wi
 importances `I_D` of all data and `I_f` of the forgotten data, a parameter is selected where `I_f > alpha I_D`, and is
 then multiplied by `min(lambda I_D / I_f, 1)`. No step is trained.
 
-`I_f / I_D` can't exceed the number of all images divided by that of the forgotten ones, so an `alpha` of 5 selects
-nothing if a fifth or more is forgotten; the search goes down to 0.3. Importances are means over single images, as in
+`I_f / I_D` can't exceed the number of all inputs divided by that of the forgotten ones, so an `alpha` of 5 selects
+nothing if a fifth or more is forgotten; the search goes down to 0.3. Importances are means over single inputs, as in
 the formula; the authors' code squares gradients of batches. `I_D` may be computed when learning; here it is part of
 forgetting.
 """
@@ -66,7 +66,7 @@ def dampened(
 
 @METHODS.register("ssd")
 class Ssd(Method):
-    """Dampens once, from importances of the forgotten and of all images; draws nothing."""
+    """Dampens once, from importances of the forgotten and of all inputs; draws nothing."""
 
     name = "ssd"
     source = "Foster, Schoepf and Brintrup, arXiv 2308.07707, selection and dampening"

@@ -1,7 +1,7 @@
 """UNSIR: noise that maximises the error on the forgotten class impairs it; retained data then repair the rest.
 
 Tarun et al., arXiv 2111.08947, UNSIR: noise `N` of a class `c` minimises `-CE(f(N), c) + lambda |N|^2` (mean over
-the noise images); impair: one pass over the noise, labelled `c`, and a sample of the retained data; repair: one pass
+the noise inputs); impair: one pass over the noise, labelled `c`, and a sample of the retained data; repair: one pass
 over that sample alone. Noise is learned on the normalised input, the encoder frozen as always.
 """
 
@@ -76,7 +76,7 @@ def noise_examples(model: LoraHead, column: int, c: UnsirConfig, generator: torc
 
 @METHODS.register("unsir")
 class Unsir(Method):
-    """Impairs with noise and repairs; of the forgotten images only the classes are used."""
+    """Impairs with noise and repairs; of the forgotten inputs only the classes are used."""
 
     name = "unsir"
     source = "Tarun et al., arXiv 2111.08947, UNSIR"

@@ -131,7 +131,7 @@ class Engine(ABC):
 
     @property
     def needs_others(self) -> bool:
-        """Whether `add` needs images of other classes, to tell the new one from them."""
+        """Whether `add` needs inputs of other classes, to tell the new one from them."""
         return True
 
     @property
@@ -145,7 +145,7 @@ class Engine(ABC):
 
     @abstractmethod
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn one more class; `train` holds its images and, as negatives, images of other live classes."""
+        """Learn one more class; `train` holds its inputs and, as negatives, inputs of other live classes."""
 
     @abstractmethod
     def evaluate(
@@ -154,7 +154,7 @@ class Engine(ABC):
         """Return scores `float32 [n, classes]` and confidences `[n]`: the higher, the surer that it is one of `labels`.
 
         Columns follow `labels`, all attached classes by default. `shortlist`: score only that many classes of each
-        image, the others are `-inf`; 0 scores all.
+        input, the others are `-inf`; 0 scores all.
         """
 
     def scores(self, inputs: Images, labels: Sequence[str] | None = None, shortlist: int = 0) -> Scores:
@@ -167,7 +167,7 @@ class Engine(ABC):
 
     @abstractmethod
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return the confidence that about a share `keep` of the validation images of `labels` reaches.
+        """Return the confidence that about a share `keep` of the validation inputs of `labels` reaches.
 
         `labels` are the attached classes by default. It depends on their records alone, and is infinite where there
         is no class.
@@ -263,7 +263,7 @@ class Engine(ABC):
         raise self.no_subjects()
 
     def add_subject(self, train: Split, validation: Split, session: Session) -> None:
-        """Learn images of new subjects of classes that are known."""
+        """Learn inputs of new subjects of classes that are known."""
         raise self.no_subjects()
 
     @property
@@ -272,7 +272,7 @@ class Engine(ABC):
         return 0
 
     def retained(self, split: Split) -> Split:
-        """Return the images of `split` whose subject the model still knows; all where it knows none."""
+        """Return the inputs of `split` whose subject the model still knows; all where it knows none."""
         return split
 
     def refit(self, train: Split, session: Session) -> int:
@@ -312,7 +312,7 @@ class Engine(ABC):
 
     @classmethod
     def no_subjects(cls) -> UsageError:
-        """Return the error for an engine that can't tell one person's images from another's."""
+        """Return the error for an engine that can't tell one person's inputs from another's."""
         return UsageError(
             f"the {cls.name} engine can forget classes, not subjects; learn with engine 'exact' and subjects"
         )
@@ -355,7 +355,7 @@ class Engine(ABC):
             yield start, self.encoder.read(inputs, range(start, stop))
 
     def checkpoint(self, session: Session, digest: str) -> Checkpoint | None:
-        """Return the session's checkpoint, if it has one, tied to `digest` and to how the encoder sees images."""
+        """Return the session's checkpoint, if it has one, tied to `digest` and to how the encoder sees inputs."""
         if session.checkpoint is None:
             return None
         seen = [asdict(self.encoder.preprocessing), str(self.encoder.dtype)]

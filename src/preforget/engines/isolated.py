@@ -68,7 +68,7 @@ class IsolatedEngine(PromptEngine):
         return self.scorer.shapes()
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
-        """Learn a record for every class of `train` from one forward pass per image for both loss terms."""
+        """Learn a record for every class of `train` from one forward pass per input for both loss terms."""
         labels = sorted(set(train.labels))
         self._learn(labels, labels, train, None, session)
         self.hold_scores(labels, validation)
@@ -76,7 +76,7 @@ class IsolatedEngine(PromptEngine):
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
         """Learn the record of one more class; other records only contribute their scores and are not changed.
 
-        Abstention is formed anew from the held-out images of all classes: those that it was formed from were not kept,
+        Abstention is formed anew from the held-out inputs of all classes: those that it was formed from were not kept,
         so they can't be scored for the new class.
         """
         others = [known for known in self.bank.attached if known in set(train.labels)]
@@ -86,7 +86,7 @@ class IsolatedEngine(PromptEngine):
         self.hold_scores([label], validation)
 
     def recalibrate(self, validation: Split) -> None:
-        """Score held-out images anew: of classes that lost theirs, or of a model that never had any."""
+        """Score held-out inputs anew: of classes that lost theirs, or of a model that never had any."""
         self.hold_scores([], validation)
 
     @classmethod
@@ -100,16 +100,16 @@ class IsolatedEngine(PromptEngine):
         )
 
     def records(self) -> list[ClassRecord]:
-        """Return the live records, sorted by label, and the scores of validation images."""
+        """Return the live records, sorted by label, and the scores of validation inputs."""
         return [*super().records(), *self._held_out.records]
 
     def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
-        """Return the record of a class, and the scores of validation images, which are written anew without it."""
+        """Return the record of a class, and the scores of validation inputs, which are written anew without it."""
         return [*super().affected_records(label, subject), *self._held_out.records]
 
     @classmethod
     def rewritten(cls, gone: Sequence[ClassRecord]) -> list[ClassRecord]:
-        """Return the scores of validation images without those of the classes that go, and without their columns."""
+        """Return the scores of validation inputs without those of the classes that go, and without their columns."""
         labels = {record.label for record in gone} - {EVERY_CLASS}
         left = [PairScores.from_record(r).without(labels) for r in gone if r.label == EVERY_CLASS]
         return [scores.to_record() for scores in left if scores is not None]
@@ -119,12 +119,12 @@ class IsolatedEngine(PromptEngine):
         self._held_out.take(records)
 
     def forget(self, label: str) -> None:
-        """Destroy a record in memory, and its class's part in the scores of validation images."""
+        """Destroy a record in memory, and its class's part in the scores of validation inputs."""
         super().forget(label)
         self._held_out.forget(label)
 
     def restore(self, records: Sequence[ClassRecord], shared: dict[str, Tensor]) -> None:
-        """Fill an empty engine from records; without scores of validation images it abstains by their quantiles."""
+        """Fill an empty engine from records; without scores of validation inputs it abstains by their quantiles."""
         super().restore([record for record in records if record.label != EVERY_CLASS], shared)
         self._held_out.take([record for record in records if record.label == EVERY_CLASS])
 
@@ -149,7 +149,7 @@ class IsolatedEngine(PromptEngine):
         return self.log_confidence(scores) if formed is None else formed.confidence(scores)
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return the confidence that at least a share `keep` of the validation images of `labels` reaches."""
+        """Return the confidence that at least a share `keep` of the validation inputs of `labels` reaches."""
         formed = self._held_out.formed(self.bank.attached if labels is None else labels)
         return super().threshold(keep, labels) if formed is None else formed.share_reached(keep)
 
@@ -163,7 +163,7 @@ class IsolatedEngine(PromptEngine):
         return limits
 
     def class_probabilities(self, scores: Scores, labels: Sequence[str]) -> Scores:
-        """Return softmax over `labels` at the temperature that suits their validation images best."""
+        """Return softmax over `labels` at the temperature that suits their validation inputs best."""
         formed = self._held_out.formed(labels)
         return (
             super().class_probabilities(scores, labels)
@@ -180,7 +180,7 @@ class IsolatedEngine(PromptEngine):
         return super().known_probability(scores, confidence, labels, keep) if known is None else known
 
     def coverage(self, keep: float, labels: Sequence[str] | None = None) -> list[ClassCoverage]:
-        """Return how many validation images of each of `labels` are answered."""
+        """Return how many validation inputs of each of `labels` are answered."""
         formed = self._held_out.formed(self.bank.attached if labels is None else labels)
         return [] if formed is None else formed.coverage(keep)
 
@@ -213,7 +213,7 @@ class IsolatedEngine(PromptEngine):
         )
 
     def targets(self, train: Split, columns: Sequence[str]) -> Tensor:
-        """Return the column of each image's class, `int64 [n]`."""
+        """Return the column of each input's class, `int64 [n]`."""
         column_of = {label: column for column, label in enumerate(columns)}
         return torch.tensor([column_of[label] for label in train.labels])
 
@@ -281,7 +281,7 @@ class IsolatedEngine(PromptEngine):
             self.insert(label, {name: weight[i] for name, weight in weights.items()})
 
     def hold_scores(self, new: Sequence[str], validation: Split) -> None:
-        """Score held-out images of known classes, and keep what abstention is formed from."""
+        """Score held-out inputs of known classes, and keep what abstention is formed from."""
         labels = self.bank.labels
         known = validation.only(labels)
         scores = self.scores(known.inputs, labels)

@@ -1,9 +1,9 @@
-"""The exact engine for several labels per input: one discriminant per condition, from images with and without it.
+"""The exact engine for several labels per input: one discriminant per condition, from inputs with and without it.
 
-What is kept is sums of whole numbers: of every image, and of the images with each condition. The sums without a
+What is kept is sums of whole numbers: of every input, and of the inputs with each condition. The sums without a
 condition are the difference, which is exact. So a condition's score is a function of its own sums and those of every
-image: forgetting another condition leaves it bit-identical, as if that column of labels had never existed.
-Forgetting a subject takes its images out of every sum: the bits of a model that never saw them.
+input: forgetting another condition leaves it bit-identical, as if that column of labels had never existed.
+Forgetting a subject takes its inputs out of every sum: the bits of a model that never saw them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from preforget.records.units import make_unit, unit_count
 from preforget.training.progress import counting
 
 HELD_OUT_ROWS = 1024
-"""The most images of a subject, or of all where subjects aren't known, that set thresholds."""
+"""The most inputs of a subject, or of all where subjects aren't known, that set thresholds."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Head:
 
 @ENGINES.register("exact-multilabel", aliases=("exact-several",))
 class MultilabelExactEngine(Engine):
-    """Answers each condition by itself, from sums over images with it and over all images."""
+    """Answers each condition by itself, from sums over inputs with it and over all inputs."""
 
     guarantee: ClassVar[Guarantee] = Guarantee.EXACT
     meaning: ClassVar[str] = (
@@ -74,14 +74,14 @@ class MultilabelExactEngine(Engine):
                 "pair_prompts tell two classes apart; with several labels per input there are no pairs"
             )
         if config.views:
-            raise UsageError("with several labels per input each image is read once; leave views out")
+            raise UsageError("with several labels per input each input is read once; leave views out")
         features.check_levels(encoder, config.levels)
         self._bank = ConditionBank(features.feature_count(encoder, config.levels))
         self._heads: dict[str, _Head] = {}
 
     @property
     def bank(self) -> ConditionBank:
-        """Units of conditions and of every image."""
+        """Units of conditions and of every input."""
         return self._bank
 
     @classmethod
@@ -91,11 +91,11 @@ class MultilabelExactEngine(Engine):
 
     @property
     def needs_others(self) -> bool:
-        """A condition is compared with all images without it, whatever they show."""
+        """A condition is compared with all inputs without it, whatever they show."""
         return False
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
-        """Sum up every image, and those with each condition, in one pass."""
+        """Sum up every input, and those with each condition, in one pass."""
         conditions = names_of(train.labels)
         rows = marks(train.labels, conditions)
         lacking = [c for column, c in enumerate(conditions) if not rows[:, column].any()]
@@ -106,7 +106,7 @@ class MultilabelExactEngine(Engine):
         self._take_in(train, validation, conditions, session)
 
     def _take_in(self, train: Split, validation: Split, conditions: Sequence[str], session: Session) -> None:
-        """Insert the sums of every subject's images, in all and with each condition."""
+        """Insert the sums of every subject's inputs, in all and with each condition."""
         learned, held_out = marks(train.labels, conditions), marks(validation.labels, conditions)
         subjects = [(s.subjects if s.subjects is not None else [None] * len(s)) for s in (train, validation)]
         owners = [
@@ -133,14 +133,14 @@ class MultilabelExactEngine(Engine):
         self._heads.clear()
 
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Refuse: the sums of every image are those of the data that the model was learned from."""
+        """Refuse: the sums of every input are those of the data that the model was learned from."""
         raise UsageError(
             "with several labels per input the exact engine sums up every input once; to add a condition learn again "
             "with its column, which gives the other conditions the same bits"
         )
 
     def add_subject(self, train: Split, validation: Split, session: Session) -> None:
-        """Take in the images of more subjects; raises `UsageError` for one that the model knows already."""
+        """Take in the inputs of more subjects; raises `UsageError` for one that the model knows already."""
         known = {unit.subject for unit in self.bank.everyone()}
         taken = known & {subject for _, subject in (*train.units, *validation.units)}
         if taken:
@@ -191,17 +191,17 @@ class MultilabelExactEngine(Engine):
         return None if record.partner is not None else unit_count(record)
 
     def forget(self, label: str) -> None:
-        """Destroy the sums of a condition in memory; every image stays for the others."""
+        """Destroy the sums of a condition in memory; every input stays for the others."""
         self.bank.erase(label)
         self._drop([label])
 
     def forget_subject(self, subject: str) -> None:
-        """Take a subject's images out of every sum in memory."""
+        """Take a subject's inputs out of every sum in memory."""
         self.bank.erase_subject(subject)
         self._drop(list(self._heads))
 
     def retained(self, split: Split) -> Split:
-        """Return the images of subjects that the model knows, with the conditions that it knows as their labels."""
+        """Return the inputs of subjects that the model knows, with the conditions that it knows as their labels."""
         known = {unit.subject for unit in self.bank.everyone()}
         kept = split.select([row for row, (_, subject) in enumerate(split.units) if subject in known])
         conditions = set(self.bank.labels)
@@ -230,7 +230,7 @@ class MultilabelExactEngine(Engine):
         return torch.cat([none, *features.unit_features(self.encoder, images, self.config.levels)])
 
     def _head(self, label: str) -> _Head:
-        """Return the head of one condition, derived from its sums and those of every image."""
+        """Return the head of one condition, derived from its sums and those of every input."""
         if label not in self._heads:
             with_it = self.bank.moments(label)
             without = self.bank.all_moments() - with_it

@@ -1,7 +1,7 @@
 """The isolated engine for several labels per input: a record per condition, an independent sigmoid each.
 
-The path of a condition beside the frozen image is that of `isolated`. Its loss is binary cross-entropy: images with
-the condition against images without. No record's loss has another's score in it, so learning a condition
+The path of a condition beside the frozen one is that of `isolated`. Its loss is binary cross-entropy: inputs with
+the condition against inputs without. No record's loss has another's score in it, so learning a condition
 alone gives what learning it among others gives, to rounding; forgetting one leaves all others bit-identical.
 """
 
@@ -43,7 +43,7 @@ class MultilabelIsolatedEngine(IsolatedEngine):
 
     @property
     def needs_others(self) -> bool:
-        """A condition is learned against the images without it; other conditions have no part in that."""
+        """A condition is learned against the inputs without it; other conditions have no part in that."""
         return False
 
     def record_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -57,7 +57,7 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         self.calibrate(labels, validation)
 
     def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn the record of one more condition, from images with it and images without it."""
+        """Learn the record of one more condition, from inputs with it and inputs without it."""
         self._learn([label], [label], train, None, session)
         self.calibrate([label], validation)
 
@@ -80,7 +80,7 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         return total.sum(dim=1).mean()
 
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
-        """Write into each record of `labels` the threshold that separates its validation images best."""
+        """Write into each record of `labels` the threshold that separates its validation inputs best."""
         scores = self.scores(validation.inputs, labels)
         held = marks(validation.labels, labels)
         for column, label in enumerate(labels):

@@ -113,7 +113,7 @@ class PromptEngine(Engine):
         return self.log_confidence(scores)
 
     def calibrate(self, labels: Sequence[str], validation: Split) -> None:
-        """Write into each record of `labels` how sure of the class the model is on its own validation images.
+        """Write into each record of `labels` how sure of the class the model is on its own validation inputs.
 
         A record keeps `QUANTILES` of them, evenly spread over their ranks, and their number, so that the threshold
         can be computed again from the live records alone whenever one of them is forgotten.
@@ -122,7 +122,7 @@ class PromptEngine(Engine):
             self.keep_quantiles(label, self.own_confidence(label, validation.only(label).inputs))
 
     def keep_quantiles(self, label: str, confidences: Scores) -> None:
-        """Write into the record of a class how its own validation images are distributed, `[images]`."""
+        """Write into the record of a class how its own validation inputs are distributed, `[inputs]`."""
         levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
         kept = np.quantile(confidences, levels, method="inverted_cdf").astype(np.float32)
         record = self.bank[label]
@@ -131,10 +131,10 @@ class PromptEngine(Engine):
             record.tensors["count"].fill_(len(confidences))
 
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
-        """Return the log-confidence that at least a share `keep` of the validation images of `labels` reaches.
+        """Return the log-confidence that at least a share `keep` of the validation inputs of `labels` reaches.
 
         `labels` are the attached classes by default. It depends on their records alone, in which each class
-        weighs as much as the number of its images, and is infinite where there is no class.
+        weighs as much as the number of its inputs, and is infinite where there is no class.
         """
         records = [self.bank[label] for label in (self.bank.attached if labels is None else labels)]
         if not records:

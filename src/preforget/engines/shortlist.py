@@ -1,4 +1,4 @@
-"""For large banks: the full path only for the classes of an image that look best by a cheap score.
+"""For large banks: the full path only for the classes of an input that look best by a cheap score.
 
 The cheap score of a class needs its own record and the frozen CLS state alone, so no class moves another's score;
 whether a class is among the best does depend on the others that live.
@@ -28,7 +28,7 @@ def cheap_scores(cls: Tensor, row: Tensor, bias: Tensor) -> Tensor:
 def score(
     encoder: Encoder, first_block: int, bank: PromptBank, pixels: Tensor, labels: Sequence[str], size: int
 ) -> Tensor:
-    """Return `float32 [B, capacity]`: full scores of each image's `size` best `labels`, `-inf` elsewhere."""
+    """Return `float32 [B, capacity]`: full scores of each input's `size` best `labels`, `-inf` elsewhere."""
     walked = list(encoder.walk(pixels))
     slots = torch.tensor(bank.slots(labels), device=pixels.device)
     cheap = cheap_scores(
@@ -51,9 +51,9 @@ def score(
 
 
 class Groups:
-    """Pairs of image and class, `chosen [B, S]`, sorted by class in groups of at most `ROWS_PER_GROUP`.
+    """Pairs of input and class, `chosen [B, S]`, sorted by class in groups of at most `ROWS_PER_GROUP`.
 
-    Each group needs its class's adapters once; gathering them for every pair would move most of the bank per image.
+    Each group needs its class's adapters once; gathering them for every pair would move most of the bank per input.
     """
 
     def __init__(self, chosen: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Where to cut a condition's score into yes and no, found on images that were not learned from."""
+"""Where to cut a condition's score into yes and no, found on inputs that were not learned from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVEN_ODDS = 0.0
 
 
 def best_threshold(positive: npt.ArrayLike, every: npt.ArrayLike) -> float:
-    """Return the score that best tells the images with a condition among `every` image, by F1.
+    """Return the score that best tells the inputs with a condition among `every` input, by F1.
 
     `positive`: scores of those that have it, part of `every`. The threshold lies in the middle between the lowest score
     that reaches it and the next below; of equally good ones it is the highest. Even odds where there are no positives.

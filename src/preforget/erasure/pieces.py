@@ -1,7 +1,7 @@
 """Fingerprints of pieces of erased files: whoever checks a receipt later finds what came back, and nobody reads them.
 
 The ledger keeps them, so they must tell nothing. Of a sealed file they are of its ciphertext. Of a plain one only the
-random bits in its header are taken: features could be guessed by somebody who has the images and the backbone.
+random bits in its header are taken: features could be guessed by somebody who has the inputs and the backbone.
 """
 
 from __future__ import annotations

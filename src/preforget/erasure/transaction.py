@@ -321,7 +321,7 @@ def _checks(folder: ModelFolder, intent: Intent) -> list[dict[str, Any]]:
     live = {folder.name_of(i) for i in folder.manifest.records}
     odd = [name.encode("unicode_escape").decode()[:200] for name in names_found if name not in live]
     where = f"; found in {', '.join(odd[:5])}" if odd else "; none found where it must not be"
-    shared = len(names_found) - len(odd)  # such as an image that was learned for two classes
+    shared = len(names_found) - len(odd)  # such as an input that was learned for two classes
     also = f"; {shared} live records of others hold the same bytes from their own data" if shared else ""
     searched = f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}{also}"
     checks.append({"name": "scan", "passed": not odd, "detail": searched})

@@ -1,4 +1,4 @@
-"""Sums over the images with each condition, and sums over every image."""
+"""Sums over the inputs with each condition, and sums over every input."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from preforget.records.unit_bank import UnitBank, unknown_subject
 from preforget.records.units import unit_count, unit_moments
 
 EVERYONE = EVERY_CLASS
-"""The label of units that sum up every image, whatever it shows."""
+"""The label of units that sum up every input, whatever it shows."""
 
 
 class ConditionBank(UnitBank):
     """Units by condition and subject, and by subject alone.
 
-    An image with two conditions is in the sums of both and in that of every image. Forgetting a condition destroys its
-    own sums, and its images stay in the others; forgetting a subject takes its images out of every sum.
+    An input with two conditions is in the sums of both and in that of every input. Forgetting a condition destroys its
+    own sums, and its inputs stay in the others; forgetting a subject takes its inputs out of every sum.
     """
 
     def __contains__(self, label: object) -> bool:
@@ -30,7 +30,7 @@ class ConditionBank(UnitBank):
         return sorted(label for label in self._units if label != EVERYONE)
 
     def everyone(self) -> list[ClassRecord]:
-        """Return the units of every image, sorted by subject."""
+        """Return the units of every input, sorted by subject."""
         units = self._units.get(EVERYONE, {})
         return [units[subject] for subject in sorted(units, key=lambda name: (name is not None, name or ""))]
 
@@ -39,11 +39,11 @@ class ConditionBank(UnitBank):
         return [*self.everyone(), *super().records()]
 
     def all_moments(self) -> Moments:
-        """Return the moments of every image."""
+        """Return the moments of every input."""
         return summed(map(unit_moments, self.everyone()), self.features)
 
     def all_held_out(self) -> Tensor:
-        """Return the features of every held-out image, `int16 [v, F]`."""
+        """Return the features of every held-out input, `int16 [v, F]`."""
         none = torch.empty(0, self.layout.width, dtype=torch.int16)
         return torch.cat([none, *(unit.tensors["held_out"] for unit in self.everyone())])
 
@@ -57,7 +57,7 @@ class ConditionBank(UnitBank):
     def affected_records(self, label: str | None = None, subject: str | None = None) -> list[ClassRecord]:
         """Return the units that are forgotten with a condition or a subject.
 
-        Conditions that only the subject's images have are forgotten with it.
+        Conditions that only the subject's inputs have are forgotten with it.
         """
         if label is not None:
             return self.units(label)

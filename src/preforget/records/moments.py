@@ -17,7 +17,7 @@ from preforget.core.errors import DataError
 
 LARGEST = 2**15 - 1
 MOST = 2**23
-"""`MOST * LARGEST ** 2 < 2 ** 53`: more images can't be summed exactly."""
+"""`MOST * LARGEST ** 2 < 2 ** 53`: more inputs can't be summed exactly."""
 
 ROWS = 4096
 
@@ -32,7 +32,7 @@ class Moments:
 
     @classmethod
     def zero(cls, features: int) -> Moments:
-        """Return the moments of no image."""
+        """Return the moments of no input."""
         zeros = torch.zeros(features, dtype=torch.float64)
         return cls(0, zeros, torch.zeros(features, features, dtype=torch.float64))
 
@@ -47,18 +47,18 @@ class Moments:
         return _checked(cls(len(features), total, scatter))
 
     def __add__(self, other: Moments) -> Moments:
-        """Return the moments of both sets of images; raises `DataError` beyond `MOST` images."""
+        """Return the moments of both sets of inputs; raises `DataError` beyond `MOST` inputs."""
         return _checked(
             Moments(self.count + other.count, self.total + other.total, self.scatter + other.scatter)
         )
 
     def __sub__(self, other: Moments) -> Moments:
-        """Return the moments without images that were added before, bit for bit as if they had never been added."""
+        """Return the moments without inputs that were added before, bit for bit as if they had never been added."""
         return Moments(self.count - other.count, self.total - other.total, self.scatter - other.scatter)
 
 
 def summed(parts: Iterable[Moments], features: int) -> Moments:
-    """Return the moments of several sets of images; exact, so their order doesn't matter."""
+    """Return the moments of several sets of inputs; exact, so their order doesn't matter."""
     count, total = 0, torch.zeros(features, dtype=torch.float64)
     scatter = torch.zeros(features, features, dtype=torch.float64)
     for part in parts:
@@ -85,5 +85,5 @@ def square(upper: Tensor, features: int) -> Tensor:
 
 def _checked(moments: Moments) -> Moments:
     if moments.count > MOST:
-        raise DataError(f"{moments.count} images in one sum: beyond {MOST} sums would be rounded; use fewer")
+        raise DataError(f"{moments.count} inputs in one sum: beyond {MOST} sums would be rounded; use fewer")
     return moments

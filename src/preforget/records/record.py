@@ -23,7 +23,7 @@ def new_record_id() -> str:
 class ClassRecord:
     """One piece of knowledge that is destroyed as a whole: its label, its tensors by name, and a random id.
 
-    `slot`: its lasting place in the bank, in engines with a packed one; `subject`: the one person whose images it
+    `slot`: its lasting place in the bank, in engines with a packed one; `subject`: the one person whose inputs it
     comes from, where that is known; `partner`: the second class of a record that tells two classes apart.
     """
 

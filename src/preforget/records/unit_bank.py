@@ -32,7 +32,7 @@ class UnitBank(Roster):
     """Units by class and subject, and records of pairs of classes `(a, b)` with `a < b`.
 
     Everything is kept in sorted order, which says nothing about what the bank held before. A pair is dropped when one
-    of its classes, or a subject's images of one, are forgotten. `F` is the number of features for scores, `W` that of
+    of its classes, or a subject's inputs of one, are forgotten. `F` is the number of features for scores, `W` that of
     all numbers of a row.
     """
 
@@ -69,7 +69,7 @@ class UnitBank(Roster):
 
     @property
     def subjects(self) -> list[str]:
-        """All subjects that the bank holds images of, sorted."""
+        """All subjects that the bank holds inputs of, sorted."""
         return sorted({subject for units in self._units.values() for subject in units if subject is not None})
 
     def ids(self, label: str) -> list[str]:
@@ -100,15 +100,15 @@ class UnitBank(Roster):
         check_unit(record, self.layout)
         units = self._units.setdefault(record.label, {})
         if record.subject in units:
-            raise UsageError(f"record {record.id}: images of this class and subject are in the model already")
+            raise UsageError(f"record {record.id}: inputs of this class and subject are in the model already")
         units[record.subject] = record
 
     def moments(self, label: str) -> Moments:
-        """Return the moments of all images of a class; raises `UnknownLabelError`."""
+        """Return the moments of all inputs of a class; raises `UnknownLabelError`."""
         return summed((unit_moments(unit) for unit in self.units(label)), self.features)
 
     def near_moments(self, label: str) -> Moments:
-        """Return the moments of what energies use of all images of a class; raises `UnknownLabelError`."""
+        """Return the moments of what energies use of all inputs of a class; raises `UnknownLabelError`."""
         return summed(map(unit_near_moments, self.units(label)), self.layout.near or self.features)
 
     def total(self, label: str) -> tuple[int, Tensor]:
@@ -141,7 +141,7 @@ class UnitBank(Roster):
     def affected_by(self, labels: Sequence[str], subjects: Sequence[str] = ()) -> list[ClassRecord]:
         """Return every record in which one of several classes or subjects has a part.
 
-        A class of whose images none is left to sum up goes with them.
+        A class of whose inputs none is left to sum up goes with them.
         """
         affected = super().affected_by(labels, subjects)
         gone = {record.id for record in affected}
@@ -152,7 +152,7 @@ class UnitBank(Roster):
         return affected
 
     def drop_pairs(self, label: str) -> None:
-        """Drop the pairs of a class whose images have changed, without overwriting them."""
+        """Drop the pairs of a class whose inputs have changed, without overwriting them."""
         for pair in self._pairs_of(label.__eq__):
             del self.pairs[pair.label, str(pair.partner)]
 
@@ -165,7 +165,7 @@ class UnitBank(Roster):
     def erase_subject(self, subject: str) -> list[ClassRecord]:
         """Overwrite a subject's units and all pairs derived from them with zeros and drop them.
 
-        A class that has no other image to sum up is dropped with them. Raises `UnknownLabelError`.
+        A class that has no other input to sum up is dropped with them. Raises `UnknownLabelError`.
         """
         erased = self._erase(self.affected_records(subject=subject))
         self._detached &= set(self.labels)

@@ -1,12 +1,12 @@
-"""Statistics of a class, or of one subject's images in it: the features of a few images, or the moments of many.
+"""Statistics of a class, or of one subject's inputs in it: the features of a few inputs, or the moments of many.
 
 A unit is what can be forgotten by itself. It is a `ClassRecord` with rows of `W = F + f` numbers, see `layout`: the
 first `F` are for scores, the last `f`, if any, for energies. Its tensors are
 
 - `features int16 [n, W]`, or, where that would take more room, `count int64 []`, `total int64 [W]`, `scatter int64
   [F (F + 1) / 2]` and, with numbers for energies, `near_scatter int64 [f (f + 1) / 2]`;
-- `held_out int16 [v, W]`: features of images that calibrate abstention and were not summed;
-- `layout int64 [2]`: `f` and how many rows an image has, unless these are 0 and 1.
+- `held_out int16 [v, W]`: features of inputs that calibrate abstention and were not summed;
+- `layout int64 [2]`: `f` and how many rows an input has, unless these are 0 and 1.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def make_unit(
 ) -> ClassRecord:
     """Sum up a unit from `int16 [n, W]` chunks, in bounded memory; `held_out` is `int16 [v, W]`.
 
-    What is stored depends on the images alone, not on how they are split into chunks.
+    What is stored depends on the inputs alone, not on how they are split into chunks.
     """
     layout = Layout(held_out.shape[1]) if layout is None else layout
     size, width = layout.features, layout.width
@@ -115,12 +115,12 @@ def unit_total(unit: ClassRecord) -> Tensor:
 
 
 def unit_count(unit: ClassRecord) -> int:
-    """Return how many rows a unit sums up: one for each version of an image."""
+    """Return how many rows a unit sums up: one for each version of an input."""
     return len(unit.tensors["features"]) if "features" in unit.tensors else int(unit.tensors["count"])
 
 
 def unit_inputs(unit: ClassRecord) -> int:
-    """Return how many images a unit sums up."""
+    """Return how many inputs a unit sums up."""
     return unit_count(unit) // unit_layout(unit).views
 
 

@@ -18,9 +18,9 @@ def answer_loss(scores: Tensor, target: Tensor) -> Tensor:
 
 
 def abstain_loss(scores: Tensor, target: Tensor) -> Tensor:
-    """Return the mean cross-entropy towards abstain with each image's true class taken out.
+    """Return the mean cross-entropy towards abstain with each input's true class taken out.
 
-    It is the loss that the model would have on the image had its class been forgotten; since scores don't depend
+    It is the loss that the model would have on the input had its class been forgotten; since scores don't depend
     on each other, it needs no second forward pass.
     """
     absent = with_abstain(scores).scatter(1, target[:, None], float("-inf"))
@@ -28,6 +28,6 @@ def abstain_loss(scores: Tensor, target: Tensor) -> Tensor:
 
 
 def uniform_loss(logits: Tensor) -> Tensor:
-    """Return `KL(uniform || softmax(logits))`, mean over the batch; 0 where all logits of an image are equal."""
+    """Return `KL(uniform || softmax(logits))`, mean over the batch; 0 where all logits of an input are equal."""
     uniform = torch.full_like(logits, 1 / logits.shape[1])
     return F.kl_div(F.log_softmax(logits, dim=1), uniform, reduction="batchmean")

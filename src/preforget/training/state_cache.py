@@ -1,4 +1,4 @@
-"""Hidden states of the frozen path, computed once per image and kept in memory or in a file.
+"""Hidden states of the frozen path, computed once per input and kept in memory or in a file.
 
 They stay on a GPU if it has room. They derive from the user's data, so the file has no name and vanishes with the
 process, however that ends, unless it is to be kept. It is read piece by piece, not mapped: mapped pages would count as
@@ -30,9 +30,9 @@ ENCODE_BATCH = 128
 
 
 class StateCache:
-    """The states that enter blocks `first_block`..`last_block` of every image of a split, `[states, N, D]` each.
+    """The states that enter blocks `first_block`..`last_block` of every input of a split, `[states, N, D]` each.
 
-    In memory, or in `cache_dir` on disk; `keep` leaves the file there, named by the digest of images and encoder,
+    In memory, or in `cache_dir` on disk; `keep` leaves the file there, named by the digest of inputs and encoder,
     and a later learning on the same data reuses it. A context manager: leaving it frees memory or file.
     """
 
@@ -67,7 +67,7 @@ class StateCache:
             self._file = self._on_disk(split, batches, cache_dir, keep)
 
     def get(self, indices: Tensor) -> Tensor:
-        """Return the states of images `indices [batch]` on the encoder's device, `[batch, states, N, D]`."""
+        """Return the states of inputs `indices [batch]` on the encoder's device, `[batch, states, N, D]`."""
         if self._memory is not None:
             return self._memory[indices.to(self._memory.device)].to(self.encoder.device)
         if self._file is None:

@@ -1,4 +1,4 @@
-"""Random subsets of classes: which prompts an image sees in a training step of the paper engine."""
+"""Random subsets of classes: which prompts an input sees in a training step of the paper engine."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def wrong_subset(target: Tensor, classes: int, generator: torch.Generator) -> Te
     """
     size = torch.randint(0, classes, (len(target), 1), generator=generator)
     draw = torch.rand(len(target), classes, generator=generator)
-    draw.scatter_(1, target[:, None].cpu(), 2.0)  # the image's own class always comes last
+    draw.scatter_(1, target[:, None].cpu(), 2.0)  # the input's own class always comes last
     rank = draw.argsort(dim=1).argsort(dim=1)
     return (rank < size).to(target.device)
 
 
 def own_and_wrong_subset(target: Tensor, classes: int, generator: torch.Generator) -> Tensor:
-    """Return `bool [batch, classes]`: each image's class and a random subset of the others, see `wrong_subset`."""
+    """Return `bool [batch, classes]`: each input's class and a random subset of the others, see `wrong_subset`."""
     return wrong_subset(target, classes, generator).scatter(1, target[:, None], True)

@@ -26,7 +26,7 @@ class Isolated(EngineOptions):
     epochs: int | None = option(
         None, "passes over the data; by default as many as make 800 steps, on vectors 400"
     )
-    batch_size: int | None = option(None, "images per step; by default a 32nd of them, from 16 to 128")
+    batch_size: int | None = option(None, "inputs per step; by default a 32nd of them, from 16 to 128")
     learning_rate: float = option(
         1e-2,
         "step size of Adam; rows and biases take a third of it, on vectors all take ten times it",
@@ -42,9 +42,9 @@ class Isolated(EngineOptions):
         self.check_rate()
 
     def schedule(self, examples: int, steps: int = STEPS) -> Schedule:
-        """Return the schedule for a number of images; what isn't given follows from it.
+        """Return the schedule for a number of inputs; what isn't given follows from it.
 
-        A batch is a 32nd of the images, from 16 to 128; there are as many epochs as `steps` need.
+        A batch is a 32nd of the inputs, from 16 to 128; there are as many epochs as `steps` need.
         """
         from preforget.training.loop import Schedule
 

@@ -20,7 +20,7 @@ class Paper(EngineOptions):
         False, "put the backbone's last LayerNorm before the head, which the authors' code leaves out", ""
     )
     epochs: int = option(10, "passes over the data")
-    batch_size: int = option(32, "images per step")
+    batch_size: int = option(32, "inputs per step")
     learning_rate: float = option(1e-3, "step size of Adam, the same in every step", "RATE")
 
     def __post_init__(self) -> None:
