@@ -209,10 +209,10 @@ def cases_of(engine: str, sealed: bool) -> Iterator[Case]:
     export = call("ledger", "export", "model", "--out", "ledger.jsonl")
     yield one("ledger export", kills=20, command=export, again=DONE, check=exported)
     replay = call("restore", "model", "--replay", "newer.jsonl")
-    yield one("restore --replay", kills=70, command=replay, prepare=as_backup(forget), may_lose_scores=True)
+    yield one("restore --replay", kills=70, command=replay, prepare=as_backup(forget))
     if sealed:
         restore = call("restore", "model")
-        yield one("restore", kills=30, command=restore, prepare=put_back, may_lose_scores=True)
+        yield one("restore", kills=30, command=restore, prepare=put_back)
     yield one(
         "learn",
         kills=50,

@@ -150,8 +150,6 @@ class Case:
     check: Callable[[Place, bool], None] = lambda place, repeated: None
     may_leave: frozenset[str] = frozenset()
     """Copies that stay listed, as documented: a checkpoint, until `learn --discard` or seven days have passed."""
-    may_lose_scores: bool = False
-    """Killed at the end of a restoring, the record of validation scores may be gone until `refit`."""
 
     @property
     def model(self) -> str:
@@ -164,13 +162,11 @@ class Case:
         return f"{self.name} {self.engine} {'sealed' if self.sealed else 'plain'}"
 
     def same(self, seen: View | None, wanted: View | None) -> bool:
-        """Compare two views, but for what this command may list while it runs, or lose when it is killed."""
+        """Compare two views, but for what this command may list while it runs."""
         if seen is None or wanted is None:
             return seen is wanted
         if set(seen.copies) ^ set(wanted.copies) <= self.may_leave:
             seen = replace(seen, copies=wanted.copies)
-        if self.may_lose_scores and not seen.scores:
-            seen = replace(seen, scores=wanted.scores)
         return seen == wanted
 
 

@@ -150,7 +150,7 @@ def test_a_kill_before_any_change_loses_nothing_and_brings_nothing_back(
     except PermissionError as error:
         pytest.skip(str(error))
     assert code == 0
-    every = int(os.environ.get("PREFORGET_KILL_EVERY", "6"))
+    every = int(os.environ.get("PREFORGET_KILL_EVERY", "3"))
     seen = []
     for at in range(1 + sealed, calls + 1, every):
         killed = copied(before, tmp_path / "killed")
@@ -311,7 +311,7 @@ def test_what_is_kept_for_all_classes_is_not_lost_wherever_it_is_killed(tmp_path
     except PermissionError as error:
         pytest.skip(str(error))
     assert code == 0
-    every = int(os.environ.get("PREFORGET_KILL_EVERY", "12"))
+    every = int(os.environ.get("PREFORGET_KILL_EVERY", "6"))
     for at in [*range(3 + sealed, calls + 1, every), None]:
         killed = copied(before, tmp_path / "killed")
         run_and_kill(lambda to=killed: restore(to.model, to.keyring, newer), at)  # type: ignore[misc]
