@@ -37,3 +37,29 @@ def test_normalisation_is_read_or_refused(tmp_path: Path, values: dict[str, Any]
     file.write_text(json.dumps(values))
     with pytest.raises(BackboneError, match=message):
         mean_and_std(str(tmp_path), None)
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high"),
+    [
+        ({}, -1, 1),
+        ({"do_normalize": False}, 0, 1),
+        ({"do_normalize": True, "do_rescale": True, "rescale_factor": 0.00392156862745098}, -1, 1),
+        ({"rescale_factor": 1 / 127.5}, -1, 3),
+        ({"do_rescale": False}, -1, 509),
+        ({"do_rescale": False, "do_normalize": False}, 0, 255),
+    ],
+)
+def test_the_switches_are_obeyed(tmp_path: Path, values: dict[str, Any], low: float, high: float) -> None:
+    content = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, **values}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    mean, std = mean_and_std(str(tmp_path), None)
+    assert [(pixel - mean[1]) / std[1] for pixel in (0, 1)] == pytest.approx([low, high])
+
+
+@pytest.mark.parametrize("factor", [0, -1, "1/255", None, True])
+def test_a_factor_that_can_not_be_used_is_refused(tmp_path: Path, factor: Any) -> None:
+    content = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "rescale_factor": factor}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
+    with pytest.raises(BackboneError, match="rescale_factor must be a number above zero"):
+        mean_and_std(str(tmp_path), None)

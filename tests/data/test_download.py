@@ -30,6 +30,7 @@ class Server:
     cuts: list[int] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     ranges: bool = True
+    redirects: int = 0
     asked: list[str | None] = field(default_factory=list)
 
 
@@ -42,6 +43,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             state.asked.append(wanted)
+            if state.redirects:
+                state.redirects -= 1
+                self.send_response(302)
+                self.send_header("Location", "/elsewhere/" + self.path.rpartition("/")[2])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             if state.statuses:
                 self.send_error(state.statuses.pop(0))
                 return
@@ -106,6 +114,14 @@ def test_a_broken_download_goes_on_where_it_stopped(tmp_path: Path, server: Serv
     assert server.asked[1] is not None
     assert 100_000 < int(server.asked[1].removeprefix("bytes=").rstrip("-")) <= 200_000
     assert files_in(tmp_path) == ["set.npz"]
+
+
+def test_a_redirect_is_followed_also_when_a_broken_download_goes_on(tmp_path: Path, server: Server) -> None:
+    server.cuts, server.redirects = [150_000], 1
+    path = fetch("cells.npz", MD5, tmp_path, base_url=server.url)
+    assert path.read_bytes() == CONTENT
+    assert server.asked[:2] == [None, None]
+    assert server.asked[2] == "bytes=131072-"  # what came in whole blocks
 
 
 def test_a_later_call_goes_on_too(tmp_path: Path, server: Server) -> None:

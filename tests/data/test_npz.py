@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from preforget.core.errors import DataError
+from preforget.data.load import load_data
 from preforget.data.medmnist import PUBLISHED
 from preforget.data.npz import load_npz
 
@@ -153,3 +154,26 @@ def test_the_layout_of_chestmnist(tmp_path: Path) -> None:
     assert data.classes[:3] == ("atelectasis", "cardiomegaly", "effusion")
     (tmp_path / "chestmnist.npz").rename(tmp_path / "own.npz")
     assert load_npz(tmp_path / "own.npz").train.labels[0] == ("0", "2")
+
+
+def test_images_that_are_in_two_parts_are_an_error_unless_allowed(
+    tmp_path: Path, medmnist_arrays: dict[str, np.ndarray]
+) -> None:
+    medmnist_arrays["test_images"][0] = medmnist_arrays["train_images"][3]
+    path = save(tmp_path / "cells.npz", medmnist_arrays)
+    with pytest.raises(
+        DataError, match=r"1 inputs are the same in several parts(?s:.*)train_images\[3\] and test_im"
+    ):
+        load_data(path)
+    data = load_data(path, allow_duplicates=True)
+    assert data.remarks[0].startswith("1 inputs are there more than once")
+    named = save(tmp_path / "bloodmnist.npz", medmnist_arrays)
+    assert len(load_data(named).repeated) == 1
+
+
+def test_floats_that_were_cut_are_said(tmp_path: Path, medmnist_arrays: dict[str, np.ndarray]) -> None:
+    cut = {key: value // 255 if key.endswith("images") else value for key, value in medmnist_arrays.items()}
+    remarks = load_data(save(tmp_path / "cut.npz", cut), allow_duplicates=True).remarks
+    assert remarks[-1].endswith(
+        "the images hold no value above 1, as if numbers from 0 to 1 had been cut to whole ones"
+    )

@@ -34,7 +34,7 @@ MAX_PIXELS = 89_478_485
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, OverflowError),
-    *(UserWarning, struct.error, zlib.error),
+    *(RuntimeError, UserWarning, struct.error, zlib.error),
 )
 """The errors that Pillow's decoders raise on damaged files."""
 

@@ -61,16 +61,18 @@ def middle_slice(content: bytes, path: Path) -> tuple[npt.NDArray[np.uint8], boo
 def _slices(content: bytes, path: Path, axis: int) -> tuple[npt.NDArray[np.uint8], bool]:
     try:
         import nibabel
+        from nibabel.filebasedimages import ImageFileError
+        from nibabel.spatialimages import HeaderDataError
+        from nibabel.wrapstruct import WrapStructError
     except ImportError:
         raise DataError(
             f"{path}: NIfTI volumes need a library that isn't installed: pip install 'preforget[medical]'"
         ) from None
-    errors = (nibabel.filebasedimages.ImageFileError, nibabel.spatialimages.HeaderDataError)
     try:
         volume, several = _volume(nibabel, content, path)
     except DataError:
         raise
-    except (*DAMAGE, *errors) as error:
+    except (*DAMAGE, ImageFileError, HeaderDataError, WrapStructError) as error:
         raise DataError(f"{path}: can't be decoded as NIfTI ({error}); replace or remove it") from error
     # rows run from anterior to posterior, or from superior to inferior, columns from the right to the left of the data
     return np.ascontiguousarray(np.moveaxis(volume, axis, 0).swapaxes(1, 2)[:, ::-1, :]), several

@@ -16,11 +16,14 @@ import numpy.typing as npt
 from preforget.core.errors import DataError
 from preforget.core.files import open_regular
 from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of, refuse_unlearnable
+from preforget.data.duplicates import refuse_across_parts, repeated, sentences
 from preforget.data.inputs import as_inputs
 from preforget.data.labels import as_labels, as_texts, name_parts, noted
+from preforget.data.looks import DARK, digests_of
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 from preforget.data.multilabel import as_label_sets
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
+from preforget.data.repeated import Copy, Repeated
 
 MAX_BYTES = 2**40
 """The largest archive that is read: its arrays are held in memory."""
@@ -29,14 +32,14 @@ PARTS = ("train", "val", "test")
 KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))
 
 
-def load_npz(path: Path, subjects: str | None = None) -> Dataset:
+def load_npz(path: Path, subjects: str | None = None, allow_duplicates: bool = True) -> Dataset:
     """Return the three parts of a file with `{train,val,test}_images` and `_labels`.
 
     Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats must lie in 0..1 and are scaled by 255.
     Labels are whole numbers `[n]` or `[n, 1]`, or 0 and 1 for several at once,
     `[n, conditions]`. A file named like a published set gets that set's class names,
     any other its numbers as text. `subjects`: read the subjects of images from `{train,val,test}_<subjects>`, text or
-    whole numbers `[n]`. Nothing is unpickled. Raises `DataError` that names the file and the key.
+    whole numbers `[n]`. `allow_duplicates`: whether images of the same pixels may be in several parts. Nothing is unpickled. Raises `DataError` that names the file and the key.
     """
     known = edition(path.stem)
     keys = KEYS if subjects is None else (*KEYS, *(f"{part}_{subjects}" for part in PARTS))
@@ -61,10 +64,12 @@ def load_npz(path: Path, subjects: str | None = None) -> Dataset:
         raise DataError(f"{path}: train_labels mark no image with any label; there is nothing to learn")
     order = PUBLISHED[known[0]].classes if known else sorted(present, key=_number_first)
     classes = tuple(label for label in order if label in present)
+    groups = _copies(named)
+    refuse_across_parts(path, groups, allow_duplicates)
+    remarks = (*remarks, *sentences(groups), *_dark(path, named))
+    note = noted(_note(path, known), remarks)
     return refuse_unlearnable(
-        Dataset(
-            path.stem, train, validation, test, classes, noted(_note(path, known), remarks), remarks=remarks
-        )
+        Dataset(path.stem, train, validation, test, classes, note, remarks=remarks, repeated=groups)
     )
 
 
@@ -82,7 +87,9 @@ class NumpyArchive(DataFormat):
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names arrays, as in `train_<subjects>`."""
-        return load_npz(path, None if options.subjects is None else str(options.subjects))
+        subjects = None if options.subjects is None else str(options.subjects)
+        # a published set is as it is, whatever is in it
+        return load_npz(path, subjects, options.allow_duplicates or edition(path.stem) is not None)
 
 
 def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
@@ -126,6 +133,26 @@ def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]
         raise DataError(
             f"{path}: {problem}: {error}; save plain arrays with numpy.savez_compressed"
         ) from error
+
+
+def _dark(path: Path, parts: dict[str, Split]) -> list[str]:
+    """Return a sentence on pixels that look like floats from 0 to 1 that were cut to whole numbers."""
+    highest = [
+        split.inputs.max() for split in parts.values() if isinstance(split.inputs, np.ndarray) and len(split)
+    ]
+    return [f"{path}: the images {DARK}"] if highest and max(highest) == 1 else []
+
+
+def _copies(parts: dict[str, Split]) -> tuple[Repeated, ...]:
+    """Return the images of the same pixels."""
+    copies, digests = [], []
+    for part, split in parts.items():
+        looks = digests_of(split.inputs)
+        for position, (look, label) in enumerate(zip(looks, split.labels, strict=True)):
+            person = None if split.subjects is None else split.subjects[position]
+            copies.append(Copy(f"{part}_images[{position}]", part, label, person))
+            digests.append(b"" if look is None else look.digest)
+    return repeated(copies, digests)
 
 
 def _read_part(
