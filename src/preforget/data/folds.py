@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +84,7 @@ def load_folded(root: Path, options: DataOptions | None = None) -> Dataset:
             ),
             "name it in the table",
         ),
-        options,
+        replace(options, allow_duplicates=True),  # a published set is as it is
     )
 
 

@@ -39,7 +39,8 @@ def load_npz(path: Path, subjects: str | None = None, allow_duplicates: bool = T
     Labels are whole numbers `[n]` or `[n, 1]`, or 0 and 1 for several at once,
     `[n, conditions]`. A file named like a published set gets that set's class names,
     any other its numbers as text. `subjects`: read the subjects of images from `{train,val,test}_<subjects>`, text or
-    whole numbers `[n]`. `allow_duplicates`: whether images of the same pixels may be in several parts. Nothing is unpickled. Raises `DataError` that names the file and the key.
+    whole numbers `[n]`. `allow_duplicates`: whether images of the same pixels may be in several parts.
+    Nothing is unpickled. Raises `DataError` that names the file and the key.
     """
     known = edition(path.stem)
     keys = KEYS if subjects is None else (*KEYS, *(f"{part}_{subjects}" for part in PARTS))
