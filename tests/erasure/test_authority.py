@@ -203,6 +203,25 @@ def test_facts_of_a_receipt_are_those_of_file_and_ledger(made: Made, monkeypatch
         check_may_sign(folder, gone, None)
 
 
+def test_it_speaks_of_the_rows_that_the_ledger_has(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the keyring announced it, for a history that isn't there any more."""
+    cut(made, monkeypatch, *CUTS["announced"])
+    folder = ModelFolder(made.model, Manifest.read(made.model), made.keyring)
+    intent, row = announced(folder), next(folder.ledger.entries())
+    assert intent is not None
+    signer = folder.keyring.signing.current()
+    for change in (
+        {"hash": f"sha256:{'c' * 64}"},
+        {"before": {**intent.before, "manifest": f"sha256:{'c' * 64}"}},
+    ):
+        other = replace(intent, **change)
+        replace(other, mac=signer.authenticate(other.covered(folder.manifest.model))).write(folder.path)
+        with pytest.raises(IntegrityError, match=r"row 1 of the ledger is another one"):
+            announced(folder)
+    with pytest.raises(IntegrityError, match=r"row 1 of the ledger lists other records"):
+        check_may_sign(folder, intent, replace(row, data={"records": []}))
+
+
 def test_another_process_s_erasure_is_not_replaced(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made.open()
     planned = plan(folder, label=LABELS[0])
