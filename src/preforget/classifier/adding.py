@@ -65,6 +65,11 @@ class Adding(Learning):
             DataError: The inputs or labels can't be used, or none is of `label`.
             UsageError: The model has the class already, knows subjects and gets none, or an argument can't be used.
             StoreError: The model's folder can't be changed; then neither is the model in memory.
+
+        Example:
+            >>> later = np.random.default_rng(1).normal(size=(20, 4)) + 16
+            >>> model.add("Zoe", later, ["Zoe"] * 20).classes_.tolist()
+            ['Ada', 'Grace', 'Mary', 'Zoe']
         """
         bank = self._fitted().bank
         label = name_of(label)
@@ -133,6 +138,10 @@ class Adding(Learning):
             UnknownLabelError: A class is none of the model's.
             UsageError: The engine knows no subjects, or none are given.
             StoreError: The model's folder can't be changed; then neither is the model in memory.
+
+        Example:
+            >>> model.fit(X, y, subjects=["Kim", "Lee"] * 30).add_subject(X[:2] + 1, y[:2], subjects=["Pat"] * 2)
+            <PreForgettableClassifier exact on features: 3 classes>
         """
         known = self._fitted().bank
         data = self._data(X, y, subjects, asked=True)
@@ -178,6 +187,10 @@ class Adding(Learning):
             DataError: Inputs or labels can't be used.
             UsageError: An argument can't be used.
             StoreError: The model's folder can't be changed; then neither is the model in memory.
+
+        Example:
+            >>> model.refit(X, y)  # the closed form learns no pairs
+            0
         """
         self._fitted()
         data = self._data(X, y, subjects, asked=subjects is not None)

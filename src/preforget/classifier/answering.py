@@ -62,6 +62,10 @@ class Answering(Bound):
         Raises:
             DataError: The inputs can't be used.
             NotFittedError: Nothing was learned yet.
+
+        Example:
+            >>> model.scores(X[:5]).shape
+            (5, 3)
         """
         inputs = self._inputs(X)
         return self._fitted().scores(inputs)[:, self._columns()]
@@ -83,6 +87,10 @@ class Answering(Bound):
         Raises:
             DataError: The inputs can't be used.
             NotFittedError: Nothing was learned yet.
+
+        Example:
+            >>> model.predict_proba(X[[0, 20]]).round(2).tolist()
+            [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
         """
         inputs, engine = self._inputs(X), self._fitted()
         names = engine.bank.attached
@@ -108,6 +116,10 @@ class Answering(Bound):
             DataError: The inputs can't be used.
             NotFittedError: Nothing was learned yet.
             UsageError: The model has several labels per input, so that none of them is an answer like any other.
+
+        Example:
+            >>> model.known_proba(X[:2]).shape
+            (2,)
         """
         inputs, engine = self._inputs(X), self._fitted()
         if engine.multilabel:
@@ -137,6 +149,10 @@ class Answering(Bound):
             DataError: The inputs can't be used.
             NotFittedError: Nothing was learned yet.
             UnknownLabelError: A class to leave out is none of the model's.
+
+        Example:
+            >>> model.predict(X[[0, 20, 40]]).tolist()
+            ['Ada', 'Grace', 'Mary']
         """
         return self.predict_with_confidence(X, without=without)[0]
 
@@ -158,6 +174,11 @@ class Answering(Bound):
             DataError: The inputs can't be used.
             NotFittedError: Nothing was learned yet.
             UnknownLabelError: A class to leave out is none of the model's.
+
+        Example:
+            >>> labels, probabilities = model.predict_with_confidence(X[:2])
+            >>> labels.tolist(), probabilities.round(2).tolist()
+            (['Ada', 'Ada'], [1.0, 1.0])
         """
         answers, _, probabilities = self.answer(X, without=without)
         typed = answers if self._fitted().multilabel else answers_of(answers, self._label_kind)
@@ -179,6 +200,11 @@ class Answering(Bound):
             DataError: The inputs can't be used.
             NotFittedError: Nothing was learned yet.
             UnknownLabelError: A class to leave out is none of the model's.
+
+        Example:
+            >>> answers, names, probabilities = model.answer(X[:1])
+            >>> answers.tolist(), names, probabilities.shape
+            (['Ada'], ['Ada', 'Grace', 'Mary'], (1, 3))
         """
         found = self.respond(X, without=without)
         if self._fitted().leaves_share_to_abstain and found.known is not None:
@@ -193,10 +219,18 @@ class Answering(Bound):
             X: `n` inputs of the kind that was learned from.
             without: A class or several to leave out of this request alone.
 
+        Returns:
+            Answers, probabilities, confidence and the limit for each input.
+
         Raises:
             DataError: The inputs can't be used.
             NotFittedError: Nothing was learned yet.
             UnknownLabelError: A class to leave out is none of the model's.
+
+        Example:
+            >>> response = model.respond(X[:1])
+            >>> response.answers.tolist(), bool((response.confidence >= response.limit).all())
+            (['Ada'], True)
         """
         engine, inputs, keep = self._fitted(), self._inputs(X), self.keep_
         left_out = {engine.bank.known_as(name) for name in names_of_some(without)}
@@ -235,9 +269,16 @@ class Answering(Bound):
             y: `n` labels, or label sets as in `fit` where the model has several per input.
             sample_weight: `n` numbers, how much each input counts.
 
+        Returns:
+            The share of inputs `[n]` that get their label.
+
         Raises:
             DataError: The inputs can't be used, or there are not as many labels.
             NotFittedError: Nothing was learned yet.
+
+        Example:
+            >>> model.score(X, y)
+            1.0
         """
         answers = self.answer(X)[0]
         truth = [label if isinstance(label, tuple) else name_of(label) for label in y]

@@ -20,6 +20,13 @@ class Copying(Bound):
         """Return a model with the same parameters, or another `seed`, that has learned nothing.
 
         It is bound to no folder and shares the frozen backbone, so that it needn't be loaded again.
+
+        Returns:
+            The classifier, which `fit` can be called on.
+
+        Example:
+            >>> model.untrained(seed=1)
+            <PreForgettableClassifier exact on features: 0 classes>
         """
         params = self.get_params(deep=False)
         if seed is not None:
@@ -38,8 +45,16 @@ class Copying(Bound):
         Its records are its own, so what the copy forgets, learns or detaches leaves this model as it is; the frozen
         backbone is shared. What this model forgets later stays in the copy.
 
+        Returns:
+            The copy.
+
         Raises:
             NotFittedError: Nothing was learned yet.
+
+        Example:
+            >>> copy = model.copy()
+            >>> copy.forget("Ada").classes_left, len(model.classes_)
+            (2, 3)
         """
         engine, other = self._fitted(), self.untrained()
         twin = type(engine)(engine.encoder, engine.config)
@@ -56,7 +71,15 @@ class Copying(Bound):
     @classmethod
     @pinned
     def from_engine(cls, engine: Engine, *, keep: float = 0.95) -> Self:
-        """Return a model in memory around an engine that has learned already, with labels that are text."""
+        """Return a model in memory around an engine that has learned already, with labels that are text.
+
+        Returns:
+            The classifier.
+
+        Example:
+            >>> PreForgettableClassifier.from_engine(model.engine_).score(X, y)
+            1.0
+        """
         model = cls(engine.encoder, engine.config, seed=engine.config.seed, keep=keep)
         model._begin(engine, Session(), TEXT)
         return model

@@ -70,9 +70,16 @@ class Evaluating(Answering):
             y: `n` labels, as in `fit`.
             progress: Show progress on stderr.
 
+        Returns:
+            Accuracy, abstention and calibration, over all and by class.
+
         Raises:
             DataError: Inputs or labels can't be used.
             NotFittedError: Nothing was learned yet.
+
+        Example:
+            >>> model.evaluate(X, y).accuracy
+            1.0
         """
         engine, keep = self._fitted(), self.keep_
         if isinstance(X, Split) and not len(X):

@@ -36,6 +36,11 @@ class Forgetting(Bound):
             UsageError: The reason names the class.
             StoreError: The folder can't be changed.
             IntegrityError: Something of the class was found in the folder afterwards.
+
+        Example:
+            >>> erasure = model.forget("Grace", reason="request 2026-118")
+            >>> erasure.what, model.classes_.tolist()
+            ('class', ['Ada', 'Mary'])
         """
         return self._forget(names_of_some(label), [], reason, grounds)
 
@@ -48,11 +53,19 @@ class Forgetting(Bound):
             reason: See `forget`.
             grounds: See `forget`.
 
+        Returns:
+            What was destroyed, and what that guarantees.
+
         Raises:
             UnknownLabelError: The model holds nothing of the subject.
             UsageError: The engine knows no subjects.
             StoreError: As in `forget`.
             IntegrityError: As in `forget`.
+
+        Example:
+            >>> model = model.fit(X, y, subjects=["Kim", "Lee"] * 30)
+            >>> model.forget_subject("Kim").what
+            'subject'
         """
         several = isinstance(subject, np.ndarray) and subject.ndim == 1
         several = several or isinstance(subject, list | tuple | set | frozenset)
@@ -69,6 +82,11 @@ class Forgetting(Bound):
         Raises:
             UnknownLabelError: It is none of the model's.
             StoreError: The model's folder can't be changed.
+
+        Example:
+            >>> model.detach("Grace")
+            >>> model.predict(X[20:21]).tolist() == ["Grace"]
+            False
         """
         self._set_detached(name_of(label), True)
 
@@ -82,6 +100,12 @@ class Forgetting(Bound):
         Raises:
             UnknownLabelError: It is none of the model's.
             StoreError: The model's folder can't be changed.
+
+        Example:
+            >>> model.detach("Grace")
+            >>> model.attach("Grace")
+            >>> model.predict(X[20:21]).tolist()
+            ['Grace']
         """
         self._set_detached(name_of(label), False)
 

@@ -58,6 +58,13 @@ class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """Return the parameters by name, those of the engine too that were given beside its name.
 
         `deep`: also the fields of an options object, as `engine__epochs`.
+
+        Returns:
+            The parameters by name.
+
+        Example:
+            >>> model.get_params()["backbone"]
+            'features'
         """
         params: dict[str, Any] = super().get_params(deep=False)
         params |= self._options
@@ -69,6 +76,13 @@ class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """Set parameters by the names of `get_params`; options of the engine by `epochs` or `engine__epochs`.
 
         They count from the next `fit` on. Raises `UsageError` for a name that is no parameter.
+
+        Returns:
+            This classifier.
+
+        Example:
+            >>> model.set_params(keep=0.9).keep
+            0.9
         """
         own = [name for name in params if name in self._get_param_names()]
         for name in own:

@@ -43,6 +43,8 @@ class PreForgettableClassifier(Adding, Evaluating, Forgetting, Saving, Copying):
         folder: The model folder that it is bound to, or None.
         n_features_in_: How many numbers an input has; only with the backbone `"features"`.
 
+    The examples of methods go on from this one: `X`, `y` and a `model` that knows all three classes.
+
     Example:
         >>> import numpy as np
         >>> X = np.random.default_rng(0).normal(size=(60, 4)) + np.repeat([[0.0], [4.0], [8.0]], 20, axis=0)

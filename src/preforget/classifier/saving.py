@@ -67,6 +67,11 @@ class Saving(Bound):
             NotFittedError: Nothing was learned yet.
             StoreError: Something is there already, or the folder can't be written; or the folder that the model is
                 bound to was changed by another process, moved or deleted: what was forgotten there isn't known here.
+
+        Example:
+            >>> model.save_pretrained("model")
+            >>> PreForgettableClassifier.from_pretrained("model").classes_.tolist()
+            ['Ada', 'Grace', 'Mary']
         """
         engine, place, before = self._fitted(), absolute_path(path), self.folder
         origin = None
@@ -154,10 +159,18 @@ class Saving(Bound):
             on_unknown: As in the constructor.
             keyring: Where the keys of a sealed model lie.
 
+        Returns:
+            The classifier, bound to its folder.
+
         Raises:
             IntegrityError: The folder is damaged.
             StoreError: The folder is missing or can't be read.
             BackboneError: The backbone is missing or is another one.
+
+        Example:
+            >>> model.save_pretrained("other")
+            >>> PreForgettableClassifier.from_pretrained("other").score(X, y)
+            1.0
         """
         folder = open_folder(absolute_path(path), keyring)
         manifest, wanted = folder.manifest, folder.manifest.backbone
