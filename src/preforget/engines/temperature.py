@@ -27,8 +27,8 @@ TINY = 1e-12
 PULL = 0.5
 """How strongly the odds of the best class are pulled towards staying as they are: as some two inputs would."""
 
-LEAST_GAIN = 1.0
-"""By how much the log-likelihood of being right must grow for the odds to be moved at all: chosen on blood cells."""
+LEAST_GAIN = 2.0
+"""By how much the log-likelihood of being right must grow for the odds to be moved: as Akaike asks of two numbers."""
 
 MARGIN = 1e-6
 """By how much the best class stays ahead."""
