@@ -89,8 +89,7 @@ class NumpyArchive(DataFormat):
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names arrays, as in `train_<subjects>`."""
         subjects = None if options.subjects is None else str(options.subjects)
-        # a published set is as it is, whatever is in it
-        return load_npz(path, subjects, options.allow_duplicates or edition(path.stem) is not None)
+        return load_npz(path, subjects)  # copies across its parts are counted and said
 
 
 def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
