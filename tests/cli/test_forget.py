@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import pty
 from collections.abc import Callable, Iterator
@@ -252,3 +253,25 @@ def test_what_is_announced_for_the_future_is_ended_only_by_who_says_yes(
     assert {path: path.read_bytes() for path in model.rglob("*") if path.is_file()} == before
     assert terminal("forget", model, "dog", "--yes").code == 0
     assert [c["label"] for c in terminal("classes", model, "--json").json["classes"]] == ["cat"]
+
+
+def test_a_dry_run_and_the_answer_no_end_no_erasure_that_was_cut_off(
+    model: Path, terminal: Terminal, keyboard: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "_finish", die)
+        assert terminal("forget", model, "owl", "--yes").code == 130
+    before = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    done = terminal("forget", model, "dog", "--dry-run")
+    erasure = json.loads((model / "erasing.json").read_bytes())["erasure"]
+    assert (done.code, f"the erasure {erasure}" in done.err, "owl" in done.err) == (1, True, False)
+    keyboard("no\n")
+    done = terminal("forget", model, "dog")
+    assert (done.code, f"the erasure {erasure}" in done.err) == (1, True)
+    assert done.err.endswith("Type yes to go on: preforget: nothing was forgotten\n")
+    assert {path: path.read_bytes() for path in model.rglob("*") if path.is_file()} == before
+    assert [c["label"] for c in terminal("classes", model, "--json").json["classes"]] == ["cat", "dog"]
+    assert terminal("forget", model, "dog", "--dry-run").code == 0

@@ -346,3 +346,25 @@ def test_an_announcement_of_a_little_later_is_ended(made: Made, monkeypatch: pyt
     receipt = Receipt.from_statement(payload_of(made.receipt().read_bytes()))
     assert receipt.begun == receipt.finished > now()
     assert any("clock stepped back" in sentence for sentence in receipt.not_claimed)
+
+
+def test_an_announcement_that_is_put_back_signs_no_second_receipt(
+    made: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cut(made, monkeypatch, *CUTS["half destroyed"])
+    saved = (made.model / INTENT).read_bytes()
+    made.open()
+    rows = [entry.head for entry in made.open().ledger.entries()]
+    for moved in (True, False):
+        if moved:
+            made.receipt().rename(tmp_path / "receipt.json")
+        else:
+            shutil.copy(
+                tmp_path / "receipt.json", made.model / RECEIPTS / f"{json.loads(saved)['erasure']}.json"
+            )
+        (made.model / INTENT).write_bytes(saved)
+        assert made.labels() == [LABELS[0], LABELS[2]]
+        assert [entry.head for entry in made.open().ledger.entries()] == rows
+        assert len(list((made.model / RECEIPTS).iterdir())) == (0 if moved else 1)
+        assert not (made.model / INTENT).exists()
+    assert verify(made.receipt(), made.model, made.public_keys()).passed

@@ -312,15 +312,34 @@ def test_a_day_that_has_passed_is_no_schedule(folder: ModelFolder) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_copies_of_a_sealed_folder_are_unreadable(make: MakeFolder, kind: str) -> None:
     folder = make(sealed=True)
-    add_copy(folder, kind, "elsewhere", expires="2999-12-31" if kind == "cache" else None)
-    found = settled(folder)
-    if kind in OF_FOLDER:
-        assert found == {
-            "status": "removed",
-            "detail": "a copy of the sealed model: its records are encrypted, and their keys are destroyed",
-        }
-    else:  # an onnx file or a checkpoint was never encrypted
-        assert found["status"] == ("scheduled" if kind == "cache" else "out of our control")
+    if kind not in OF_FOLDER:  # an onnx file or a checkpoint was never encrypted
+        with pytest.raises(UsageError, match=f"a copy of kind {kind} can be read without the keyring"):
+            add_copy(folder, kind, "elsewhere", sealed=True)
+        add_copy(folder, kind, "elsewhere", expires="2999-12-31" if kind == "cache" else None)
+        assert settled(folder)["status"] == ("scheduled" if kind == "cache" else "out of our control")
+        return
+    add_copy(folder, kind, "elsewhere", sealed=True)
+    assert settled(folder) == {
+        "status": "removed",
+        "detail": "entered as a copy of the sealed model, not looked into: its records are encrypted, "
+        "their keys destroyed",
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(OF_FOLDER))
+def test_of_a_copy_that_cannot_be_looked_into_nothing_is_claimed_unless_it_is_stated(
+    folder: ModelFolder, tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(UsageError, match="isn't sealed, so no copy of it is"):
+        add_copy(folder, kind, "elsewhere", sealed=True)
+    before = shutil.make_archive(str(tmp_path / "before"), "tar", folder.path)
+    folder.seal()
+    for place in (before, "nas:/before.tar"):  # nobody can tell from the list when they were made
+        add_copy(folder, kind, place)
+    erasure = forget(plan(folder, label="Grace"), folder=folder)
+    assert {copy["status"] for copy in erasure.copies} == {"out of our control"}
+    shutil.unpack_archive(before, tmp_path / "again")
+    assert "Grace" in [record.label for record in ModelFolder.open(tmp_path / "again").records()]
 
 
 def test_a_copy_from_before_the_sealing_is_not_unreadable(folder: ModelFolder, tmp_path: Path) -> None:
@@ -332,7 +351,7 @@ def test_a_copy_from_before_the_sealing_is_not_unreadable(folder: ModelFolder, t
     assert {found["status"] for found in account_for_copies(folder, gone, delete=True)} == {
         "out of our control"
     }
-    add_copy(folder, "hub", "after")
+    add_copy(folder, "hub", "after", sealed=True)
     found = {
         folder.manifest.copies[c["id"]]["place"]: c["status"]
         for c in account_for_copies(folder, gone, delete=True)

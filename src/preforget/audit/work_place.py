@@ -114,7 +114,7 @@ def _destroy_noted(work: Path, folder: ModelFolder) -> None:
 
 def _list(work: Path, folder: ModelFolder) -> None:
     if not _entries(work, folder):
-        add_copy(folder, KIND, str(work.absolute()), delete=True, sealed=False)
+        add_copy(folder, KIND, str(work.absolute()), delete=True)
 
 
 def _entries(work: Path, folder: ModelFolder) -> list[str]:

@@ -122,7 +122,7 @@ class Saving(Bound):
                 former.commit("export", {"model": folder.manifest.model}, copies=copies)
             place = _one_line(str(former.path))
             if ("export", place) not in listed:
-                add_copy(folder, "export", place, sealed=False)
+                add_copy(folder, "export", place)
         session = self._session
         cache = session.cache_dir if session.keep_cache else None
         if cache is not None and cache.exists() and ("cache", str(cache)) not in listed:

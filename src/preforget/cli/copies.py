@@ -32,6 +32,12 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         action="store_true",
         help="with --add: it holds the keys, such as a backup of the keyring, so that it can be read after an erasure",
     )
+    parser.add_argument(
+        "--sealed",
+        action="store_true",
+        help="with --add: it was made after the model was sealed and holds no keys; where forget can't look into a "
+        "copy, only then does its receipt say that it is removed",
+    )
     parser.set_defaults(run=run)
 
 
@@ -39,15 +45,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Change the list if asked, then print it."""
     from preforget.erasure.copies import add_copy, remove_copy
 
-    if args.add is None and (args.expires is not None or args.delete or args.keys):
+    if args.add is None and (args.expires is not None or args.delete or args.keys or args.sealed):
         raise UsageError(
-            "--expires, --delete and --keys say something of a new copy; give --add KIND PLACE with them"
+            "--expires, --delete, --keys and --sealed say something of a new copy; give --add KIND PLACE with them"
         )
+    if args.keys and args.sealed:
+        raise UsageError("a copy that holds the keys can be read; give --keys or --sealed, not both")
     folder = open_model_folder(args)
     if args.add is not None:
-        add_copy(
-            folder, *args.add, expires=args.expires, delete=args.delete, sealed=False if args.keys else None
-        )
+        add_copy(folder, *args.add, expires=args.expires, delete=args.delete, sealed=args.sealed)
     if args.remove is not None:
         remove_copy(folder, args.remove)
     copies = folder.manifest.copies

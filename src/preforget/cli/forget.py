@@ -16,6 +16,7 @@ from preforget.cli.options import (
     add_data_options,
     add_folder,
     add_machine,
+    keyring,
     read_model_folder,
 )
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
@@ -152,8 +153,22 @@ def open_to_forget(
     """Open the folder and read its records; None if the answer is that what is announced in it is not to be ended.
 
     An announcement that other commands refuse, of the future or of nobody, is ended or replaced here: after a question
-    of its own, and never for a dry run.
+    of its own, and never for a dry run. So is one that any other command would end without being asked.
     """
+    if args.dry_run or may_ask:
+        from preforget.erasure.opening import unfinished_erasure
+
+        unfinished = unfinished_erasure(given_path(args.model), keyring(args))
+        if unfinished is not None and args.dry_run:
+            raise StoreError(
+                f"the erasure {unfinished} in {args.model} was cut off, and a dry run doesn't end it; nothing was "
+                "forgotten. Any other command ends it, such as: preforget classes MODEL"
+            )
+        if unfinished is not None:
+            note(f"preforget: the erasure {unfinished} in {printable(str(args.model))} was cut off.")
+            note("To forget something here ends it first, and so does any other command.")
+            if not is_confirmed("go on"):
+                return None
     try:
         return read_model_folder(args)
     except IntegrityError as error:

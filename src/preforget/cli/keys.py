@@ -160,7 +160,7 @@ def back_up(args: argparse.Namespace, console: Console) -> int:
         if not folder.manifest.sealed:
             raise UsageError(f"{folder.path} isn't sealed, so the keyring holds no keys of its records")
     for folder in listed:
-        add_copy(folder, "backup", str(target), expires=args.expires, sealed=False)
+        add_copy(folder, "backup", str(target), expires=args.expires)
     backup = key_backup.back_up(ring, target)
     console.line(
         f"backed up  {len(backup.files)} files, keys of {len(backup.models)} models, "

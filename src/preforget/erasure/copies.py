@@ -32,13 +32,13 @@ def add_copy(
     *,
     expires: str | None = None,
     delete: bool = False,
-    sealed: bool | None = None,
+    sealed: bool = False,
 ) -> str:
     """Enter a copy into the model's list and return its id.
 
     `place`: a path, an address or a name; `expires`: the day (`2027-01-31`) on which it will be deleted; `delete`:
-    let `forget` delete the file or folder there where it is asked to; `sealed`: whether the keys of this model are
-    needed to read it, by default whether the model is sealed now. Raises `UsageError`, `StoreError`.
+    let `forget` delete the file or folder there where it is asked to; `sealed`: you know that it was made of the sealed
+    model and holds no keys, which a receipt states where it can't look. Raises `UsageError`, `StoreError`.
     """
     if kind not in KINDS:
         raise UsageError(f"unknown kind of copy {kind!r}; choose one of: {', '.join(KINDS)}")
@@ -50,14 +50,17 @@ def add_copy(
         raise UsageError("only a file or folder on this machine can be deleted; give its whole path")
     if delete and (near := _too_near(folder, Path(place))):
         raise UsageError(f"{near} must not be deleted when something is forgotten; name a copy elsewhere")
+    if sealed and not folder.manifest.sealed:
+        raise UsageError(
+            f"{folder.path} isn't sealed, so no copy of it is; enter those that are made after sealing"
+        )
+    if sealed and kind not in OF_FOLDER:
+        raise UsageError(
+            f"a copy of kind {kind} can be read without the keyring; these can't if they were made of the sealed "
+            f"model: {', '.join(sorted(OF_FOLDER))}"
+        )
     copy_id = secrets.token_hex(16)
-    entry = copy_entry(
-        kind,
-        place,
-        expires=expires,
-        delete=delete,
-        sealed=folder.manifest.sealed if sealed is None else sealed,
-    )
+    entry = copy_entry(kind, place, expires=expires, delete=delete, sealed=sealed)
     # the place can reveal something, so the ledger gets a digest under a key that nobody keeps
     facts = {"copy": copy_id, "kind": kind, "place": keyed_digest(new_key(), place)}
     folder.commit("copy", {**facts, "known": True}, copies={**folder.manifest.copies, copy_id: entry})
@@ -131,7 +134,8 @@ def _status_of(
             return status
     if copy["sealed"] and copy["kind"] in OF_FOLDER and not (place.is_absolute() and place.is_dir()):
         return _status(
-            "removed", "a copy of the sealed model: its records are encrypted, and their keys are destroyed"
+            "removed",
+            "entered as a copy of the sealed model, not looked into: its records are encrypted, their keys destroyed",
         )
     if copy["expires"] is not None and copy["expires"] >= now()[:10]:
         return _status("scheduled", f"to be deleted on {copy['expires']}; until then it holds the records")

@@ -13,7 +13,7 @@ from preforget.erasure.kept_receipts import check_kept_receipts
 from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
-from preforget.store import ModelFolder
+from preforget.store import Manifest, ModelFolder
 from preforget.store.consistency import is_ahead, undo, without
 from preforget.store.layout import RECEIPTS, RECORDS
 from preforget.store.record_files import KeyringPlace
@@ -43,6 +43,23 @@ def read_folder(
             return folder, folder.records()
         except ChangedError:
             continue
+
+
+def unfinished_erasure(path: Path, keyring: KeyringPlace = None) -> str | None:
+    """Return the id of an erasure that the next opening of a folder ends, and change nothing.
+
+    None if there is none, or if opening refuses it. Raises `IntegrityError`, `StoreError`.
+    """
+    folder = ModelFolder(path, Manifest.read(path), keyring)
+    if not folder.has_intent():
+        return None
+    with folder.changing():  # else a process is about to end it
+        folder.manifest = Manifest.read(path)
+        try:
+            intent = announced(folder)
+        except IntegrityError:
+            return None
+    return None if intent is None else intent.erasure
 
 
 def check_receipts(folder: ModelFolder) -> None:

@@ -124,7 +124,7 @@ def erase_on_disk(
         )
         intent = replace(intent, mac=signer.authenticate(intent.covered(folder.manifest.model)))
         intent.write(folder.path)
-        return finish(
+        ended = finish(
             folder,
             intent,
             plan.engine,
@@ -133,6 +133,9 @@ def erase_on_disk(
             delete_copies=delete_copies,
             rewritten=plan.rewritten,
         )
+        if ended is None:
+            raise StoreError(f"the erasure {intent.erasure} was ended before; load the model again")
+        return ended
 
 
 def finish(
@@ -144,10 +147,12 @@ def finish(
     recovered: bool,
     delete_copies: bool = False,
     rewritten: Sequence[ClassRecord] | None = None,
-) -> Ended:
+) -> Ended | None:
     """End an erasure that was announced, wherever it was cut off; raises `StoreError` if it can't be ended.
 
     `rewritten`: what takes the place of records that concern all classes; read from the folder if it isn't given.
+    Nothing is signed, and None returned, if the ledger says that it was ended and its receipt isn't in the folder: it
+    was moved elsewhere, and an old announcement put back.
     """
     try:
         return _finish(
@@ -170,7 +175,7 @@ def _finish(
     recovered: bool,
     delete_copies: bool,
     rewritten: Sequence[ClassRecord] | None,
-) -> Ended:
+) -> Ended | None:
     row = next((e for e in folder.ledger.entries(intent.seq) if _is(e.event, e.data, "forget", intent)), None)
     if recovered:
         intent = check_may_sign(folder, intent, row)
@@ -196,11 +201,15 @@ def _finish(
         folder.change(add=missing, event="derive")
     done = next((e for e in folder.ledger.entries(row.seq) if _is(e.event, e.data, "erased", intent)), None)
     path = folder.path / receipt_name(intent.erasure)
-    if done is not None and path.exists():  # all was done, but for the last step
-        content = path.read_bytes()
-        receipt = Receipt.from_statement(payload_of(content))
-        if receipt_digest(content) != done.data.get("receipt"):
-            raise IntegrityError(f"{path} is not the receipt that the ledger knows; restore it from a copy")
+    ended = None
+    if done is not None:  # all was done, but for the last step; no second receipt may say that it ended later
+        if path.exists():
+            content = path.read_bytes()
+            if receipt_digest(content) != done.data.get("receipt"):
+                raise IntegrityError(
+                    f"{path} is not the receipt that the ledger knows; restore it from a copy"
+                )
+            ended = Ended(content, Receipt.from_statement(payload_of(content)))
         if is_ahead(folder):
             folder.adopt_head(done.head, replace(folder.manifest, generation=folder.manifest.generation + 1))
     else:
@@ -218,8 +227,9 @@ def _finish(
             "passed": passed,
         }
         folder.commit("erased", facts)
+        ended = Ended(content, receipt)
     Intent.remove(folder.path)
-    return Ended(content, receipt)
+    return ended
 
 
 def _derived(folder: ModelFolder, after: int) -> list[str]:
