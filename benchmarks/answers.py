@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    data = pf.load_data(args.data, seed=0)
+    data = pf.load_data(args.data, seed=0, allow_duplicates=True)
     for seed in args.seeds:
         for engine in args.engines:
             measure(args, data, engine, seed)

@@ -70,11 +70,11 @@ def parts_of(one: SetOf, shared: Path, seed: int, cache: Path) -> tuple[Split, S
     if one.text:
         train, test = (sentences(one, shared, cache, part) for part in ("train", "test"))
     elif one.path == "digits":
-        data = pf.load_data(one.path, seed=0)
+        data = pf.load_data(one.path, seed=0, allow_duplicates=True)
         train, test = joined(data.train, data.validation), data.test
     else:
         folds = None if one.fold is None else (1, 2, one.fold)
-        data = pf.load_data(shared / one.path, seed=0, fold=one.fold, folds=folds)
+        data = pf.load_data(shared / one.path, seed=0, fold=one.fold, folds=folds, allow_duplicates=True)
         train, test = joined(data.train, data.validation), data.test
     first, second = drawn(train, (learned, held_out), rng)
     (third,) = drawn(test, (tested,), np.random.default_rng(0))  # the same for all seeds

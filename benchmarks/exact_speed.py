@@ -48,7 +48,7 @@ def main() -> None:
 
 def fit(args: argparse.Namespace) -> dict[str, Any]:
     """Return seconds of learning, of nothing but a forward pass over the same images, and their ratio."""
-    data = pf.load_data(args.data)
+    data = pf.load_data(args.data, allow_duplicates=True)
     encoder = load_backbone(args.backbone, image_size=args.image_size)
     size = encoder.preprocessing.image_size
 
@@ -81,7 +81,7 @@ def forget(args: argparse.Namespace) -> dict[str, Any]:
         model = draw(pf.load_backbone(args.backbone, image_size=args.image_size), args.classes)
     else:
         model = pf.PreForgettableClassifier(args.backbone, "exact", args.image_size)
-        data = pf.load_data(args.data)
+        data = pf.load_data(args.data, allow_duplicates=True)
         model.fit(data.train, validation=data.validation)
     classes = len(model.labels)
     image = as_split(np.zeros((1, 32, 32), dtype=np.uint8), ["none"]).inputs

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--singles", type=int, help="only so many single classes (default: all)")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    data = synthetic() if args.data == "synthetic" else pf.load_data(args.data)
+    data = synthetic() if args.data == "synthetic" else pf.load_data(args.data, allow_duplicates=True)
     lines = args.out.read_text().splitlines() if args.out.exists() else []
     done = {json.loads(line)["name"] for line in lines}
     rng = np.random.default_rng(0)

@@ -49,7 +49,7 @@ def main() -> None:
 
 def measure(args: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Return all figures of one seed."""
-    data = pf.load_data(args.data, seed=seed)  # digits are split anew for each seed
+    data = pf.load_data(args.data, seed=seed, allow_duplicates=True)  # digits are split anew for each seed
     start = time.perf_counter()
     model = pf.PreForgettableClassifier(
         args.backbone, args.engine, args.image_size, seed, **args.options

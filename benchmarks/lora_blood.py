@@ -27,7 +27,7 @@ def main() -> None:
     result = args.out / "result.json"
     if result.is_file():
         sys.exit(f"{result} is there already; choose another --out")
-    data, encoder = load_data(args.data), backbone(args)
+    data, encoder = load_data(args.data, allow_duplicates=True), backbone(args)
     train = subset(data.train, args.train_images, args.seed)
     test = subset(data.test, args.test_images, args.test_seed)
     model = LoraHead(encoder, LoraHeadConfig(seed=args.seed, epochs=args.epochs))

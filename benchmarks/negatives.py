@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    data = pf.load_data(args.data)
+    data = pf.load_data(args.data, allow_duplicates=True)
     lines = args.out.read_text().splitlines() if args.out.exists() else []
     done = {(row["label"], row["share"], row["seed"]) for row in map(json.loads, lines)}
     for share in args.shares if args.public is None else [None]:

@@ -45,7 +45,7 @@ def main() -> None:
     """Learn, or take up what was learned, then measure and write the summary."""
     args = arguments()
     args.out.mkdir(parents=True, exist_ok=True)
-    data, encoder = load_data(args.data), backbone(args)
+    data, encoder = load_data(args.data, allow_duplicates=True), backbone(args)
     config = Paper(
         seed=args.seed, epochs=args.epochs, first_block=args.first_block, final_norm=args.final_norm
     )

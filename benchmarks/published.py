@@ -41,7 +41,7 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     file = args.out / "published.jsonl"
-    data, encoder = load_data(args.data), backbone(args)
+    data, encoder = load_data(args.data, allow_duplicates=True), backbone(args)
     train = subset(data.train, args.train_images, args.seed)
     test = subset(data.test, args.test_images, args.test_seed)
     gone, kept = train.only([args.forget]), train.without([args.forget])

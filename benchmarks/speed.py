@@ -50,7 +50,7 @@ def main() -> None:
 
 def epoch(args: argparse.Namespace) -> dict[str, Any]:
     """Return seconds per epoch of the paper engine from block 0 and of the isolated engine."""
-    data = pf.load_data(args.data)
+    data = pf.load_data(args.data, allow_duplicates=True)
     each = args.images // len(data.classes)
     chosen = np.concatenate([np.flatnonzero(data.train.labels == c)[:each] for c in data.classes])
     train = data.train.select(chosen)
@@ -140,7 +140,7 @@ def in_turn(first: Callable[[], Any], second: Callable[[], Any]) -> tuple[float,
 
 def forget(args: argparse.Namespace) -> dict[str, Any]:
     """Return milliseconds to forget each class, in memory and in a saved model, against learning without one."""
-    data = pf.load_data(args.data)
+    data = pf.load_data(args.data, allow_duplicates=True)
     memory, disk = [], []
     model = pf.PreForgettableClassifier(args.backbone, image_size=args.image_size)
     model.fit(data.train, validation=data.validation)
