@@ -14,7 +14,7 @@ from preforget.store import Manifest, ModelFolder
 from preforget.store.confirmation import check_may_restore, is_signed, known_to_keyring
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
-from preforget.store.ledger import Entry, Ledger
+from preforget.store.ledger import Entry, Ledger, Sign
 from preforget.store.ledger_sqlite import SqliteLedger
 
 from .conftest import MakeFolder, make_record
@@ -29,11 +29,11 @@ def sealed(make_folder: MakeFolder) -> ModelFolder:
     return folder
 
 
-def add_row(folder: ModelFolder, event: str, **changes: Any) -> Entry:
+def add_row(folder: ModelFolder, event: str, sign: Sign | None = None, **changes: Any) -> Entry:
     """Add a row, and a manifest that fits it, as somebody can who has the folder alone."""
     manifest = Manifest.read(folder.path)
     changed = replace(manifest, generation=manifest.generation + 1, **changes)
-    row = folder.ledger.append(event, {"records": [], "state": changed.state()})
+    row = folder.ledger.append(event, {"records": [], "state": changed.state()}, sign=sign)
     digest = SqliteLedger(folder.path / LEDGER).digest()
     replace(changed, ledger={**row.head.as_dict(), "digest": digest}).write(folder.path)
     return row
@@ -66,8 +66,9 @@ def test_a_row_that_a_stranger_adds_is_not_followed(
         ModelFolder.open(sealed.path)
     with pytest.raises(StoreError):
         sealed.set_keep(0.7, {})  # nor does whoever has it loaded follow it
-    with pytest.raises(IntegrityError, match=r"row 4 .* was not written with the keyring"):
-        check_may_restore(ModelFolder(sealed.path, Manifest.read(sealed.path)))
+    for accept in (None, lambda rows: None):
+        with pytest.raises(IntegrityError, match=r"row 4 .* was not written with the keyring"):
+            check_may_restore(ModelFolder(sealed.path, Manifest.read(sealed.path)), accept)
 
 
 def test_the_manifest_of_before_the_last_change_is_not_taken_back(sealed: ModelFolder) -> None:
@@ -138,7 +139,7 @@ def test_a_model_of_an_earlier_version_goes_on(
         ModelFolder.open(folder.path)
 
 
-def test_a_row_signed_by_a_former_key_is_taken_only_by_who_restores(
+def test_a_row_signed_by_a_former_key_is_taken_only_by_who_restores_and_says_so(
     sealed: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever stole a signing key before it was rotated can add nothing."""
@@ -155,4 +156,21 @@ def test_a_row_signed_by_a_former_key_is_taken_only_by_who_restores(
         IntegrityError, match=r"row 3 .*signing key was rotated meanwhile, run: preforget restore"
     ):
         ModelFolder.open(sealed.path)
-    assert check_may_restore(ModelFolder(sealed.path, Manifest.read(sealed.path)))
+    folder = ModelFolder(sealed.path, Manifest.read(sealed.path))
+    with pytest.raises(IntegrityError, match=r"row 3 .*restore MODEL --unconfirmed"):
+        check_may_restore(folder)
+    assert check_may_restore(folder, lambda rows: None)
+
+
+def test_a_former_key_adds_nothing_after_the_current_one_has_signed(sealed: ModelFolder) -> None:
+    """The stolen key of before a rotation; the rows before it are confirmed by the row of the current key."""
+    thief = open_keyring().signing.current().sign
+    open_keyring().signing.rotate()
+    sealed.set_keep(0.5, {})
+    assert not check_may_restore(ModelFolder(sealed.path, Manifest.read(sealed.path)))
+    row = add_row(sealed, "attach", sign=thief, keep=0.7)
+    folder = ModelFolder(sealed.path, Manifest.read(sealed.path))
+    assert is_signed(folder, row, former=True)
+    for accept in (None, lambda rows: None):
+        with pytest.raises(IntegrityError, match=r"row 4 .* was not written with the keyring"):
+            check_may_restore(folder, accept)

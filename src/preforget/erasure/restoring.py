@@ -13,7 +13,7 @@ from preforget.erasure.intent import Intent
 from preforget.erasure.opening import brought_back, end_announced, restoring
 from preforget.erasure.plan import rewritten_in_folder
 from preforget.store import ModelFolder
-from preforget.store.confirmation import check_may_restore
+from preforget.store.confirmation import Accept, check_may_restore
 from preforget.store.consistency import is_ahead, undo, without
 from preforget.store.ledger import Entry, erased_by, read_export
 from preforget.store.record_files import KeyringPlace
@@ -22,14 +22,17 @@ MAX_EXPORT = 2**30
 """No export of a ledger is larger."""
 
 
-def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None) -> int:
+def restore(
+    path: Path, keyring: KeyringPlace = None, replay: Path | None = None, accept: Accept | None = None
+) -> int:
     """Erase in a folder from a backup what was erased after the backup, in one step; return how many records.
 
     `replay`: a newer export of the model's ledger, whose rows are taken over. What was erased is told by the ledger,
     by `replay`, and for a sealed model by its keyring, which must confirm the others: by the rows that it has noted, or
-    by receipts in the folder that it signed. It can be killed and repeated at any point: a model that was
-    restored by halves is refused, or restored when it is opened. Raises `IntegrityError` for an export that doesn't go
-    on where the folder's ledger ends, `StoreError`.
+    by receipts in the folder that it signed. `accept`: see `check_may_restore`. It can be killed and repeated at any
+    point: a model that was restored by halves is refused, or restored when it is opened. Raises `IntegrityError` for a
+    folder whose rows the keyring of a sealed model doesn't confirm, and for an export that doesn't go on where the
+    folder's ledger ends, `StoreError`.
     """
     with ModelFolder.opening(path, keyring, old=True) as folder:
         exported = [] if replay is None else read_export(_text(replay), folder.manifest.model)
@@ -38,7 +41,7 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
             row.event == "forget" and row.data.get("erasure") == announced.erasure for row in exported
         )
         # before a row is added, since the keyring notes that one with all before it
-        unconfirmed = check_may_restore(folder)
+        has_unconfirmed = check_may_restore(folder, accept)
         _check_known(folder)
         if not ended_later:
             end_announced(folder, old=True)
@@ -46,7 +49,7 @@ def restore(path: Path, keyring: KeyringPlace = None, replay: Path | None = None
         if is_ahead(folder) and not rows:
             undo(folder, old=True)
         folder.check_current()
-        count = _erase_again(folder, rows, unconfirmed)
+        count = _erase_again(folder, rows, has_unconfirmed)
         if ended_later:
             Intent.remove(folder.path)
         folder.check()

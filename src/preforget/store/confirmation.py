@@ -10,15 +10,18 @@ Keys from the environment note no head and sign nothing: where they are all ther
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from preforget.core.errors import IntegrityError
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
-from preforget.store.ledger import Entry, Ledger
+from preforget.store.ledger import Entry, Ledger, taken_out_by
 from preforget.store.manifest import Manifest
+
+Accept = Callable[[Sequence[Entry]], None]
+"""Shows the user rows that the keyring doesn't confirm; raises an error unless they are to be followed."""
 
 
 class SealedFolder(Protocol):
@@ -72,24 +75,64 @@ def check_confirmed(folder: SealedFolder) -> None:
             raise _refused(folder, row)
 
 
-def check_may_restore(folder: SealedFolder) -> bool:
+def check_may_restore(folder: SealedFolder, accept: Accept | None = None) -> bool:
     """May a folder that the user restores be taken as it is? Return whether it has rows that aren't confirmed.
 
-    If the keyring was restored from a backup, others can be of an earlier version, or a former key has signed them.
-    Raises `IntegrityError` if a row before them is signed, and they are not: then somebody else has added them. Rows
-    that the manifest doesn't know are not followed, whoever wrote them.
+    The manifest must be the one in its row of the ledger, and the keyring must confirm that row. Rows that the
+    manifest doesn't know are not followed, whoever wrote them. `accept`: asked whether to follow rows that aren't
+    confirmed, which an earlier version, or a signing key from before a rotation, may have written; neither
+    follows a row that the current key has signed, and one without a signature no signed one.
+    Raises `IntegrityError` for another.
     """
-    rows = [row for row in _unnoted(folder) if row.seq <= int(folder.manifest.ledger["seq"])]
-    if all(is_signed(folder, row) for row in rows):
+    keys, known = folder.keys, folder.manifest.ledger
+    if keys is None or not keys.writable:
         return False
-    noted = None if folder.keys is None else folder.keys.head()
-    signs = any(row.signature for row in folder.ledger.entries() if noted is None or row.seq <= noted.seq)
-    for row in rows:
-        signed = is_signed(folder, row, former=True)
-        if signs and not signed:
-            raise _refused(folder, row)
-        signs = signs or signed
+    if keys.head() is None:
+        keys.get(folder.manifest.records)  # says so if it is another keyring
+    rows = [row for row in folder.ledger.entries() if row.seq <= int(known["seq"])]
+    stated = None if not rows else (rows[-1].hash, rows[-1].data.get("state"))
+    if stated != (known["hash"], folder.manifest.state()):
+        raise IntegrityError(
+            f"the manifest of {folder.path} is not the one that its ledger knows: it was changed or exchanged; nothing "
+            "was followed or destroyed. Restore the folder from a copy"
+        )
+    left = rows[confirmed(folder, rows) :]
+    if not left:
+        return not all(is_signed(folder, row) for row in _unnoted(folder) if row.seq <= len(rows))
+    before = rows[: left[0].seq - 1]
+    if accept is None or any(is_signed(folder, row) for row in before):
+        raise _unconfirmed(folder, left)
+    signs = any(row.signature for row in before)
+    for row in left:
+        former = is_signed(folder, row, former=True)
+        if signs and not former:
+            raise _unconfirmed(folder, left)
+        signs = signs or former
+    accept(left)
     return True
+
+
+def confirmed(folder: SealedFolder, rows: Sequence[Entry]) -> int:
+    """Return how many rows of a sealed model's ledger, from the first on, its keyring confirms.
+
+    Those are the rows up to the one that it noted, and up to the last one that its current key has signed: a row's
+    signature covers the hash of the row before.
+    """
+    noted = None if folder.keys is None else folder.keys.head()
+    until = noted.seq if noted is not None and any(row.head == noted for row in rows) else 0
+    return next((row.seq for row in reversed(rows[until:]) if is_signed(folder, row)), until)
+
+
+def may_go(folder: SealedFolder) -> set[str]:
+    """Return the ids of records whose keys a manifest's `erasing` may let destroy: nothing but the keyring says which.
+
+    They were made for a change that never ended, or a row that the keyring confirms calls them erased or removed. The
+    list itself can be anybody's: it is no part of the state that a row of the ledger states.
+    """
+    if folder.keys is None or not folder.keys.writable:  # it refuses to destroy any
+        return {Path(name).stem for name in folder.manifest.erasing}
+    rows = list(folder.ledger.entries())
+    return folder.keys.pending() | taken_out_by(rows[: confirmed(folder, rows)])
 
 
 def check_not_put_back(folder: SealedFolder) -> None:
@@ -136,6 +179,16 @@ def _unnoted(folder: SealedFolder) -> Sequence[Entry]:
 def _has_keys(folder: SealedFolder, keys: ModelKeys) -> bool:
     live = set(folder.manifest.records)
     return bool(live) and keys.holding(live) == live
+
+
+def _unconfirmed(folder: SealedFolder, rows: Sequence[Entry]) -> IntegrityError:
+    return IntegrityError(
+        f"row {rows[0].seq} of the ledger of {folder.path} was not written with the keyring {folder.keyring.place}, as "
+        "far as it can tell: it hasn't noted the row, nor signed it with its current key. Nothing was followed or "
+        "destroyed. Restore the folder from another copy, or give the right keyring with --keyring. Only if you know "
+        "that an earlier version of preforget, or a signing key from before a rotation, has written this row, run: "
+        "preforget restore MODEL --unconfirmed"
+    )
 
 
 def _refused(folder: SealedFolder, row: Entry) -> IntegrityError:

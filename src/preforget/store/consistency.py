@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.store.confirmation import check_age, check_confirmed, check_not_put_back, known_to_keyring
+from preforget.store.confirmation import (
+    check_age,
+    check_confirmed,
+    check_not_put_back,
+    known_to_keyring,
+    may_go,
+)
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, receipt_name
@@ -44,7 +50,7 @@ class ChangingFolder(Protocol):
     def has_intent(self) -> bool:
         """Tell whether an erasure has begun and not ended."""
 
-    def finish_erasing(self, erasure: str = ..., *, keys: bool = ...) -> None:
+    def finish_erasing(self, erasure: str = ..., *, keys_of: Collection[str] | None = ...) -> None:
         """Destroy what is being erased."""
 
     def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
@@ -98,8 +104,8 @@ def check_erasing(folder: ChangingFolder) -> bool:
 def recover(folder: ChangingFolder, *, old: bool = False) -> None:
     """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on.
 
-    `old`: of a folder that is older than its keyring knows, delete files only, and no keys, and leave rows that the
-    manifest doesn't know to the caller.
+    Of the keys, only those go that `confirmation.may_go` allows. `old`: of a folder that is older than its keyring
+    knows, leave rows that the manifest doesn't know to the caller.
     """
     head, known = folder.ledger.head(), Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])
     if head.seq < known.seq or not (head == known or folder.ledger.holds(known)):
@@ -112,14 +118,14 @@ def recover(folder: ChangingFolder, *, old: bool = False) -> None:
         return
     if not old:
         check_not_put_back(folder)
-    keys = not folder.manifest.erasing or check_erasing(folder)
-    if not keys and not old:
+    known_row = not folder.manifest.erasing or check_erasing(folder)
+    if not known_row and not old:
         raise IntegrityError(
             f"{folder.path} lets destroy keys by row {known.seq} of its ledger, which the keyring doesn't know; "
             "nothing was destroyed. Give the right keyring with --keyring; if it was restored from a backup, run: "
             "preforget restore MODEL"
         )
-    folder.finish_erasing(keys=keys)
+    folder.finish_erasing(keys_of=may_go(folder) if known_row and folder.manifest.erasing else ())
     if head != known and not folder.has_intent() and not old:
         undo(folder)
 

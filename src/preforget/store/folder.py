@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -327,11 +327,12 @@ class ModelFolder(CurrentFiles):
         if manifest.sealed and not self._unfinished:
             self.keyring.model(manifest.model).note_head(head)
 
-    def finish_erasing(self, erasure: str = "0" * 32, *, keys: bool = True) -> None:
+    def finish_erasing(self, erasure: str = "0" * 32, *, keys_of: Collection[str] | None = None) -> None:
         """Destroy the keys of records whose erasure has begun, then their files, and leftovers of cut off writes.
 
-        `erasure`: the id under which the keyring keeps in mind that the keys were destroyed; `keys`: whether they are.
-        Who didn't write `erasing` in this very process asks `consistency.check_erasing` first.
+        `erasure`: the id under which the keyring keeps in mind that the keys were destroyed; `keys_of`: the ids whose
+        keys may go, by default all of them. Who didn't write `erasing` in this very process asks
+        `consistency.check_erasing` and `confirmation.may_go` first.
         """
         try:
             for leftover in [*self.path.glob(".writing-*"), *self.path.glob("*/.writing-*")]:
@@ -339,7 +340,8 @@ class ModelFolder(CurrentFiles):
             if not self.manifest.erasing:
                 return
             gone = {Path(name).stem for name in self.manifest.erasing} - set(self.manifest.records)
-            if keys and self.keys is not None and gone:
+            gone &= gone if keys_of is None else set(keys_of)
+            if self.keys is not None and gone:
                 self.keys.destroy(sorted(gone), erasure, None)
             for name in self.manifest.erasing:
                 (self.path / name).unlink(missing_ok=True)

@@ -54,6 +54,10 @@ class EnvironmentModelKeys(ModelKeys):
         """Return no tombstones: a variable has none."""
         return {}
 
+    def pending(self) -> set[str]:
+        """Return nothing: no keys are made in a variable."""
+        return set()
+
     def head(self) -> Head | None:
         """Return None: a variable doesn't note where a ledger ends."""
         return None

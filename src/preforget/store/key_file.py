@@ -54,6 +54,7 @@ class _State:
     keys: dict[str, str] = field(default_factory=dict)
     destroyed: dict[str, str] = field(default_factory=dict)
     head: Head | None = None
+    pending: frozenset[str] = frozenset()
 
 
 class FileModelKeys(ModelKeys):
@@ -99,7 +100,7 @@ class FileModelKeys(ModelKeys):
                         f"the key of record {i} was destroyed by erasure {state.destroyed[i]}; use a new id"
                     )
             added = {i: base64.b64encode(key).decode() for i, key in created.items()}
-            self._write(replace(state, keys={**state.keys, **added}))
+            self._write(replace(state, keys={**state.keys, **added}, pending=state.pending | added.keys()))
         return created
 
     def destroy(self, ids: Iterable[str], erasure: str, head: Head | None = None) -> int:
@@ -118,6 +119,10 @@ class FileModelKeys(ModelKeys):
         """Return the tombstones: record id -> erasure id."""
         return dict(self._read().destroyed)
 
+    def pending(self) -> set[str]:
+        """Return the ids whose keys were made since the ledger's end was last noted."""
+        return set(self._read().pending)
+
     def head(self) -> Head | None:
         """Return where the model's ledger was last known to end, None if that was never noted."""
         return self._read().head
@@ -126,7 +131,8 @@ class FileModelKeys(ModelKeys):
         """Note where the ledger ends, durable on return; raises `IntegrityError` if that is behind what is noted."""
         with changing(self._folder, self._prepare):
             state = self._read()
-            self._change(state, replace(state, head=later_head(state.head, head, str(self.path))))
+            head = later_head(state.head, head, str(self.path)) or head
+            self._change(state, replace(state, head=head, pending=frozenset()))
 
     def follow_restored(self, head: Head, ids: Iterable[str], erasure: str) -> None:
         """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`, in one write.
@@ -136,7 +142,7 @@ class FileModelKeys(ModelKeys):
         gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
         with changing(self._folder, self._prepare):
             state = self._read()
-            self._change(state, _without(state, gone, head))
+            self._change(state, replace(_without(state, gone, head), pending=frozenset()))
 
     def begin(self, ids: Iterable[str], earlier: Iterable[str] = ()) -> dict[str, bytes]:
         """Return keys for the first sealing of a model: those of an attempt that was cut off, or new ones.
@@ -151,7 +157,7 @@ class FileModelKeys(ModelKeys):
             check_is_attempt(state.keys, state.destroyed, state.head, own, str(self.path))
             made = {i: base64.b64encode(new_key()).decode() for i in wanted if i not in state.keys}
             keys = {**state.keys, **made}
-            self._change(state, replace(state, keys=keys))
+            self._change(state, replace(state, keys=keys, pending=state.pending | made.keys()))
         return {i: base64.b64decode(keys[i]) for i in wanted}
 
     def withdraw(self, ids: Iterable[str]) -> None:
@@ -317,7 +323,9 @@ class FileKeyring(Keyring):
 def _without(state: _State, gone: dict[str, str], head: Head | None) -> _State:
     """Return a state with another head, in which the keys of `gone`, with the ids of their erasures, are destroyed."""
     keys = {i: key for i, key in state.keys.items() if i not in gone}
-    return replace(state, keys=keys, destroyed={**gone, **state.destroyed}, head=head)
+    destroyed = {**gone, **state.destroyed}
+    pending = state.pending - gone.keys() if head == state.head else frozenset[str]()
+    return replace(state, keys=keys, destroyed=destroyed, head=head, pending=pending)
 
 
 def _is_encrypted(path: Path) -> bool:
@@ -331,6 +339,7 @@ def _encode(state: _State) -> bytes:
         "head": state.head.as_dict() if state.head else None,
         "keys": state.keys,
         "destroyed": state.destroyed,
+        **({"pending": sorted(state.pending)} if state.pending else {}),  # not in files of earlier versions
     }
     # the same bytes as canonical_json, since all is plain ASCII, in a tenth of its time
     rest = json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
@@ -361,7 +370,7 @@ def _decode(content: bytes, model: str, path: Path) -> _State:
 
 def _state(values: dict[str, Any]) -> _State:
     """Check the entries of a key file; raises `ValueError` or the like."""
-    if set(values) != {"checksum", "format", "model", "head", "keys", "destroyed"}:
+    if set(values) - {"pending"} != {"checksum", "format", "model", "head", "keys", "destroyed"}:
         raise ValueError("entries are missing or unknown")
     keys, destroyed, head = values["keys"], values["destroyed"], values["head"]
     check_model_id(values["model"])
@@ -374,4 +383,7 @@ def _state(values: dict[str, Any]) -> _State:
         raise ValueError("a key is no base64 of 32 bytes")
     if head is not None:
         head = Head.parse(f"{head['seq']}:{head['hash']}")
-    return _State(values["model"], keys, destroyed, head)
+    pending = frozenset(values.get("pending", ()))
+    if not pending <= keys.keys():
+        raise ValueError("a key is pending that is not there")
+    return _State(values["model"], keys, destroyed, head, pending)

@@ -55,6 +55,13 @@ class ModelKeys(ABC):
         """Return the tombstones: record id -> erasure id."""
 
     @abstractmethod
+    def pending(self) -> set[str]:
+        """Return the ids whose keys were made since the ledger's end was last noted.
+
+        No finished change lives by them: such a key may be destroyed if the change is undone.
+        """
+
+    @abstractmethod
     def head(self) -> Head | None:
         """Return where the model's ledger was last known to end, None if that was never noted."""
 

@@ -254,6 +254,17 @@ def erased_by(entries: Iterable[Entry]) -> dict[str, str]:
     return erasures
 
 
+def taken_out_by(entries: Iterable[Entry]) -> set[str]:
+    """Return the ids of records that rows among these call erased, or removed for others in their place."""
+    rows = list(entries)
+    undone = {number for entry in rows for number in _undone_by(entry)}
+    lists = (row.data.get("removed") for row in rows if row.seq not in undone)
+    removed = [record for listed in lists if isinstance(listed, list) for record in listed]
+    return {str(record["id"]) for record in removed if isinstance(record, dict) and "id" in record} | set(
+        erased_by(rows)
+    )
+
+
 def _undone_by(entry: Entry) -> list[int]:
     """Return the numbers of the rows that a row calls undone; only those before it can be."""
     listed = entry.data.get("rows") if entry.event == "undone" else None

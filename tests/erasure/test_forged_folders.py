@@ -1,0 +1,158 @@
+"""Somebody who writes to the folder of a sealed model, and has no key, has no key destroyed and nothing followed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from preforget.core.errors import IntegrityError
+from preforget.erasure import restore
+from preforget.store import Manifest, ModelFolder
+from preforget.store.key_service import ModelKeys
+from preforget.store.keyring import open_keyring
+from preforget.store.layout import LEDGER
+from preforget.store.ledger_sqlite import SqliteLedger
+
+from .conftest import BACKBONE, LABELS, Made, make_record
+
+MANIFEST = Manifest("isolated", "parametric", {"seed": 0}, BACKBONE, 0.95)
+
+
+def make(path: Path, keyring: Path, labels: Sequence[str] = LABELS, *, sealed: bool = True) -> Made:
+    made = Made(path, keyring)
+    records = [make_record(label, slot) for slot, label in enumerate(labels)]
+    manifest = replace(MANIFEST, model=Manifest("", "", {}, {}, 0).model, sealed=sealed)
+    ModelFolder.create(made.model, manifest, records, {}, made.keyring)
+    return made
+
+
+@pytest.fixture
+def sealed(tmp_path: Path) -> Made:
+    return make(tmp_path / "model", tmp_path / "keyring")
+
+
+def keys_of(made: Made) -> ModelKeys:
+    return open_keyring(made.keyring).model(Manifest.read(made.model).model)
+
+
+def add_zoe(made: Made) -> str:
+    folder = made.open()
+    before = set(folder.manifest.records)
+    folder.change(add=[make_record("Zoe", len(LABELS))])
+    return min(set(folder.manifest.records) - before)
+
+
+def forge(model: Path, event: str, data: dict[str, Any], **changes: Any) -> None:
+    """Add a row and a manifest that fits it, as anybody can."""
+    manifest = Manifest.read(model)
+    changed = replace(manifest, generation=manifest.generation + 1, **changes)
+    row = ModelFolder(model, manifest).ledger.append(event, {**data, "state": changed.state()})
+    known = {**row.head.as_dict(), "digest": SqliteLedger(model / LEDGER).digest()}
+    replace(changed, ledger=known).write(model)
+
+
+def plant(made: Made, ids: Sequence[str]) -> None:
+    """Let the manifest call records erasing, which no row of the ledger states."""
+    replace(Manifest.read(made.model), erasing=[f"records/{i}.sealed" for i in ids]).write(made.model)
+
+
+def test_an_earlier_manifest_that_calls_a_newer_record_erasing_destroys_no_key(sealed: Made) -> None:
+    before = Manifest.read(sealed.model)
+    zoe = add_zoe(sealed)
+    backup = sealed.backup(sealed.model.parent / "backup")
+    before.write(sealed.model)
+    plant(sealed, [zoe])
+    with pytest.raises(IntegrityError, match="is an earlier one"):
+        sealed.open()
+    restore(sealed.model, sealed.keyring)
+    assert keys_of(sealed).holding([zoe]) == {zoe}
+    sealed.put_back(backup)
+    restore(sealed.model, sealed.keyring)
+    assert sealed.labels() == sorted([*LABELS, "Zoe"])
+
+
+def test_after_restoring_an_honest_backup_a_planted_list_destroys_no_key_of_what_came_later(
+    sealed: Made,
+) -> None:
+    backup = sealed.backup(sealed.model.parent / "backup")
+    zoe = add_zoe(sealed)
+    newest = sealed.backup(sealed.model.parent / "newest")
+    sealed.put_back(backup)
+    restore(sealed.model, sealed.keyring)
+    plant(sealed, [zoe])
+    assert sealed.labels() == sorted(LABELS)
+    assert keys_of(sealed).holding([zoe]) == {zoe}
+    assert zoe not in keys_of(sealed).destroyed()
+    sealed.put_back(newest)
+    restore(sealed.model, sealed.keyring)
+    assert sealed.labels() == sorted([*LABELS, "Zoe"])
+
+
+def test_a_change_that_was_cut_off_leaves_no_key(sealed: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the keyring knows to be made for a change that never ended goes, and nothing beside it."""
+    folder, zoe = sealed.open(), make_record("Zoe", len(LABELS))
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, "commit", die)
+        patch.setattr(ModelFolder, "finish_erasing", die)
+        with pytest.raises(KeyboardInterrupt):
+            folder.change(add=[zoe])
+    assert keys_of(sealed).pending() == {zoe.id}
+    assert sealed.labels() == sorted(LABELS)
+    assert (keys_of(sealed).pending(), set(keys_of(sealed).destroyed())) == (set(), {zoe.id})
+
+
+def test_a_folder_in_the_name_of_another_model_is_not_restored(sealed: Made, tmp_path: Path) -> None:
+    other = make(tmp_path / "other", sealed.keyring)
+    other.open().set_keep(0.9, {})
+    live = sorted(Manifest.read(other.model).records)
+    shutil.rmtree(sealed.model)
+    (sealed.model / "records").mkdir(parents=True)
+    SqliteLedger.create(sealed.model / LEDGER)
+    replace(MANIFEST, model=Manifest.read(other.model).model, sealed=True).write(sealed.model)
+    forge(sealed.model, "learn", {"records": []})
+    for _ in range(2):
+        with pytest.raises(IntegrityError, match=r"row 1 .* was not written with the keyring"):
+            restore(sealed.model, sealed.keyring)
+        plant(sealed, live)
+    with pytest.raises(IntegrityError):
+        sealed.open()
+    assert other.labels() == sorted(LABELS)
+
+
+@pytest.mark.parametrize("with_row", [True, False])
+def test_an_old_folder_with_a_changed_manifest_is_not_restored(sealed: Made, with_row: bool) -> None:
+    """With a row of the stranger's own that states the manifest, or without."""
+    backup = sealed.backup(sealed.model.parent / "backup")
+    sealed.open().set_keep(0.9, {})
+    sealed.put_back(backup)
+    changes: dict[str, Any] = {"keep": 0.5, "options": {"seed": 666}}
+    if with_row:
+        forge(sealed.model, "keep", {}, **changes)
+    else:
+        replace(Manifest.read(sealed.model), **changes).write(sealed.model)
+    with pytest.raises(IntegrityError, match=r"was not written with|is not the one that its ledger knows"):
+        restore(sealed.model, sealed.keyring)
+    sealed.put_back(backup)
+    assert restore(sealed.model, sealed.keyring) == 0
+    assert sealed.open().manifest.keep == MANIFEST.keep
+
+
+def test_an_old_backup_from_before_a_rotation_is_taken_after_a_look(sealed: Made) -> None:
+    backup = sealed.backup(sealed.model.parent / "backup")
+    open_keyring(sealed.keyring).signing.rotate()
+    sealed.open().set_keep(0.9, {})
+    sealed.put_back(backup)
+    with pytest.raises(IntegrityError, match="restore MODEL --unconfirmed"):
+        restore(sealed.model, sealed.keyring)
+    shown: list[str] = []
+    restore(sealed.model, sealed.keyring, accept=lambda rows: shown.extend(row.event for row in rows))
+    assert (shown, sealed.labels()) == (["learn"], sorted(LABELS))
