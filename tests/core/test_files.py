@@ -6,6 +6,7 @@ import select
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,47 @@ from preforget.core.files import (
     write_new,
 )
 
+from ..erasure.tracing import CAN_TRACE, Change, changes_of
 from ..rights import bound_by_rights
+
+
+def changes(write: Callable[[Path, bytes], object], path: Path) -> list[Change]:
+    """Return the system calls by which a file is written that a crash of the machine could undo, or make lasting."""
+    try:
+        seen, code = changes_of(lambda: write(path, b"x" * 100_000))
+    except PermissionError as error:
+        pytest.skip(str(error))
+    assert code == 0
+    assert path.stat().st_size == 100_000
+    return [change for change in seen if change.call not in ("chmod", "fchmod")]
+
+
+@pytest.mark.skipif(not CAN_TRACE, reason="tracing system calls is written for Linux on x86-64")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize(("write", "naming"), [(write_atomic, {"rename"}), (write_new, {"link", "linkat"})])
+def test_bytes_are_durable_before_their_name_and_the_name_when_it_returns(
+    tmp_path: Path, write: Callable[[Path, bytes], object], naming: set[str]
+) -> None:
+    seen = changes(write, tmp_path / "a")
+    calls = [change.call for change in seen]
+    (named,) = (n for n, call in enumerate(calls) if call in naming)
+    last = max(n for n, call in enumerate(calls) if call == "write")
+    assert calls[last + 1 : named] == ["fsync"]
+    assert seen[last + 1].path == seen[last].path  # of the file that was written
+    assert [(change.call, change.path) for change in seen[named + 1 :]] == [("fsync", str(tmp_path))]
+
+
+@pytest.mark.skipif(not CAN_TRACE, reason="tracing system calls is written for Linux on x86-64")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_new_folder_is_durable_in_the_one_above_it(tmp_path: Path) -> None:
+    try:
+        seen, code = changes_of(lambda: make_private(tmp_path / "a" / "b"))
+    except PermissionError as error:
+        pytest.skip(str(error))
+    assert code == 0
+    steps = [(change.call, change.path) for change in seen if change.call != "chmod"]
+    outer, inner = str(tmp_path / "a"), str(tmp_path / "a" / "b")
+    assert steps == [("mkdir", outer), ("fsync", str(tmp_path)), ("mkdir", inner), ("fsync", outer)]
 
 
 def test_the_file_is_replaced_as_a_whole(tmp_path: Path) -> None:

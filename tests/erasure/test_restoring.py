@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from preforget.classifier import PreForgettableClassifier
-from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UnknownLabelError
+from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UnknownLabelError, UsageError
 from preforget.erasure import restore, transaction
 from preforget.erasure.verify import verify
 from preforget.store import Manifest, ModelFolder
@@ -224,6 +226,25 @@ def copied_without_receipt(made: Made, to: Path) -> Made:
     return Made(
         Path(shutil.copytree(made.model, to / "model")), Path(shutil.copytree(made.keyring, to / "keyring"))
     )
+
+
+def test_with_keys_that_can_not_be_destroyed_nothing_is_restored(
+    backed_up: tuple[Made, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where nothing is left to erase: it would say that all is well without having looked."""
+    made, _ = backed_up
+    if not Manifest.read(made.model).sealed:
+        pytest.skip("a plain model has no keys")
+    restore(made.model, made.keyring)
+    manifest = Manifest.read(made.model)
+    held = open_keyring(made.keyring).model(manifest.model).get(manifest.records)
+    keys = {i: base64.b64encode(key).decode() for i, key in held.items()}
+    monkeypatch.setenv("KEYS", json.dumps({"model": manifest.model, "keys": keys}))
+    before = everything(made)
+    with pytest.raises(UsageError, match=r"is sealed and its keys come from env:KEYS"):
+        restore(made.model, "env:KEYS")
+    assert everything(made) == before
+    assert restore(made.model, made.keyring) == 0
 
 
 def test_a_planted_restoring_destroys_no_keys(backed_up: tuple[Made, Path]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from preforget.core.errors import StoreError
 from preforget.erasure import forget, plan
 from preforget.erasure.receipt import payload_of
-from preforget.erasure.scan import DISTINCT, EFFORT, MOST, WINDOW, scan, windows
+from preforget.erasure.scan import BLOCK, DISTINCT, EFFORT, MOST, WINDOW, scan, windows
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.sealing import new_key, seal
@@ -226,6 +226,24 @@ def test_what_another_record_holds_by_right_is_no_trace(tmp_path: Path) -> None:
     checks = payload_of(erasure.receipt.read_bytes())["predicate"]["checks"]
     assert all(check["passed"] for check in checks)
     assert [record.label for record in folder.records()] == ["Ada"]
+
+
+@pytest.mark.parametrize("size", [2, 40, 64, 65, 130])
+def test_a_piece_that_lies_in_two_blocks_or_more_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("preforget.erasure.scan.BLOCK", 64)
+    noise = random.Random(size)
+    piece, content = noise.randbytes(size), bytes(200)
+    for at in range(len(content)):
+        (tmp_path / "file").write_bytes(content[:at] + piece + content[at:])
+        assert scan(tmp_path, [piece]) == (len(content) + size, ["file"]), at
+
+
+def test_a_piece_at_the_end_of_a_block_of_the_real_size_is_found(tmp_path: Path) -> None:
+    piece = random.Random(0).randbytes(WINDOW)
+    (tmp_path / "file").write_bytes(bytes(BLOCK - 100) + piece + bytes(100))
+    assert scan(tmp_path, [piece]) == (BLOCK + WINDOW, ["file"])
 
 
 def test_holes_are_skipped_and_what_stands_beside_them_is_found(tmp_path: Path) -> None:

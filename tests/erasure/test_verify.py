@@ -191,6 +191,16 @@ def test_swapped_and_renamed_records_and_a_cut_ledger(made: Made) -> None:
     assert made.labels() == LABELS
 
 
+def test_a_byte_of_the_ledger_that_is_in_no_row_is_found(made: Made) -> None:
+    """The manifest knows the digest of the whole file, and not only its last row."""
+    made.forget(LABELS[1])
+    ledger, receipt = made.model / LEDGER, made.receipt()
+    content = bytearray(ledger.read_bytes())
+    content[95] ^= 1  # SQLite's count of changes when its version was noted
+    ledger.write_bytes(content)
+    assert failed(made, receipt) == ["ledger"]
+
+
 def test_a_ledger_of_before_is_refused(made: Made) -> None:
     ledger = made.model / LEDGER
     before = ledger.read_bytes()

@@ -109,6 +109,24 @@ def test_what_the_manifest_lets_erase_is_not_believed(make_folder: MakeFolder) -
     assert (keys.destroyed(), len(ModelFolder.open(folder.path).records())) == ({}, 3)
 
 
+def test_a_manifest_of_two_changes_ago_lets_erase_nothing(make_folder: MakeFolder) -> None:
+    """A change that was cut off leaves one row more than the manifest knows, so two rows are no such change."""
+    folder = make_folder(*LABELS)
+    first, live = folder.manifest, set(folder.manifest.records)
+    folder.change(add=[make_record("Mary", 2)])
+    (mary,) = set(folder.manifest.records) - live
+    second = folder.manifest
+    folder.change(add=[make_record("Emmy", 3)])
+    (emmy,) = set(folder.manifest.records) - set(second.records)
+    replace(first, erasing=[folder.name_of(mary)]).write(folder.path)
+    with pytest.raises(IntegrityError, match="lets erase files but is not the one that the ledger knows"):
+        ModelFolder.open(folder.path)
+    assert (folder.path / folder.name_of(mary)).exists()
+    replace(second, erasing=[folder.name_of(emmy)]).write(folder.path)  # as a change leaves it that was cut off
+    assert set(ModelFolder.open(folder.path).manifest.records) == {*live, mary}
+    assert not (folder.path / folder.name_of(emmy)).exists()
+
+
 def test_no_key_goes_by_a_row_that_the_keyring_does_not_know(make_folder: MakeFolder) -> None:
     folder = make_folder(*LABELS)
     folder.seal()
