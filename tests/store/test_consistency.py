@@ -122,7 +122,8 @@ def test_a_manifest_of_two_changes_ago_lets_erase_nothing(make_folder: MakeFolde
     with pytest.raises(IntegrityError, match="lets erase files but is not the one that the ledger knows"):
         ModelFolder.open(folder.path)
     assert (folder.path / folder.name_of(mary)).exists()
-    replace(second, erasing=[folder.name_of(emmy)]).write(folder.path)  # as a change leaves it that was cut off
+    # as a change leaves it that was cut off
+    replace(second, erasing=[folder.name_of(emmy)]).write(folder.path)
     assert set(ModelFolder.open(folder.path).manifest.records) == {*live, mary}
     assert not (folder.path / folder.name_of(emmy)).exists()
 
