@@ -20,7 +20,7 @@ from preforget.data import Dataset, Split, as_inputs
 from preforget.data.dataset import label_array
 from preforget.erasure import forget, open_folder, plan
 from preforget.store.keyring import open_keyring
-from preforget.store.side_key import MARK, begin_key, key_of
+from preforget.store.side_key import MARK, begin_key, destroy_owned, key_of
 
 from ..rights import bound_by_rights
 
@@ -112,7 +112,7 @@ def test_what_can_not_be_opened_is_learned_anew(
     for path in work.rglob("*.npz"):  # damaged, or from elsewhere
         path.write_bytes(path.read_bytes()[:-1])
     damaged = run(model, data, work)
-    open_keyring(tmp_path / "keys").model(owner).withdraw([owner.split("-")[1]])
+    destroy_owned(owner, open_keyring(tmp_path / "keys"), work)
     (work / "arrays" / "old.npz").write_bytes(NAMES[0].encode())  # of a version that wrote in the clear
     without_key = run(model, data, work)
     assert names_in(work) == []

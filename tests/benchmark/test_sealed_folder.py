@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 from preforget.benchmark.context import Context, stages
 from preforget.benchmark.sealed_folder import discard_cells, folder_key
 from preforget.benchmark.trained_models import is_learned, learn
-from preforget.core.errors import UsageError
+from preforget.core.errors import IntegrityError, UsageError
+from preforget.jobs.work import RESULTS, Work
 from preforget.store.keyring import open_keyring
 from preforget.store.sealing import HEADER
-from preforget.store.side_key import passing_key
+from preforget.store.side_key import MARK, passing_key
 
 
 def test_models_and_cells_are_encrypted_until_they_are_discarded(done: Context, tmp_path: Path) -> None:
@@ -46,3 +48,34 @@ def test_what_is_in_the_clear_is_not_sealed_half(done: Context, tmp_path: Path) 
         folder_key(done.folder, lambda: open_keyring(tmp_path / "keys"), seal=True)
     with pytest.raises(UsageError, match="no cells of a benchmark"):
         discard_cells(tmp_path, lambda: open_keyring(tmp_path / "keys"))
+
+
+def test_only_the_key_that_was_made_for_the_folder_is_destroyed(tmp_path: Path) -> None:
+    keys = open_keyring(tmp_path / "keys")
+    own, other = tmp_path / "own", tmp_path / "other"
+    made = {}
+    for folder in (own, other):
+        folder.mkdir()
+        key = folder_key(folder, lambda: keys, seal=True)
+        Work(folder, key).put(1, folder.name)
+        made[folder] = key
+    shutil.copy(other / MARK, own / MARK)  # by whoever may write to the folder
+    shutil.copy(next((other / RESULTS).iterdir()), own / RESULTS)
+    discard_cells(own, lambda: keys)
+    assert not (own / RESULTS).exists()
+    assert keys.models() == [made[other].owner]  # type: ignore[union-attr]
+    moved = other.rename(tmp_path / "moved")
+    with pytest.raises(IntegrityError, match="move it back and repeat this"):
+        discard_cells(moved, lambda: keys)
+    assert folder_key(moved, lambda: keys, seal=False) == made[other]  # nothing was changed
+    discard_cells(moved.rename(other), lambda: keys)
+    assert keys.models() == []
+
+
+def test_the_key_goes_also_if_somebody_took_the_mark_away(tmp_path: Path) -> None:
+    keys, folder = open_keyring(tmp_path / "keys"), tmp_path / "bench"
+    folder.mkdir()
+    Work(folder, folder_key(folder, lambda: keys, seal=True)).put(1, "a cell")
+    (folder / MARK).unlink()
+    discard_cells(folder, lambda: keys)
+    assert (list(folder.iterdir()), keys.models()) == ([], [])

@@ -299,3 +299,32 @@ def test_a_name_as_long_as_can_be(home: Path) -> None:
     with checkpoint_beside(home / ("m" * 255)) as checkpoint:
         checkpoint.write(b"learned so far")
     assert checkpoint.path.exists()
+
+
+def test_a_planted_checkpoint_takes_no_key_of_another_learning(home: Path, tmp_path: Path) -> None:
+    """Anybody may name a file as another learning's checkpoint, or link to it, where the owner's command finds it."""
+    ring = open_keyring(tmp_path / "keys")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        checkpoint_beside(home / "model", sealed=True, keyring=ring) as other,
+    ):
+        interrupted(lambda: other.write(b"a week of learning"))
+    for name in ("named", "linked", "copied"):
+        planted = tmp_path / "elsewhere" / f"{name}.learning" / other.path.name
+        planted.parent.mkdir(parents=True)
+        if name == "linked":
+            planted.symlink_to(other.path)
+            os.utime(planted, (0, 0), follow_symlinks=False)
+        else:
+            planted.write_bytes(b"x" if name == "named" else other.path.read_bytes())
+            os.utime(planted, (0, 0))
+        told: list[str] = []
+        clear_leftovers(tmp_path / "elsewhere", lambda: ring, told.append)
+        assert "were made for another place" in told[-1]
+        with pytest.raises(StoreError, match="were made for another place"):
+            discard(planted.parent.with_suffix(""), ring)
+        with pytest.raises(StoreError, match="was made in another place"):
+            SealedCheckpoint(planted, ring).begin()
+    assert SealedCheckpoint(other.path, open_keyring(tmp_path / "keys")).read() == b"a week of learning"
+    discard(home / "model", ring)
+    assert ring.models() == []

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from preforget.core.errors import IntegrityError, StoreError
+from preforget.core.files import sync_folder
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
-from preforget.store.attempt import ids_of
+from preforget.store.attempt import clear_unfinished, ids_of
 from preforget.store.head import Head
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER, RECORDS, unfinished_name
-from preforget.store.manifest import Manifest
+from preforget.store.ledger import Entry
+from preforget.store.manifest import NAME, Manifest
 
 from .conftest import MakeFolder, make_record, manifest
 
@@ -187,3 +189,51 @@ def test_a_planted_unfinished_folder_takes_no_keys_of_a_live_model(tmp_path: Pat
         shutil.rmtree(made.path)
         assert not planted.exists()
         assert labels(live.path) == LABELS
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_planted_leftover_takes_no_keys_of_a_model_that_is_being_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """Whoever can read its first manifest puts it into another folder, where another command clears leftovers."""
+    model, keyring, elsewhere = tmp_path / "model", tmp_path / "keyring", tmp_path / "elsewhere"
+    left = (tmp_path if beside else elsewhere) / unfinished_name("model")
+    ring = open_keyring(keyring)
+
+    def plant(folder: Path) -> None:
+        sync_folder(folder)
+        if (model / NAME).exists() and not left.exists():
+            (left / RECORDS).mkdir(parents=True)
+            shutil.copy(model / NAME, left)
+            clear_unfinished(left, ring.model)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("preforget.store.folder.sync_folder", plant)
+        records = [make_record(label, slot) for slot, label in enumerate(LABELS)]
+        if beside:  # who may write there can delete the model, too; but nobody is told that it was made
+            with pytest.raises(IntegrityError, match=r"its keys were removed .* delete .* and make it again"):
+                ModelFolder.create(model, replace(manifest(), sealed=True), records, {}, keyring)
+            return
+        ModelFolder.create(model, replace(manifest(), sealed=True), records, {}, keyring)
+    assert not left.exists()
+    assert sorted(record.label for record in ModelFolder.open(model, keyring).records()) == LABELS
+
+
+def test_a_planted_leftover_takes_no_keys_of_a_model_that_is_being_sealed(
+    make_folder: MakeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_folder(*LABELS)
+    left, commit = tmp_path / "elsewhere" / unfinished_name("model"), ModelFolder.commit
+
+    def plant(self: ModelFolder, event: str, *args: object, **changes: object) -> Entry:
+        (left / RECORDS).mkdir(parents=True)
+        names = [f"{RECORDS}/{i}.sealed" for i in self.manifest.records]
+        replace(self.manifest, sealed=True, records={}, erasing=names).write(left)
+        clear_unfinished(left, self.keyring.model)
+        return commit(self, event, *args, **changes)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFolder, "commit", plant)
+        folder.seal()
+    assert not left.exists()
+    assert labels(folder.path) == LABELS

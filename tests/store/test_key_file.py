@@ -24,6 +24,7 @@ from preforget.core.canonical import canonical_json
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UsageError
 from preforget.store.head import Head
 from preforget.store.key_file import FileKeyring, FileModelKeys
+from preforget.store.key_service import place_of
 
 from .conftest import ordinary_user
 
@@ -514,3 +515,25 @@ def test_other_files_in_the_folder_are_no_models(folder: Path) -> None:
     assert FileKeyring(folder).models() == []
     with pytest.raises(UsageError, match="no model id"):
         FileKeyring(folder).model("../x")
+
+
+def test_keys_of_an_attempt_are_withdrawn_only_from_its_place(folder: Path, tmp_path: Path) -> None:
+    keys, here = FileKeyring(folder).model(MODEL), place_of(tmp_path / ".model.unfinished")
+    assert keys.made_for() == ""
+    keys.create([ONE], here)
+    keys.create([TWO])
+    again = FileKeyring(folder).model(MODEL)
+    assert again.made_for() == here
+    for other in ("", place_of(tmp_path / "other" / ".model.unfinished")):
+        with pytest.raises(IntegrityError, match="were made for another place"):
+            again.withdraw([ONE, TWO], other)
+    assert again.holding([ONE, TWO]) == {ONE, TWO}
+    again.withdraw([ONE, TWO], here)
+    assert (again.holding([ONE, TWO]), FileKeyring(folder).models()) == (set(), [])
+
+
+def test_a_place_is_the_same_through_links_and_never_that_of_what_is_linked(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert place_of(tmp_path / "link" / "file") == place_of(tmp_path / "real" / "file")
+    assert place_of(tmp_path / "link") != place_of(tmp_path / "real")

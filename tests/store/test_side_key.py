@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from preforget.core.errors import IntegrityError
 from preforget.store.keyring import open_keyring
 from preforget.store.side_key import (
+    AUDIT,
+    BENCH,
     MARK,
     begin_key,
     destroy_key,
     key_of,
+    keys_made_for,
     owner_of,
     passing_key,
 )
@@ -68,3 +73,17 @@ def test_a_mark_that_names_no_such_key_destroys_nothing(tmp_path: Path, content:
 def test_a_sealed_checkpoint_names_its_key(tmp_path: Path) -> None:
     assert owner_of(tmp_path / f"{'a' * 32}.sealed") == f"learning-{'a' * 32}"
     assert owner_of(tmp_path / "model") is None
+
+
+def test_a_mark_that_names_another_folder_s_key_destroys_nothing(tmp_path: Path) -> None:
+    keys = open_keyring(tmp_path / "keys")
+    places = [tmp_path / "one", tmp_path / "two"]
+    made = []
+    for place in places:
+        place.mkdir()
+        made.append(begin_key(place, keys))
+    shutil.copy(places[1] / MARK, places[0] / MARK)
+    with pytest.raises(IntegrityError, match="were made for another place"):
+        destroy_key(places[0], keys)
+    assert [keys_made_for(place, keys, AUDIT) for place in places] == [[key] for key in made]
+    assert keys_made_for(places[0], keys, BENCH) == []

@@ -109,7 +109,7 @@ def _noted(work: Path, folder: ModelFolder) -> list[str]:
 
 def _destroy_noted(work: Path, folder: ModelFolder) -> None:
     for owner in _noted(work, folder):
-        destroy_owned(owner, folder.keyring)
+        destroy_owned(owner, folder.keyring, work)
 
 
 def _list(work: Path, folder: ModelFolder) -> None:

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.store.key_service import Keyring
+from preforget.store.key_service import Keyring, place_of
 from preforget.store.sealing import SEALED
 from preforget.store.side_key import LEARNING, SideKey, destroy_key
 from preforget.training.checkpoint import CheckpointFile
@@ -47,7 +47,10 @@ class SealedCheckpoint(CheckpointFile):
         super().write(self._opened().lock(self.path.name, content))
 
     def remove(self) -> None:
-        """Destroy the key, then delete the file; raises `UsageError` if the keyring can't be opened."""
+        """Destroy the key, then delete the file; raises `UsageError` if the keyring can't be opened.
+
+        Raises `IntegrityError`, and destroys nothing, if the key was made for another place.
+        """
         destroy_key(self.path, self._keyring)
         self._key = None
         super().remove()
@@ -67,6 +70,13 @@ class SealedCheckpoint(CheckpointFile):
                         f"the checkpoint {self.path} is sealed, and its key isn't in the keyring {keys.place}; "
                         "give the right one with --keyring, or discard the checkpoint and learn anew"
                     ) from None
-                key = keys.create([record])[record]
+                key = keys.create([record], place_of(self.path))[record]
+            if keys.made_for() != place_of(
+                self.path
+            ):  # else it couldn't be destroyed when learning has ended
+                raise StoreError(
+                    f"the checkpoint {self.path} was made in another place; move it back there and go on, or delete "
+                    "the file and learn anew"
+                )
             self._key = SideKey(f"{LEARNING}-{record}", key)
         return self._key

@@ -157,7 +157,7 @@ def _delete(folder: ModelFolder, copy: dict[str, Any], place: Path) -> dict[str,
 def _destroy_key(folder: ModelFolder, copy: dict[str, Any]) -> None:
     """Destroy the key that the list names; never one that a file of the copy names, which anybody may put there."""
     if "key" in copy and folder.manifest.sealed:  # anybody may have written the list of another model
-        destroy_owned(copy["key"], folder.keyring)
+        destroy_owned(copy["key"], folder.keyring, Path(copy["place"]))
 
 
 def _status_of_folder(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from preforget.core.errors import StoreError, UsageError
 from preforget.core.files import exclusive, make_private
-from preforget.store.key_service import ModelKeys
+from preforget.store.key_service import ModelKeys, place_of
 from preforget.store.layout import RECORDS
 from preforget.store.ledger import Ledger
 from preforget.store.manifest import Manifest
@@ -38,8 +38,8 @@ def clear_unfinished(path: Path, keys_of: Callable[[str], ModelKeys], *, ours: b
     """Delete a folder that an unfinished creation left, and the keys of that creation, unless a model lives by them.
 
     `keys_of`: returns the keys of a model by its id. The folder's first manifest names the records that were to be
-    written; a model is finished once the keyring has noted a head of it. `ours`: whether this process made it; if it
-    can't open the keyring, it made no keys.
+    written; a model is finished once the keyring has noted a head of it, and keys go only if they were made for it in
+    this very place. `ours`: whether this process made it; if it can't open the keyring, it made no keys.
 
     Raises `StoreError` if a living process has the folder locked, and `UsageError` if the keyring can't be opened.
     """
@@ -51,7 +51,7 @@ def clear_unfinished(path: Path, keys_of: Callable[[str], ModelKeys], *, ours: b
                 left = Manifest.read(path)
                 if left.sealed:
                     ids = {Path(name).stem for name in left.erasing} | set(left.records)
-                    keys_of(left.model).withdraw(ids)
+                    keys_of(left.model).withdraw(ids, place_of(path))
             except UsageError:
                 if not ours:
                     raise

@@ -20,6 +20,7 @@ from preforget.store.confirmation import check_age, check_confirmed, note_head
 from preforget.store.consistency import ORDINARY, check, check_not_ahead, is_ahead, recover, undo
 from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
+from preforget.store.key_service import place_of
 from preforget.store.layout import (
     INTENT,
     LEDGER,
@@ -77,7 +78,7 @@ class ModelFolder(CurrentFiles):
                 # so that whoever finds this unfinished knows which keys it has
                 begun = sorted(folder.name_of(record.id) for record in records)
                 folder._write(replace(manifest, erasing=begun))
-                learned = folder.write_records(records)
+                learned = folder.write_records(records, place_of(unfinished))
                 digest = write_file(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
                 SqliteLedger.create(unfinished / LEDGER)
                 facts = {
@@ -101,6 +102,12 @@ class ModelFolder(CurrentFiles):
                     folder.keys is not None
                 ):  # keys without a head are those of an attempt, and may be destroyed
                     folder.keys.note_head(Head(1, folder.manifest.ledger["hash"]))
+                    made = set(folder.manifest.records)
+                    if folder.keys.holding(made) != made:  # from here on nobody can withdraw them
+                        raise IntegrityError(
+                            f"while {path} was being written, its keys were removed from {folder.keys.place} by "
+                            f"what somebody put beside it; it can't be read: delete {path} and make it again"
+                        )
         except StoreError:
             raise
         except OSError as error:

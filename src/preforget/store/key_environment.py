@@ -42,7 +42,11 @@ class EnvironmentModelKeys(ModelKeys):
         """Return those of some record ids that have a key."""
         return set(ids) & self._keys.keys()
 
-    def create(self, ids: Iterable[str]) -> dict[str, bytes]:
+    def made_for(self) -> str:
+        """Return nothing: a variable doesn't note any place."""
+        return ""
+
+    def create(self, ids: Iterable[str], made_for: str = "") -> dict[str, bytes]:
         """Raise `UsageError`."""
         self._refuse("made")
 
@@ -74,7 +78,7 @@ class EnvironmentModelKeys(ModelKeys):
         """Raise `UsageError`."""
         self._refuse("made")
 
-    def withdraw(self, ids: Iterable[str]) -> None:
+    def withdraw(self, ids: Iterable[str], made_for: str = "") -> None:
         """Raise `UsageError`."""
         self._refuse("destroyed")
 

@@ -30,6 +30,7 @@ from preforget.store.key_service import (
     check_erasure_id,
     check_has_keys,
     check_is_attempt,
+    check_made_for,
     check_model_id,
     check_record_ids,
     later_head,
@@ -55,6 +56,7 @@ class _State:
     destroyed: dict[str, str] = field(default_factory=dict)
     head: Head | None = None
     pending: frozenset[str] = frozenset()
+    made_for: str = ""
 
 
 class FileModelKeys(ModelKeys):
@@ -83,7 +85,11 @@ class FileModelKeys(ModelKeys):
         """Return those of some record ids that have a key."""
         return set(check_record_ids(ids)) & self._read().keys.keys()
 
-    def create(self, ids: Iterable[str]) -> dict[str, bytes]:
+    def made_for(self) -> str:
+        """Return what `create` noted of the place for which keys were made, empty if nothing is noted."""
+        return self._read().made_for
+
+    def create(self, ids: Iterable[str], made_for: str = "") -> dict[str, bytes]:
         """Make a key for each record in one write, durable on return."""
         created = {i: new_key() for i in check_record_ids(ids)}
         if not created:
@@ -100,7 +106,8 @@ class FileModelKeys(ModelKeys):
                         f"the key of record {i} was destroyed by erasure {state.destroyed[i]}; use a new id"
                     )
             added = {i: base64.b64encode(key).decode() for i, key in created.items()}
-            self._write(replace(state, keys={**state.keys, **added}, pending=state.pending | added.keys()))
+            keys, pending = {**state.keys, **added}, state.pending | added.keys()
+            self._write(replace(state, keys=keys, pending=pending, made_for=made_for or state.made_for))
         return created
 
     def destroy(self, ids: Iterable[str], erasure: str, head: Head | None = None) -> int:
@@ -132,13 +139,10 @@ class FileModelKeys(ModelKeys):
         with changing(self._folder, self._prepare):
             state = self._read()
             head = later_head(state.head, head, str(self.path)) or head
-            self._change(state, replace(state, head=head, pending=frozenset()))
+            self._change(state, replace(state, head=head, pending=frozenset(), made_for=""))
 
     def follow_restored(self, head: Head, ids: Iterable[str], erasure: str) -> None:
-        """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`, in one write.
-
-        Only when a user restores an older model folder on purpose.
-        """
+        """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`, in one write."""
         gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
         with changing(self._folder, self._prepare):
             state = self._read()
@@ -160,13 +164,14 @@ class FileModelKeys(ModelKeys):
             self._change(state, replace(state, keys=keys, pending=state.pending | made.keys()))
         return {i: base64.b64decode(keys[i]) for i in wanted}
 
-    def withdraw(self, ids: Iterable[str]) -> None:
+    def withdraw(self, ids: Iterable[str], made_for: str = "") -> None:
         """Remove the file of a model that was never finished, if it holds nothing but what that attempt left."""
         own = check_record_ids(ids)
         if os.path.lexists(self.path):
             with changing(self._folder, self._prepare):
                 state = self._read()
                 check_is_attempt(state.keys, state.destroyed, state.head, own, str(self.path))
+                check_made_for(state.made_for, made_for, self.model, self.place)
                 self.path.unlink(missing_ok=True)
                 sync_folder(self._folder)
 
@@ -340,6 +345,7 @@ def _encode(state: _State) -> bytes:
         "keys": state.keys,
         "destroyed": state.destroyed,
         **({"pending": sorted(state.pending)} if state.pending else {}),  # not in files of earlier versions
+        **({"made_for": state.made_for} if state.made_for else {}),
     }
     # the same bytes as canonical_json, since all is plain ASCII, in a tenth of its time
     rest = json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
@@ -370,7 +376,7 @@ def _decode(content: bytes, model: str, path: Path) -> _State:
 
 def _state(values: dict[str, Any]) -> _State:
     """Check the entries of a key file; raises `ValueError` or the like."""
-    if set(values) - {"pending"} != {"checksum", "format", "model", "head", "keys", "destroyed"}:
+    if set(values) - {"pending", "made_for"} != {"checksum", "format", "model", "head", "keys", "destroyed"}:
         raise ValueError("entries are missing or unknown")
     keys, destroyed, head = values["keys"], values["destroyed"], values["head"]
     check_model_id(values["model"])
@@ -386,4 +392,7 @@ def _state(values: dict[str, Any]) -> _State:
     pending = frozenset(values.get("pending", ()))
     if not pending <= keys.keys():
         raise ValueError("a key is pending that is not there")
-    return _State(values["model"], keys, destroyed, head, pending)
+    made_for = values.get("made_for", "")
+    if not re.fullmatch("(?:[0-9a-f]{64})?", made_for):
+        raise ValueError("the place that it was made for is no digest")
+    return _State(values["model"], keys, destroyed, head, pending, made_for)

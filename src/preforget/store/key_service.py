@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.core.registry import Registry
@@ -36,9 +39,15 @@ class ModelKeys(ABC):
         """Return those of some record ids that have a key."""
 
     @abstractmethod
-    def create(self, ids: Iterable[str]) -> dict[str, bytes]:
+    def made_for(self) -> str:
+        """Return what `create` noted of the place for which keys were made, empty if nothing is noted."""
+
+    @abstractmethod
+    def create(self, ids: Iterable[str], made_for: str = "") -> dict[str, bytes]:
         """Make a key for each record in one write, durable on return.
 
+        `made_for`: the place where the attempt that needs them is at work, as `place_of` returns it; noted until the
+        first head is. The keys can be withdrawn only from there: whoever plants a leftover elsewhere takes no keys.
         Raises `UsageError` for an id that has a key, `IntegrityError` for one whose key was destroyed.
         """
 
@@ -85,11 +94,11 @@ class ModelKeys(ABC):
         """
 
     @abstractmethod
-    def withdraw(self, ids: Iterable[str]) -> None:
+    def withdraw(self, ids: Iterable[str], made_for: str = "") -> None:
         """Remove the keys of `ids` that an attempt of one's own left which came to nothing.
 
         Raises `IntegrityError`, and changes nothing, if there is a tombstone, another id or a head: then a model lives
-        by what is here.
+        by what is here; and if the keys were made for another place.
         """
 
 
@@ -123,6 +132,20 @@ def check_model_id(model_id: str) -> str:
             f"{model_id!r} is no model id; it is of lower-case letters, digits and inner hyphens"
         )
     return model_id
+
+
+def place_of(path: Path) -> str:
+    """Return what a keyring notes of a place: a digest of its whole path, in which links but the last are followed."""
+    return hashlib.sha256(os.fsencode(path.parent.resolve() / path.name)).hexdigest()
+
+
+def check_made_for(noted: str, made_for: str, model: str, place: str) -> None:
+    """Raise `IntegrityError` unless keys are withdrawn from the place for which they were made."""
+    if noted != made_for:
+        raise IntegrityError(
+            f"the keys of {model} in {place} were made for another place, and stay as they are: if you moved the "
+            "folder, move it back and repeat this; otherwise somebody put a file there that names these keys: delete it"
+        )
 
 
 def check_record_ids(ids: Iterable[str]) -> list[str]:

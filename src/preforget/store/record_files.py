@@ -97,13 +97,14 @@ class RecordFiles:
             descriptions.append(described(record_id, self.name_of(record_id), content, plain))
         return descriptions
 
-    def write_records(self, records: Sequence[ClassRecord]) -> list[dict[str, Any]]:
+    def write_records(self, records: Sequence[ClassRecord], made_for: str = "") -> list[dict[str, Any]]:
         """Write the files of records and return how they are described.
 
-        Both are in the order of the random ids: that of names would tell whose file is whose.
+        Both are in the order of the random ids: that of names would tell whose file is whose. `made_for`: noted with
+        the keys of a model that isn't finished, see `ModelKeys.create`.
         """
         records = sorted(records, key=lambda record: record.id)
-        keys = {} if self.keys is None else self.keys.create([record.id for record in records])
+        keys = {} if self.keys is None else self.keys.create([record.id for record in records], made_for)
         descriptions = []
         for record in records:
             plain = content = padded(record_to_bytes(record), SEALED_BYTES if record.id in keys else 0)

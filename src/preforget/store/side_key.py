@@ -14,7 +14,7 @@ from pathlib import Path
 from preforget.core.canonical import canonical_json
 from preforget.core.errors import IntegrityError
 from preforget.core.files import read_regular, write_atomic
-from preforget.store.key_service import Keyring
+from preforget.store.key_service import Keyring, place_of
 from preforget.store.sealing import SEALED, new_key, seal, unseal
 
 MARK = "key.json"
@@ -79,26 +79,35 @@ def begin_key(folder: Path, keyring: Keyring, what: str = AUDIT, *, owner: str |
     """
     owner = new_owner(what) if owner is None else owner
     write_atomic(folder / MARK, canonical_json({"key": owner}))
-    return SideKey(owner, keyring.model(owner).create([_id(owner)])[_id(owner)])
+    return SideKey(owner, keyring.model(owner).create([_id(owner)], place_of(folder))[_id(owner)])
 
 
 def destroy_key(place: Path, keyring: Keyring) -> None:
     """Destroy the key of a folder with a mark or of a sealed checkpoint; nothing to do for any other place.
 
-    Raises `StoreError` or `UsageError` if the keyring can't be opened or changed.
+    Raises as `destroy_owned`.
     """
     owner = owner_of(place)
     if owner is not None:
-        destroy_owned(owner, keyring)
+        destroy_owned(owner, keyring, place)
 
 
-def destroy_owned(owner: str, keyring: Keyring) -> None:
+def destroy_owned(owner: str, keyring: Keyring, place: Path) -> None:
     """Destroy the key of that name; nothing to do if it is gone, or if no such key could have the name.
 
-    Raises `StoreError` or `UsageError` if the keyring can't be opened or changed.
+    Raises `IntegrityError`, and destroys nothing, if it was made for another place than this, which the keyring knows:
+    names of keys lie in folders, where anybody may have put them. Raises `StoreError` or `UsageError` if the keyring
+    can't be opened or changed.
     """
     if OWNER.fullmatch(owner):
-        keyring.model(owner).withdraw([_id(owner)])
+        keyring.model(owner).withdraw([_id(owner)], place_of(place))
+
+
+def keys_made_for(folder: Path, keyring: Keyring, what: str) -> list[SideKey]:
+    """Return the keys of a kind that were made for a folder, whatever its mark says."""
+    owners = [i for i in keyring.models() if OWNER.fullmatch(i) and i.startswith(what)]
+    at = [i for i in owners if keyring.model(i).made_for() == place_of(folder)]
+    return [SideKey(i, keyring.model(i).get([_id(i)])[_id(i)]) for i in at]
 
 
 def owner_of(place: Path) -> str | None:
