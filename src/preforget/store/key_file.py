@@ -142,7 +142,7 @@ class FileModelKeys(ModelKeys):
             self._change(state, replace(state, head=head, pending=frozenset(), made_for=""))
 
     def follow_restored(self, head: Head, ids: Iterable[str], erasure: str) -> None:
-        """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`, in one write."""
+        """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`, at once."""
         gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
         with changing(self._folder, self._prepare):
             state = self._read()
