@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+
+from preforget.records import ClassRecord
+from preforget.store import Manifest, ModelFolder
 
 from .conftest import COLOURS, Terminal
 
@@ -335,3 +340,32 @@ def test_where_keys_can_not_be_changed_nothing_is_restored(
         assert (done.code, done.out) == (2, "")
         assert "work where its keyring is" in done.err
         assert files_in(older) == before
+
+
+# --- rows that the keyring doesn't confirm
+
+
+def test_rows_of_a_former_key_are_shown_before_they_are_followed(
+    at: tuple[str, Path], terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = {"id": "x", "revision": None, "architecture": "vit", "digest": "sha256:0", "image_size": 32}
+    backbone |= {"mean": [0.5] * 3, "std": [0.5] * 3, "dtype": "float32"}
+    manifest = Manifest("isolated", "parametric", {"seed": 0}, backbone, 0.95, sealed=True)
+    model, keyring = tmp_path / "sealed", at[1]
+    record = ClassRecord("Ada", {"prompt": torch.ones(2, 8), "row": torch.ones(8), "bias": torch.ones(())}, 0)
+    ModelFolder.create(model, manifest, [record], {}, keyring)
+    backup = shutil.copytree(model, tmp_path / "backup")
+    assert terminal("keys", "rotate", *at).code == 0
+    ModelFolder.open(model, keyring).set_keep(0.9, {})
+    done = terminal("restore", backup, *at)
+    assert (done.code, "preforget restore MODEL --unconfirmed" in done.err) == (3, True)
+    done = terminal("restore", backup, "--unconfirmed", *at)
+    assert (done.code, "give --yes" in done.err) == (2, True)
+    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    done = terminal("restore", backup, "--unconfirmed", *at)
+    assert (done.code, "nothing was restored" in done.err) == (1, True)
+    done = terminal("restore", backup, "--unconfirmed", "--yes", *at)
+    assert (done.code, done.out) == (0, "restored  0 records erased again; the ledger ends at row 2\n")
+    assert "  learn     signed by a former key\n" in done.err
+    assert terminal("restore", backup, *at).code == 0

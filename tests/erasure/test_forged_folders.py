@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from preforget.core.errors import IntegrityError
-from preforget.erasure import restore
+from preforget.core.errors import ChangedError, IntegrityError
+from preforget.erasure import forget, plan, restore
 from preforget.store import Manifest, ModelFolder
 from preforget.store.key_service import ModelKeys
 from preforget.store.keyring import open_keyring
@@ -156,3 +156,55 @@ def test_an_old_backup_from_before_a_rotation_is_taken_after_a_look(sealed: Made
     shown: list[str] = []
     restore(sealed.model, sealed.keyring, accept=lambda rows: shown.extend(row.event for row in rows))
     assert (shown, sealed.labels()) == (["learn"], sorted(LABELS))
+
+
+def test_a_plain_copy_in_the_place_of_the_sealed_folder_is_refused(tmp_path: Path) -> None:
+    made = make(tmp_path / "model", tmp_path / "keyring", sealed=False)
+    twin, loaded = made.backup(tmp_path / "twin"), made.open()
+    wanted = plan(loaded, label=LABELS[0])
+    made.open().seal()
+    made.forget(LABELS[2])
+    live = made.backup(tmp_path / "live")
+    made.put_back(twin)
+    for act in (
+        made.open,
+        lambda: restore(made.model, made.keyring),
+        lambda: forget(wanted, folder=loaded),
+    ):
+        with pytest.raises(IntegrityError, match="knows its model as a sealed one"):
+            act()
+    assert not (made.model / "receipts").exists()
+    assert Made(made.model, tmp_path / "another keyring").labels() == sorted(LABELS)
+    made.put_back(live)
+    assert made.labels() == sorted(LABELS[:2])
+
+
+@pytest.mark.parametrize("seals", [True, False])
+def test_a_process_that_has_the_model_loaded_does_not_go_on_with_an_earlier_manifest(
+    tmp_path: Path, seals: bool
+) -> None:
+    made = make(tmp_path / "model", tmp_path / "keyring", sealed=seals)
+    loaded = made.open()
+    ada = min(loaded.manifest.records)
+    made.open().set_detached([ada])
+    loaded.manifest.write(made.model)
+    with pytest.raises(
+        IntegrityError if seals else ChangedError, match=r"is an earlier one|load the model again"
+    ):
+        loaded.records()
+    if seals:
+        with pytest.raises(IntegrityError, match="is an earlier one"):
+            loaded.set_keep(0.9, {})
+        assert [row.event for row in loaded.ledger.entries()] == ["learn", "detach"]
+
+
+def test_a_forged_export_is_not_taken_over(sealed: Made, tmp_path: Path) -> None:
+    """Its rows would be noted, and could let keys go later."""
+    backup = sealed.backup(tmp_path / "backup")
+    zoe = add_zoe(sealed)
+    folder = ModelFolder(backup, Manifest.read(backup), sealed.keyring)
+    folder.ledger.append("add", {"records": [], "removed": [{"id": zoe}], "state": folder.manifest.state()})
+    export = tmp_path / "export.jsonl"
+    export.write_text("".join(f"{line}\n" for line in folder.ledger.export()), encoding="utf-8")
+    with pytest.raises(IntegrityError, match=r"row 2 .* was not written with the keyring"):
+        restore(backup, sealed.keyring, export)

@@ -41,7 +41,7 @@ def restore(
             row.event == "forget" and row.data.get("erasure") == announced.erasure for row in exported
         )
         # before a row is added, since the keyring notes that one with all before it
-        has_unconfirmed = check_may_restore(folder, accept)
+        has_unconfirmed = check_may_restore(folder, accept, exported)
         _check_known(folder)
         if not ended_later:
             end_announced(folder, old=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from preforget.core.errors import IntegrityError
+from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.ledger import Entry, Ledger, taken_out_by
@@ -68,6 +68,41 @@ def check_age(folder: SealedFolder) -> None:
         )
 
 
+def check_not_unsealed(folder: SealedFolder) -> None:
+    """Raise `IntegrityError` for a folder that isn't sealed if the keyring knows its model as a sealed one.
+
+    It is a copy from before the sealing, perhaps put in the place of the sealed folder. A keyring that can't be opened
+    knows nothing; an unsealed model needs none.
+    """
+    if folder.manifest.sealed:
+        return
+    try:
+        noted = folder.keyring.model(folder.manifest.model).head()
+    except IntegrityError:
+        raise
+    except (StoreError, UsageError):
+        return
+    if noted is not None:
+        raise IntegrityError(
+            f"{folder.path} isn't sealed, but the keyring {folder.keyring.place} knows its model as a sealed one: it "
+            "is a copy from before the sealing, and what is forgotten in it isn't forgotten in the model. Nothing was "
+            "changed or signed. Use the sealed folder, or restore it from a copy; to read this one nevertheless, name "
+            "another keyring with --keyring"
+        )
+
+
+def check_still_followed(folder: SealedFolder) -> None:
+    """May whoever has a model loaded go on with it? Raises `IntegrityError` if what it has read is not to be followed.
+
+    The manifest can be the one that it read, and yet an earlier one that somebody put back after another process had
+    changed the model. Of an unsealed model only the ledger shows that.
+    """
+    check_not_unsealed(folder)
+    check_age(folder)
+    check_confirmed(folder)
+    check_not_put_back(folder)
+
+
 def check_confirmed(folder: SealedFolder) -> None:
     """May the rows of the ledger be followed? Raises `IntegrityError` for one that the keyring doesn't confirm."""
     for row in _unnoted(folder):
@@ -75,11 +110,14 @@ def check_confirmed(folder: SealedFolder) -> None:
             raise _refused(folder, row)
 
 
-def check_may_restore(folder: SealedFolder, accept: Accept | None = None) -> bool:
+def check_may_restore(
+    folder: SealedFolder, accept: Accept | None = None, exported: Sequence[Entry] = ()
+) -> bool:
     """May a folder that the user restores be taken as it is? Return whether it has rows that aren't confirmed.
 
     The manifest must be the one in its row of the ledger, and the keyring must confirm that row. Rows that the
-    manifest doesn't know are not followed, whoever wrote them. `accept`: asked whether to follow rows that aren't
+    manifest doesn't know are not followed, whoever wrote them. `exported`: all rows of a newer export, which must be
+    confirmed as well, and can be what confirms those here. `accept`: asked whether to follow rows that aren't
     confirmed, which an earlier version, or a signing key from before a rotation, may have written; neither
     follows a row that the current key has signed, and one without a signature no signed one.
     Raises `IntegrityError` for another.
@@ -96,10 +134,11 @@ def check_may_restore(folder: SealedFolder, accept: Accept | None = None) -> boo
             f"the manifest of {folder.path} is not the one that its ledger knows: it was changed or exchanged; nothing "
             "was followed or destroyed. Restore the folder from a copy"
         )
-    left = rows[confirmed(folder, rows) :]
+    chain = [*exported] if [*exported[: len(rows)]] == rows else rows
+    left = chain[confirmed(folder, chain) :]
     if not left:
         return not all(is_signed(folder, row) for row in _unnoted(folder) if row.seq <= len(rows))
-    before = rows[: left[0].seq - 1]
+    before = chain[: left[0].seq - 1]
     if accept is None or any(is_signed(folder, row) for row in before):
         raise _unconfirmed(folder, left)
     signs = any(row.signature for row in before)

@@ -11,6 +11,7 @@ from torch import Tensor
 from preforget.core.errors import ChangedError, StoreError
 from preforget.core.files import exclusive
 from preforget.records import ClassRecord
+from preforget.store.confirmation import check_still_followed
 from preforget.store.manifest import NAME, Manifest
 from preforget.store.record_files import KeyringPlace, RecordFiles
 
@@ -22,6 +23,7 @@ class CurrentFiles(RecordFiles):
         super().__init__(path, manifest, keyring)
         self._content = b""
         self._held = 0
+        self._opening = False  # it is checked and mended meanwhile
 
     @contextlib.contextmanager
     def changing(self) -> Iterator[None]:
@@ -44,22 +46,38 @@ class CurrentFiles(RecordFiles):
             raise cannot_write(self.path, error) from error
 
     def check_unchanged(self) -> None:
-        """Raise `StoreError` if the folder was moved or deleted, `ChangedError` if another process has changed it."""
+        """Raise `StoreError` if the folder was moved or deleted, `ChangedError` if another process has changed it.
+
+        Raises `IntegrityError` if it is not to be followed, see `check_still_followed`.
+        """
         try:
             content = (self.path / NAME).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise _gone(self.path) from None
         if content != self._content:
             raise ChangedError("another process has changed it; load the model again")
+        if not self._opening:
+            check_still_followed(self)
+
+    @contextlib.contextmanager
+    def being_opened(self) -> Iterator[None]:
+        """Let a folder be read and changed that is behind its ledger or its keyring: it is just checked and mended."""
+        self._opening = True
+        try:
+            yield
+        finally:
+            self._opening = False
 
     @contextlib.contextmanager
     def as_read(self) -> Iterator[None]:
         """Keep other processes out, after making sure that none has changed the folder since it was read.
 
-        Raises `ChangedError`, and `StoreError` for a folder that was moved or deleted.
+        Raises `ChangedError`, and other errors as `check_unchanged`.
         """
         with self.changing():
             self.check_unchanged()
+            if not self._opening:
+                self._check_not_ahead()
             yield
 
     def records(self, record_ids: Iterable[str] | None = None) -> list[ClassRecord]:
@@ -74,6 +92,11 @@ class CurrentFiles(RecordFiles):
         """Read what no class owns, while no other process changes the folder; raises as `records` does."""
         with self.as_read():
             return super().shared()
+
+    def _check_not_ahead(self) -> None:
+        """Raise `ChangedError` if the ledger of an unsealed model has gone on without its manifest."""
+        if not self.manifest.sealed and self.ledger.head().seq > int(self.manifest.ledger["seq"]):
+            raise ChangedError("another process has changed it; load the model again")
 
 
 def _gone(path: Path) -> StoreError:

@@ -16,7 +16,12 @@ from preforget.core.files import may_write, sync_folder, write_beside
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
 from preforget.store.attempt import attempt, clear_unfinished, ids_of
-from preforget.store.confirmation import check_age, check_confirmed, note_head
+from preforget.store.confirmation import (
+    check_age,
+    check_confirmed,
+    check_not_unsealed,
+    note_head,
+)
 from preforget.store.consistency import ORDINARY, check, check_not_ahead, is_ahead, recover, undo
 from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
@@ -152,10 +157,11 @@ class ModelFolder(CurrentFiles):
         """
         Manifest.read(path)  # says what is wrong if there is no folder to lock
         folder = cls(path, Manifest.read(path), keyring)
-        with folder.changing():
+        with folder.changing(), folder.being_opened():
             folder.manifest = Manifest.read(path)
             folder._content = (path / NAME).read_bytes()
             check_kinds(path)
+            check_not_unsealed(folder)
             if not old:
                 check_age(folder)
                 check_confirmed(folder)
