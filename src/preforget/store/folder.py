@@ -16,12 +16,7 @@ from preforget.core.files import may_write, sync_folder, write_beside
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
 from preforget.store.attempt import attempt, clear_unfinished, ids_of
-from preforget.store.confirmation import (
-    check_age,
-    check_confirmed,
-    check_not_unsealed,
-    note_head,
-)
+from preforget.store.confirmation import check_age, check_confirmed, check_not_unsealed, note_head
 from preforget.store.consistency import ORDINARY, check, check_not_ahead, is_ahead, recover, undo
 from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
