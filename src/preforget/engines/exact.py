@@ -26,7 +26,7 @@ from preforget.engines.derive import FLOOR_SHARE, MOST_PAIRED, Derived, Rules, m
 from preforget.engines.heads import Heads
 from preforget.engines.judged import Judged
 from preforget.engines.judging import as_unknown, judge
-from preforget.engines.logistic import known_odds, sigmoid
+from preforget.engines.logistic import sigmoid
 from preforget.engines.options import EngineOptions, Exact
 from preforget.engines.pair_learning import learn_prompts
 from preforget.engines.pair_prompts import Recipe
@@ -235,11 +235,7 @@ class ExactEngine(Engine):
     def threshold(self, keep: float, labels: Sequence[str] | None = None) -> float:
         """Return the confidence that a share `keep` of the held-out images reaches, by the heads of `labels` alone."""
         names = self.bank.attached if labels is None else labels
-        if not names:
-            return float("inf")
-        values = np.sort(self._held_out(names).confidence)
-        rank = int(np.floor((1 - keep) * len(values) + 1e-9))
-        return float(values[min(rank, len(values) - 1)]) if len(values) else float("-inf")
+        return self._held_out(names).threshold(keep) if names else float("inf")
 
     def limits(self, scores: Scores, labels: Sequence[str], keep: float) -> Scores:
         """Return the confidence that each input must reach, `[n]`, which may depend on its best class."""
@@ -257,19 +253,14 @@ class ExactEngine(Engine):
         self, scores: Scores, confidence: Scores, labels: Sequence[str], keep: float
     ) -> Scores:
         """Return how likely each input is of one of `labels` and not of a class that was left out of them."""
-        odds = self._known_odds(labels) if labels else None
+        names = tuple(sorted(labels))
+        if names and names not in self._odds:  # each held-out input counts with its class and without it
+            unknown = as_unknown(self.heads(names), names, self.bank, self._derived)
+            self._odds[names] = self._held_out(names).known_odds(unknown)
+        odds = self._odds.get(names)
         if odds is None:
             return super().known_probability(scores, confidence, labels, keep)
         return sigmoid(odds[0] * confidence.astype(np.float64) + odds[1]).astype(np.float32)
-
-    def _known_odds(self, labels: Sequence[str]) -> tuple[float, float] | None:
-        """Return how `known_odds` follows from confidence: each held-out image counts with its class and without it."""
-        names = tuple(sorted(labels))
-        if names not in self._odds:
-            unknown = as_unknown(self.heads(names), names, self.bank, self._derived)
-            known = self._held_out(names).confidence.astype(np.float64)
-            self._odds[names] = known_odds(known, unknown)
-        return self._odds[names]
 
     def _held_out(self, labels: Sequence[str]) -> Judged:
         """Return what the heads of `labels` say of their held-out images."""
@@ -307,9 +298,7 @@ class ExactEngine(Engine):
 
         def closed_form(outputs: list[Tensor]) -> Tensor:
             states = torch.stack([outputs[depth - 1] for depth in wanted], dim=1)
-            unrounded = features.normalised(states, len(self.encoder.embedding.prefix))
-            rounded = unrounded + (unrounded.round() - unrounded).detach()
-            return self.heads(labels).scores(rounded, None)
+            return self.heads(labels).scores(features.rounded_with_gradient(self.encoder, states), None)
 
         stored = {f"{i}.{name}": t for i, r in enumerate(self.records()) for name, t in r.tensors.items()}
         return FrozenPath(

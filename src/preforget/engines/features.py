@@ -92,6 +92,12 @@ def normalised(states: Tensor, prefix: int = 1) -> Tensor:
     return (x * scale(states.shape[-1])).flatten(1)
 
 
+def rounded_with_gradient(encoder: Encoder, states: Tensor) -> Tensor:
+    """Return normalised states, rounded as when they are learned; gradients pass the rounding unchanged."""
+    unrounded = normalised(states, len(encoder.embedding.prefix))
+    return unrounded + (unrounded.round() - unrounded).detach()
+
+
 def features(encoder: Encoder, pixels: Tensor, levels: int) -> Tensor:
     """Return `int16 [batch, F]` of normalised pixels, or of vectors, on the CPU."""
     if isinstance(encoder, VectorEncoder):

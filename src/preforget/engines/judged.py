@@ -18,6 +18,7 @@ from preforget.engines.coverage import (
     limits_by_class,
     one_limit,
 )
+from preforget.engines.logistic import known_odds
 from preforget.engines.temperature import Sharpness, likeliest_sharpness
 
 
@@ -34,6 +35,16 @@ class Judged:
     def sharpness(self) -> Sharpness:
         """How probabilities follow from scores, by the likelihood of the inputs."""
         return likeliest_sharpness(self.scores, self.truth)
+
+    def threshold(self, keep: float) -> float:
+        """Return the confidence that a share `keep` of the inputs reaches, minus infinity without any."""
+        values = np.sort(self.confidence)
+        rank = int(np.floor((1 - keep) * len(values) + 1e-9))
+        return float(values[min(rank, len(values) - 1)]) if len(values) else float("-inf")
+
+    def known_odds(self, unknown: Values) -> tuple[float, float] | None:
+        """Return how the odds of a known class follow from confidence; `unknown`: that without the own class."""
+        return known_odds(self.confidence.astype(np.float64), unknown)
 
     def limits(self, keep: float, shared: float) -> Values:
         """Return the confidence that each answer must reach, `[C]`; `shared`: the one for all."""
