@@ -423,6 +423,12 @@ def test_only_the_key_that_the_list_names_goes_with_a_copy(make: MakeFolder, tmp
     assert settled(folder)["status"] == "removed"
     assert owner not in folder.keyring.models()
     assert key_of(other, folder.keyring) == foreign
+    own.mkdir()
+    note_key(
+        folder, copy_id, foreign.owner
+    )  # by a list of which a restored folder's owner takes a stranger's word
+    assert settled(folder)["status"] == "out of our control"
+    assert key_of(other, folder.keyring) == foreign
 
 
 def test_the_list_of_a_plain_model_destroys_no_key(make: MakeFolder, tmp_path: Path) -> None:

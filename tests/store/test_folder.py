@@ -334,7 +334,7 @@ def test_kills_at_random_times_leave_each_class_live_or_gone(make_folder: MakeFo
         found = opened(folder.path)
         extra = set(found) - set(LABELS)
         assert set(LABELS) <= set(found)
-        assert len(extra) <= 20
+        assert len(extra) <= 2 * 20  # a kill leaves one record, or the two that replace it
         assert files(folder.path) == {NAME, LEDGER} | {f"{RECORDS}/{i}.safetensors" for i in found.values()}
         assert {i: record_path(folder.path, i).read_bytes() for i in before} == before
         generations.add(Manifest.read(folder.path).generation)
