@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from preforget.core.errors import StoreError
 from preforget.jobs.claims import Owner, born, claim, is_claimed, is_gone
@@ -91,6 +94,44 @@ def test_a_slow_owner_that_was_taken_over_leaves_the_new_claim(tmp_path: Path) -
         assert new.__enter__()
     assert is_claimed(tmp_path, "piece")  # the slow one has ended since
     new.__exit__(None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    ages=st.lists(st.floats(0, 1e6), min_size=1, max_size=5),
+    numbers=st.sets(st.integers(0, 30), min_size=5, max_size=5),
+    limit=st.floats(100, 1e5),
+)
+def test_the_newest_claim_decides(
+    tmp_path_factory: pytest.TempPathFactory, ages: list[float], numbers: set[int], limit: float
+) -> None:
+    """Whatever older generations are left: a run that did the work removes them, and one that failed does not."""
+    assume(abs(ages[-1] - limit) > 60)  # nothing gets too old while the test runs
+    folder = tmp_path_factory.mktemp("claims")
+    for number, age in zip(sorted(numbers), ages, strict=False):
+        owner = Owner("elsewhere", 1, time.time() - age)
+        (folder / f"piece.{number}").write_text(json.dumps(asdict(owner)))
+    before = sorted(path.name for path in folder.iterdir())
+    held = ages[-1] <= limit
+    assert is_claimed(folder, "piece", limit) == held
+    with contextlib.suppress(KeyError), claim(folder, "piece", limit) as ours:
+        assert ours != held
+        raise KeyError
+    assert sorted(path.name for path in folder.iterdir()) == before
+    with claim(folder, "piece", limit):
+        pass
+    assert sorted(path.name for path in folder.iterdir()) == (before if held else [])
+
+
+def test_names_are_taken_as_they_are(tmp_path: Path) -> None:
+    """One that begins like another, or holds what a shell would expand, is another piece."""
+    names = ["a", "a.1", "a*", "a[1]", "[a]", "a.b"]
+    with contextlib.ExitStack() as stack:
+        for number, name in enumerate(names):
+            assert stack.enter_context(claim(tmp_path, name))
+            assert is_claimed(tmp_path, name)
+            assert [is_claimed(tmp_path, other) for other in names[number + 1 :]] == [False] * (5 - number)
     assert list(tmp_path.iterdir()) == []
 
 

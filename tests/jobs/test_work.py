@@ -8,9 +8,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.jobs.work import Work
@@ -104,6 +107,65 @@ def test_what_is_locked_comes_back_and_what_can_not_be_opened_is_not_there(tmp_p
         path.write_bytes(b"anything else")
     assert (work.get("a"), work.get_arrays("b")) == (None, None)
     assert work.once(lambda: 7, "a") == 7
+
+
+PLAIN = st.recursive(
+    st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.dictionaries(st.tuples(st.text() | st.integers(), st.text()), PLAIN, max_size=4))
+def test_each_result_is_what_was_put_under_its_own_key(
+    tmp_path_factory: pytest.TempPathFactory, results: dict[tuple[Any, str], Any]
+) -> None:
+    work = Work(tmp_path_factory.mktemp("work"))
+    for what, value in results.items():
+        work.put(value, *what)
+    assert {what: work.get(*what) for what in results} == results
+    assert len(list((work.folder / "results").iterdir())) == len(results)
+
+
+def test_what_was_written_under_another_name_is_not_believed(tmp_path: Path) -> None:
+    work = Work(tmp_path, Reversed())
+    work.put(1, "a")
+    (one,) = (tmp_path / "results").iterdir()
+    work.put(2, "b")
+    (other,) = {*(tmp_path / "results").iterdir()} - {one}
+    other.write_bytes(one.read_bytes())
+    assert (work.get("a"), work.get("b")) == (1, None)
+
+
+def test_a_failed_making_leaves_no_result(tmp_path: Path) -> None:
+    work = Work(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        work.once(lambda: 1 // 0, "a")
+    assert work.get("a") is None
+    assert work.once(lambda: 7, "a") == 7
+
+
+class Runs:
+    """Does something when it is read with pickle."""
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (Path("ran"),)
+
+
+def test_arrays_that_would_run_something_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    work = Work(tmp_path / "work")
+    work.put_arrays({"x": np.arange(3.0)}, "a")
+    (path,) = (tmp_path / "work" / "arrays").iterdir()
+    with path.open("wb") as file:
+        np.savez(file, x=np.array([Runs()], dtype=object))
+    with pytest.raises(IntegrityError, match=f"{path.name} is damaged; delete it"):
+        work.get_arrays("a")
+    assert not (tmp_path / "ran").exists()
 
 
 def test_damaged_arrays_are_named(tmp_path: Path) -> None:

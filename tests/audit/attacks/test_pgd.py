@@ -75,3 +75,53 @@ def test_drawn_places_and_shares() -> None:
     assert sorted(drawn(5, 9, 0).tolist()) == [0, 1, 2, 3, 4]
     assert drawn(100, 7, 0).tolist() == drawn(100, 9, 0).tolist()[:7]
     assert share_of([torch.tensor([True, False]), torch.tensor([True, True])]) == 0.75
+
+
+def test_the_steps_are_those_of_the_paper() -> None:
+    """Against NumPy, on an aim with a maximum inside the ball for some numbers and outside for others."""
+    x, goal = np.array([[0.0, 1.0, -2.0]], np.float32), np.array([[0.05, 3.0, -2.1]], np.float32)
+    eps, steps = 0.3, 7
+    expected = x + eps * (2 * torch.rand(1, 3, generator=torch.Generator().manual_seed(5)).numpy() - 1)
+    for _ in range(steps):
+        slope = -2 * (expected - goal)
+        expected = np.clip(expected + 2.5 * eps / steps * np.sign(slope), x - eps, x + eps)
+    before = torch.random.get_rng_state()
+    found = pgd(
+        lambda p: -((p - torch.from_numpy(goal)) ** 2).sum(dim=1),
+        torch.from_numpy(x),
+        eps,
+        steps,
+        torch.Generator().manual_seed(5),
+    )
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-6)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_ball_without_width_moves_nothing_and_weights_get_no_gradients() -> None:
+    weight = torch.ones(2, requires_grad=True)
+    x = torch.tensor([[0.3, -0.7]])
+    width = torch.tensor([0.0, 0.5])  # as of two channels, one of which is constant
+    found = pgd(lambda p: (p * weight).sum(dim=1), x, width, 4, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(found, torch.tensor([[0.3, -0.2]]), rtol=0, atol=1e-6)
+    assert found[0, 0] == x[0, 0]
+    assert weight.grad is None
+    still = pgd(
+        lambda p: p.sum(dim=1), x, 0.5, 0, torch.Generator().manual_seed(0)
+    )  # no step: the random start
+    assert 0 < (still - x).abs().max() <= 0.5
+
+
+def test_a_rule_that_asks_for_a_difference_is_attacked_by_the_difference() -> None:
+    """Lifting both scores changes no difference; of one class alone no other answer can be attacked."""
+    inputs = np.array([[0.5, 0.0], [0.5, 0.4]], dtype=np.float32)
+    data = Split(inputs, label_array(["a", "b"]))
+    surface: Any = Linear()
+    values = attack_pixels(
+        surface, Parts(data, data, data, data), lambda s: s[:, 0] - s[:, 1] >= 1.4, 0.5, (2, 10), 0
+    )
+    assert (values["pgd_before"], values["pgd"]) == (0.0, 0.5)
+    surface.labels = ("a",)
+    values = attack_pixels(
+        surface, Parts(data, data, data, data), lambda s: s.max(dim=1).values >= 1, 0.1, (2, 3), 0
+    )
+    assert values == {"pgd": 0.0, "pgd_before": 0.0}
