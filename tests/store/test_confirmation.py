@@ -172,5 +172,6 @@ def test_a_former_key_adds_nothing_after_the_current_one_has_signed(sealed: Mode
     folder = ModelFolder(sealed.path, Manifest.read(sealed.path))
     assert is_signed(folder, row, former=True)
     for accept in (None, lambda rows: None):
-        with pytest.raises(IntegrityError, match=r"row 4 .* was not written with the keyring"):
+        with pytest.raises(IntegrityError, match=r"row 4 .* was not written with the keyring") as refused:
             check_may_restore(folder, accept)
+        assert "--unconfirmed" not in str(refused.value)  # it would be refused, too

@@ -138,15 +138,9 @@ def check_may_restore(
     left = chain[confirmed(folder, chain) :]
     if not left:
         return not all(is_signed(folder, row) for row in _unnoted(folder) if row.seq <= len(rows))
-    before = chain[: left[0].seq - 1]
-    if accept is None or any(is_signed(folder, row) for row in before):
-        raise _unconfirmed(folder, left)
-    signs = any(row.signature for row in before)
-    for row in left:
-        former = is_signed(folder, row, former=True)
-        if signs and not former:
-            raise _unconfirmed(folder, left)
-        signs = signs or former
+    may_be_own = _may_be_own(folder, chain[: left[0].seq - 1], left)
+    if accept is None or not may_be_own:
+        raise _unconfirmed(folder, left[0], may_be_own)
     accept(left)
     return True
 
@@ -220,13 +214,28 @@ def _has_keys(folder: SealedFolder, keys: ModelKeys) -> bool:
     return bool(live) and keys.holding(live) == live
 
 
-def _unconfirmed(folder: SealedFolder, rows: Sequence[Entry]) -> IntegrityError:
+def _may_be_own(folder: SealedFolder, before: Sequence[Entry], left: Sequence[Entry]) -> bool:
+    """Can an earlier version, or a signing key from before a rotation, have written `left` after the rows `before`?"""
+    if any(is_signed(folder, row) for row in before):
+        return False
+    signs = any(row.signature for row in before)
+    for row in left:
+        former = is_signed(folder, row, former=True)
+        if signs and not former:
+            return False
+        signs = signs or former
+    return True
+
+
+def _unconfirmed(folder: SealedFolder, row: Entry, may_be_own: bool) -> IntegrityError:
+    order = (
+        ". Only if you know that an earlier version of preforget, or a signing key from before a rotation, has written "
+        "this row, run: preforget restore MODEL --unconfirmed"
+    )
     return IntegrityError(
-        f"row {rows[0].seq} of the ledger of {folder.path} was not written with the keyring {folder.keyring.place}, as "
-        "far as it can tell: it hasn't noted the row, nor signed it with its current key. Nothing was followed or "
-        "destroyed. Restore the folder from another copy, or give the right keyring with --keyring. Only if you know "
-        "that an earlier version of preforget, or a signing key from before a rotation, has written this row, run: "
-        "preforget restore MODEL --unconfirmed"
+        f"row {row.seq} of the ledger of {folder.path} was not written with the keyring {folder.keyring.place}: it has "
+        "neither noted the row nor signed it with its current key. Nothing was followed or destroyed. Restore the "
+        f"folder from another copy, or give the right keyring with --keyring{order if may_be_own else ''}"
     )
 
 
