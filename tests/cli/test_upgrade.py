@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,11 @@ def pictures(seed: int) -> Any:
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "scripts")  # it imports the script beside it
+        patch.delitem(sys.modules, "random_vit", raising=False)
+        spec.loader.exec_module(script)
+        sys.modules.pop("random_vit", None)
     return script.pictures(seed, several=False, subjects=True)
 
 
