@@ -208,3 +208,14 @@ def test_a_forged_export_is_not_taken_over(sealed: Made, tmp_path: Path) -> None
     export.write_text("".join(f"{line}\n" for line in folder.ledger.export()), encoding="utf-8")
     with pytest.raises(IntegrityError, match=r"row 2 .* was not written with the keyring"):
         restore(backup, sealed.keyring, export)
+
+
+def test_a_newer_export_confirms_a_backup_from_before_a_rotation(sealed: Made, tmp_path: Path) -> None:
+    backup = sealed.backup(tmp_path / "backup")
+    open_keyring(sealed.keyring).signing.rotate()
+    sealed.forget(LABELS[1])
+    export = tmp_path / "export.jsonl"
+    export.write_text("".join(f"{line}\n" for line in sealed.open().ledger.export()), encoding="utf-8")
+    sealed.put_back(backup)
+    assert restore(sealed.model, sealed.keyring, export) == 1
+    assert sealed.labels() == sorted({*LABELS} - {LABELS[1]})
