@@ -18,7 +18,7 @@ def test_a_detached_class_is_not_answered(
     done = terminal("detach", model, "dog", "cat", "--json")
     assert done.json == {"model": str(model), "live": ["owl"], "detached": ["cat", "dog"]}
     after = files_in(model)
-    assert [name for name in before if before[name] != after[name]] == ["preforget.json", "ledger.sqlite3"]
+    assert {name for name in before if before[name] != after[name]} == {"preforget.json", "ledger.sqlite3"}
     found = terminal("predict", model, pets / "dog", "--json").json["predictions"]
     assert all(entry["answer"] in (None, "owl") for entry in found)
     assert terminal("detach", model, "owl").out == "detached  owl\n"

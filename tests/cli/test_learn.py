@@ -96,7 +96,7 @@ def test_bad_options_leave_nothing(
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ({"cat": 8}, "only one class: 'cat'"),
+        ({"cat": 8}, "only one class, 'cat'"),
         (
             {"cat": 8, "dog": 1},
             "class 'dog' has 1 inputs, 1 of them to learn from; learning needs at least 2",

@@ -82,7 +82,7 @@ def places(tiny_vit: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tup
             root = tmp_path_factory.mktemp(f"{engine}-{sealed}")
             model.folder = None
             model.save_pretrained(root / "model", sealed=sealed, keyring=root / "keyring")
-            open_keyring(root / "keyring").signing.make()
+            open_keyring(root / "keyring").signing.current()
             found[engine, sealed] = Place(root / "model", root / "keyring")
     return found
 
@@ -321,7 +321,7 @@ def test_a_forgetting_and_another_change_at_once(
         place = before.copy(tmp_path / "both")
 
         def set_keep(place: Place = place) -> None:
-            open_folder(place.model, place.keyring).set_keep(0.5)
+            open_folder(place.model, place.keyring).set_keep(0.5, {})
 
         children = []
         for do in (place.forget, set_keep):
