@@ -241,10 +241,14 @@ def test_what_is_no_receipt(receipt: Path, at: tuple[str, Path], terminal: Termi
 
 
 def test_a_missing_file(receipt: Path, at: tuple[str, Path], terminal: Terminal, tmp_path: Path) -> None:
-    for place in (tmp_path / "nowhere.json", tmp_path):
+    missing = tmp_path / "nowhere.json"
+    for place, message in (
+        (missing, f"there is no receipt {missing}; give the file that"),
+        (tmp_path, f"{tmp_path} can't be read: "),
+    ):
         done = terminal("receipt", place, *at)
         assert (done.code, done.out) == (1, "")
-        assert f"{place} can't be read: " in done.err
+        assert message in done.err
 
 
 # --- receipts that are less pleasant

@@ -50,3 +50,14 @@ def test_data_are_needed(exact: Path, terminal: Terminal, tmp_path: Path) -> Non
     done = terminal("verify", exact, "--against-retrain", tmp_path / "nowhere")
     assert done.code == 2
     assert "no such file, folder or data set" in done.err
+
+
+@pytest.mark.parametrize("command", ["verify", "receipt"])
+def test_a_missing_receipt_is_named_before_a_missing_key(
+    command: str, tmp_path: Path, terminal: Terminal
+) -> None:
+    model = [tmp_path / "model"] if command == "verify" else []
+    done = terminal(command, tmp_path / "receipt.json", *model, "--keyring", tmp_path / "nowhere")
+    assert done.code != 0
+    assert f"there is no receipt {tmp_path / 'receipt.json'}; give the file that" in done.err
+    assert "there is no key" not in done.err

@@ -62,6 +62,11 @@ def test_a_receipt_as_python_users_check_it(made: Made, tmp_path: Path) -> None:
         verify_receipt(made.receipt(), made.model, keyring=tmp_path / "nowhere")
 
 
+def test_a_missing_receipt_is_named_before_a_missing_key(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"there is no receipt .*receipt\.json; give the file that"):
+        verify_receipt(tmp_path / "receipt.json", made.model, keyring=tmp_path / "nowhere")
+
+
 def test_it_names_nobody(made: Made) -> None:
     made.forget(LABELS[1])
     for path in (made.receipt(), made.model / LEDGER, made.model / "preforget.json"):

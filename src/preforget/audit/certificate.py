@@ -51,9 +51,12 @@ def certify(
     Equal means: the same records, and the same bits in every score, confidence and threshold. It holds on the same
     machine, with the same libraries and number of threads.
 
-    Args: model: The model after forgetting. train: The data that it was learned from, in the same order; classes and
-    subjects that it no longer knows are left out. validation: The data that were held out then; the retrained model
-    scores these inputs beside `model`. progress: Whether to show progress on stderr.
+    Args:
+        model: The model after forgetting.
+        train: The data that it was learned from, in the same order; classes and subjects that it no longer knows are
+            left out.
+        validation: The data that were held out then; the retrained model scores these inputs beside `model`.
+        progress: Whether to show progress on stderr.
 
     Returns:
         Whether the two are equal, how many records are, and the largest differences.
@@ -63,8 +66,17 @@ def certify(
         NotFittedError: The model knows no class.
 
     Example:
-        certificate = pf.certify(model, data.train, data.validation)
-        print(certificate.equal)
+        >>> import numpy as np
+        >>> import preforget as pf
+        >>> from preforget.data import Split, Vectors
+        >>> X = np.random.default_rng(0).normal(size=(180, 4)) + np.repeat([[0.0], [4.0], [8.0]], 60, axis=0)
+        >>> y = np.repeat(["Ada", "Grace", "Mary"], 60)
+        >>> train, held_out = (Split(Vectors(X[first::2]), y[first::2]) for first in range(2))
+        >>> model = pf.PreForgettableClassifier("features", "exact").fit(train, validation=held_out)
+        >>> model.forget("Grace").classes_left
+        2
+        >>> pf.certify(model, train, held_out).equal
+        True
     """
     engine = model.engine_
     labels = engine.bank.labels

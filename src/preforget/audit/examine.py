@@ -48,6 +48,23 @@ def examine(
     Raises:
         UsageError: The models can't be paired, or an attack is unknown.
         DataError: A part of the data is empty, or scores can't be used.
+
+    Example:
+        >>> import numpy as np
+        >>> import preforget as pf
+        >>> from preforget.audit.attacks.observe import Parts
+        >>> from preforget.data import Split, Vectors
+        >>> X = np.random.default_rng(0).normal(size=(180, 4)) + np.repeat([[0.0], [4.0], [8.0]], 60, axis=0)
+        >>> y = np.repeat(["Ada", "Grace", "Mary"], 60)
+        >>> train, held_out, test = (Split(Vectors(X[first::3]), y[first::3]) for first in range(3))
+        >>> model = pf.PreForgettableClassifier("features", "exact").fit(train, validation=held_out)
+        >>> model.forget("Grace").classes_left
+        2
+        >>> left = [split.without("Grace") for split in (train, held_out, test)]
+        >>> again = pf.PreForgettableClassifier("features", "exact").fit(left[0], validation=left[1])
+        >>> parts = Parts(train.only(["Grace"]), test.only(["Grace"]), left[0], left[2])
+        >>> {measure.gap for measure in pf.examine([model], [again], parts, attacks=["membership"])}
+        {0.0}
     """
     if len(unlearned) != len(retrain) or not unlearned or (original and len(original) != len(unlearned)):
         raise UsageError(

@@ -93,8 +93,17 @@ def audit(
         DataError: The data have no input of a class that is needed.
 
     Example:
-        result = pf.audit(model, data, forget="3", attacks=["membership"])
-        print(result.passed, result.missed)
+        >>> import numpy as np
+        >>> import preforget as pf
+        >>> from preforget.data import Dataset, Split, Vectors
+        >>> X = np.random.default_rng(0).normal(size=(180, 4)) + np.repeat([[0.0], [4.0], [8.0]], 60, axis=0)
+        >>> y = np.repeat(["Ada", "Grace", "Mary"], 60)
+        >>> train, held_out, test = (Split(Vectors(X[first::3]), y[first::3]) for first in range(3))
+        >>> data = Dataset("people", train, held_out, test, classes=("Ada", "Grace", "Mary"), note="drawn")
+        >>> model = pf.PreForgettableClassifier("features", "exact").fit(train, validation=held_out)
+        >>> result = pf.audit(model, data, "Grace", attacks=["membership"])
+        >>> result.passed, {measure.gap for measure in result.measures}
+        (True, {0.0})
     """
     with contextlib.ExitStack() as held:
         passing = work is None

@@ -46,6 +46,12 @@ def load_backbone(
         BackboneError: The checkpoint is missing, incomplete, of no family in `preforget.backbones.families`, or its
             files differ from `files`.
         UsageError: An option doesn't fit the checkpoint or this machine.
+
+    Example:
+        >>> import preforget as pf
+        >>> encoder = pf.load_backbone("builtin", image_size=32, device="cpu")
+        >>> encoder.dim, encoder.depth
+        (192, 8)
     """
     chosen_device = choose_device(device)
     if name in NAMED:

@@ -61,6 +61,21 @@ def bench(
         UsageError: The matrix or an option can't be used.
         DataError: A data set can't be used.
         StoreError: The folder can't be written.
+
+    Example:
+        >>> import numpy as np
+        >>> import preforget as pf
+        >>> from preforget.benchmark.matrix import DataEntry, EngineEntry, Matrix
+        >>> draw, shades = np.random.default_rng(0), np.repeat([40, 120, 200], 10)
+        >>> images = (shades[:, None, None] + draw.integers(0, 40, (3, 30, 8, 8))).astype(np.uint8)
+        >>> parts = dict(zip(("train", "val", "test"), images))
+        >>> arrays = {f"{part}_images": drawn for part, drawn in parts.items()}
+        >>> np.savez("shades.npz", **arrays, **{f"{part}_labels": shades for part in parts})
+        >>> data = DataEntry("shades", "shades.npz", image_size=16)
+        >>> engine = EngineEntry("exact", "exact", {"levels": 1})
+        >>> results = pf.bench(Matrix("small", (data,), (engine,), (), measures=("fa", "ra")), "out", device="cpu")
+        >>> [row.who for row in results.rows], results.missing
+        (['exact'], 0)
     """
     chosen = matrix if isinstance(matrix, Matrix) else read_matrix(SHIPPED.get(str(matrix), Path(matrix)))
     paths = {name: str(path) for name, path in (data or {}).items()}

@@ -28,10 +28,11 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> int:
     """Check the signature, then show."""
-    from preforget.erasure.receipt import read_bounded, read_receipt
+    from preforget.erasure.receipt import read_given, read_receipt
     from preforget.erasure.verify import trusted_keys
 
-    receipt, key_id = read_receipt(read_bounded(args.receipt), trusted_keys(args.public_key, keyring(args)))
+    content = read_given(args.receipt)
+    receipt, key_id = read_receipt(content, trusted_keys(args.public_key, keyring(args)))
     if args.html is not None:
         from preforget.core.targets import write_target
         from preforget.erasure.receipt_page import page

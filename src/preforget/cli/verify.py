@@ -67,8 +67,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
 def verify_receipt(args: argparse.Namespace, console: Console) -> int:
     """Check signature, schema, ledger and bytes, and say each."""
+    from preforget.erasure.receipt import read_given
     from preforget.erasure.verify import trusted_keys, verify
 
+    read_given(args.paths[0])  # a missing receipt is reported before a missing key
     ring = keyring(args)
     verification = verify(args.paths[0], given_path(args.model), trusted_keys(args.public_key, ring), ring)
     for check in verification.checks:

@@ -21,6 +21,7 @@ from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import read_regular
 from preforget.core.hashing import bytes_digest
+from preforget.core.paths import exists
 from preforget.erasure.dsse import (
     MAX_BYTES,
     PAYLOAD_TYPE,
@@ -138,6 +139,19 @@ def read_bounded(path: Path) -> bytes:
         if error.errno == errno.EFBIG:
             raise IntegrityError(f"{path} is no receipt: larger than {MAX_BYTES >> 20} MiB") from error
         raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
+
+
+def read_given(path: Path) -> bytes:
+    """Return the bytes of a receipt that a user named, as `read_bounded` does; for a missing one, say what to name.
+
+    Callers read it before they look for keys, so that a wrong name isn't reported as a missing key.
+    """
+    if not exists(path):
+        raise StoreError(
+            f"there is no receipt {path}; give the file that `preforget forget --receipt FILE` wrote, "
+            "or one in the folder receipts of the model"
+        )
+    return read_bounded(path)
 
 
 def payload_of(content: bytes) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from preforget.core.files import exclusive
 from preforget.core.hashing import file_digest
 from preforget.erasure.kept_receipts import check_kept_receipts
 from preforget.erasure.pieces import LENGTH, Finder
-from preforget.erasure.receipt import Receipt, read_bounded, read_receipt, receipt_digest
+from preforget.erasure.receipt import Receipt, read_given, read_receipt, receipt_digest
 from preforget.erasure.scan import search
 from preforget.store import Manifest, ModelFolder
 from preforget.store.confirmation import check_age, check_confirmed, check_not_put_back
@@ -85,14 +85,27 @@ def verify_receipt(
 
     Raises:
         IntegrityError: The receipt can't be trusted at all, or the folder is damaged.
-        StoreError: A file can't be read.
+        StoreError: There is no such receipt, or a file can't be read.
         UsageError: There is no key to check the signature with.
+
+    Example:
+        >>> import numpy as np
+        >>> import preforget as pf
+        >>> X = np.random.default_rng(0).normal(size=(60, 4)) + np.repeat([[0.0], [4.0], [8.0]], 20, axis=0)
+        >>> y = np.repeat(["Ada", "Grace", "Mary"], 20)
+        >>> model = pf.PreForgettableClassifier("features", "exact").fit(X, y)
+        >>> model.save_pretrained("model")
+        >>> receipt = model.forget("Grace").receipt
+        >>> pf.verify_receipt(receipt, "model").passed
+        True
     """
+    file = Path(receipt).expanduser()
+    read_given(file)  # a missing receipt is reported before a missing key
     paths = [Path(path).expanduser() for path in public_keys or ()]
     ring = open_keyring(keyring)
     keys = trusted_keys(paths, ring)
     folder = None if model is None else Path(model).expanduser()
-    return verify(Path(receipt).expanduser(), folder, keys, ring)
+    return verify(file, folder, keys, ring)
 
 
 def verify(
@@ -107,7 +120,7 @@ def verify(
     `IntegrityError` for a receipt that can't be trusted at all and for a damaged folder, `StoreError` for files that
     can't be read. The checks say where the two disagree.
     """
-    content = read_bounded(receipt)
+    content = read_given(receipt)
     parsed, key_id = read_receipt(content, keys)
     checks, skipped = (
         [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import fields
 from typing import Any
 
@@ -18,6 +20,14 @@ def test_every_field_says_what_it_does(engine: str) -> None:
         assert 10 < len(field.metadata["help"]) < 100, field.name
         assert not field.metadata["help"].endswith(".")
         assert field.metadata["value"].isupper() or field.default is False
+
+
+@pytest.mark.parametrize("engine", ["isolated", "exact", "paper"])
+def test_the_docstring_explains_every_field(engine: str) -> None:
+    options = ENGINES[engine].options_type
+    args = str(inspect.getdoc(options)).partition("Args:")[2].partition("Raises:")[0]
+    explained = re.findall(r"^ {4}(\w+): ", args, re.MULTILINE)
+    assert sorted(explained) == sorted(field.name for field in fields(options))
 
 
 def test_an_unknown_option_lists_the_known_ones() -> None:

@@ -17,7 +17,33 @@ VIEWS = ("", "h", "v", "hv")
 @OPTIONS.register("exact")
 @dataclass(frozen=True)
 class Exact(EngineOptions):
-    """Options of the exact engine; those after `views` are about prompts of pairs, and so is `seed`."""
+    """Options of the exact engine; `seed` and those from `pair_prompts` on are about the prompts of pairs.
+
+    Args:
+        seed: Of everything that is drawn while learning prompts; a whole number of at least 0.
+        levels: At how many depths of the backbone features are read; at least 1. It has no meaning on vectors.
+        shrinkage: Factor by which the covariance is shrunk more than estimated; above 0.
+        ridge: Weight of a ridge regression to all classes beside the pairs of them; 0 for none.
+        energy_depth: Depth of the backbone, in blocks, whose states tell the unknown; by default a third of all
+            blocks. 0: as in model folders of format 2.
+        views: Mirrored copies of an image to read too: `"h"` (left and right exchanged), `"v"` (top and bottom) or
+            `"hv"` (both). For cells or skin, not for text or digits.
+        pair_prompts: Whether to learn prompts for pairs of classes that the closed form confuses; not on vectors.
+        first_block: Number of the backbone's block where the path of a pair begins, from 0; by default at a third of
+            the depth.
+        tokens_per_class: Length of the prompt of a pair, in tokens; at least 1.
+        lora_rank: Rank of the adapters that each pair has on its own path; 0 for none.
+        steps: Steps of learning the prompt of a pair; at least 1.
+        images_per_class: Images of each class of a pair in a step; at least 1.
+        learning_rate: Step size of Adam, above 0 and below 10.
+
+    Raises:
+        UsageError: A value can't be used.
+
+    Example:
+        >>> Exact(views="h").as_dict()["ridge"]
+        20.0
+    """
 
     older: ClassVar[Mapping[int, Mapping[str, Any]]] = {2: {"ridge": 0.0, "energy_depth": 0, "views": ""}}
 

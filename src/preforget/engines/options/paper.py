@@ -12,7 +12,24 @@ from preforget.engines.options.base import OPTIONS, EngineOptions
 @OPTIONS.register("paper")
 @dataclass(frozen=True)
 class Paper(EngineOptions):
-    """Options of the paper engine; the defaults are the paper's recipe."""
+    """Options of the paper engine; the defaults are the paper's recipe (arXiv 2509.15230).
+
+    Args:
+        seed: Of everything that is drawn while learning; a whole number of at least 0.
+        first_block: Number of the backbone's block where prompts and adapters begin, from 0.
+        tokens_per_class: Length of the prompt of a class, in tokens; at least 1.
+        final_norm: Whether the backbone's last LayerNorm stands before the head. The authors' code leaves it out.
+        epochs: Passes over the data; at least 1.
+        batch_size: Inputs per step; at least 1.
+        learning_rate: Step size of Adam, above 0 and below 10, the same in every step.
+
+    Raises:
+        UsageError: A value can't be used.
+
+    Example:
+        >>> Paper(epochs=2).as_dict()["epochs"]
+        2
+    """
 
     first_block: int = option(0, "block of the backbone where prompts and adapters begin")
     tokens_per_class: int = option(1, "length of the prompt of a class", aliases=("tokens",))
