@@ -5,6 +5,9 @@ PYTHON ?= python3.11
 PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 
+# The tests start many processes: each would compile all modules anew where the environment forbids to keep the result.
+export PYTHONDONTWRITEBYTECODE =
+
 # uv installs where it is there, pip otherwise (`make UV= ...` takes pip). uv doesn't read pip's settings, so it is
 # handed pip's places for wheels; without them it may take builds of torch with gigabytes of CUDA libraries.
 UV ?= $(shell command -v uv)

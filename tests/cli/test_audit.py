@@ -59,9 +59,11 @@ def test_an_audit_and_its_report(exact: Path, many: Path, terminal: Terminal) ->
 
 
 def test_of_a_sealed_model_the_report_hides_names_and_is_not_replaced(
-    exact: Path, many: Path, tmp_path: Path, terminal: Terminal
+    exact: Path, many: Path, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "there"
+    # a keyring of its own: the one of the other tests would refuse their plain copies of the model from then on
+    monkeypatch.setenv("PREFORGET_KEYRING", str(tmp_path / "keyring"))
     assert terminal("seal", exact).code == 0
     options = ("--seeds", "2", "--out", place, "--json", *FEW, *MACHINE)
     done = terminal("audit", exact, "--data", many, "--forget", "dog", *options)
