@@ -87,9 +87,6 @@ def main() -> None:
     parser.add_argument("--backbone", default="builtin")
     parser.add_argument("--image-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--allow-duplicates", action="store_true", help="take parts that share images as they are"
-    )
     parser.add_argument("--views", default="", choices=["", "h", "v", "hv"])
     parser.add_argument(
         "--options", type=json.loads, default={}, help="further options of the engine as JSON"
@@ -98,7 +95,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.rows.mkdir(parents=True, exist_ok=True)
-    data = pf.load_data(args.data, seed=args.seed, allow_duplicates=args.allow_duplicates)
+    data = pf.load_data(args.data, seed=args.seed, allow_duplicates=True)
     encoder: Encoder = load_backbone(args.backbone, image_size=args.image_size, device="cpu", dtype="float32")
     engine = FromRows(encoder, Exact(views=args.views, **args.options))
     splits = {part: getattr(data, part) for part in PARTS}

@@ -22,26 +22,8 @@ from preforget.core.errors import DataError
 EXTENSIONS = frozenset({".dcm", ".dicom"})
 
 DAMAGE = (
-    *(
-        AttributeError,
-        KeyError,
-        IndexError,
-        LookupError,
-        TypeError,
-        ValueError,
-        OverflowError,
-        OSError,
-        EOFError,
-    ),
-    *(
-        NotImplementedError,
-        RuntimeError,
-        AssertionError,
-        struct.error,
-        zlib.error,
-        RecursionError,
-        UserWarning,
-    ),
+    *(AttributeError, LookupError, TypeError, ValueError, OverflowError, OSError, EOFError),
+    *(RuntimeError, AssertionError, struct.error, zlib.error, UserWarning),
 )
 """The errors that pydicom and its decoders raise on damaged files and on encodings for which a library is missing."""
 

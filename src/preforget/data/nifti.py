@@ -29,8 +29,8 @@ HEADER = 352
 """Bytes before which no voxel lies."""
 
 DAMAGE = (
-    *(AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError, OSError, EOFError),
-    *(NotImplementedError, RuntimeError, AssertionError, struct.error, zlib.error, gzip.BadGzipFile),
+    *(AttributeError, LookupError, TypeError, ValueError, OverflowError, OSError, EOFError),
+    *(RuntimeError, AssertionError, struct.error, zlib.error),
 )
 """The errors that nibabel raises on damaged files."""
 
