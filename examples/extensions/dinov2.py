@@ -20,10 +20,10 @@ from torch import Tensor
 
 from preforget.backbones.block import Block
 from preforget.backbones.checkpoint import read_config, read_weights, weights_digest
-from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
+from preforget.backbones.encoder import Embedding, Encoder, Identity
 from preforget.backbones.families import BACKBONES
 from preforget.backbones.positions import resize_positions
-from preforget.backbones.preprocessing import image_side, mean_and_std
+from preforget.backbones.preprocessing import picture_preprocessing
 from preforget.core.errors import BackboneError
 
 
@@ -42,8 +42,7 @@ def load_dinov2(
     config = read_config(source, revision)
     if config.use_swiglu_ffn or config.hidden_act != "gelu":
         raise BackboneError(f"{source!r} has gated layers; supported are those with gelu")
-    side = image_side(image_size, config)
-    mean, std = mean_and_std(source, revision)
+    preprocessing = picture_preprocessing(source, revision, config, image_size)
     model: Any = read_weights(Dinov2Model, source, revision)
 
     def put(tensor: Tensor) -> Tensor:
@@ -55,7 +54,7 @@ def load_dinov2(
         patch_weight=put(patches.weight.flatten(1)),
         patch_bias=put(patches.bias),
         prefix=put(model.embeddings.cls_token[0]),
-        positions=put(resize_positions(positions, 1, side // config.patch_size)),
+        positions=put(resize_positions(positions, 1, preprocessing.image_size // config.patch_size)),
         patch_size=config.patch_size,
     )
     blocks = tuple(block_of(layer, config).to(device, dtype) for layer in model.encoder.layer)
@@ -66,7 +65,7 @@ def load_dinov2(
         put(model.layernorm.weight),
         put(model.layernorm.bias),
         config.layer_norm_eps,
-        Preprocessing(side, mean, std),
+        preprocessing,
         Identity(source, commit, config.model_type, weights_digest(model)),
     )
 

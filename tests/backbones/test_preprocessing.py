@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from preforget.backbones.preprocessing import image_side, mean_and_std
+from preforget.backbones.preprocessing import image_side, mean_and_std, picture_preprocessing
 from preforget.core.errors import BackboneError, UsageError
+from preforget.data.picture_steps import PictureSteps
 
 CONFIG = SimpleNamespace(image_size=32, patch_size=8)
 
@@ -28,7 +29,7 @@ def test_a_side_must_fit_the_patch(size: Any, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"image_mean": [0.5] * 3}, "lacks"), ({"image_mean": [0.5] * 3, "image_std": [0, 1, 1]}, "above zero")],
+    [({"image_mean": [0.5]}, "three numbers"), ({"image_std": [0, 1, 1]}, "above zero")],
 )
 def test_normalisation_is_read_or_refused(tmp_path: Path, values: dict[str, Any], message: str) -> None:
     file = tmp_path / "preprocessor_config.json"
@@ -63,3 +64,15 @@ def test_a_factor_that_can_not_be_used_is_refused(tmp_path: Path, factor: Any) -
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(content))
     with pytest.raises(BackboneError, match="rescale_factor must be a number above zero"):
         mean_and_std(str(tmp_path), None)
+
+
+def test_image_size_changes_the_size_alone(tmp_path: Path) -> None:
+    content = {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 40}, "crop_size": 32}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({**content, "resample": 2}))
+    config = SimpleNamespace(model_type="dinov2", image_size=64, patch_size=8)
+    own, other = (picture_preprocessing(str(tmp_path), None, config, size) for size in (None, 16))
+    assert (own.image_size, own.steps) == (32, PictureSteps(40, 40, True, 32, "bilinear"))
+    assert (other.image_size, other.steps) == (16, PictureSteps(20, 20, True, 16, "bilinear"))
+    assert (own.mean, own.std) == (other.mean, other.std)
+    with pytest.raises(UsageError, match="multiple of the patch size 8"):
+        picture_preprocessing(str(tmp_path), None, config, 20)

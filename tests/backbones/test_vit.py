@@ -229,7 +229,7 @@ def test_no_preprocessor_file(make_checkpoint: MakeCheckpoint) -> None:
         "[]",
         '"image_mean"',
         "\xff",
-        '{"image_mean": [0, 0, 0]}',
+        '{"size": {"height": 0, "width": 0}}',
         '{"image_mean": [0, 0], "image_std": [1, 1]}',
         '{"image_mean": 0.5, "image_std": 0.5}',
         '{"image_mean": [0, 0, "x"], "image_std": [1, 1, 1]}',

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from preforget.backbones import Encoder
+from preforget.backbones import Encoder, load_backbone
+from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.binding import load_records, manifest_of
 from preforget.core.errors import BackboneError, IntegrityError, StoreError
 from preforget.core.version import __version__
@@ -131,3 +132,20 @@ def test_a_record_that_is_not_what_was_written_is_refused(engine: IsolatedEngine
     with pytest.raises(IntegrityError, match="its digest differs"):
         load_records(other, folder, None)
     assert len(other.bank) == 0
+
+
+def test_how_pictures_are_read_stays_as_it_was_learned(tiny_vit: Path, tmp_path: Path) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (16, 20, 50), dtype=np.uint8)
+    labels = np.repeat(["Ada", "Grace"], 8)
+    encoder = load_backbone(str(tiny_vit), device="cpu", dtype="float32")
+    earlier = replace(encoder, preprocessing=replace(encoder.preprocessing, steps=None))
+    scores = []
+    for name, own in (("earlier", earlier), ("now", encoder)):
+        model = PreForgettableClassifier(own, "exact", levels=1).fit(pictures, labels)
+        model.save_pretrained(tmp_path / name)
+        assert ("steps" in model.folder.manifest.backbone) is (name == "now")
+        again = PreForgettableClassifier.from_pretrained(tmp_path / name, device="cpu")
+        assert again.engine_.encoder.preprocessing == own.preprocessing
+        assert np.array_equal(again.scores(pictures), model.scores(pictures))
+        scores.append(model.scores(pictures))
+    assert not np.array_equal(*scores)

@@ -15,15 +15,20 @@ from preforget.backbones.block import Block
 from preforget.backbones.precision import dtype_name
 from preforget.data.dataset import Images
 from preforget.data.images import read_batch
+from preforget.data.picture_steps import PictureSteps
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How an 8-bit image becomes numbers: side length in pixels, mean and std per channel, after /255."""
+    """How an 8-bit image becomes numbers: side length in pixels, mean and std per channel, after /255.
+
+    `steps`: how a picture becomes that square; None: as models of earlier versions, squashed with a bicubic filter.
+    """
 
     image_size: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    steps: PictureSteps | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,8 @@ class Encoder:
 
     def read(self, inputs: Images, rows: Sequence[int]) -> Tensor:
         """Read the chosen inputs and return what `embed` takes, `[batch, ...]`; raises `DataError`."""
-        return self.pixels(read_batch(inputs, rows, self.preprocessing.image_size))
+        p = self.preprocessing
+        return self.pixels(read_batch(inputs, rows, p.steps or p.image_size))
 
     def noise(self, count: int) -> Tensor:
         """Return `count` inputs of seeded noise, in the form that `read` returns; not data."""
@@ -102,7 +108,7 @@ class Encoder:
         return self.pixels(drawn)
 
     def pixels(self, images: np.ndarray) -> Tensor:
-        """Turn `uint8 [batch, size, size, 3]` into normalised `[batch, 3, size, size]` on the encoder's device."""
+        """Turn numbers in 0..255, `[batch, size, size, 3]`, into normalised `[batch, 3, size, size]` on its device."""
         x = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).to(torch.float32)
         mean = torch.tensor(self.preprocessing.mean, device=self.device).view(3, 1, 1) * 255
         std = torch.tensor(self.preprocessing.std, device=self.device).view(3, 1, 1) * 255
@@ -156,6 +162,7 @@ class Encoder:
             "mean": list(p.mean),
             "std": list(p.std),
             "dtype": dtype_name(self.dtype),
+            **({"steps": p.steps.as_dict()} if p.steps else {}),
             **({"files": dict(i.files)} if i.files else {}),
         }
 

@@ -13,7 +13,7 @@ from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocess
 from preforget.backbones.families import BACKBONES
 from preforget.backbones.layout import ImageShape, read_layout, read_shape
 from preforget.backbones.positions import resize_positions
-from preforget.backbones.preprocessing import image_side, mean_and_std
+from preforget.backbones.preprocessing import picture_preprocessing
 from preforget.core.errors import BackboneError
 
 ARCHITECTURES = ("vit", "deit")
@@ -34,10 +34,8 @@ def load_vit(
     Raises `BackboneError` for a missing, incomplete or foreign checkpoint, `UsageError` for a bad size.
     """
     config = vit_config(source, revision)
-    size = image_side(image_size, config)
+    preprocessing = picture_preprocessing(source, revision, config, image_size)
     model = vit_model(source, revision, config)
-    mean, std = mean_and_std(source, revision)
-    preprocessing = Preprocessing(size, mean, std)
     identity = Identity(source, config.commit or revision, config.model_type, weights_digest(model))
     return encoder_from_model(model, preprocessing, identity, device, dtype)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -63,7 +63,7 @@ class LoraHead:
         labels = sorted(set(train.labels))
         column_of = {label: column for column, label in enumerate(labels)}
         target = torch.tensor([column_of[label] for label in train.labels], device=encoder.device)
-        recipe = [self.name, c.as_dict(), encoder.identity.digest, encoder.preprocessing.image_size]
+        recipe = [self.name, c.as_dict(), encoder.identity.digest, asdict(encoder.preprocessing)]
         digest = value_digest([*recipe, labels, split_digest(train)])
         checkpoint = Checkpoint(session.checkpoint, digest) if session.checkpoint else None
         learned = self._start(len(labels))

@@ -51,8 +51,8 @@ def load_records(engine: Engine, folder: ModelFolder, backbone: str | None) -> N
             f"the manifest of {folder.path} is damaged: its options are not those of its engine"
         )
     actual = engine.encoder.describe()
-    for what in ("architecture", "digest", "mean", "std"):
-        if actual[what] != wanted[what]:
+    for what in ("architecture", "digest", "mean", "std", "steps"):
+        if actual.get(what) != wanted.get(what):
             raise BackboneError(
                 f"{folder.path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
                 "give the right one with backbone= or --backbone"

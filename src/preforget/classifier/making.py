@@ -90,6 +90,16 @@ def make_encoder(
     )
 
 
+def as_learned(encoder: Encoder, wanted: Mapping[str, Any]) -> Encoder:
+    """Return an encoder that reads pictures as a manifest says; those of earlier versions were squashed."""
+    p = encoder.preprocessing
+    return (
+        encoder
+        if "steps" in wanted or p.steps is None
+        else replace(encoder, preprocessing=replace(p, steps=None))
+    )
+
+
 def check_answering(keep: Any, on_unknown: Any, shortlist: Any) -> None:
     """Raise `UsageError` for parameters that answers can't be given with."""
     as_keep(keep)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from preforget.classifier.making import engine_named, make_encoder
+from preforget.classifier.making import as_learned, engine_named, make_encoder
 from preforget.classifier.public import PreForgettableClassifier
 from preforget.core.canonical import canonical_json
 from preforget.core.errors import BackboneError
@@ -58,6 +58,7 @@ def from_arrays(arrays: Arrays, *, device: str = "auto") -> PreForgettableClassi
     kind, wanted = engine_named(facts["engine"]), facts["backbone"]
     config = kind.options_type.from_options(facts["options"])
     encoder = make_encoder(wanted["id"], wanted["image_size"], device, wanted["dtype"], wanted["revision"])
+    encoder = as_learned(encoder, wanted)
     if encoder.describe()["digest"] != wanted["digest"]:
         raise BackboneError(f"{wanted['id']!r} is no longer the backbone that the model was learned on")
     engine = kind(encoder, config)

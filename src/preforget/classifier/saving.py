@@ -15,7 +15,7 @@ from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.classifier.binding import keep_in, load_records, manifest_of
 from preforget.classifier.bound import Begun, Bound
-from preforget.classifier.making import check_answering, engine_named, make_encoder
+from preforget.classifier.making import as_learned, check_answering, engine_named, make_encoder
 from preforget.classifier.sealed_checkpoint import SealedCheckpoint
 from preforget.classifier.turns import changes, reads
 from preforget.core.clock import now
@@ -183,7 +183,7 @@ class Saving(Bound):
             kind = engine_named(manifest.engine)
             config = kind.options_type.of_folder(manifest.options, manifest.format)
             size, number_format, files = wanted["image_size"], dtype or wanted["dtype"], wanted.get("files")
-            encoder = make_encoder(name, size, device, number_format, revision, files)
+            encoder = as_learned(make_encoder(name, size, device, number_format, revision, files), wanted)
             engine = kind(encoder, config)
         except (UsageError, TypeError) as error:
             raise StoreError(

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from preforget.core.errors import DataError, UsageError
 from preforget.data import dicom, heif, nifti
 from preforget.data.content import read_content
 from preforget.data.dataset import Images, Sounds
+from preforget.data.picture_steps import PictureSteps
 from preforget.data.pixels import to_rgb
 from preforget.data.vectors import Vectors
 
@@ -62,15 +64,16 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
 
 
 def read_batch(
-    inputs: Images, indices: slice | Sequence[int] | npt.NDArray[np.integer], size: int
-) -> npt.NDArray[np.uint8]:
-    """Decode and resize the chosen images, `[n, size, size, 3]`, RGB.
+    inputs: Images, indices: slice | Sequence[int] | npt.NDArray[np.integer], size: int | PictureSteps
+) -> npt.NDArray[Any]:
+    """Decode the chosen images and bring them to one size, `[n, side, side, 3]`, RGB.
 
-    Arrays and files go through the same bicubic filter (antialiased when shrinking), so the same picture
-    gives the same pixels either way. Images that aren't square are squashed to a square, as
-    `ViTImageProcessor` does. Raises `DataError` as `read_image` does and `UsageError` for a size below 1.
+    `size`: the steps to it; a number of pixels means that they are squashed to a square with a bicubic filter. Arrays
+    and files go the same way, so the same picture gives the same pixels either way. Raises `DataError` as `read_image`
+    does and `UsageError` for a size below 1.
     """
-    if size < 1:
+    steps = PictureSteps.squash(size) if isinstance(size, int) else size
+    if steps.side < 1:
         raise UsageError(f"image size {size} must be at least 1 pixel")
     if isinstance(inputs, Sounds):
         raise DataError(
@@ -79,7 +82,8 @@ def read_batch(
     if isinstance(inputs, Vectors):
         raise DataError("the backbone reads images, and these are vectors; use backbone 'features'")
     positions = range(len(inputs))[indices] if isinstance(indices, slice) else indices
-    batch = np.empty((len(positions), size, size, 3), dtype=np.uint8)
+    kind = np.float32 if steps.unrounded else np.uint8
+    batch = np.empty((len(positions), steps.side, steps.side, 3), dtype=kind)
     for row, position in enumerate(positions):
         item = inputs[int(position)]
         image = (
@@ -87,10 +91,7 @@ def read_batch(
             if isinstance(item, np.ndarray)
             else decode(read_content(item), item).picture
         )
-        if image.size != (size, size):
-            image = image.resize((size, size), Image.Resampling.BICUBIC)
-        pixels = np.asarray(image)
-        batch[row] = pixels[:, :, None] if pixels.ndim == 2 else pixels
+        batch[row] = steps.apply(image)
     return batch
 
 

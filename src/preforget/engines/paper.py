@@ -8,6 +8,7 @@ with it. `B` images, `S` slots, `T` tokens of a prompt, `N` tokens of an image, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import ClassVar
 
 import numpy as np
@@ -196,7 +197,7 @@ class PaperEngine(PromptEngine):
         c, encoder = self.config, self.encoder
         column_of = {label: column for column, label in enumerate(columns)}
         target = torch.tensor([column_of[label] for label in train.labels], device=encoder.device)
-        what = [self.name, c.as_dict(), encoder.identity.digest, encoder.preprocessing.image_size]
+        what = [self.name, c.as_dict(), encoder.identity.digest, asdict(encoder.preprocessing)]
         checkpoint = self.checkpoint(session, value_digest([*what, columns, split_digest(train)]))
         with StateCache(
             encoder,

@@ -185,8 +185,11 @@ _FILE = re.compile(r"records/[0-9a-f]{32}\.(safetensors|sealed)")
 
 def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     _check_types(values, _TYPES, path)
-    files = values["backbone"].get("files")  # folders of older versions don't know them
-    _check_types(values["backbone"], _BACKBONE if files is None else {**_BACKBONE, "files": dict}, path)
+    files = values["backbone"].get(
+        "files"
+    )  # folders of older versions don't know them, nor how pictures are read
+    added = {name: dict for name in ("files", "steps") if values["backbone"].get(name) is not None}
+    _check_types(values["backbone"], {**_BACKBONE, **added}, path)
     if files is not None and not all(isinstance(text, str) for item in files.items() for text in item):
         raise IntegrityError(f"{path} is damaged: a digest of the backbone's files is no text")
     _check_types(values["ledger"], _LEDGER, path)

@@ -149,6 +149,7 @@ class StateCache:
                 p.image_size,
                 p.mean,
                 p.std,
+                *([p.steps.as_dict()] if p.steps else []),
                 str(e.dtype),
                 self.blocks.start,
                 self.shape,

@@ -1,0 +1,111 @@
+"""From a picture of any shape to the square of pixels that a backbone reads: resized, cut from the middle.
+
+What `preprocessor_config.json` says of these steps, computed as the processors of transformers on Pillow do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+FILTERS = {int(each): each.name.lower() for each in Image.Resampling}
+"""Names of the filters that pictures are resized with, by Pillow's numbers."""
+
+
+@dataclass(frozen=True)
+class PictureSteps:
+    """How a picture is brought to `side` x `side` pixels.
+
+    Args:
+        height: Rows that it is resized to; where `shortest`, pixels of its shorter side; 0: it isn't resized.
+        width: Columns that it is resized to; the same as `height` where `shortest`.
+        shortest: Whether the other side follows the picture's own shape.
+        crop: Side of the square that is cut from the middle, with black where the picture is smaller; 0: all is kept.
+        resample: The filter's name, one of `FILTERS`; all of them look at every pixel when they shrink.
+        reverse: Whether colours come as blue, green, red.
+        unrounded: Whether resized pixels are not rounded to whole numbers.
+    """
+
+    height: int
+    width: int
+    shortest: bool = False
+    crop: int = 0
+    resample: str = "bicubic"
+    reverse: bool = False
+    unrounded: bool = False
+
+    @classmethod
+    def squash(cls, side: int) -> PictureSteps:
+        """Return what models that say nothing of their steps were learned with: a square, bicubic, of any shape."""
+        return cls(side, side)
+
+    @property
+    def side(self) -> int:
+        """The side of the square, in pixels."""
+        return self.crop or self.height
+
+    def at(self, side: int) -> PictureSteps:
+        """Return the same steps to a square of another side; the same share is cut off."""
+        if side == self.side:
+            return self
+        height, width = (round(length * side / self.side) for length in (self.height, self.width))
+        return PictureSteps(
+            *(height, width, self.shortest, side if self.crop else 0),
+            *(self.resample, self.reverse, self.unrounded),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the steps as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PictureSteps:
+        """Return the steps that `as_dict` gave."""
+        return cls(**values)
+
+    def apply(self, picture: Image.Image) -> npt.NDArray[Any]:
+        """Return `[side, side, 3]` of an RGB or grey picture, `uint8`, or `float32` in 0..255 where unrounded."""
+        pixels = self._resized(picture)
+        if self.crop:
+            pixels = middle(pixels, self.crop)
+        if pixels.ndim == 2:
+            pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+        return pixels[:, :, ::-1] if self.reverse else pixels
+
+    def _resized(self, picture: Image.Image) -> npt.NDArray[Any]:
+        width, height = self._size_of(picture)
+        method = Image.Resampling[self.resample.upper()]
+        if not self.unrounded:
+            if picture.size != (width, height):
+                picture = picture.resize((width, height), method)
+            return np.asarray(picture)
+        bands = [band.convert("F").resize((width, height), method) for band in picture.split()]
+        return np.stack([np.asarray(band) for band in bands], axis=2)
+
+    def _size_of(self, picture: Image.Image) -> tuple[int, int]:
+        """Return columns and rows of a picture once it is resized."""
+        if not self.height:
+            return picture.size
+        if not self.shortest:
+            return self.width, self.height
+        short, long = sorted(picture.size)
+        other = int(self.height * long / short)
+        return (self.height, other) if picture.width <= picture.height else (other, self.height)
+
+
+def middle(pixels: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
+    """Cut a square from the middle of `[h, w]` or `[h, w, channels]`; zeros are added where it is smaller."""
+    height, width = pixels.shape[:2]
+    if height < side or width < side:
+        tall, wide = max(height, side), max(width, side)
+        top, left = -(-(tall - height) // 2), -(-(wide - width) // 2)
+        around = [(top, tall - height - top), (left, wide - width - left)]
+        pixels = np.pad(pixels, around + [(0, 0)] * (pixels.ndim - 2))
+        height, width = tall, wide
+    top, left = (height - side) // 2, (width - side) // 2
+    return pixels[top : top + side, left : left + side]
