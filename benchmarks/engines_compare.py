@@ -104,8 +104,12 @@ def main() -> None:
     parser.add_argument("--engines", nargs="+", default=[*SEEDS], choices=[*SEEDS])
     parser.add_argument("--steps", type=int, default=800, help="of the isolated engine, but on vectors")
     parser.add_argument("--epochs", type=int, default=10, help="of LoRA")
-    parser.add_argument("--views", action="store_true", help="the exact engine with mirrored copies, too")
-    parser.add_argument("--no-retraining", action="store_true")
+    parser.add_argument(
+        "--views", nargs="+", default=[], help="the exact engine with such mirrored copies, too"
+    )
+    parser.add_argument(
+        "--retrained", type=int, default=FORGOTTEN, help="of how many drawn classes to learn without each"
+    )
     parser.add_argument("--table", action="store_true", help="print what is there, make nothing")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -134,14 +138,14 @@ def jobs(args: argparse.Namespace) -> Iterator[Job]:
                 if engine in args.engines and not (engine == "lora" and data.text):
                     for seed in SEEDS[engine]:
                         yield Job(data, engine, seed)
-                        if engine == "exact" and args.views and data.views:
-                            yield Job(data, engine, seed, views=data.views)
-    if "isolated" in args.engines and not args.no_retraining:
-        for number in range(max(one.retrained for one in sets)):
+                        if engine == "exact" and data.mirrors:
+                            for views in args.views:
+                                yield Job(data, engine, seed, views=views)
+    if "isolated" in args.engines:
+        for number in range(min(args.retrained, FORGOTTEN)):
             for data in sets:
-                if number < data.retrained:
-                    labels = sorted(set(parts_of(data, args.shared, 0, args.cache)[0].labels))
-                    yield Job(data, "isolated", 0, without=classes_to_forget(labels)[number])
+                labels = sorted(set(parts_of(data, args.shared, 0, args.cache)[0].labels))
+                yield Job(data, "isolated", 0, without=classes_to_forget(labels)[number])
 
 
 def classes_to_forget(labels: Sequence[str]) -> list[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from safetensors.numpy import load_file
 
+from preforget import PreForgettableClassifier
 from preforget.cli.main import main
 from preforget.training.checkpoint import Checkpoint
 
@@ -67,7 +68,7 @@ def test_cache_folder_is_empty_afterwards_unless_kept(
         (["--lora-rank", "-1"], 2, "lora_rank must be a whole number of at least 0, got -1"),
         (["--engine", "paper", "--lora-rank", "2"], 2, "the paper engine has no option --lora-rank"),
         (["--engine", "steam"], 2, "unknown engine 'steam'; choose one of: exact, isolated"),
-        (["--keep", "1"], 2, "keep must be a share between 0 and 1, got 1.0"),
+        (["--keep", "dog=0.9", "--keep", "bird=0.9"], 5, "'bird'"),
         (["--image-size", "33"], 2, "image size 33 is not a multiple of the patch size 8; try 32"),
         (["--device", "abacus"], 2, "unknown device 'abacus'"),
         (["--dtype", "int3"], 2, "unknown dtype 'int3'"),
@@ -131,6 +132,15 @@ def test_missing_data(tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> Non
     assert missing.code == 1
     assert "bloodmnist.npz is missing and downloads are off" in missing.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_shares_of_single_classes(pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> None:
+    exact = ["--engine", "exact", "--levels", "2", *LEARN[4:], "--keep", "dog=0.5", "--keep", "0.8"]
+    learn = ["learn", pets, "--out", tmp_path / "model", "--backbone", tiny_vit, *exact]
+    assert "'1' is not a share above 0 and below 1" in terminal(*learn, "--keep", "1").err
+    assert terminal(*learn).code == 0
+    keep = PreForgettableClassifier.from_pretrained(tmp_path / "model").keep_
+    assert (float(keep), keep.classes) == (0.8, {"dog": 0.5})
 
 
 def test_a_corrupt_image_is_named(
@@ -199,17 +209,19 @@ def test_a_full_disk_leaves_no_model(
     assert [p for p in tmp_path.rglob("*") if p.name != "cache"] == []
 
 
-def learn_until_signal(pets: Path, tiny_vit: Path, model: Path, number: int) -> Forked:
+def learn_until_signal(
+    data: Path, tiny_vit: Path, model: Path, number: int, options: Sequence[str] = LEARN
+) -> Forked:
     """Learn in a child that gets a signal once its first checkpoint is written."""
-    args = ["learn", str(pets), "--out", str(model), "--backbone", str(tiny_vit), *LEARN]
-    save = Checkpoint.save
+    args = ["learn", str(data), "--out", str(model), "--backbone", str(tiny_vit), *options]
+    write = Checkpoint.write
 
-    def save_and_signal(checkpoint: Checkpoint, *values: Any) -> None:
-        save(checkpoint, *values)
+    def write_and_signal(checkpoint: Checkpoint, *values: Any, **said: str) -> None:
+        write(checkpoint, *values, **said)
         os.kill(os.getpid(), number)
 
     def do() -> int:
-        Checkpoint.save = save_and_signal  # type: ignore[method-assign]
+        Checkpoint.write = write_and_signal  # type: ignore[method-assign]
         return main(args)
 
     return Forked(do)
@@ -243,6 +255,29 @@ def test_a_killed_learning_goes_on_and_ends_in_the_same_bits(
     assert "going on from the checkpoint" in done.err
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
     assert tensors(model) == tensors(learned)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sealed", [[], ["--seal"]], ids=["plain", "sealed"])
+def test_pair_prompts_go_on_after_a_kill_too(
+    make_images: MakeImages, tiny_vit: Path, tmp_path: Path, terminal: Terminal, sealed: list[str]
+) -> None:
+    grey = make_images(
+        tmp_path / "grey", dict.fromkeys(["asp", "boa", "cod"], 16)
+    )  # nothing tells these apart
+    prompts = ["--engine", "exact", "--levels", "2", "--pair-prompts", "--steps", "3", *LEARN[4:]]
+    model, whole = tmp_path / "models" / "model", tmp_path / "models" / "whole"
+    child = learn_until_signal(grey, tiny_vit, model, signal.SIGKILL, [*prompts, *sealed])
+    assert child.wait() == -signal.SIGKILL
+    assert [p.name for p in (tmp_path / "models").iterdir()] == ["model.learning"]
+    done = terminal("learn", grey, "--out", model, "--backbone", tiny_vit, *prompts, *sealed)
+    assert done.code == 0
+    assert "going on from the checkpoint" in done.err
+    assert [p.name for p in (tmp_path / "models").iterdir()] == ["model"]
+    if not sealed:
+        assert terminal("learn", grey, "--out", whole, "--backbone", tiny_vit, *prompts).code == 0
+        assert sum("prompt.row" in record for record in tensors(whole)) == 3
+        assert sorted(map(repr, tensors(model))) == sorted(map(repr, tensors(whole)))
 
 
 @pytest.mark.slow

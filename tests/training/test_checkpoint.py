@@ -42,6 +42,14 @@ def test_there_and_back(tmp_path: Path) -> None:
         assert all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_tensors_and_words_without_an_optimizer(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "file", "d")
+    assert checkpoint.read() == ({}, {})
+    checkpoint.write({"0.row": torch.arange(3)}, note="so far")
+    tensors, said = checkpoint.read()
+    assert (tensors["0.row"].tolist(), said) == ([0, 1, 2], {"digest": "d", "note": "so far"})
+
+
 def test_no_file_means_from_the_start(tmp_path: Path) -> None:
     assert Checkpoint(tmp_path / "file", "d").load(*stepped()) == 0
 

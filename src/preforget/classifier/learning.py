@@ -61,8 +61,8 @@ class Learning(Bound):
             conditions: The names of the columns of a 0/1 matrix.
             cache_dir: A folder for a file of hidden states, which are else kept in memory; removed at the end.
             keep_cache: Leave that file there for the next learning.
-            checkpoint: A file from which an interrupted `fit` goes on (the exact engine takes one pass and has none);
-                `save_pretrained` removes it.
+            checkpoint: A file from which an interrupted `fit` goes on; `save_pretrained` removes it. The exact engine
+                has one of its pair prompts alone: what comes before takes one pass.
             keep_similar_names: Take names that look alike, such as `"Anna"` and `"anna"`, for those of two classes or
                 two subjects; without it they are refused, since people take the one for the other.
             progress: Show progress on stderr.

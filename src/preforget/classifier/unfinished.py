@@ -80,7 +80,7 @@ def checkpoint_beside(
                     f"interrupted; a checkpoint is left in {folder}: repeat the command to go on, or remove it with: "
                     f"preforget learn --discard --out {model}"
                     if _holds_something(checkpoint.path)
-                    else "interrupted before the first epoch ended; nothing is left"
+                    else "interrupted before the first checkpoint was written; nothing is left"
                 ) from None
             finally:
                 _clear_cut_off_writes(folder)

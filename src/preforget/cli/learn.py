@@ -14,14 +14,17 @@ from preforget.cli.options import (
     Commands,
     add_command,
     add_data_options,
+    add_keep,
     add_keyring,
     add_machine,
     add_similar_names,
+    changed_keep,
     keyring,
     read_data,
 )
 from preforget.cli.quality import show_coverage, show_quality
 from preforget.core.errors import UsageError
+from preforget.core.keep import USUAL, Keep
 from preforget.core.paths import given_path
 from preforget.engines.options import DEFAULT_ENGINE, OPTIONS
 
@@ -55,9 +58,7 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
     parser.add_argument(
         "--seed", type=int, default=0, help="of learning, and of splits that are made (default: 0)"
     )
-    parser.add_argument(
-        "--keep", type=float, default=0.95, help="share of known inputs to be answered (default: 0.95)"
-    )
+    add_keep(parser, "later on", f"{USUAL:g}")
     add_machine(parser)
     parser.add_argument(
         "--seal", action="store_true", help="encrypt each class with a key of its own, kept in the keyring"
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.engine,
         args.image_size,
         args.seed,
-        keep=args.keep,
+        keep=changed_keep(Keep(USUAL), args.keep, data.classes),
         device=args.device,
         dtype=args.dtype or "auto",
         **options,

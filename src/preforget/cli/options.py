@@ -186,8 +186,8 @@ def share_of(text: str) -> tuple[str | None, float]:
     return (label if sign else None), share(number)
 
 
-def add_keep(parser: argparse.ArgumentParser, when: str) -> None:
-    """Add the option for the share to be answered by this command."""
+def add_keep(parser: argparse.ArgumentParser, when: str, usual: str = "the model's") -> None:
+    """Add the option for the share to be answered; `usual`: the default, in words."""
     parser.add_argument(
         "--keep",
         metavar="SHARE",
@@ -195,7 +195,7 @@ def add_keep(parser: argparse.ArgumentParser, when: str) -> None:
         action="append",
         default=[],
         help=f"share of known inputs to be answered {when}, or CLASS=SHARE for one class; may be repeated "
-        "(default: the model's)",
+        f"(default: {usual})",
     )
 
 

@@ -28,7 +28,7 @@ from preforget.engines.judged import Judged
 from preforget.engines.judging import as_unknown, judge
 from preforget.engines.logistic import sigmoid
 from preforget.engines.options import EngineOptions, Exact
-from preforget.engines.pair_learning import learn_prompts
+from preforget.engines.pair_learning import learn_prompts, work_digest
 from preforget.engines.pair_prompts import Recipe
 from preforget.engines.pair_records import check_pair, confusion, has_prompt, prompts_among
 from preforget.engines.reading import Reading, energy_depth
@@ -369,7 +369,8 @@ class ExactEngine(Engine):
         if not self.config.pair_prompts:
             return 0
         chosen = [pair for pair in sorted(pairs) if self._needs_prompt(pair)]
-        learn_prompts(self.encoder, self.recipe, self.bank, train, chosen, session)
+        checkpoint = self.checkpoint(session, work_digest(self.encoder, self.recipe, train, chosen))
+        learn_prompts(self.encoder, self.recipe, self.bank, train, chosen, session, checkpoint)
         return len(chosen)
 
     def _needs_prompt(self, pair: Pair) -> bool:

@@ -1,4 +1,4 @@
-"""A checkpoint of an unfinished learning: one file, replaced as a whole after every epoch, removed at the end."""
+"""A checkpoint of an unfinished learning: one file, replaced as a whole, removed at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CheckpointFile:
         self.path = path
 
     def begin(self) -> None:
-        """Prepare to be written; called once before the first epoch."""
+        """Prepare to be written; called once before learning begins."""
 
     def read(self) -> bytes | None:
         """Return what was written, None if there is nothing; raises `StoreError`."""
@@ -76,17 +76,36 @@ class Checkpoint:
             tensors[f"parameter.{name}"] = parameter.detach().cpu().contiguous()
             for key, value in optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{name}.{key}"] = value.detach().cpu().contiguous()
-        self.file.write(save(tensors, metadata={"digest": self.digest, "epochs": str(epochs)}))
+        self.write(tensors, epochs=str(epochs))
+
+    def write(self, tensors: Mapping[str, Tensor], **said: str) -> None:
+        """Replace what is there by tensors and words about them; raises `StoreError`."""
+        self.file.write(save(dict(tensors), metadata={"digest": self.digest, **said}))
 
     def load(self, parameters: Mapping[str, Tensor], optimizer: Adam) -> int:
-        """Restore the state in place and return the epochs done, 0 if there is no checkpoint.
+        """Restore the state in place and return the epochs done, 0 if there is no checkpoint; raises as `read`."""
+        tensors, said = self.read()
+        if not said:
+            return 0
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(tensors[f"parameter.{name}"])
+                prefix = f"optimizer.{name}."
+                state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+                optimizer.state[parameter] = {
+                    k: v if k == "step" else v.to(parameter.device) for k, v in state.items()
+                }
+        return int(said["epochs"])
+
+    def read(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+        """Return what was written last, tensors and words, both empty if there is no checkpoint.
 
         Raises `StoreError` if it is a folder, is damaged or belongs to a learning with other options or data.
         """
         self.file.begin()
         content = self.file.read()
         if content is None:
-            return 0
+            return {}, {}
         try:
             tensors, metadata = load(content), _metadata(content)
         except (SafetensorError, ValueError) as error:
@@ -98,15 +117,7 @@ class Checkpoint:
                 f"the checkpoint {self.file.path} belongs to a learning with other options or data; "
                 "delete it to begin anew, or repeat the first command to resume"
             )
-        with torch.no_grad():
-            for name, parameter in parameters.items():
-                parameter.copy_(tensors[f"parameter.{name}"])
-                prefix = f"optimizer.{name}."
-                state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-                optimizer.state[parameter] = {
-                    k: v if k == "step" else v.to(parameter.device) for k, v in state.items()
-                }
-        return int(metadata["epochs"])
+        return tensors, metadata
 
     def remove(self) -> None:
         """Delete the file."""
