@@ -15,22 +15,22 @@ from .extension import in_new_process, install
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny DINOv2 with seeded weights: images of 32 px, patches of 8, width 32, 3 blocks."""
-    from transformers import Dinov2Config, Dinov2Model
+    """A tiny ViT-MSN with seeded weights: images of 32 px, patches of 8, width 32, 3 blocks."""
+    from transformers import ViTMSNConfig, ViTMSNModel
 
-    config = Dinov2Config(
+    config = ViTMSNConfig(
         image_size=32,
         patch_size=8,
         hidden_size=32,
         num_hidden_layers=3,
         num_attention_heads=2,
+        intermediate_size=40,
         initializer_range=0.1,
-        layerscale_value=0.5,
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Dinov2Model(config)
-    folder = tmp_path_factory.mktemp("dinov2")
+        model = ViTMSNModel(config)
+    folder = tmp_path_factory.mktemp("vit_msn")
     model.save_pretrained(folder)
     values = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(values))
@@ -38,7 +38,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_as_an_installed_package(tmp_path: Path, checkpoint: Path) -> None:
-    site = install(tmp_path / "site", "dinov2", group="preforget.backbones")
+    site = install(tmp_path / "site", "vit_msn", group="preforget.backbones")
     rng = np.random.default_rng(0)
     for label, level in (("dark", 0), ("light", 150)):
         (tmp_path / "data" / label).mkdir(parents=True)
@@ -49,13 +49,13 @@ def test_as_an_installed_package(tmp_path: Path, checkpoint: Path) -> None:
     code = f"""
     import preforget as pf, torch
     from preforget.cli.main import main
-    from transformers import Dinov2Model
-    theirs = Dinov2Model.from_pretrained({str(checkpoint)!r})
+    from transformers import ViTMSNModel
+    theirs = ViTMSNModel.from_pretrained({str(checkpoint)!r})
     for size in (32, 48):
         encoder = pf.load_backbone({str(checkpoint)!r}, image_size=size, device="cpu", dtype="float32")
         x = encoder.noise(3)
         with torch.no_grad():
-            wanted = theirs(x).last_hidden_state
+            wanted = theirs(x, interpolate_pos_encoding=True).last_hidden_state
         torch.testing.assert_close(encoder.norm(encoder.states(x, slice(3, 4))[:, 0]), wanted, atol=1e-5, rtol=1e-4)
     learn = ["learn", {data!r}, "--engine", "exact", "--levels", "2", "--out", {model!r}]
     assert main([*learn, "--backbone", {str(checkpoint)!r}]) == 0

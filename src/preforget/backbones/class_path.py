@@ -55,9 +55,9 @@ def draw(shape: tuple[int, ...], name: str, middle: Tensor, generator: torch.Gen
 
 
 def middle(encoder: Encoder, first_block: int) -> Tensor:
-    """Return the mean CLS state `[D]` that enters the first block, over inputs of seeded noise, not data."""
+    """Return the mean state `[D]` of CLS, see `Encoder.summary`, that enters the first block, of seeded noise."""
     states = encoder.states(encoder.noise(START_IMAGES), slice(first_block, first_block + 1))
-    return states[:, 0, 0].float().mean(dim=0).cpu()
+    return encoder.summary(states[:, 0]).float().mean(dim=0).cpu()
 
 
 def score_states(encoder: Encoder, first_block: int, weights: Weights, states: Tensor) -> Tensor:
@@ -99,14 +99,14 @@ def advance(
     if "query_down" in weights:
         q = q + adapt(x, weights["query_down"], weights["query_up"])
     q, k, v = (block.split_heads(t.flatten(1, 2)) for t in (q, k, v))
-    attended = attend(q, k, v, keys, values, tokens=shape[2])
-    z = z.flatten(1, 2) + F.linear(attended.transpose(1, 2).flatten(2), block.out_weight, block.out_bias)
-    x = F.layer_norm(z, shape[-1:], block.norm2_weight, block.norm2_bias, block.eps)
-    z = z + F.linear(F.gelu(F.linear(x, block.fc1_weight, block.fc1_bias)), block.fc2_weight, block.fc2_bias)
-    z = z.view(shape)
-    if "mlp_down" in weights:
-        z = z + adapt(x.view(shape), weights["mlp_down"], weights["mlp_up"])
-    return z
+    attended = attend(q, k, v, keys, values, tokens=shape[2], seen=block.seen(values))
+    if "mlp_down" not in weights:
+        return block.finish(z.flatten(1, 2), attended).view(shape)
+
+    def own(x: Tensor) -> Tensor:
+        return adapt(x.view(shape), weights["mlp_down"], weights["mlp_up"]).flatten(1, 2)
+
+    return block.finish(z.flatten(1, 2), attended, own).view(shape)
 
 
 def low_rank(x: Tensor, down: Tensor, up: Tensor) -> Tensor:
@@ -122,14 +122,19 @@ def side_by_side(keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     return keys.transpose(-1, -2).contiguous(), values.contiguous()
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, tokens: int) -> Tensor:
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, keys: Tensor, values: Tensor, tokens: int, seen: Tensor | None = None
+) -> Tensor:
     """Attention of class queries `[B, H, S T, d]` over the image and over their class's own tokens.
 
+    `seen`: which tokens of the image are no padding, None for all, see `Block.seen`.
     Computed by hand, since a mask over the tokens of all classes would cost `S` times the work on them.
     """
     batch, heads, rows, width = q.shape
     q = q * width**-0.5
     image = q @ keys
+    if seen is not None:
+        image = image.masked_fill(~seen, float("-inf"))
     if tokens == 1:
         weights = torch.softmax(torch.cat([image, (q * k).sum(-1, keepdim=True)], dim=-1), dim=-1)
         return weights[..., :-1] @ values + weights[..., -1:] * v

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from preforget.backbones.block import Block
+from preforget.backbones.block import Block, tokens_in
 from preforget.backbones.precision import dtype_name
 from preforget.data.dataset import Images
 from preforget.data.images import read_batch
@@ -35,7 +35,8 @@ class Preprocessing:
 class Identity:
     """Which checkpoint an encoder is: id or path, revision on the hub, architecture, digest of all tensors.
 
-    `files`: the digests of its files by name, empty if it isn't read from files of a checkpoint.
+    `files`: the digests of its files by name, empty if it isn't read from files of a checkpoint. `checked`: how far its
+    output was from that of its own library, see `backbones.checked`; None if that wasn't compared.
     """
 
     id: str
@@ -43,17 +44,22 @@ class Identity:
     architecture: str
     digest: str
     files: Mapping[str, str] = field(default_factory=dict)
+    checked: float | None = None
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """Patch projection `[D, 3 P P]`, prefix tokens `[K, D]` (CLS first), positions `[K + patches, D]`."""
+    """Patch projection `[D, 3 P P]`, prefix tokens `[K, D]` (CLS first), positions `[K + patches, D]`.
+
+    `K` is 0 where there is no CLS. `norm`: weight and bias of a norm before the first block, if there is one.
+    """
 
     patch_weight: Tensor
     patch_bias: Tensor
     prefix: Tensor
     positions: Tensor
     patch_size: int
+    norm: tuple[Tensor, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,9 @@ class Encoder:
     preprocessing: Preprocessing
     identity: Identity
 
+    final_norm: bool = field(default=True, kw_only=True)
+    """Whether a norm stands after the last block; else `norm_weight` says no more than the width."""
+
     kind: ClassVar[str] = "images"
     """The kind of inputs that it reads, see `data.as_inputs`."""
 
@@ -80,6 +89,20 @@ class Encoder:
     def depth(self) -> int:
         """The number of blocks."""
         return len(self.blocks)
+
+    @property
+    def prefix(self) -> int:
+        """How many tokens stand before those of the input, CLS first; 0 where there is no CLS."""
+        return len(self.embedding.prefix)
+
+    @property
+    def padded(self) -> bool:
+        """Whether inputs are filled up with padding, whose states are zeros."""
+        return any(block.padded for block in self.blocks)
+
+    def summary(self, states: Tensor) -> Tensor:
+        """Return one state `[..., D]` for each input of `[..., N, D]`: that of CLS, or the mean without CLS."""
+        return states[..., 0, :] if self.prefix else mean_of_tokens(states, padded=self.padded)
 
     @property
     def tokens(self) -> int:
@@ -117,13 +140,14 @@ class Encoder:
     def embed(self, pixels: Tensor) -> Tensor:
         """Turn `[batch, 3, size, size]` into the hidden states that enter block 0, `[batch, N, D]`."""
         e = self.embedding
-        batch, channels, size, _ = pixels.shape
-        side = size // e.patch_size
+        side = pixels.shape[-1] // e.patch_size  # what is left over is not read
+        pixels = pixels[..., : side * e.patch_size, : side * e.patch_size]
+        batch, channels, _, _ = pixels.shape
         patches = pixels.reshape(batch, channels, side, e.patch_size, side, e.patch_size)
         patches = patches.permute(0, 2, 4, 1, 3, 5).reshape(batch, side * side, -1)
         x = F.linear(patches, e.patch_weight, e.patch_bias)
-        x = torch.cat([e.prefix.expand(len(x), -1, -1), x], dim=1)
-        return x + e.positions
+        x = torch.cat([e.prefix.expand(len(x), -1, -1), x], dim=1) + e.positions
+        return x if e.norm is None else F.layer_norm(x, x.shape[-1:], *e.norm, self.eps)
 
     @torch.no_grad()
     def walk(self, pixels: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -150,6 +174,10 @@ class Encoder:
                 states.append(h)
         return torch.stack(states, dim=1)
 
+    def for_library(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return what `read` gave by the names that the library's own model takes it, see `backbones.checked`."""
+        return {"pixel_values": inputs}
+
     def describe(self) -> dict[str, Any]:
         """Return the encoder's identity and how it reads images, as plain values."""
         i, p = self.identity, self.preprocessing
@@ -164,10 +192,21 @@ class Encoder:
             "dtype": dtype_name(self.dtype),
             **({"steps": p.steps.as_dict()} if p.steps else {}),
             **({"files": dict(i.files)} if i.files else {}),
+            **({"checked": i.checked} if i.checked is not None else {}),
         }
 
     def norm(self, h: Tensor) -> Tensor:
-        """Return the final `LN(h)`, same shape."""
+        """Return the final `LN(h)`, same shape; `h` where the family has none."""
+        if not self.final_norm:
+            return h
         return F.layer_norm(
             h, (self.dim,), self.norm_weight.to(h.dtype), self.norm_bias.to(h.dtype), self.eps
         )
+
+
+def mean_of_tokens(states: Tensor, *, padded: bool) -> Tensor:
+    """Return the mean state of `[..., n, D]`, `float32 [..., D]`, without padding, whose states are zeros."""
+    if not padded:
+        return states.float().mean(dim=-2)
+    tokens = tokens_in(states)
+    return states.float().sum(dim=-2) / tokens.sum(dim=-1, keepdim=True).clamp_min(1)

@@ -45,6 +45,7 @@ def loader_for(model_type: str, source: str) -> Loader:
     if model_type not in BACKBONES:
         raise BackboneError(
             f"{source!r} is of architecture {model_type!r}; supported are: {', '.join(BACKBONES)}, and what an "
-            "extension registers in preforget.backbones.families.BACKBONES"
+            "extension registers in preforget.backbones.families.BACKBONES. Any other encoder can be used by its "
+            "outputs alone: encode the inputs with it, and learn from the vectors with backbone 'features'"
         )
     return BACKBONES[model_type]

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from preforget.backbones.block import Block
+from preforget.backbones.block import Block, tokens_in
 
 Adapters = Mapping[str, Tensor]
 ALL = slice(None)
@@ -94,8 +94,16 @@ def forward_with_lora(
     value_down, value_up = adapters["adapter.value_down"][level], adapters["adapter.value_up"][level]
     q = q + low_rank(chosen_states, query_down, query_up, lora, generator)
     v = v + low_rank(x, value_down, value_up, lora, generator)
-    q, k, v = block.split_heads(q), block.split_heads(k), block.split_heads(v)
-    return block.finish(h[:, rows], attend(q, k, v, mask))
+    q, k, v = block.split_heads(q), block.turned(block.split_heads(k)), block.split_heads(v)
+    if rows == ALL:  # chosen tokens stand before those that are turned by their positions
+        q = block.turned(q)
+    seen = block.sight(h)
+    if seen is not None:
+        hidden = torch.zeros(seen.shape, dtype=q.dtype, device=q.device).masked_fill(~seen, float("-inf"))
+        hidden = hidden if hidden.shape[-2] == 1 else hidden[..., rows, :]
+        mask = hidden if mask is None else mask + hidden
+    out = block.finish(h[:, rows], attend(q, k, v, mask))
+    return out * tokens_in(h[:, rows])[..., None] if block.padded else out
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:

@@ -94,6 +94,10 @@ class AudioEncoder(Encoder):
         x = F.linear(patches, e.patch_weight, e.patch_bias)
         return torch.cat([e.prefix.expand(len(x), -1, -1), x], dim=1) + e.positions
 
+    def for_library(self, inputs: Tensor) -> dict[str, Tensor]:
+        """Return spectrograms by the name that the library's own model takes them."""
+        return {"input_values": inputs}
+
     def describe(self) -> dict[str, Any]:
         """Return the encoder's identity and how it reads sounds, as plain values.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.lora import Lora, generator_on, read_with_lora, uniform
 from preforget.baselines.read_once import opened
-from preforget.core.errors import NotFittedError
+from preforget.core.errors import NotFittedError, UsageError
 from preforget.core.hashing import value_digest
 from preforget.core.seeds import derive_seed
 from preforget.data.dataset import Images, Split
@@ -52,6 +52,8 @@ class LoraHead:
     name = "lora_head"
 
     def __init__(self, encoder: Encoder, config: LoraHeadConfig | None = None) -> None:
+        if not encoder.prefix:
+            raise UsageError("the ordinary classifier reads the CLS token, and this backbone has none")
         self.encoder = encoder
         self.config = config or LoraHeadConfig()
         self.labels: list[str] = []

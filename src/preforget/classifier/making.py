@@ -91,13 +91,11 @@ def make_encoder(
 
 
 def as_learned(encoder: Encoder, wanted: Mapping[str, Any]) -> Encoder:
-    """Return an encoder that reads pictures as a manifest says; those of earlier versions were squashed."""
+    """Return an encoder as a manifest describes it; earlier versions squashed pictures to a square."""
+    identity = replace(encoder.identity, checked=wanted.get("checked"))
     p = encoder.preprocessing
-    return (
-        encoder
-        if "steps" in wanted or p.steps is None
-        else replace(encoder, preprocessing=replace(p, steps=None))
-    )
+    p = p if "steps" in wanted else replace(p, steps=None)
+    return replace(encoder, identity=identity, preprocessing=p)
 
 
 def check_answering(keep: Any, on_unknown: Any, shortlist: Any) -> None:

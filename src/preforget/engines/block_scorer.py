@@ -57,7 +57,8 @@ class BlockScorer(Scorer):
 
     def cheap_scores(self, weights: Weights, states: Tensor) -> Tensor:
         """Return scores of the CLS state that enters the last block."""
-        return shortlist.cheap_scores(states[:, -1, 0], weights["cheap_row"], weights["cheap_bias"])
+        last = self.encoder.summary(states[:, -1])
+        return shortlist.cheap_scores(last, weights["cheap_row"], weights["cheap_bias"])
 
     @torch.no_grad()
     def score_bank(self, bank: PromptBank, pixels: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from preforget.backbones.encoder import Encoder
+from preforget.backbones.encoder import Encoder, mean_of_tokens
 from preforget.backbones.vectors import VectorEncoder
 from preforget.core.errors import UsageError
 from preforget.data.dataset import Split
@@ -23,11 +23,13 @@ from preforget.records.moments import LARGEST
 
 EPS = 1e-6
 AT_ONCE = 128
-PARTS = 2
-"""CLS and mean patch."""
-
 STEPS = 2048
 """How many steps one unit of `asinh(x)` has, for a number `x` of a vector."""
+
+
+def parts(encoder: Encoder) -> int:
+    """Return how many states of a depth are read: CLS and the mean of the others, or the mean alone without CLS."""
+    return 2 if encoder.prefix else 1
 
 
 def depths(encoder: Encoder, levels: int) -> list[int]:
@@ -37,12 +39,12 @@ def depths(encoder: Encoder, levels: int) -> list[int]:
 
 def feature_count(encoder: Encoder, levels: int) -> int:
     """Return `F`; vectors have no levels."""
-    return encoder.dim if isinstance(encoder, VectorEncoder) else levels * PARTS * encoder.dim
+    return encoder.dim if isinstance(encoder, VectorEncoder) else levels * parts(encoder) * encoder.dim
 
 
 def near_count(encoder: Encoder) -> int:
     """Return how many of the first features energies use: those of the lowest depth, or all of a vector."""
-    return encoder.dim if isinstance(encoder, VectorEncoder) else PARTS * encoder.dim
+    return encoder.dim if isinstance(encoder, VectorEncoder) else parts(encoder) * encoder.dim
 
 
 def check_levels(encoder: Encoder, levels: int) -> None:
@@ -75,17 +77,18 @@ def unit_scale(encoder: Encoder) -> float:
     return float(STEPS) if isinstance(encoder, VectorEncoder) else scale(encoder.dim)
 
 
-def quantised(states: Tensor, prefix: int = 1) -> Tensor:
+def quantised(states: Tensor, prefix: int = 1, *, padded: bool = False) -> Tensor:
     """Turn states `[batch, levels, N, D]` into `int16 [batch, F]`, level by level, CLS before mean patch.
 
-    `prefix` tokens come before the patches, CLS first.
+    `prefix` tokens come before the patches, CLS first; 0: there is no CLS. `padded`: padding is left out of the mean.
     """
-    return normalised(states, prefix).round().to(torch.int16)
+    return normalised(states, prefix, padded=padded).round().to(torch.int16)
 
 
-def normalised(states: Tensor, prefix: int = 1) -> Tensor:
+def normalised(states: Tensor, prefix: int = 1, *, padded: bool = False) -> Tensor:
     """Return the numbers that `quantised` rounds, `float64 [batch, F]` on the CPU, with gradients."""
-    x = torch.stack([states[:, :, 0].float(), states[:, :, prefix:].float().mean(dim=2)], dim=2)
+    read = [states[:, :, 0].float()] if prefix else []
+    x = torch.stack([*read, mean_of_tokens(states[:, :, prefix:], padded=padded)], dim=2)
     x = x.cpu().double()
     x = x - x.mean(dim=-1, keepdim=True)
     x = x / (x.square().mean(dim=-1, keepdim=True) + EPS).sqrt()
@@ -94,7 +97,7 @@ def normalised(states: Tensor, prefix: int = 1) -> Tensor:
 
 def rounded_with_gradient(encoder: Encoder, states: Tensor) -> Tensor:
     """Return normalised states, rounded as when they are learned; gradients pass the rounding unchanged."""
-    unrounded = normalised(states, len(encoder.embedding.prefix))
+    unrounded = normalised(states, encoder.prefix, padded=encoder.padded)
     return unrounded + (unrounded.round() - unrounded).detach()
 
 
@@ -108,7 +111,7 @@ def features(encoder: Encoder, pixels: Tensor, levels: int) -> Tensor:
 def of_states(encoder: Encoder, states: Sequence[Tensor], levels: int) -> Tensor:
     """Return `int16 [batch, F]` of the states `[batch, N, D]` that enter every block, and the output, on the CPU."""
     chosen = [states[depth] for depth in depths(encoder, levels)]
-    return quantised(torch.stack(chosen, dim=1), len(encoder.embedding.prefix))
+    return quantised(torch.stack(chosen, dim=1), encoder.prefix, padded=encoder.padded)
 
 
 def batch_sizes(count: int) -> Iterator[int]:

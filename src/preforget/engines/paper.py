@@ -70,6 +70,11 @@ class PaperEngine(PromptEngine):
                 "the paper engine puts prompts before the CLS token of a transformer, and vectors have none; "
                 "choose engine isolated or exact"
             )
+        if not encoder.prefix:
+            raise UsageError(
+                "the paper engine puts prompts before the CLS token and reads it, and this backbone has none; "
+                "choose engine isolated or exact"
+            )
         config.check_first_block(encoder)
         super().__init__(encoder, config)
         shapes = LORA.shapes(self.levels, encoder.dim)

@@ -57,7 +57,7 @@ class Reading:
         """How the numbers of an input lie in records."""
         size = features.feature_count(self.encoder, self.levels)
         own = self.energy_depth > 0 and not isinstance(self.encoder, VectorEncoder)
-        near = features.PARTS * self.encoder.dim if own else 0
+        near = features.parts(self.encoder) * self.encoder.dim if own else 0
         return Layout(size, near, 1 + len(self.views))
 
     def rows(self, pixels: Tensor, walked: Walked | None = None) -> Tensor:
@@ -92,4 +92,4 @@ class Reading:
     def of_states(self, states: Sequence[Tensor]) -> Tensor:
         """Return `int16 [batch, W]` of the states `[batch, N, D]` that enter every block, and the output."""
         chosen = torch.stack([states[depth] for depth in self.depths()], dim=1)
-        return features.quantised(chosen, len(self.encoder.embedding.prefix))
+        return features.quantised(chosen, self.encoder.prefix, padded=self.encoder.padded)

@@ -32,7 +32,7 @@ def score(
     walked = list(encoder.walk(pixels))
     slots = torch.tensor(bank.slots(labels), device=pixels.device)
     cheap = cheap_scores(
-        walked[-2][0][:, 0], bank.packed["cheap_row"][slots], bank.packed["cheap_bias"][slots]
+        encoder.summary(walked[-2][0]), bank.packed["cheap_row"][slots], bank.packed["cheap_bias"][slots]
     )
     chosen = slots[cheap.topk(min(size, len(labels)), dim=1).indices]
     groups = Groups(chosen)

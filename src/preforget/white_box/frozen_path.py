@@ -107,7 +107,8 @@ class FrozenPath:
         """Return the backbone's own CLS states."""
         after = slice(1, self._encoder.depth + 1)
         parts = [
-            self._encoder.states(pixels, after)[:, :, 0].float().cpu() for pixels in self._batches(inputs)
+            self._encoder.summary(self._encoder.states(pixels, after)).float().cpu()
+            for pixels in self._batches(inputs)
         ]
         return list(torch.cat(parts).transpose(0, 1).numpy())
 

@@ -70,7 +70,8 @@ class RandomHead:
         for start in range(0, len(inputs), 128):
             part = range(start, min(start + 128, len(inputs)))
             last = slice(self._encoder.depth, self._encoder.depth + 1)
-            cls = self._encoder.states(self._encoder.read(inputs, part), last)[:, 0, 0].float().cpu().numpy()
+            states = self._encoder.states(self._encoder.read(inputs, part), last)[:, 0]
+            cls = self._encoder.summary(states).float().cpu().numpy()
             cls = cls - cls.mean(axis=1, keepdims=True)
             batches.append(cls / cls.std(axis=1, keepdims=True) @ self._rows)
         return np.concatenate(batches)

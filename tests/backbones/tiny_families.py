@@ -1,0 +1,54 @@
+"""Random checkpoints of two blocks, one for each family, in which every tensor is random so that a slip shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+SIZES = {"hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 40}
+PATCHES = {"image_size": 32, "patch_size": 8}
+SMALL = {**SIZES, **PATCHES}
+DINO = {**SMALL, "mlp_ratio": 2, "layerscale_value": 0.3}
+DINO3 = {**SMALL, "layerscale_value": 0.3, "num_attention_heads": 2, "num_register_tokens": 2}
+PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "vit": ("ViT", SMALL),
+    "vit_mae": ("ViTMAE", {**SMALL, "decoder_hidden_size": 8, "decoder_num_hidden_layers": 1}),
+    "ijepa": ("IJepa", SMALL),
+    "dinov2": ("Dinov2", DINO),
+    "dinov2 swiglu": ("Dinov2", {**DINO, "use_swiglu_ffn": True}),
+    "dinov2_with_registers": ("Dinov2WithRegisters", {**DINO, "num_register_tokens": 2}),
+    "dinov3_vit": ("DINOv3ViT", DINO3),
+    "dinov3_vit gated": ("DINOv3ViT", {**DINO3, "use_gated_mlp": True, "hidden_act": "silu"}),
+    "clip_vision_model": ("CLIPVision", SMALL),
+    "siglip_vision_model": ("SiglipVision", {**SMALL, "vision_use_head": False}),
+}
+MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
+
+
+def write_tiny(folder: Path, name: str) -> tuple[Path, Any]:
+    """Write a checkpoint of a family of pictures and return its folder and the library's own model."""
+    import transformers
+
+    kind, values = PICTURES[name]
+    config = getattr(transformers, f"{kind}Config")(**values)
+    model = getattr(transformers, f"{kind}Model")(config).eval()
+    randomise(model)
+    model.save_pretrained(folder)
+    preprocessor = {"image_mean": MEAN, "image_std": STD}
+    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
+    return folder, model
+
+
+def randomise(
+    model: torch.nn.Module, spread: float = 0.3, keep: Callable[[str], bool] = lambda _: False
+) -> None:
+    """Draw every weight anew from a normal distribution, without touching the global random state."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            drawn = spread * torch.randn(parameter.shape, generator=generator)
+            parameter.copy_(1 + drawn if keep(name) else drawn)

@@ -1,0 +1,49 @@
+"""Isolated, exact and paper engines on each family of pictures: what stays after forgetting has the same bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from preforget.backbones import Encoder, load_backbone
+from preforget.core.errors import UsageError
+from preforget.data import Split
+from preforget.engines import ENGINES, Session
+from preforget.engines.options import Paper
+
+from ..backbones.tiny_families import PICTURES, write_tiny
+from .conftest import learnable
+
+OTHERS = [name for name in PICTURES if name != "vit"]
+
+
+def learned(name: str, encoder: Encoder, data: Split, **options: object) -> object:
+    kind = ENGINES[name]
+    engine = kind(encoder, kind.options_type(**options))
+    engine.learn(data, data, Session())
+    return engine
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_learn_and_forget(tmp_path: Path, name: str) -> None:
+    folder, _ = write_tiny(tmp_path, name)
+    encoder = load_backbone(str(folder), device="cpu", dtype="float32", image_size=16)
+    data = learnable("abc", 6)
+    exact = learned("exact", encoder, data, levels=2)
+    exact.forget("b")
+    without = learned("exact", encoder, data.only(["a", "c"]), levels=2)
+    np.testing.assert_array_equal(exact.scores(data.inputs), without.scores(data.inputs))
+    isolated = learned("isolated", encoder, data, epochs=1)
+    before = isolated.scores(data.inputs, ["a", "c"])
+    isolated.forget("b")
+    np.testing.assert_array_equal(isolated.scores(data.inputs, ["a", "c"]), before)
+    if encoder.prefix:
+        paper = learned("paper", encoder, data, epochs=1)
+        paper.forget("b")
+        assert paper.scores(data.inputs).shape == (18, 2)
+    else:
+        with pytest.raises(UsageError, match="CLS token and reads it, and this backbone has none"):
+            ENGINES["paper"](encoder, Paper())
+        assert exact.bank.layout.features == 2 * encoder.dim  # the mean state alone
