@@ -366,3 +366,39 @@ def test_an_announcement_that_is_put_back_signs_no_second_receipt(
         assert len(list((made.model / RECEIPTS).iterdir())) == (0 if moved else 1)
         assert not (made.model / INTENT).exists()
     assert verify(made.receipt(), made.model, made.public_keys()).passed
+
+
+@pytest.mark.parametrize("undone_row", [False, True], ids=["alone", "with a row that is undone"])
+def test_an_announcement_that_was_withheld_is_not_obeyed_later(
+    made: Made, monkeypatch: pytest.MonkeyPatch, undone_row: bool
+) -> None:
+    cut(made, monkeypatch, *CUTS["announced"])
+    path = made.model / INTENT
+    withheld = path.read_bytes()
+    path.unlink()
+    made.open().set_keep(0.9, {})
+    if undone_row:  # a stranger's, which the keyring's owner has ended by restoring
+        folder, values = made.open(), json.loads(withheld)
+        listed = [{name: r[name] for name in ("id", "bytes", "digest", "name")} for r in values["records"]]
+        facts = {"erasure": values["erasure"], "records": listed, "state": folder.manifest.state()}
+        if not folder.manifest.sealed:
+            return  # whoever writes to an unsealed folder can add rows, which count
+        folder.ledger.append("forget", facts)
+        restore(made.model, made.keyring)
+    path.write_bytes(withheld)
+    with pytest.raises(IntegrityError, match="the model has changed since, without ending it"):
+        made.open()
+    path.unlink()
+    assert made.labels() == sorted(LABELS)
+    assert not (made.model / RECEIPTS).exists()
+
+
+def test_a_loaded_process_changes_nothing_beside_an_announcement(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = made.open()
+    cut(made, monkeypatch, *CUTS["announced"])
+    with pytest.raises(StoreError, match="has begun and not ended; load the model again"):
+        loaded.set_keep(0.9, {})
+    assert LABELS[1] not in made.labels()
+    assert made.receipt().exists()

@@ -431,6 +431,32 @@ def test_only_the_key_that_the_list_names_goes_with_a_copy(make: MakeFolder, tmp
     assert key_of(other, folder.keyring) == foreign
 
 
+def test_striking_out_a_copy_that_was_deleted_by_hand_destroys_its_key(
+    make: MakeFolder, tmp_path: Path
+) -> None:
+    folder, place, other = make(sealed=True), tmp_path / "work", tmp_path / "bench"
+    for path in (place, other):
+        path.mkdir()
+    foreign = begin_key(other, folder.keyring, "bench")
+    copy_id, planted = add_copy(folder, "cache", str(place), delete=True), add_copy(folder, "cache", "/gone")
+    owner = new_owner()
+    note_key(folder, copy_id, owner)
+    begin_key(place, folder.keyring, owner=owner)
+    copies = {copy["id"]: copy for copy in forget(plan(folder, label="Grace"), folder=folder).copies}
+    assert copies[copy_id]["status"] == "out of our control"
+    assert "only --delete-copies" in copies[copy_id]["detail"]
+    remove_copy(folder, copy_id)  # it lies there still
+    assert owner in folder.keyring.models()
+    copy_id = add_copy(folder, "cache", str(place), delete=True)
+    note_key(folder, copy_id, owner)
+    shutil.rmtree(place)
+    remove_copy(folder, copy_id)
+    assert owner not in folder.keyring.models()
+    note_key(folder, planted, foreign.owner)
+    remove_copy(folder, planted)
+    assert key_of(other, folder.keyring) == foreign
+
+
 def test_the_list_of_a_plain_model_destroys_no_key(make: MakeFolder, tmp_path: Path) -> None:
     """Anybody may have written it; of a sealed model it is signed with its row."""
     folder, own, other = make(sealed=False), tmp_path / "cache", tmp_path / "bench"

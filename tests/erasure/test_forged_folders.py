@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from preforget.core.errors import ChangedError, IntegrityError
+from preforget.core.hashing import bytes_digest
 from preforget.erasure import forget, plan, restore
+from preforget.erasure.receipt import Receipt, payload_of, receipt_digest, sign_receipt
+from preforget.erasure.verify import verify
 from preforget.store import Manifest, ModelFolder
 from preforget.store.key_service import ModelKeys
 from preforget.store.keyring import open_keyring
@@ -219,3 +222,72 @@ def test_a_newer_export_confirms_a_backup_from_before_a_rotation(sealed: Made, t
     sealed.put_back(backup)
     assert restore(sealed.model, sealed.keyring, export) == 1
     assert sealed.labels() == sorted({*LABELS} - {LABELS[1]})
+
+
+def test_a_row_that_restoring_has_undone_is_in_no_receipt(sealed: Made) -> None:
+    folder = sealed.open()
+    facts = {"kind": "audit", "passed": True, "result": f"sha256:{'1' * 64}"}
+    folder.ledger.append("audit", {**facts, "state": folder.manifest.state()})
+    restore(sealed.model, sealed.keyring)
+    assert [row.event for row in sealed.open().ledger.entries()] == ["learn", "audit", "undone"]
+    erasure = sealed.forget(LABELS[1])
+    assert erasure.receipt is not None
+    assert Receipt.from_statement(payload_of(erasure.receipt.read_bytes())).audits == []
+
+
+def test_a_receipt_by_a_stolen_former_key_about_rows_that_are_undone_does_not_hold(
+    sealed: Made, tmp_path: Path
+) -> None:
+    former = open_keyring(sealed.keyring).signing.current()
+    erasure = sealed.forget(LABELS[1])
+    assert erasure.receipt is not None
+    genuine = Receipt.from_statement(payload_of(erasure.receipt.read_bytes()))
+    open_keyring(sealed.keyring).signing.rotate()
+    folder = sealed.open()
+    state, record = folder.manifest.state(), {**genuine.records[0], "id": "ab" * 16}
+    listed = [{name: record[name] for name in ("id", "bytes", "digest", "name")}]
+    facts = {"erasure": "cd" * 16, "what": "class", "records": listed, "pieces": [], "state": state}
+    row = folder.ledger.append("forget", facts)
+    records = [{**record, "location": f"records/{record['id']}.sealed"}]
+    forged = replace(genuine, erasure="cd" * 16, records=records, ledger=row.head.as_dict())
+    content = sign_receipt(forged, former)
+    digests = {"receipt": receipt_digest(content), "file": bytes_digest(content)}
+    folder.ledger.append("erased", {"erasure": "cd" * 16, **digests, "passed": True, "state": state})
+    restore(sealed.model, sealed.keyring)
+    (tmp_path / "forged.json").write_bytes(content)
+    ring = open_keyring(sealed.keyring)
+    verification = verify(tmp_path / "forged.json", sealed.model, ring.signing.known(), ring)
+    assert "inclusion" in {check["name"] for check in verification.checks if not check["passed"]}
+    assert verify(erasure.receipt, sealed.model, ring.signing.known(), ring).passed
+
+
+def test_a_receipt_does_not_hold_for_a_plain_copy_in_the_place_of_the_sealed_folder(tmp_path: Path) -> None:
+    made = make(tmp_path / "model", tmp_path / "keyring", sealed=False)
+    erasure = made.forget(LABELS[1])
+    assert erasure.receipt is not None
+    receipt = Path(shutil.copy(erasure.receipt, tmp_path))
+    plain = made.backup(tmp_path / "plain")
+    made.open().seal()
+    ring = open_keyring(made.keyring)
+    assert verify(receipt, made.model, ring.signing.known(), ring).passed
+    made.put_back(plain)
+    failed = [
+        c["name"] for c in verify(receipt, made.model, ring.signing.known(), ring).checks if not c["passed"]
+    ]
+    assert failed == ["sealed"]
+    assert verify(receipt, made.model, ring.signing.known()).passed  # without the keyring nobody can know
+
+
+def test_a_planted_file_with_the_id_of_what_was_erased_and_another_ending_is_refused(sealed: Made) -> None:
+    erased = sealed.forget(LABELS[1]).records[0]
+    before = (sealed.model / "preforget.json").read_bytes()
+    (sealed.model / "records" / f"{erased}.txt").write_text("x")
+    with pytest.raises(IntegrityError, match="holds a file that is not the model's"):
+        sealed.open()
+    assert (sealed.model / "preforget.json").read_bytes() == before
+
+
+def test_a_planted_number_of_changes_from_which_nothing_can_be_counted_on_is_refused(sealed: Made) -> None:
+    replace(Manifest.read(sealed.model), generation=2**53 - 2).write(sealed.model)
+    with pytest.raises(IntegrityError, match="a number is out of range"):
+        sealed.forget(LABELS[1])

@@ -7,12 +7,16 @@ import random
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from preforget.classifier.unfinished import clear_leftovers
 from preforget.core.errors import UsageError
 from preforget.erasure import open_folder
+from preforget.erasure.copies import add_copy
 from preforget.erasure.upgrading import upgrade
+from preforget.store.keyring import open_keyring
 from preforget.store.manifest import FORMAT
 
 from ..classifier.cuts import Cut, Tracer
@@ -87,3 +91,35 @@ def test_cut_off_anywhere_it_is_of_one_format_or_the_other_and_goes_on(name: str
         assert (folder.manifest.format, folder.manifest.records) == (FORMAT, records)
         assert backup.exists()
         folder.ledger.verify()
+
+
+def test_another_command_beside_takes_a_backup_that_is_being_written_for_no_leftover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, keyring = copied("isolated-plain", tmp_path / "place")
+    told = list[str]()
+    copytree = shutil.copytree
+
+    def copy_beside_another_command(*args: Any, **options: Any) -> Any:
+        clear_leftovers(path.parent, lambda: open_keyring(keyring), told.append)
+        done = copytree(*args, **options)
+        clear_leftovers(path.parent, lambda: open_keyring(keyring), told.append)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", copy_beside_another_command)
+        backup = upgrade(path, keyring).backup
+    assert (backup, told) == (path.with_name("model.format2"), [])
+    assert backup is not None
+    assert len(list((backup / "records").iterdir())) == len(open_folder(path, keyring).manifest.records)
+
+
+def test_a_link_in_the_backups_place_is_left_alone(tmp_path: Path) -> None:
+    path, keyring = copied("isolated-plain", tmp_path / "place")
+    place = path.with_name("model.format2")
+    add_copy(open_folder(path, keyring), "export", str(place), delete=True)
+    shutil.copytree(path, tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="exists; give another place"):
+        upgrade(path, keyring)
+    assert open_folder(tmp_path / "elsewhere", keyring).manifest.format == 2

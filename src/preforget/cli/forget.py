@@ -249,8 +249,8 @@ def show_plan(
     note(f"  guarantee  {engine.guarantee}: {engine.signed_meaning()}")
     note(f"  left       {len(remaining)} classes")
     for copy in folder.manifest.copies.values():
-        end = ", to be deleted as a whole" if copy["delete"] and delete_copies else ""
-        note(f"  copy       {copy['kind']} at {printable(copy['place'])}{end}")
+        end = ", to be deleted as a whole" if delete_copies else ", which --delete-copies would delete"
+        note(f"  copy       {copy['kind']} at {printable(copy['place'])}{end if copy['delete'] else ''}")
     few = fewest_inputs(planned)
     if few is not None and few < FEW_INPUTS:
         note(

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from preforget.cli.console import Console, printable
-from preforget.cli.options import Commands, add_command, add_folder, read_model_folder
+from preforget.cli.options import Commands, add_command, add_folder, keyring, read_model_folder
 
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.erasure.upgrading import upgrade
 
     backup = None if args.backup is None else absolute_path(args.backup)
-    done = upgrade(absolute_path(args.model), args.keyring, backup)
+    done = upgrade(absolute_path(args.model), keyring(args), backup)
     folder, records = read_model_folder(args)
     lacks = engine_of(folder).lacks(folder.manifest.options, records)
     if done.backup is None:

@@ -23,7 +23,7 @@ from preforget.store import ModelFolder
 from preforget.store.confirmation import is_signed, known_to_keyring
 from preforget.store.head import Head
 from preforget.store.layout import INTENT, RECEIPTS
-from preforget.store.ledger import Entry, erased_by
+from preforget.store.ledger import Entry, erased_by, in_force
 
 MOST_AHEAD = timedelta(days=1)
 """An announcement may be so much later than the clock, which may have been set back."""
@@ -49,6 +49,8 @@ def announced(folder: ModelFolder, *, to_forget: bool = False) -> Intent | None:
     stated = None if row is None else (row.head, row.data.get("state"))
     if stated != (Head(intent.seq, intent.hash), intent.before["manifest"]):
         raise _contradicts(folder, f"row {intent.seq} of the ledger is another one")
+    if not _is_last(folder, intent):
+        raise _contradicts(folder, "the model has changed since, without ending it")
     if intent.begun > now(MOST_AHEAD):
         if not to_forget:
             raise IntegrityError(
@@ -116,6 +118,22 @@ def check_may_destroy_again(folder: ModelFolder, ids: Collection[str], rows: Seq
             "it signed into the folder's receipts and run: preforget restore MODEL; "
             "otherwise restore the folder from a copy"
         )
+
+
+def _is_last(folder: ModelFolder, intent: Intent) -> bool:
+    """Tell whether the model didn't go on after an announcement: else it was withheld, and is put back later.
+
+    Nothing but the erasure itself, and what records derive for it, comes after one that was made in its place.
+    """
+    rows = in_force(folder.ledger.entries(intent.seq))
+    return any(is_row_of(intent, row, "forget") for row in rows) or all(
+        row.event in ("derive", "undone") for row in rows
+    )
+
+
+def is_row_of(intent: Intent, row: Entry, event: str) -> bool:
+    """Tell whether a row is the one of an event in an announced erasure."""
+    return row.event == event and row.data.get("erasure") == intent.erasure
 
 
 def _signed(folder: ModelFolder) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from preforget.core.clock import now
-from preforget.core.errors import StoreError, UsageError
+from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.store import Manifest, ModelFolder
 from preforget.store.layout import RECORDS, record_name
 from preforget.store.record_file import read_checked
@@ -92,10 +93,14 @@ def note_key(folder: ModelFolder, copy_id: str, owner: str) -> None:
 
 
 def remove_copy(folder: ModelFolder, copy_id: str) -> None:
-    """Remove a copy that no longer exists from the list; raises `UsageError` for an unknown id."""
+    """Remove a copy that no longer exists from the list, and its key; raises `UsageError` for an unknown id."""
     left = dict(folder.manifest.copies)
-    if left.pop(copy_id, None) is None:
+    copy = left.pop(copy_id, None)
+    if copy is None:
         raise UsageError(f"the model has no copy {copy_id!r}; see: preforget copies MODEL")
+    if "key" in copy and not _is_there(Path(copy["place"])):  # whoever deleted it may have left its key
+        with contextlib.suppress(IntegrityError):  # one that was made for another place is not of this copy
+            _destroy_key(folder, copy)
     folder.commit("copy", {"copy": copy_id, "known": False}, copies=left)
 
 
@@ -139,6 +144,12 @@ def _status_of(
         )
     if copy["expires"] is not None and copy["expires"] >= now()[:10]:
         return _status("scheduled", f"to be deleted on {copy['expires']}; until then it holds the records")
+    if copy["delete"]:
+        return _status(
+            "out of our control",
+            "it is listed as to be deleted, and lies there still: only --delete-copies, in an erasure that isn't "
+            "interrupted, deletes it; it holds the records until somebody does",
+        )
     return _status("out of our control", "it holds the records until somebody deletes it")
 
 

@@ -15,7 +15,7 @@ from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.consistency import is_ahead, undo, without
-from preforget.store.layout import RECEIPTS, RECORDS
+from preforget.store.layout import PLAIN, RECEIPTS, RECORDS, SEALED
 from preforget.store.record_files import KeyringPlace
 
 
@@ -93,7 +93,9 @@ def brought_back(folder: ModelFolder, gone: set[str]) -> tuple[set[str], list[st
     """Return the ids of live records that were erased, or that need one that was, and the names of all such files."""
     live = gone & set(folder.manifest.records)
     live |= _orphans(folder, live)
-    there = [path for path in (folder.path / RECORDS).iterdir() if path.stem in gone]
+    paths = (folder.path / RECORDS).iterdir()
+    # what has another ending is no record, and `check` refuses it
+    there = [path for path in paths if path.stem in gone and path.suffix in (PLAIN, SEALED)]
     files = {path.relative_to(folder.path).as_posix() for path in there}
     return live, sorted(files | {folder.name_of(i) for i in live})
 

@@ -16,7 +16,7 @@ from preforget.core.hashing import bytes_digest
 from preforget.core.names import appearance
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
-from preforget.erasure.authority import check_may_begin, check_may_sign
+from preforget.erasure.authority import check_may_begin, check_may_sign, is_row_of
 from preforget.erasure.copies import account_for_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.pieces import fingerprints
@@ -27,7 +27,7 @@ from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.consistency import check_not_ahead, is_ahead
 from preforget.store.layout import INTENT, RECEIPTS, receipt_name
-from preforget.store.ledger import Entry
+from preforget.store.ledger import Entry, in_force
 
 MOST_RECORDS = 10_000
 """Records of one erasure: the receipt that lists them must stay readable."""
@@ -176,7 +176,8 @@ def _finish(
     delete_copies: bool,
     rewritten: Sequence[ClassRecord] | None,
 ) -> Ended | None:
-    row = next((e for e in folder.ledger.entries(intent.seq) if _is(e.event, e.data, "forget", intent)), None)
+    rows = in_force(folder.ledger.entries(intent.seq))
+    row = next((e for e in rows if is_row_of(intent, e, "forget")), None)
     if recovered:
         intent = check_may_sign(folder, intent, row)
     if row is None:
@@ -199,7 +200,8 @@ def _finish(
     missing = [record for record in derived if record.id not in folder.manifest.records]
     if missing:
         folder.change(add=missing, event="derive")
-    done = next((e for e in folder.ledger.entries(row.seq) if _is(e.event, e.data, "erased", intent)), None)
+    rows = in_force(folder.ledger.entries(row.seq))
+    done = next((e for e in rows if is_row_of(intent, e, "erased")), None)
     path = folder.path / receipt_name(intent.erasure)
     ended = None
     if done is not None:  # all was done, but for the last step; no second receipt may say that it ended later
@@ -234,9 +236,8 @@ def _finish(
 
 def _derived(folder: ModelFolder, after: int) -> list[str]:
     """Return the ids of records that were derived since a row of the ledger, also before a crash."""
-    rows = list(folder.ledger.entries(after))
-    undone = {number for entry in rows if entry.event == "undone" for number in entry.data["rows"]}
-    derived = [e.data["records"] for e in rows if e.event == "derive" and e.seq not in undone]
+    rows = in_force(folder.ledger.entries(after))
+    derived = [e.data["records"] for e in rows if e.event == "derive"]
     return [str(record["id"]) for records in derived for record in records]
 
 
@@ -254,10 +255,6 @@ def _write_rewritten(folder: ModelFolder, intent: Intent, records: Sequence[Clas
 def _on_disk(targets: Sequence[dict[str, Any]], ids: set[str]) -> list[dict[str, Any]]:
     """Return targets with those of their records that lie in the folder."""
     return [{**target, "records": [i for i in target["records"] if i in ids]} for target in targets]
-
-
-def _is(event: str, data: dict[str, Any], wanted: str, intent: Intent) -> bool:
-    return event == wanted and data.get("erasure") == intent.erasure
 
 
 def _without(folder: ModelFolder, gone: set[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preforget.core.errors import StoreError, UsageError
-from preforget.core.files import sync_folder
+from preforget.core.files import exclusive, make_private, sync_folder
 from preforget.erasure.copies import add_copy
 from preforget.erasure.opening import open_folder
 from preforget.erasure.plan import engine_of
@@ -55,20 +55,22 @@ def _back_up(folder: ModelFolder, place: Path) -> None:
     place = place.absolute()
     listed = any(c["kind"] == KIND and c["place"] == str(place) for c in folder.manifest.copies.values())
     if os.path.lexists(place):
-        if not listed or not _is_of(folder, place):
+        if place.is_symlink() or not listed or not _is_of(folder, place):
             raise UsageError(f"{place} exists; give another place for the backup, or move it away")
         shutil.rmtree(place)  # of an upgrade that was cut off
     if not listed:
         add_copy(folder, KIND, str(place), delete=True)
     unfinished = place.with_name(unfinished_name(place.name))
     try:
-        if unfinished.exists():
+        if os.path.lexists(unfinished):
             shutil.rmtree(unfinished)
-        shutil.copytree(folder.path, unfinished, symlinks=True)
-        for file in [unfinished, *unfinished.rglob("*")]:
-            _sync(file)
-        unfinished.rename(place)
-        sync_folder(place.parent)
+        make_private(unfinished)
+        with exclusive(unfinished, wait=False):  # else other commands take it for a leftover
+            shutil.copytree(folder.path, unfinished, symlinks=True, dirs_exist_ok=True)
+            for file in [unfinished, *unfinished.rglob("*")]:
+                _sync(file)
+            unfinished.rename(place)
+            sync_folder(place.parent)
     except OSError as error:
         raise StoreError(f"the backup {place} can't be written: {error.strerror or error}") from error
 

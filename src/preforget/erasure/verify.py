@@ -18,7 +18,12 @@ from preforget.erasure.pieces import LENGTH, Finder
 from preforget.erasure.receipt import Receipt, read_given, read_receipt, receipt_digest
 from preforget.erasure.scan import search
 from preforget.store import Manifest, ModelFolder
-from preforget.store.confirmation import check_age, check_confirmed, check_not_put_back
+from preforget.store.confirmation import (
+    check_age,
+    check_confirmed,
+    check_not_put_back,
+    check_not_unsealed,
+)
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring
 from preforget.store.keyring import open_keyring
@@ -32,7 +37,7 @@ from preforget.store.layout import (
     receipt_name,
     record_name,
 )
-from preforget.store.ledger import Entry, Ledger
+from preforget.store.ledger import Entry, Ledger, in_force
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME
 from preforget.store.signing import read_public_key
@@ -152,7 +157,7 @@ def _against(
     yield _check("model", True, f"model {manifest.model}")
     store = SqliteLedger(model / LEDGER)
     entries = list(Ledger(store, manifest.model).entries())
-    row = _row(entries, receipt)
+    row = _row(in_force(entries), receipt)
     yield _ledger(store.digest(), entries, manifest)
     yield _inclusion(entries, row, receipt, content)
     failed = [check["name"] for check in receipt.checks if not check["passed"]]
@@ -209,7 +214,7 @@ def _inclusion(
     entries: Sequence[Entry], row: Entry | None, receipt: Receipt, content: bytes
 ) -> dict[str, Any]:
     digest = receipt_digest(content)
-    ended = [entry.data for entry in entries if entry.event == "erased"]
+    ended = [entry.data for entry in in_force(entries) if entry.event == "erased"]
     known = any((data.get("erasure"), data.get("receipt")) == (receipt.erasure, digest) for data in ended)
     return _check(
         "inclusion",
@@ -265,6 +270,8 @@ def _with_keyring(
 ) -> Iterator[dict[str, Any]]:
     """Check that the keyring confirms the ledger's rows, and that keys which were destroyed are not in it."""
     if not manifest.sealed:
+        if keyring is not None:
+            yield from _not_unsealed(ModelFolder(model, manifest, keyring))
         return
     ids = [str(record["id"]) for record in receipt.records]
     try:
@@ -278,6 +285,14 @@ def _with_keyring(
         return
     said = f"the key of record {min(held)} is there" if held else f"none of {len(ids)} keys is there"
     yield _check("keys", not held, f"{said}, in the keyring {keyring.place}")
+
+
+def _not_unsealed(folder: ModelFolder) -> Iterator[dict[str, Any]]:
+    """Yield a check that failed for a plain copy in the place of a model that the keyring knows as a sealed one."""
+    try:
+        check_not_unsealed(folder)
+    except IntegrityError as error:
+        yield _check("sealed", False, str(error))
 
 
 def _rows(folder: ModelFolder) -> dict[str, Any]:

@@ -185,19 +185,34 @@ def check_not_ahead(folder: ChangingFolder, event: str) -> None:
         )
 
 
+def prepare_row(folder: ChangingFolder, event: str) -> None:
+    """Make sure that a row of an event can follow: undo what a change that was cut off left before an ordinary one.
+
+    Raises `StoreError` if an ordinary change would come after the announcement of an erasure, which must be ended
+    first, or if the manifest doesn't know the rows before.
+    """
+    if event in ORDINARY - {"derive"} and folder.has_intent() and not folder.refused_intent:
+        raise StoreError(
+            f"an erasure in {folder.path} has begun and not ended; load the model again, which ends it"
+        )
+    if event in ORDINARY and is_ahead(folder):  # nobody's row may be followed, and so be known
+        undo(folder)
+    elif event not in ("learn", "undone"):
+        check_not_ahead(folder, event)
+
+
 def undo(folder: ChangingFolder, *, old: bool = False) -> None:
     """Say in the ledger that rows which the manifest doesn't know didn't come to be.
 
     Once the keyring notes the row that says so, it knows these too. So, except in an old folder, raises
-    `IntegrityError` for any row of a sealed model that the keyring doesn't confirm. One that calls something erased
-    and that the keyring knows stays in force.
+    `IntegrityError` for any row of a sealed model that the keyring doesn't confirm. One that calls something erased, or
+    holds the digest of a receipt, and that the keyring knows stays in force.
     """
     if not old:
         check_confirmed(folder)
     head = folder.ledger.head()
     first = int(folder.manifest.ledger["seq"]) + 1
     rows = folder.ledger.entries(first - 1)
-    in_force = {row.seq for row in rows if row.event in ERASING and known_to_keyring(folder, row.seq)}
-    folder.commit(
-        "undone", {"rows": [number for number in range(first, head.seq + 1) if number not in in_force]}
-    )
+    kept = ERASING | {"erased"}
+    stays = {row.seq for row in rows if row.event in kept and known_to_keyring(folder, row.seq)}
+    folder.commit("undone", {"rows": [n for n in range(first, head.seq + 1) if n not in stays]})

@@ -17,7 +17,7 @@ from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
 from preforget.store.attempt import attempt, clear_unfinished, ids_of
 from preforget.store.confirmation import check_age, check_confirmed, check_not_unsealed, note_head
-from preforget.store.consistency import ORDINARY, check, check_not_ahead, is_ahead, recover, undo
+from preforget.store.consistency import check, prepare_row, recover
 from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
 from preforget.store.key_service import place_of
@@ -31,7 +31,7 @@ from preforget.store.layout import (
     record_name,
     unfinished_name,
 )
-from preforget.store.ledger import Entry
+from preforget.store.ledger import Entry, in_force
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
 from preforget.store.padding import padded
@@ -260,10 +260,7 @@ class ModelFolder(CurrentFiles):
         """Add a row to the ledger, replace the manifest, and note the row in the keyring of a sealed model."""
         with self.changing():
             self.check_current()
-            if event in ORDINARY and is_ahead(self):  # nobody's row may be followed, and so be known
-                undo(self)
-            elif event not in ("learn", "undone"):
-                check_not_ahead(self, event)
+            prepare_row(self, event)
             changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
             sign = self.keyring.signing.current().sign if changed.sealed else None
             entry = self.ledger.append(event, {**data, "state": changed.state()}, sign=sign)
@@ -373,7 +370,7 @@ class ModelFolder(CurrentFiles):
 
     def note_audits(self, entries: Iterable[Entry]) -> None:
         """Keep in mind what receipts say of the audits among the ledger's rows."""
-        self.audits = [entry.as_audit() for entry in entries if entry.event == "audit"]
+        self.audits = [entry.as_audit() for entry in in_force(entries) if entry.event == "audit"]
 
     def check_current(self) -> None:
         """Raise `StoreError` if another process has changed the folder, `UsageError` if its keys can't be changed."""

@@ -240,15 +240,21 @@ class Ledger:
         return erased_by(self.entries())
 
 
+def in_force(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the rows among these that no `undone` row among them names."""
+    rows = list(entries)
+    undone = {number for entry in rows for number in _undone_by(entry)}
+    return [entry for entry in rows if entry.seq not in undone]
+
+
 def erased_by(entries: Iterable[Entry]) -> dict[str, str]:
     """Return the id of the (first) erasure for each record id that `forget` and `restore` rows among these list.
 
     Rows that an `undone` row names don't count.
     """
-    rows, erasures = list(entries), dict[str, str]()
-    undone = {number for entry in rows for number in _undone_by(entry)}
-    for entry in rows:
-        if entry.seq not in undone and entry.event in ERASING and {"erasure", "records"} <= set(entry.data):
+    erasures = dict[str, str]()
+    for entry in in_force(entries):
+        if entry.event in ERASING and {"erasure", "records"} <= set(entry.data):
             for record_id in _erased_ids(entry):
                 erasures.setdefault(record_id, entry.data["erasure"])
     return erasures
@@ -256,9 +262,8 @@ def erased_by(entries: Iterable[Entry]) -> dict[str, str]:
 
 def taken_out_by(entries: Iterable[Entry]) -> set[str]:
     """Return the ids of records that rows among these call erased, or removed for others in their place."""
-    rows = list(entries)
-    undone = {number for entry in rows for number in _undone_by(entry)}
-    lists = (row.data.get("removed") for row in rows if row.seq not in undone)
+    rows = in_force(entries)
+    lists = (row.data.get("removed") for row in rows)
     removed = [record for listed in lists if isinstance(listed, list) for record in listed]
     return {str(record["id"]) for record in removed if isinstance(record, dict) and "id" in record} | set(
         erased_by(rows)

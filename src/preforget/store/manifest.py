@@ -20,6 +20,8 @@ FORMAT = 3
 READ = (2, FORMAT)
 """The formats that are read."""
 NAME = "preforget.json"
+LARGEST = 2**40
+"""No folder has changed so often; a number that somebody planted near 2^53 could not be counted on from."""
 MAX_BYTES = 64 * 2**20
 """The most bytes of a manifest; a larger file isn't read."""
 
@@ -200,7 +202,7 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
         # only of a copy whose files have a key of their own
         _check_types(copy, {**_COPY, "key": str} if "key" in copy else _COPY, path)
     numbers = [values["generation"], values["ledger"]["seq"]]
-    if not all(0 <= number < 2**53 for number in numbers):
+    if not all(0 <= number < LARGEST for number in numbers):  # else no later one would fit into a receipt
         raise IntegrityError(f"{path} is damaged: a number is out of range")
     if values["guarantee"] not in {guarantee.value for guarantee in Guarantee}:
         raise IntegrityError(f"{path} is damaged: its guarantee is unknown to this version of preforget")
