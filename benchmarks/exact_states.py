@@ -22,8 +22,9 @@ from torch import Tensor
 import preforget as pf
 from preforget.backbones import Encoder, load_backbone
 from preforget.data import Split
-from preforget.engines.exact import HELD_OUT_ROWS, ExactEngine
+from preforget.engines.exact import ExactEngine
 from preforget.engines.options import Exact
+from preforget.engines.summing import HELD_OUT_ROWS
 from preforget.metrics.roc import auc
 from preforget.records.units import make_unit
 

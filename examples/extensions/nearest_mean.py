@@ -62,15 +62,15 @@ class NearestMeanEngine(PromptEngine):
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
         """Take the mean of every class of `train`."""
-        for label in sorted(set(train.labels)):
-            self.add(label, train, validation, session)
+        self.add(sorted(set(train.labels)), train, validation, session)
 
-    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Take the mean of one more class."""
-        images = train.only(label).inputs
-        features = torch.cat([self._features(pixels) for _, pixels in self.pixel_batches(images)])
-        self.insert(label, {"mean": features.mean(dim=0)})
-        self.calibrate([label], validation)
+    def add(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Take the mean of each of more classes."""
+        for label in labels:
+            images = train.only(label).inputs
+            features = torch.cat([self._features(pixels) for _, pixels in self.pixel_batches(images)])
+            self.insert(label, {"mean": features.mean(dim=0)})
+        self.calibrate(labels, validation)
 
     def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
         """Return `float32 [batch, capacity]`."""

@@ -121,3 +121,111 @@ def test_a_class_that_looks_like_a_known_one_is_added_only_on_purpose() -> None:
     assert model.add("A", X[:4], ["A"] * 4, keep_similar_names=True).labels == ["A", "a", "b"]
     model.detach(" A\n")
     assert model.labels == ["a", "b"]
+
+
+X = np.random.default_rng(0).normal(size=(60, 3)) + np.repeat([[0.0], [3.0], [6.0]], 20, axis=0)
+Y = np.repeat(["a", "b", "c"], 20)
+PART = np.arange(60) % 3
+"""Two of three inputs are learned from and the third is held out."""
+
+
+def part(rows: Any, learn: bool) -> tuple[np.ndarray, list[str]]:
+    chosen = np.array(rows)[(PART[rows] != 0) == learn]
+    return X[chosen], Y[chosen].tolist()
+
+
+def test_several_classes_are_learned_together_and_written_in_one_step(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    vectors, names = (
+        rng.normal(size=(80, 4)) + 5 * np.repeat(np.eye(4), 20, axis=0),
+        np.repeat(list("abcd"), 20),
+    )
+    model = PreForgettableClassifier("features", "isolated", epochs=40, batch_size=16)
+    model.fit(vectors[:40], names[:40]).save_pretrained(tmp_path / "m")
+    assert model.folder is not None
+    before, rows = columns(model, vectors), len([*model.folder.ledger.entries()])
+    model.add(["d", "c"], vectors, names)
+    assert model.labels == reloaded(model).labels == ["a", "b", "c", "d"]
+    assert {label: digest for label, digest in columns(model, vectors).items() if label in "ab"} == before
+    assert [row.event for row in model.folder.ledger.entries()][rows:] == ["add"]
+    assert (np.array(model.labels)[model.scores(vectors).argmax(axis=1)] == names).mean() > 0.9
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_further_inputs_equal_a_model_that_was_given_all_at_once(tmp_path: Path, sealed: bool) -> None:
+    early = np.r_[0:9, 20:40, 40:60]
+    late = np.r_[9:20]
+    model = PreForgettableClassifier("features", "exact").fit(
+        *part(early, True), validation=part(early, False)
+    )
+    model.save_pretrained(tmp_path / "m", sealed=sealed)
+    former = model.engine_.bank.ids("a")
+    model.add("a", *part(late, True), more=True, validation=part(late, False))
+    order = np.r_[early, late]
+    again = PreForgettableClassifier("features", "exact").fit(
+        *part(order, True), validation=part(order, False)
+    )
+    assert state(model) == state(again) == state(reloaded(model))
+    np.testing.assert_array_equal(model.predict_proba(X), again.predict_proba(X))
+    assert not [path for path in place(model).rglob("*") if path.stem in former]
+    assert model.folder is not None
+    assert [*model.folder.ledger.entries()][-1].event == "more"
+
+
+def test_further_images_of_persons_join_their_units(exact: PreForgettableClassifier) -> None:
+    images, labels = data(4, ["ant", "bee"], seed=7)
+    exact.add(["ant", "bee"], images, labels, more=True, subjects=["person 0", "person 9"] * 4)
+    persons = [unit.subject for unit in exact.engine_.bank.units("bee")]
+    assert persons == ["person 0", "person 1", "person 2", "person 9"]
+    exact.forget_subject("person 9")
+    assert "person 9" not in exact.engine_.bank.subjects
+
+
+def weights(model: PreForgettableClassifier, label: str) -> torch.Tensor:
+    engine = model.engine_
+    return torch.cat([engine.bank[label].tensors[name].flatten() for name in engine.learned_shapes()])
+
+
+def test_the_isolated_engine_goes_on_from_its_record(saved: PreForgettableClassifier) -> None:
+    before, slot = columns(saved, data()[0]), saved.engine_.bank["cat"].slot
+    former = weights(saved, "cat")
+    old = saved.engine_.bank["cat"].id
+    saved.detach("cat")
+    saved.add("cat", *data(6, seed=8), more=True)
+    assert saved.engine_.bank.is_detached("cat")
+    saved.attach("cat")
+    after = columns(saved, data()[0])
+    assert after == columns(reloaded(saved), data()[0])
+    assert {c for c in CLASSES if after[c] != before[c]} == {"cat"}
+    record = saved.engine_.bank["cat"]
+    assert (record.slot, record.id == old) == (slot, False)
+    moved = (weights(saved, "cat") - former).norm() / former.norm()
+    assert 0 < moved < 0.1, "it was learned from a new beginning"
+
+
+@pytest.mark.parametrize(
+    ("label", "more", "kind", "message"),
+    [
+        ("emu", True, UnknownLabelError, "no class 'emu'"),
+        (["cat", "emu"], False, UsageError, "already has class 'cat'.*more=True or --more"),
+        (["emu", "emu"], False, UsageError, "class 'emu' is named twice"),
+        ([], False, UsageError, "no class is named"),
+    ],
+)
+def test_classes_that_can_not_be_named(
+    model: PreForgettableClassifier, label: Any, more: bool, kind: type[Exception], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        model.add(label, *data(6, [*CLASSES, "emu"]), more=more)
+
+
+def test_engines_that_learn_no_further_inputs_say_why(tiny_vit: Path) -> None:
+    paper = PreForgettableClassifier(str(tiny_vit), "paper", 16, device="cpu", epochs=1).fit(*data())
+    with pytest.raises(UsageError, match="adapter that all classes share"):
+        paper.add("cat", *data(), more=True)
+    paper.add(["emu", "fly"], *data(6, [*CLASSES, "emu", "fly"]))
+    assert paper.labels == [*CLASSES, "emu", "fly"]
+    several = [["a"], ["a", "b"], ["b"]] * 6
+    exact = PreForgettableClassifier("features", "exact").fit(X[:18], several)
+    with pytest.raises(UsageError, match="sums up every input for all conditions at once"):
+        exact.add("a", X[:18], several, more=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from preforget.data.dataset import label_array
 from preforget.engines.base import Session
 from preforget.engines.exact import ExactEngine
 from preforget.engines.options import Exact
+from preforget.engines.reading import Reading
 
 from .conftest import learnable, pictures
 
@@ -161,7 +163,7 @@ def test_adding_equals_learning_it_from_the_start(
     for options in ({}, PROMPTED):
         engine = taught(**options)
         engine.forget("cat")
-        engine.add("cat", data(), data(3, 1), Session())
+        engine.add(["cat"], data(), data(3, 1), Session())
         assert same(engine, taught(**options))
 
 
@@ -203,17 +205,25 @@ def test_few_of_many_classes_leave_no_pairs_behind(tiny_encoder: Encoder) -> Non
     assert np.array_equal(asked, few.scores(IMAGES))
 
 
+@dataclass(frozen=True)
+class Scaled(Reading):
+    """Divides what is read by something that depends on all inputs."""
+
+    deviation: torch.Tensor = torch.ones(1)
+
+    def unit_rows(self, images: Split) -> Iterator[torch.Tensor]:
+        for chunk in super().unit_rows(images):
+            yield (chunk.double() / self.deviation * 1000).round().to(torch.int16)
+
+
 class Standardised(ExactEngine):
     """The trap: features scaled by statistics of all images together, as many pipelines do."""
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
-        found = torch.cat(list(self._reading.unit_rows(train))).double()
-        self.deviation = found.std(dim=0).clamp(min=1)
+        plain = self._reading
+        deviation = torch.cat(list(plain.unit_rows(train))).double().std(dim=0).clamp(min=1)
+        self._reading = Scaled(plain.encoder, plain.levels, plain.energy_depth, plain.views, deviation)
         super().learn(train, validation, session)
-
-    def _features(self, images: Split, count: Callable[[int], None]) -> Any:
-        for chunk in super()._features(images, count):
-            yield (chunk.double() / self.deviation * 1000).round().to(torch.int16)
 
 
 def test_a_shared_standardisation_fails_the_same_check(tiny_encoder: Encoder) -> None:
@@ -366,7 +376,7 @@ def test_prompts_need_images_of_both_classes(
     engine = taught(**PROMPTED)
     engine.forget("cat")
     with pytest.raises(DataError, match=r"prompts of \d pairs need inputs of \d classes"):
-        engine.add("cat", data(classes=["cat"]), data(3, 1, classes=["cat"]), Session())
+        engine.add(["cat"], data(classes=["cat"]), data(3, 1, classes=["cat"]), Session())
 
 
 @pytest.mark.parametrize(

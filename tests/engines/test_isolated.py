@@ -271,7 +271,7 @@ def test_adding_touches_no_other_record(make_engine: MakeEngine) -> None:
     scores = columns(engine, images)
     data = learnable(["new", *MANY[:4]], 5)
     engine.bank.detach(MANY[1])
-    engine.add("new", data, learnable(["new"], 3), Session())
+    engine.add(["new"], data, learnable(["new"], 3), Session())
     engine.bank.attach(MANY[1])
     assert engine.bank.capacity == 16
     for label, tensors in before.items():
@@ -284,7 +284,7 @@ def test_adding_touches_no_other_record(make_engine: MakeEngine) -> None:
 def test_an_added_class_is_told_from_the_others(make_engine: MakeEngine) -> None:
     engine = learned(make_engine, epochs=30)
     engine.forget("bee")
-    engine.add("bee", learnable(FEW, 6, seed=3), learnable(["bee"], 3, seed=4), Session())
+    engine.add(["bee"], learnable(FEW, 6, seed=3), learnable(["bee"], 3, seed=4), Session())
     test = learnable(FEW, 10, seed=2)
     answers = np.array(engine.bank.attached)[engine.scores(test.inputs).argmax(axis=1)]
     assert (answers == test.labels).mean() > 0.9
@@ -295,7 +295,7 @@ def test_what_is_added_does_not_depend_on_who_was_forgotten_before(make_engine: 
     bare, after = make_engine(MANY[:3], **QUICK), make_engine(MANY[:4], **QUICK)
     after.forget(MANY[3])
     for engine in (bare, after):
-        engine.add("new", data, held_out, Session())
+        engine.add(["new"], data, held_out, Session())
     assert same_model(bare, after)
 
 

@@ -303,7 +303,7 @@ def test_add_trains_the_new_record_alone(tiny_encoder: Encoder) -> None:
     first = CLASSES[:3]
     engine.learn(images(24, first), images(6, first, seed=1), Session())
     before = {n: t.clone() for n, t in all_tensors(engine).items()}
-    engine.add("dog", images(), images(8, seed=1), Session())
+    engine.add(["dog"], images(), images(8, seed=1), Session())
     after = all_tensors(engine)
     assert all(torch.equal(after[n], t) for n, t in before.items())
     assert engine.bank.labels == CLASSES

@@ -85,7 +85,7 @@ def test_what_happens_to_one_class_changes_no_bit_of_the_others(count: int) -> N
     assert len(after) == len(MANY) - 5
     engine.bank.attach(MANY[0])
     data = vector_blobs(5, 0, classes=["new", *MANY[:2]])
-    engine.add("new", data, vector_blobs(3, 1, classes=["new"]), Session())
+    engine.add(["new"], data, vector_blobs(3, 1, classes=["new"]), Session())
     again = columns(engine, inputs)
     assert {label: again[label] for label in before if label in again} == {
         label: bits for label, bits in before.items() if label in again
@@ -124,7 +124,7 @@ def test_an_added_class_is_told_from_the_others() -> None:
     engine = learned()
     engine.forget("bee")
     train, held_out = vector_blobs(12, 3, classes=FEW), vector_blobs(6, 4, classes=["bee"])
-    engine.add("bee", train, held_out, Session())
+    engine.add(["bee"], train, held_out, Session())
     test = vector_blobs(40, 2, classes=FEW)
     answers = np.array(engine.bank.attached)[engine.scores(test.inputs).argmax(axis=1)]
     assert (answers == test.labels).mean() > 0.9

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from preforget.backbones.encoder import Encoder
+from preforget.classifier.binding import keep_in
 from preforget.classifier.labels import TEXT, labels_of, name_of, ordered
 from preforget.classifier.making import make_encoder
 from preforget.classifier.parameters import Parameters
@@ -137,16 +139,26 @@ class State(Parameters):
             learned["n_features_in_"] = width
         self.__dict__.update(learned)  # all of it or nothing, whatever is raised
 
-    def _write(self, engine: Engine) -> None:
-        """Bring the folder, if there is one, to what an engine knows, as one step."""
+    def _write(self, engine: Engine, event: str = "add", names: Mapping[str, str] | None = None) -> None:
+        """Bring the folder, if there is one, to what an engine knows, as one step.
+
+        `event`: what the ledger calls it; `names`: classes that are called otherwise from now on.
+        """
         if self.folder is None:
             return
         records = {record.id: record for record in engine.records()}
         manifest, options = self.folder.manifest, engine.config.as_dict()
-        old = manifest.records
+        old, bank = manifest.records, engine.bank
+        shares = {
+            (names or {}).get(label, label): share
+            for label, share in keep_in(manifest, self.engine_).classes.items()
+        }
         self.folder.change(
             add=[record for i, record in records.items() if i not in old],
             erase=[i for i in old if i not in records],
+            event=event,
+            detached=[i for label in bank.labels if bank.is_detached(label) for i in bank.ids(label)],
+            keeps={i: share for label, share in shares.items() if label in bank for i in bank.ids(label)},
             # a folder of an older format doesn't name them all
             options=options if manifest.format == FORMAT else None,
         )

@@ -50,6 +50,11 @@ def exists(path: Path) -> bool:
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether a path is that of a file; text that can't be a path is that of none."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for names that are too long
+
+
 def shortened(given: object, longest: int = LONGEST) -> str:
     """Return text that may be anything a user pasted, cut in the middle, on one line.
 

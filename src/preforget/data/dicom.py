@@ -53,7 +53,7 @@ def read_dicom(content: bytes, path: Path, most_pixels: int) -> tuple[Image.Imag
             return Image.fromarray(_pixels(dataset)).convert("RGB"), several
     except (DataError, Image.DecompressionBombError, MemoryError):
         raise
-    except (*DAMAGE, pydicom.errors.InvalidDicomError) as error:
+    except (*DAMAGE, pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise DataError(
             f"{path}: can't be decoded as DICOM ({reason}); convert, replace or remove it"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from preforget.core.errors import DataError
+from preforget.core.paths import is_file
 from preforget.data.assemble import assemble
 from preforget.data.cells import read_rows
 from preforget.data.dataset import Dataset
@@ -61,12 +62,12 @@ def _lists_files(folder: Path, table: Path) -> bool:
     name = rows.lines[0][1][path].strip()
     if not name:
         return False
-    if (folder / name).is_file():
+    if is_file(folder / name):
         return True
     last = Path(name).name
     candidates = [last] if ending(last) in EXTENSIONS else [f"{last}{each}" for each in sorted(EXTENSIONS)]
     return any(
-        (below / candidate).is_file() for below in [folder, *_folders(folder)] for candidate in candidates
+        is_file(below / candidate) for below in [folder, *_folders(folder)] for candidate in candidates
     )
 
 

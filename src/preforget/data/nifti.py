@@ -62,6 +62,7 @@ def _slices(content: bytes, path: Path, axis: int) -> tuple[npt.NDArray[np.uint8
     try:
         import nibabel
         from nibabel.filebasedimages import ImageFileError
+        from nibabel.orientations import OrientationError
         from nibabel.spatialimages import HeaderDataError
         from nibabel.wrapstruct import WrapStructError
     except ImportError:
@@ -72,7 +73,7 @@ def _slices(content: bytes, path: Path, axis: int) -> tuple[npt.NDArray[np.uint8
         volume, several = _volume(nibabel, content, path)
     except DataError:
         raise
-    except (*DAMAGE, ImageFileError, HeaderDataError, WrapStructError) as error:
+    except (*DAMAGE, ImageFileError, HeaderDataError, OrientationError, WrapStructError) as error:
         raise DataError(f"{path}: can't be decoded as NIfTI ({error}); replace or remove it") from error
     # rows run from anterior to posterior, or from superior to inferior, columns from the right to the left of the data
     return np.ascontiguousarray(np.moveaxis(volume, axis, 0).swapaxes(1, 2)[:, ::-1, :]), several

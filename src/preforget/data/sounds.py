@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError, UsageError
+from preforget.core.paths import is_file
 from preforget.data.dataset import LARGEST_SAMPLE, Images, Sounds
 from preforget.data.vectors import Vectors
 
@@ -152,7 +153,7 @@ def _opened(path: Path) -> Iterator[tuple[int, Iterator[Wave]]]:
         raise DataError(
             f"{path}: {path.suffix} isn't decoded; convert it, such as with ffmpeg -i IN OUT.flac"
         )
-    if not path.is_file():
+    if not is_file(path):
         raise DataError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: empty file")

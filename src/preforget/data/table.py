@@ -13,6 +13,7 @@ from pathlib import Path
 
 from preforget.core.errors import DataError
 from preforget.core.names import normal_name
+from preforget.core.paths import is_file, shortened
 from preforget.data.assemble import Listed, assemble
 from preforget.data.cells import Rows, read_rows
 from preforget.data.dataset import Dataset, Split, label_array
@@ -152,7 +153,7 @@ def _places(
     listing = Listing()
     for (line, _), name in zip(rows.lines, names, strict=True):
         place = root / name.replace("\\", "/") if name.strip() else root
-        if not place.is_file():
+        if not is_file(place):
             if by_name is None:
                 by_name = {}
                 for file in listing.all_files(root):
@@ -163,7 +164,7 @@ def _places(
                 several = (
                     f"{len(known)} files are called so, such as {known[0]}"
                     if known
-                    else f"no such file: {place}"
+                    else f"no such file: {shortened(place, 300)}"
                 )
                 raise DataError(f"{path}, line {line}: {several}")
             place = Path(known[0])

@@ -23,6 +23,7 @@ from preforget.data.dataset import Images, Labels, Split
 from preforget.engines.coverage import ClassCoverage
 from preforget.engines.options import EngineOptions
 from preforget.records import ClassRecord, RecordList, Roster
+from preforget.records.record import EVERY_CLASS, relabelled
 from preforget.training.checkpoint import Checkpoint, CheckpointFile
 from preforget.white_box.surface import Files
 
@@ -144,8 +145,37 @@ class Engine(ABC):
         """Learn every class of `train`; the bank must be empty."""
 
     @abstractmethod
-    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn one more class; `train` holds its inputs and, as negatives, inputs of other live classes."""
+    def add(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Learn more classes together; `train` holds their inputs and, as negatives, inputs of other live classes."""
+
+    def add_more(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Learn more inputs of classes that are known; raises `UsageError` in an engine that can't, as by default."""
+        raise UsageError(
+            f"the {self.name} engine can't learn more inputs of a class that it knows; forget the class, then add it "
+            "with all of its inputs"
+        )
+
+    def merge(self, into: str, label: str) -> None:
+        """Make one class of two: `into` also has what is known of `label`, which is a class no more.
+
+        Raises `UsageError` in an engine that can't, as by default.
+        """
+        raise UsageError(
+            f"the {self.name} engine can't make one class of two: what it learned of each is no sum, and two of them "
+            "don't add up to what would be learned of both. Forget both classes, then add one with the inputs of both"
+        )
+
+    @classmethod
+    def renamed(cls, records: Sequence[ClassRecord], old: str, new: str) -> list[ClassRecord]:
+        """Return all records of a model with a class named anew: those that held the name, with new ids, and the rest.
+
+        Raises `UsageError` for records of several classes, in which an engine of its own may hold names, too.
+        """
+        if any(record.label == EVERY_CLASS or record.partner is not None for record in records):
+            raise UsageError(
+                f"the {cls.name} engine has records of several classes and doesn't say how a name changes in them"
+            )
+        return [relabelled(record, old, new) for record in records]
 
     @abstractmethod
     def evaluate(

@@ -6,12 +6,11 @@ units of the classes that are scored; nothing is scaled, centred, ordered or cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from preforget.backbones.encoder import Encoder
@@ -21,6 +20,7 @@ from preforget.core.guarantee import Guarantee
 from preforget.data.dataset import Images, Split
 from preforget.engines import features, pair_prompts
 from preforget.engines.base import Engine, Scores, Session
+from preforget.engines.closed_form_path import frozen_path
 from preforget.engines.coverage import ClassCoverage
 from preforget.engines.derive import FLOOR_SHARE, MOST_PAIRED, Derived, Rules, missing_pairs
 from preforget.engines.heads import Heads
@@ -34,12 +34,13 @@ from preforget.engines.pair_records import check_pair, confusion, has_prompt, pr
 from preforget.engines.reading import Reading, energy_depth
 from preforget.engines.registry import ENGINES
 from preforget.engines.renewing import ENERGIES_LACK, check_same_inputs, kept_pairs
+from preforget.engines.summing import HELD_OUT_ROWS, sum_up
 from preforget.metrics.softmax import softmax
 from preforget.records import ClassRecord, Roster, UnitBank
+from preforget.records.joined_units import put_together
+from preforget.records.record import relabelled
 from preforget.records.unit_bank import Pair
-from preforget.records.units import make_unit, unit_inputs
-from preforget.training.progress import counting
-from preforget.white_box.frozen_path import FrozenPath
+from preforget.records.units import unit_inputs
 from preforget.white_box.surface import Files
 
 DIFFERENCE = (
@@ -53,9 +54,6 @@ SAME_MACHINE = (
     "with the same libraries."
 )
 """What no receipt of a closed form claims."""
-
-HELD_OUT_ROWS = 256
-"""The most images of a unit that calibrate abstention."""
 
 CONFUSED = 0.005
 """A pair gets a prompt if a larger share of its two classes' held-out images is confused."""
@@ -136,11 +134,41 @@ class ExactEngine(Engine):
         self.derive()
         self._learn_prompts(train, self.bank.pairs, session)
 
-    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Take in one more class; with pair prompts, `train` also holds the images of all other attached classes."""
-        self._take_in(train.only(label), validation.only(label), session)
+    def add(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Take in more classes; with pair prompts, `train` also holds the images of all other attached classes."""
+        self._take_in(train.only(labels), validation.only(labels), session)
         self.derive()
-        self._learn_prompts(train, [pair for pair in self.bank.pairs if label in pair], session)
+        self._learn_prompts(train, [pair for pair in self.bank.pairs if {*pair} & {*labels}], session)
+
+    def add_more(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Add inputs to the sums of known classes: the bits of a model that was given all of them at once.
+
+        The pairs of these classes are derived anew, without prompts until `refit`.
+        """
+        made = sum_up(self._reading, train.only(labels), validation.only(labels), session)
+        put_together(self.bank, made, HELD_OUT_ROWS)
+        self._derived.joining(made)
+        self._derive_anew(labels)
+
+    def merge(self, into: str, label: str) -> None:
+        """Add the sums of one class to those of another: the bits of a model that was learned with both as one."""
+        units = [relabelled(unit, label, into) for unit in self.bank.units(label)]
+        self.bank.take_out(label)
+        put_together(self.bank, units, HELD_OUT_ROWS)
+        self._derive_anew([into, label])
+
+    def _derive_anew(self, labels: Iterable[str]) -> None:
+        """Derive anew what depends on classes whose units have changed."""
+        for label in labels:
+            self.bank.drop_pairs(label)
+        self._changed(labels)
+        self.derive()
+
+    @classmethod
+    def renamed(cls, records: Sequence[ClassRecord], old: str, new: str) -> list[ClassRecord]:
+        """Return units and pairs with a class named anew; pairs whose order changes are left out, to be derived."""
+        changed = [relabelled(record, old, new) for record in records]
+        return [record for record in changed if record.partner is None or record.label < record.partner]
 
     def add_subject(self, train: Split, validation: Split, session: Session) -> None:
         """Take in more subjects of classes that are known.
@@ -156,9 +184,7 @@ class ExactEngine(Engine):
                 "forget the subject first, then add all of its inputs"
             )
         self._take_in(train, validation, session)
-        for label in sorted(set(train.labels)):
-            self.bank.drop_pairs(label)
-        self.derive()
+        self._derive_anew(sorted(set(train.labels)))
 
     @property
     def prompted(self) -> int:
@@ -293,23 +319,7 @@ class ExactEngine(Engine):
             raise UsageError(
                 "a model that averages views can't be opened for attacks; choose those that need scores"
             )
-        labels, c = tuple(self.bank.attached), self.config
-        wanted = features.depths(self.encoder, c.levels)
-
-        def closed_form(outputs: list[Tensor]) -> Tensor:
-            states = torch.stack([outputs[depth - 1] for depth in wanted], dim=1)
-            return self.heads(labels).scores(features.rounded_with_gradient(self.encoder, states), None)
-
-        stored = {f"{i}.{name}": t for i, r in enumerate(self.records()) for name, t in r.tensors.items()}
-        return FrozenPath(
-            self.encoder,
-            labels,
-            first_block=c.first_block or 0,
-            scores=lambda inputs: self.scores(inputs, labels),
-            live={},
-            stored=stored,
-            closed_form=closed_form,
-        )
+        return frozen_path(self, self.config, self.heads)
 
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs, sorted."""
@@ -344,26 +354,11 @@ class ExactEngine(Engine):
         self.derive()
 
     def _take_in(self, train: Split, validation: Split, session: Session) -> None:
-        validation = validation.only(set(train.labels))
-        learned = train.places()
-        held_out = {unit: rows[:HELD_OUT_ROWS] for unit, rows in validation.places().items()}
-        total = len(train) + sum(map(len, held_out.values()))
-        made = []
-        with counting(total=total, what="reading", unit="input", show=session.show) as count:
-            for unit in sorted({*learned, *held_out}, key=lambda unit: (unit[0], unit[1] or "")):
-                summed = self._features(train.select(learned.get(unit, [])), count)
-                kept = list(self._features(validation.select(held_out.get(unit, [])), count))
-                none = torch.empty(0, self.bank.layout.width, dtype=torch.int16)
-                made.append(make_unit(*unit, summed, torch.cat([none, *kept]), self.bank.layout))
+        made = sum_up(self._reading, train, validation, session)
         for record in made:
             self.bank.insert(record)
         self._derived.joining(made)
         self._changed(train.labels)
-
-    def _features(self, images: Split, count: Callable[[int], None]) -> Iterator[Tensor]:
-        for chunk in self._reading.unit_rows(images):
-            yield chunk
-            count(len(chunk) // self.bank.layout.views)
 
     def _learn_prompts(self, train: Split, pairs: Iterable[Pair], session: Session) -> int:
         if not self.config.pair_prompts:

@@ -29,7 +29,7 @@ from preforget.engines.registry import ENGINES
 from preforget.engines.scorer import Scorer
 from preforget.engines.vector_scorer import VectorScorer
 from preforget.records import ClassRecord
-from preforget.records.record import EVERY_CLASS
+from preforget.records.record import EVERY_CLASS, relabelled
 from preforget.training.loop import run
 from preforget.training.losses import abstain_loss, answer_loss
 from preforget.training.state_cache import StateCache
@@ -73,17 +73,51 @@ class IsolatedEngine(PromptEngine):
         self._learn(labels, labels, train, None, session)
         self.hold_scores(labels, validation)
 
-    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn the record of one more class; other records only contribute their scores and are not changed.
+    def add(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Learn the records of more classes; other records only contribute their scores and are not changed.
 
         Abstention is formed anew from the held-out inputs of all classes: those that it was formed from were not kept,
-        so they can't be scored for the new class.
+        so they can't be scored for the new classes.
         """
+        self._learn_beside(labels, train, session)
+        self.hold_scores(labels, validation)
+
+    def add_more(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Go on learning the records of known classes from where they are, with more inputs; as `add` otherwise."""
+        former = {label: self.bank[label].copy() for label in labels}
+        detached = [label for label in labels if self.bank.is_detached(label)]
+        for label in labels:
+            self.bank.erase(label)
+        self._learn_beside(labels, train, session, former)
+        for label in detached:
+            self.bank.detach(label)
+        for record in former.values():  # freed memory keeps its content
+            for tensor in record.tensors.values():
+                tensor.zero_()
+        self.hold_scores(labels, validation)
+
+    def _learn_beside(
+        self,
+        new: Sequence[str],
+        train: Split,
+        session: Session,
+        former: Mapping[str, ClassRecord] | None = None,
+    ) -> None:
+        """Learn classes that are not in the bank, told from those in it whose inputs are in `train`; see `_learn`."""
         others = [known for known in self.bank.attached if known in set(train.labels)]
-        train = train.only([label, *others])
+        train = train.only([*new, *others])
         fixed = torch.from_numpy(self.scores(train.inputs, others))
-        self._learn([label], [label, *others], train, fixed, session)
-        self.hold_scores([label], validation)
+        self._learn([*new], [*new, *others], train, fixed, session, former)
+
+    @classmethod
+    def renamed(cls, records: Sequence[ClassRecord], old: str, new: str) -> list[ClassRecord]:
+        """Return the records with a class named anew, also in the scores of validation inputs."""
+        return [
+            PairScores.from_record(record).renamed(old, new).to_record()
+            if record.label == EVERY_CLASS
+            else relabelled(record, old, new)
+            for record in records
+        ]
 
     def recalibrate(self, validation: Split) -> None:
         """Score held-out inputs anew: of classes that lost theirs, or of a model that never had any."""
@@ -223,9 +257,19 @@ class IsolatedEngine(PromptEngine):
         return both if cheap is None else both + answer_loss(cheap, target)
 
     def _learn(
-        self, new: list[str], columns: list[str], train: Split, fixed: Tensor | None, session: Session
+        self,
+        new: list[str],
+        columns: list[str],
+        train: Split,
+        fixed: Tensor | None,
+        session: Session,
+        former: Mapping[str, ClassRecord] | None = None,
     ) -> None:
-        weights = self._start(new)
+        """Learn records of `new`, the first of `columns`; `fixed` are the scores of the others.
+
+        `former`: records of `new` from whose weights learning goes on, and whose slots the new ones take.
+        """
+        weights = self._start(new) if former is None else self._start_from([former[label] for label in new])
         target = self.targets(train, columns).to(self.encoder.device)
         c = self.config
         schedule = c.schedule(len(train), self.scorer.steps)
@@ -278,7 +322,8 @@ class IsolatedEngine(PromptEngine):
                 show=session.show,
             )
         for i, label in enumerate(new):
-            self.insert(label, {name: weight[i] for name, weight in weights.items()})
+            slot = None if former is None else former[label].slot
+            self.insert(label, {name: weight[i] for name, weight in weights.items()}, slot)
 
     def hold_scores(self, new: Sequence[str], validation: Split) -> None:
         """Score held-out inputs of known classes, and keep what abstention is formed from."""
@@ -299,6 +344,11 @@ class IsolatedEngine(PromptEngine):
             for name, shape in self.learned_shapes().items():
                 drawn[name].append(self.scorer.draw(name, shape, generator))
         return {n: torch.stack(parts).to(self.encoder.device).requires_grad_() for n, parts in drawn.items()}
+
+    def _start_from(self, records: Sequence[ClassRecord]) -> dict[str, Tensor]:
+        """Return the weights of records `[classes, ...]`, to be learned further."""
+        names = self.learned_shapes()
+        return {n: torch.stack([r.tensors[n] for r in records]).requires_grad_() for n in names}
 
 
 def scorer_of(encoder: Encoder, config: Isolated) -> Scorer:

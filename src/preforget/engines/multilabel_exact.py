@@ -31,6 +31,7 @@ from preforget.engines.registry import ENGINES
 from preforget.engines.thresholds import best_threshold, names_above
 from preforget.records import ClassRecord
 from preforget.records.condition_bank import EVERYONE, ConditionBank
+from preforget.records.record import relabelled
 from preforget.records.units import make_unit, unit_count
 from preforget.training.progress import counting
 
@@ -132,12 +133,31 @@ class MultilabelExactEngine(Engine):
             self.bank.insert(record)
         self._heads.clear()
 
-    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
+    def add(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
         """Refuse: the sums of every input are those of the data that the model was learned from."""
         raise UsageError(
             "with several labels per input the exact engine sums up every input once; to add a condition learn again "
             "with its column, which gives the other conditions the same bits"
         )
+
+    def add_more(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Refuse: an input counts for every condition, with it or without it, so there is none for some alone."""
+        raise UsageError(
+            "with several labels per input the exact engine sums up every input for all conditions at once; learn "
+            "again with all inputs, or give those of new persons to add_subject()"
+        )
+
+    def merge(self, into: str, label: str) -> None:
+        """Refuse: sums of two conditions can't say how many inputs have both."""
+        raise UsageError(
+            "with several labels per input two conditions can't be made one: an input with both is in the sums of "
+            "each and would count twice, and the sums don't say which inputs these are; learn again with one column"
+        )
+
+    @classmethod
+    def renamed(cls, records: Sequence[ClassRecord], old: str, new: str) -> list[ClassRecord]:
+        """Return the units with a condition named anew; those of every input name none."""
+        return [relabelled(record, old, new) for record in records]
 
     def add_subject(self, train: Split, validation: Split, session: Session) -> None:
         """Take in the inputs of more subjects; raises `UsageError` for one that the model knows already."""

@@ -7,7 +7,7 @@ alone gives what learning it among others gives, to rounding; forgetting one lea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from preforget.engines.base import Engine, Scores, Session
 from preforget.engines.isolated import IsolatedEngine
 from preforget.engines.registry import ENGINES
 from preforget.engines.thresholds import best_threshold, names_above
+from preforget.records import ClassRecord
 from preforget.white_box.surface import Files
 
 
@@ -56,10 +57,19 @@ class MultilabelIsolatedEngine(IsolatedEngine):
         self._learn(labels, labels, train, None, session)
         self.calibrate(labels, validation)
 
-    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn the record of one more condition, from inputs with it and inputs without it."""
-        self._learn([label], [label], train, None, session)
-        self.calibrate([label], validation)
+    def _learn_beside(
+        self,
+        new: Sequence[str],
+        train: Split,
+        session: Session,
+        former: Mapping[str, ClassRecord] | None = None,
+    ) -> None:
+        """Learn the records of more conditions, from inputs with them and inputs without them."""
+        self._learn([*new], [*new], train, None, session, former)
+
+    def hold_scores(self, new: Sequence[str], validation: Split) -> None:
+        """Set the thresholds of `new`; nothing else is kept of validation inputs."""
+        self.calibrate(new, validation)
 
     def recalibrate(self, validation: Split) -> None:
         """Do nothing: thresholds are parts of the records."""

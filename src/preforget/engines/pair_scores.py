@@ -90,6 +90,25 @@ class PairScores:
             number[_take(columns, kept)],
         )
 
+    def renamed(self, old: str, new: str) -> PairScores:
+        """Return the same scores with a class named anew, columns in the new order of names.
+
+        >>> values, columns = np.array([[1, 2], [3, 4]], np.float32), np.array([[0, 1], [0, 1]])
+        >>> scores = PairScores(("a", "b"), np.array([0, 1]), values, columns)
+        >>> scores.renamed("a", "c").values.tolist()
+        [[4.0, 3.0], [2.0, 1.0]]
+        """
+        names = [new if name == old else name for name in self.labels]
+        number = np.argsort(np.argsort(np.array(names, dtype=object)))
+        truth, columns = number[self.truth], number[self.columns]
+        rows, places = np.argsort(truth, kind="stable"), np.argsort(columns, axis=1)
+        return PairScores(
+            tuple(sorted(names)),
+            truth[rows],
+            _take(self.values, places)[rows],
+            np.array(_take(columns, places)[rows]),
+        )
+
     def wipe(self) -> None:
         """Overwrite the scores: freed memory keeps its content."""
         self.values[:] = 0

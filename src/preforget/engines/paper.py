@@ -109,24 +109,32 @@ class PaperEngine(PromptEngine):
         self._insert(labels, records)
         self.calibrate(labels, validation)
 
-    def add(self, label: str, train: Split, validation: Split, session: Session) -> None:
-        """Learn prompt, row and bias of one more class with the paper's loss over it and all attached classes.
+    def add(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Learn prompt, row and bias of more classes with the paper's loss over them and all attached classes.
 
         The adapter, without dropout, and the other records stay as they are, so a class that is added later makes do
         with what the adapter learned from the first classes. Images of classes that are not attached are ignored.
         """
-        columns = [*self.bank.attached, label]
+        columns = [*self.bank.attached, *labels]
         slots = self.bank.slots(self.bank.attached)
         fixed = {name: self.bank.packed[name][slots] for name in self.learned_shapes()}
-        record = self._start([label])
+        added = self._start(labels)
 
         def weights() -> Weights:
-            both = {name: torch.cat([fixed[name], record[name]]) for name in record}
+            both = {name: torch.cat([fixed[name], added[name]]) for name in added}
             return {**both, **self._adapters}
 
-        self._train(record, weights, columns, train.only(columns), session, dropout=False)
-        self._insert([label], record)
-        self.calibrate([label], validation)
+        self._train(added, weights, columns, train.only(columns), session, dropout=False)
+        self._insert(labels, added)
+        self.calibrate(labels, validation)
+
+    def add_more(self, labels: Sequence[str], train: Split, validation: Split, session: Session) -> None:
+        """Refuse: the adapter that all classes share doesn't learn again, and it is what adapts to a class's images."""
+        raise UsageError(
+            "the paper engine can't learn more inputs of a class that it knows: most of what it learns of a class is "
+            "in the adapter that all classes share, and this stays as it is after the first learning. Learn a new "
+            "model with all inputs, or choose engine isolated or exact"
+        )
 
     def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
         """Return `float32 [batch, capacity]` with the prompts of `labels` present and no others."""

@@ -60,10 +60,10 @@ class PromptEngine(Engine):
         It calibrates abstention, so it should depend on other classes as little as possible.
         """
 
-    def insert(self, label: str, learned: Mapping[str, Tensor]) -> None:
-        """Put what was learned of a class into the bank; `calibrate` fills the rest of its record."""
+    def insert(self, label: str, learned: Mapping[str, Tensor], slot: int | None = None) -> None:
+        """Put what was learned of a class into the bank, at a slot if one is given; `calibrate` fills in the rest."""
         unset = {n: torch.zeros(s) for n, s in self.record_shapes().items() if n not in learned}
-        self.bank.insert(ClassRecord(label, {n: t.detach() for n, t in learned.items()} | unset))
+        self.bank.insert(ClassRecord(label, {n: t.detach() for n, t in learned.items()} | unset, slot))
 
     def records(self) -> list[ClassRecord]:
         """Return the live records, sorted by label."""

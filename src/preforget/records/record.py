@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
@@ -38,6 +38,10 @@ class ClassRecord:
         """Leave names out: they can be those of persons, and reprs end in logs."""
         return f"ClassRecord(id={self.id!r}, slot={self.slot})"
 
+    def copy(self) -> ClassRecord:
+        """Return the same record with tensors of its own."""
+        return replace(self, tensors={name: tensor.clone() for name, tensor in self.tensors.items()})
+
     def concerns(self, label: str) -> bool:
         """Tell whether a class has a part in the record."""
         return label in (self.label, self.partner)
@@ -49,3 +53,14 @@ class ClassRecord:
             total.update(f"\0{name}{tuple(tensor.shape)}{tensor.dtype}\0".encode())
             total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return f"sha256:{total.hexdigest()}"
+
+
+def relabelled(record: ClassRecord, old: str, new: str) -> ClassRecord:
+    """Return a record with a new id in which a class is named anew; one that doesn't name it as it is.
+
+    The tensors are shared. Two names of a pair stay in the order in which they were.
+    """
+    if not record.concerns(old):
+        return record
+    label, partner = (new if name == old else name for name in (record.label, record.partner))
+    return replace(record, label=str(label), partner=partner, id=new_record_id())

@@ -103,6 +103,21 @@ class UnitBank(Roster):
             raise UsageError(f"record {record.id}: inputs of this class and subject are in the model already")
         units[record.subject] = record
 
+    def unit(self, label: str, subject: str | None) -> ClassRecord | None:
+        """Return the unit of a class and a subject, None if the bank holds none."""
+        return self._units.get(label, {}).get(subject)
+
+    def put(self, unit: ClassRecord) -> None:
+        """Take in a unit, instead of that of its class and subject if there is one, which is not overwritten."""
+        self._units.get(unit.label, {}).pop(unit.subject, None)
+        self.insert(unit)
+
+    def take_out(self, label: str) -> None:
+        """Drop a class's units and pairs without overwriting them; raises `UnknownLabelError`."""
+        self.drop_pairs(label)
+        del self._units[self._known(label)]
+        self._detached.discard(label)
+
     def moments(self, label: str) -> Moments:
         """Return the moments of all inputs of a class; raises `UnknownLabelError`."""
         return summed((unit_moments(unit) for unit in self.units(label)), self.features)

@@ -68,7 +68,8 @@ def clear_unfinished(path: Path, keys_of: Callable[[str], ModelKeys], *, ours: b
 
 def ids_of(ledger: Ledger) -> set[str]:
     """Return the ids of all records that a model ever had, as its ledger lists them; raises `IntegrityError`."""
-    made = {"learn": "records", "add": "records", "derive": "records", "restore": "derived"}
+    made = dict.fromkeys(("learn", "add", "more", "rename", "merge", "derive"), "records")
+    made["restore"] = "derived"
     rows = (e.data.get(made[e.event]) for e in ledger.entries() if e.event in made)
     listed = [record for records in rows if isinstance(records, list) for record in records]
     return {str(record["id"]) for record in listed if isinstance(record, dict) and "id" in record}

@@ -23,7 +23,21 @@ from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
 
 ORDINARY = frozenset(
-    {"add", "derive", "detach", "attach", "audit", "export", "seal", "copy", "keep", "upgrade"}
+    {
+        "add",
+        "more",
+        "rename",
+        "merge",
+        "derive",
+        "detach",
+        "attach",
+        "audit",
+        "export",
+        "seal",
+        "copy",
+        "keep",
+    }
+    | {"upgrade"}
 )
 """Changes that begin where the manifest and the ledger end at the same row."""
 

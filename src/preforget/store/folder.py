@@ -172,17 +172,18 @@ class ModelFolder(CurrentFiles):
         erase: Sequence[str] = (),
         event: str = "add",
         options: Mapping[str, Any] | None = None,
+        detached: Sequence[str] | None = None,
+        keeps: Mapping[str, float] | None = None,
     ) -> list[dict[str, Any]]:
         """Write new records and take old ones out, as one step; return how the new ones are described.
 
-        `options`: those of the engine from now on, by default as they were.
-        The manifest first says that the new files are to be erased, then that they live and the old ones are to be
+        `options`: the engine's; `detached`, `keeps`: as in `Manifest`; by default as they were. The manifest first says that the new files are to be erased, then that they live and the old ones are to be
         erased; whoever opens the folder after a crash ends what had begun.
         """
         with self.changing():
             self.check_current()
             new: list[dict[str, Any]] = []
-            gone = set(erase)
+            gone, before = set(erase), self.manifest.detached
             for unknown in sorted(gone - set(self.manifest.records)):
                 raise StoreError(f"{self.path} has no record {unknown}")
             try:
@@ -194,7 +195,8 @@ class ModelFolder(CurrentFiles):
                     event,
                     {"records": new, "removed": [{"id": i} for i in sorted(gone)]},
                     records={i: digest for i, digest in live.items() if i not in gone},
-                    detached=[i for i in self.manifest.detached if i not in gone],
+                    detached=[i for i in sorted(before if detached is None else detached) if i not in gone],
+                    keeps=dict(self.manifest.keeps if keeps is None else keeps),
                     erasing=sorted(self.name_of(i) for i in gone),
                     options=self.manifest.options if options is None else dict(options),
                 )
