@@ -209,9 +209,10 @@ def test_few_of_many_classes_leave_no_pairs_behind(tiny_encoder: Encoder) -> Non
 class Scaled(Reading):
     """Divides what is read by something that depends on all inputs."""
 
-    deviation: torch.Tensor = torch.ones(1)
+    deviation: torch.Tensor | None = None
 
     def unit_rows(self, images: Split) -> Iterator[torch.Tensor]:
+        assert self.deviation is not None
         for chunk in super().unit_rows(images):
             yield (chunk.double() / self.deviation * 1000).round().to(torch.int16)
 

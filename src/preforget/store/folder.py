@@ -177,8 +177,9 @@ class ModelFolder(CurrentFiles):
     ) -> list[dict[str, Any]]:
         """Write new records and take old ones out, as one step; return how the new ones are described.
 
-        `options`: the engine's; `detached`, `keeps`: as in `Manifest`; by default as they were. The manifest first says that the new files are to be erased, then that they live and the old ones are to be
-        erased; whoever opens the folder after a crash ends what had begun.
+        `options`: the engine's; `detached`, `keeps`: as in `Manifest`; by default as they were. The manifest first says
+        that the new files are to be erased, then that they live and the old ones are to be erased; whoever opens the
+        folder after a crash ends what had begun.
         """
         with self.changing():
             self.check_current()
