@@ -17,6 +17,7 @@ from PIL import Image
 from preforget.cli.keys import NEW_VARIABLE
 from preforget.erasure import open_folder
 from preforget.erasure.receipt import Receipt, payload_of
+from preforget.store import Manifest
 from preforget.store.keyring import PASSPHRASE_VARIABLE, open_keyring
 from preforget.store.layout import RECEIPTS
 from scenes import FORMER, PRESENT, Case, Place, forked
@@ -27,12 +28,13 @@ from tracing import KILL, Change, run_traced  # type: ignore[import-not-found]
 
 from random_vit import write_random_vit
 
+GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden" / "format2"
 MACHINE = ("--device", "cpu", "--dtype", "float32")
 CLASSES = {"ant": (220, 40, 40), "bee": (40, 220, 40), "cow": (40, 40, 220), "doe": (200, 200, 40)}
 PEOPLE = ("Kim", "Lee", "Pat")
 OPTIONS = {
-    "isolated": ("--epochs", "1", "--lora-rank", "1", "--batch-size", "32"),
-    "paper": ("--epochs", "1", "--batch-size", "32"),
+    "isolated": ("--epochs", "1", "--lora-rank", "1", "--batch-size", "32", "--top-classes"),
+    "paper": ("--epochs", "1", "--batch-size", "32", "--top-classes"),
     "exact": ("--levels", "1", "--subjects", "1"),
 }
 
@@ -162,6 +164,7 @@ def cases() -> Iterator[Case]:
         for engine in OPTIONS:
             yield from cases_of(engine, sealed)
     yield from key_cases()
+    yield from upgrade_cases()
 
 
 DONE = frozenset({0, 1, 2})
@@ -174,7 +177,7 @@ FIRST_PASSPHRASE = call("keys", "passphrase", **{NEW_VARIABLE: FORMER})
 def cases_of(engine: str, sealed: bool) -> Iterator[Case]:
     """Yield the commands on one kind of model."""
     one = partial(Case, engine=engine, sealed=sealed)
-    people = ("--subjects", "1") if engine == "exact" else ()
+    people = ("--subjects", "1") if engine == "exact" else ("--top-classes",)
     forget = call("forget", "model", "bee", "--yes", "--reason", "request 7")
     detach, attach = call("detach", "model", "bee"), call("attach", "model", "bee")
     learn = call(
@@ -226,7 +229,7 @@ def cases_of(engine: str, sealed: bool) -> Iterator[Case]:
         yield one("learn --discard", kills=20, command=discard, prepare=cut_off(learn), check=nothing_learned)
     yield one(
         "audit",
-        kills=30 if engine == "exact" else 10,
+        kills=50 if engine == "exact" else 10,
         command=audit,
         again=DONE | {4},
         may_leave=frozenset({"checkpoint work"}),
@@ -262,6 +265,42 @@ def key_cases() -> Iterator[Case]:
         prepare=both(signed_once, FIRST_PASSPHRASE),
         check=changed,
     )
+
+
+def upgrade_cases() -> Iterator[Case]:
+    """Yield the command that brings a folder of an older format to today's."""
+    for engine in OPTIONS:
+        for sealed in (False, True):
+            yield Case(
+                "upgrade",
+                engine,
+                sealed,
+                kills=50,
+                command=call("upgrade", "model"),
+                prepare=partial(of_format_2, f"{engine}-{'sealed' if sealed else 'plain'}"),
+                check=backed_up,
+                may_leave=frozenset({"export model.format2"}),
+            )
+
+
+def of_format_2(name: str, place: Place) -> None:
+    """Put a golden folder of format 2 and its keyring in the place of the model; git keeps no modes."""
+    for part in (place.model, place.keyring):
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(GOLDEN / name / part.name, part)
+    for path in (place.keyring, *place.keyring.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def backed_up(place: Place, repeated: bool) -> None:
+    """The folder as it was is there, whole, before anything else has changed, and after a repetition."""
+    backup = place.root / "model.format2"
+    upgraded = Manifest.read(place.model).format != 2
+    assert backup.exists() or not (upgraded or repeated), "there is no backup"
+    if backup.exists():
+        names = {path.name for path in (backup / "records").iterdir()}
+        assert Manifest.read(backup).format == 2
+        assert {Path(name).stem for name in names} == set(Manifest.read(backup).records)
 
 
 def signed_once(place: Place) -> int:

@@ -93,6 +93,7 @@ class View:
     keep: float
     copies: tuple[str, ...]
     receipts: int
+    format: int = 0
 
 
 CLOSED = ("end this with: preforget restore", "is not in the keyring")
@@ -131,6 +132,7 @@ def view(place: Place) -> tuple[View | None, dict[str, str]]:
         manifest.keep,
         copies,
         len(receipts),
+        manifest.format,
     )
     return seen, {i: record.digest() for i, record in records.items()}
 

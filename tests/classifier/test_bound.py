@@ -109,6 +109,8 @@ CASES = [
     (forget, "paper", "sealed"),
     (add, "paper", "folder"),
     (refit, "isolated", "sealed"),
+    (refit, "exact", "folder"),
+    (refit, "paper", "sealed"),
 ]
 
 
