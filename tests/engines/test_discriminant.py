@@ -148,7 +148,7 @@ def test_the_scatter_within_is_that_around_the_mean() -> None:
 def test_pooled_rows_beside_the_reference() -> None:
     groups = [rows(20 + n, seed=n, centre=300 * n) for n in range(4)]
     parts = [Moments.of(group) for group in groups]
-    totals = [(part.count, part.total) for part in parts]
+    totals = [(part.count, part.total.double()) for part in parts]
     found, biases = pooled(summed(parts, 6), totals, STRENGTH)
     with mpmath.workdps(60):
         means, sigma = slow_covariance(groups)
@@ -162,7 +162,7 @@ def test_pooled_rows_beside_the_reference() -> None:
 def test_the_pooled_scatter_is_the_sum_of_those_within() -> None:
     parts = [Moments.of(rows(20, seed=n, centre=500 * n)) for n in range(3)]
     expected = sum(mean_and_scatter(part)[1] for part in parts)
-    found = between_removed(summed(parts, 6), [(part.count, part.total) for part in parts])
+    found = between_removed(summed(parts, 6), [(part.count, part.total.double()) for part in parts])
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-2)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from preforget.engines.covariance import FullCovariance
 from preforget.engines.discriminant import Gaussian
 from preforget.engines.heads import SOFTNESS, Heads, PairHeads, PooledHeads, RidgeHead
 
@@ -18,7 +19,10 @@ def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def pair_heads(classes: int) -> PairHeads:
     pairs = classes * (classes - 1) // 2
-    gaussians = [Gaussian(numbers(2, seed=c), torch.eye(2, dtype=torch.float64)) for c in range(classes)]
+    gaussians = [
+        Gaussian(numbers(2, seed=c), FullCovariance(torch.eye(2, dtype=torch.float64)))
+        for c in range(classes)
+    ]
     return PairHeads(numbers(pairs, SIZE), numbers(pairs, seed=1), gaussians)
 
 
@@ -56,7 +60,9 @@ def test_confidence_of_pairs_by_hand() -> None:
 
 
 def test_one_class_is_judged_by_its_energy_alone() -> None:
-    gaussian = Gaussian(torch.zeros(2, dtype=torch.float64), torch.eye(2, dtype=torch.float64))
+    gaussian = Gaussian(
+        torch.zeros(2, dtype=torch.float64), FullCovariance(torch.eye(2, dtype=torch.float64))
+    )
     heads = PairHeads(torch.zeros(0, SIZE).double(), torch.zeros(0).double(), [gaussian])
     x = numbers(5, SIZE)
     assert not heads.scores(x).any()
@@ -65,7 +71,7 @@ def test_one_class_is_judged_by_its_energy_alone() -> None:
 
 def test_pooled_scores_are_log_shares_and_confidence_agrees_with_pairs() -> None:
     rows, biases, means = numbers(4, SIZE), numbers(4, seed=1), numbers(4, 2, seed=2)
-    gaussian = Gaussian(means[0], torch.eye(2, dtype=torch.float64))
+    gaussian = Gaussian(means[0], FullCovariance(torch.eye(2, dtype=torch.float64)))
     heads, x = PooledHeads(rows, biases, means, gaussian), numbers(6, SIZE, seed=4)
     linear = x @ rows.T + biases
     torch.testing.assert_close(heads.scores(x).exp().sum(dim=1), torch.ones(6, dtype=torch.float64))
@@ -73,16 +79,17 @@ def test_pooled_scores_are_log_shares_and_confidence_agrees_with_pairs() -> None
     pairs = PairHeads(
         torch.stack([rows[i] - rows[j] for i, j in names]),
         torch.stack([biases[i] - biases[j] for i, j in names]),
-        [Gaussian(mean, torch.eye(2, dtype=torch.float64)) for mean in means],
+        [Gaussian(mean, FullCovariance(torch.eye(2, dtype=torch.float64))) for mean in means],
     )
     assert torch.equal(heads.scores(x).argmax(1), linear.argmax(1))
     torch.testing.assert_close(heads.confidence(x, x[:, :2]), pairs.confidence(x, x[:, :2]))
 
 
 def test_a_background_is_taken_off_the_energy_of_the_answered_class() -> None:
-    unit = torch.eye(SIZE, dtype=torch.float64)
+    unit = FullCovariance(torch.eye(SIZE, dtype=torch.float64))
+    wide = FullCovariance(2 * torch.eye(SIZE, dtype=torch.float64))
     means, x = numbers(4, SIZE, seed=2), numbers(5, SIZE, seed=3)
-    within, background = Gaussian(means[0], unit), Gaussian(numbers(SIZE, seed=4), 2 * unit)
+    within, background = Gaussian(means[0], unit), Gaussian(numbers(SIZE, seed=4), wide)
     heads = PooledHeads(means, -means.square().sum(dim=1) / 2, means, within, background=background)
     nearest = torch.cdist(x, means).argmin(dim=1)
     expected = within.energy(x, means[nearest]) - background.energy(x)
@@ -92,7 +99,7 @@ def test_a_background_is_taken_off_the_energy_of_the_answered_class() -> None:
 @pytest.mark.parametrize("many", [False, True])
 def test_a_regression_is_added_to_log_shares_that_have_a_floor(many: bool) -> None:
     ridge, x = RidgeHead(numbers(3, SIZE), numbers(3, seed=1), 20.0), 1000 * numbers(4, SIZE, seed=7)
-    unit = torch.eye(SIZE, dtype=torch.float64)
+    unit = FullCovariance(torch.eye(SIZE, dtype=torch.float64))
     heads: Heads = pair_heads(3)
     if many:
         heads = PooledHeads(numbers(3, SIZE), numbers(3), numbers(3, SIZE), Gaussian(x[0], unit))

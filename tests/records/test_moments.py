@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from preforget.core.errors import DataError
-from preforget.records.moments import LARGEST, MOST, Moments, square, summed, triangle
+from preforget.records.moments import LARGEST, MOST, ROWS, Moments, square, summed, triangle
 
 
 def whole(rows: int, size: int = 5, seed: int = 0, largest: int = LARGEST) -> torch.Tensor:
@@ -39,8 +39,9 @@ def test_they_are_those_of_whole_numbers_without_any_rounding() -> None:
             assert int(m.scatter[i, j]) == sum(row[i] * row[j] for row in exact)
 
 
-def test_the_largest_sums_are_below_what_float64_holds() -> None:
-    assert MOST * LARGEST**2 < 2**53
+def test_the_largest_sums_are_below_what_their_numbers_hold() -> None:
+    assert ROWS * LARGEST**2 < 2**53
+    assert MOST * LARGEST**2 < 2**63
     assert torch.iinfo(torch.int16).max == LARGEST
 
 
@@ -79,9 +80,17 @@ def test_a_million_images_streamed_are_exact() -> None:
 
 
 def test_too_many_images_are_refused() -> None:
-    half = Moments(MOST // 2 + 1, torch.zeros(1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64))
-    with pytest.raises(DataError, match="sums would be rounded"):
+    half = Moments(MOST // 2 + 1, torch.zeros(1, dtype=torch.int64), torch.zeros(1, 1, dtype=torch.int64))
+    with pytest.raises(DataError, match="sums would overflow"):
         half + half
+
+
+def test_sums_beyond_what_float64_holds_are_exact() -> None:
+    one = Moments.of(torch.tensor([[3]], dtype=torch.int16))
+    large = Moments(MOST - 1, torch.tensor([2**53]), torch.tensor([[2**62]]))
+    both = large + one
+    assert (int(both.total), int(both.scatter)) == (2**53 + 3, 2**62 + 9)
+    assert same(both - large, one)
 
 
 def test_a_triangle_holds_it_all() -> None:

@@ -47,11 +47,11 @@ def test_order_is_sorted_and_tells_nothing(bank: UnitBank) -> None:
 
 def test_a_class_is_the_sum_of_its_units(bank: UnitBank) -> None:
     units = bank.units("cat")
-    features = torch.cat([u.tensors["features"] for u in units]).double()
+    features = torch.cat([u.tensors["features"] for u in units]).long()
     assert torch.equal(bank.moments("cat").scatter, features.T @ features)
     count, total = bank.total("cat")
     assert count == 6
-    assert torch.equal(total, features.sum(dim=0))
+    assert torch.equal(total, features.sum(dim=0).double())
     assert len(bank.held_out("cat")) == 2
 
 

@@ -51,7 +51,7 @@ class RidgeHeadConfig(Options):
 def solve(parts: list[Moments], gamma: float) -> tuple[Tensor, Tensor]:
     """Return rows `[C, F]` and biases `[C]` in float64 from the moments of each class."""
     overall = summed(parts, len(parts[0].total))
-    return ridge(overall, [(part.count, part.total) for part in parts], gamma)
+    return ridge(overall, [(part.count, part.total.double()) for part in parts], gamma)
 
 
 class RidgeHead:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from preforget.core.errors import UsageError
+from preforget.engines import few_inputs
+from preforget.engines.covariance import FullCovariance
 from preforget.engines.discriminant import Gaussian, between_removed, pair, pooled, ridge, shrunk
 from preforget.engines.heads import Heads, PairHeads, PooledHeads, RidgeHead
 from preforget.records import ClassRecord, UnitBank
@@ -33,41 +36,63 @@ RIDGE_PENALTY = 1e-4
 """What is added to the scatter of the regression, as a share of its mean variance."""
 
 
+Kept = TypeVar("Kept")
+
 MOST_STRENGTH = 1e6
 """Upper bound of how much more than estimated the covariance may be shrunk."""
 
 
-def missing_pairs(bank: UnitBank, labels: Sequence[str], strength: float) -> list[ClassRecord]:
+def missing_pairs(
+    bank: UnitBank, labels: Sequence[str], strength: float, by_rows: bool = True
+) -> list[ClassRecord]:
     """Return records of the discriminants of pairs of `labels` that are not in the bank; none for many labels.
 
-    They need no backbone. A pair's bits depend on the units of its two classes alone. Raises `UsageError` for units
-    or a strength that can't be those of a model.
+    They need no backbone. A pair's bits depend on the units of its two classes alone, the form that it is solved in on
+    their counts; `by_rows=False`, for folders of format 2, always takes moments. Raises `UsageError` for units or a
+    strength that can't be those of a model.
     """
     if isinstance(strength, bool) or not 0 < strength < MOST_STRENGTH:
         raise UsageError("the strength of the shrinkage is out of range")
     if len(labels) > MOST_PAIRED:
         return []
     missing = [names for names in combinations(sorted(labels), 2) if names not in bank.pairs]
-    cached: dict[str, Moments] = {}
-    most_cached = max(2, KEPT_BYTES // (8 * bank.features**2))
-
-    def moments(label: str, partner: str) -> Moments:
-        if label not in cached:
-            if len(cached) >= most_cached:
-                del cached[next(name for name in cached if name != partner)]
-            cached[label] = bank.moments(label)
-        return cached[label]
-
+    moments = _Cached(bank.moments, max(2, KEPT_BYTES // (8 * bank.features**2)))
+    rows = _Cached(bank.scored_rows, max(2, KEPT_BYTES // (2 * bank.features**2)))
     made = []
-    for first, second in missing:
+    for names in missing:
+        first, second = names
         try:
-            row, bias = pair(moments(first, second), moments(second, first), strength)
+            if by_rows and few_rows(bank, names, bank.features):
+                row, bias = few_inputs.pair(*rows.both(names), strength)
+            else:
+                row, bias = pair(*moments.both(names), strength)
         except (ArithmeticError, torch.linalg.LinAlgError) as error:  # type: ignore[attr-defined]
             raise UsageError(
                 "no discriminant follows from the units of two classes: they are damaged"
             ) from error
         made.append(ClassRecord(first, {PAIR_ROW: row, PAIR_BIAS: bias}, partner=second))
     return made
+
+
+def few_rows(bank: UnitBank, labels: Sequence[str], width: int) -> bool:
+    """Return whether classes have fewer rows than `width`, so that their rows are solved for instead of moments."""
+    return sum(map(bank.count, labels)) < width
+
+
+class _Cached(Generic[Kept]):
+    """The last `most` of what `make` returned of labels."""
+
+    def __init__(self, make: Callable[[str], Kept], most: int) -> None:
+        self._make, self._most = make, most
+        self._kept: dict[str, Kept] = {}
+
+    def both(self, names: tuple[str, str]) -> list[Kept]:
+        for name in names:
+            if name not in self._kept:
+                if len(self._kept) >= self._most:
+                    del self._kept[next(old for old in self._kept if old not in names)]
+                self._kept[name] = self._make(name)
+        return [self._kept[name] for name in names]
 
 
 @dataclass(frozen=True)
@@ -83,6 +108,11 @@ class Rules:
     near: int
     ridge: float = 0.0
     floor: float | None = None
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether fewer rows than features are solved for themselves: not in folders of format 2."""
+        return self.floor is not None
 
 
 class Derived:
@@ -150,7 +180,7 @@ class Derived:
                 whole.scatter.sub_(part.scatter)
 
     def _paired(self, labels: Sequence[str]) -> PairHeads:
-        made = missing_pairs(self.bank, labels, self.rules.strength)
+        made = missing_pairs(self.bank, labels, self.rules.strength, self.rules.by_rows)
         known = {**self.bank.pairs, **{(r.label, str(r.partner)): r for r in made}}
         tensors = [known[names].tensors for names in combinations(labels, 2)]
         none = torch.zeros(0, dtype=torch.float64)
@@ -161,7 +191,7 @@ class Derived:
             rows,
             biases,
             [self._gaussian(label) for label in labels],
-            self._ridge(*self._sums(labels)) if wanted else None,
+            self._ridge(labels) if wanted else None,
         )
         if self.rules.floor is not None:
             layout = self.bank.layout
@@ -170,16 +200,26 @@ class Derived:
 
     def _gaussian(self, label: str) -> Gaussian:
         if label not in self._gaussians:
-            near = self._nearest(self.bank.near_moments(label))
-            floor = self.rules.floor
-            made = (
-                Gaussian.of(near, self.rules.strength) if floor is None else Gaussian.typical_of(near, floor)
-            )
-            self._gaussians[label] = made
+            self._gaussians[label] = self._fit(label)
         return self._gaussians[label]
 
-    def _ridge(self, whole: Moments, parts: Sequence[tuple[int, Tensor]]) -> RidgeHead:
-        return RidgeHead(*ridge(whole, parts, RIDGE_PENALTY), self.rules.ridge)
+    def _fit(self, label: str) -> Gaussian:
+        bank, floor = self.bank, self.rules.floor
+        if floor is None:
+            return Gaussian.of(self._nearest(bank.near_moments(label)), self.rules.strength)
+        if few_rows(bank, [label], min(self.rules.near, bank.layout.near or bank.features)):
+            return few_inputs.gaussian(bank.near_rows(label)[:, : self.rules.near], floor=floor)
+        return Gaussian.typical_of(self._nearest(bank.near_moments(label)), floor)
+
+    def _ridge(self, labels: Sequence[str]) -> RidgeHead:
+        if self._few(labels):
+            solved = few_inputs.ridge([self.bank.scored_rows(label) for label in labels], RIDGE_PENALTY)
+        else:
+            solved = ridge(*self._sums(labels), RIDGE_PENALTY)
+        return RidgeHead(*solved, self.rules.ridge)
+
+    def _few(self, labels: Sequence[str]) -> bool:
+        return self.rules.by_rows and few_rows(self.bank, labels, self.bank.features)
 
     def _sums(self, labels: Sequence[str]) -> tuple[Moments, list[tuple[int, Tensor]]]:
         """Return the moments of all images of `labels`, and count and total of each; exact, however they are summed."""
@@ -194,19 +234,26 @@ class Derived:
         return whole, parts
 
     def _pooled(self, labels: Sequence[str]) -> PooledHeads:
-        whole, parts = self._sums(labels)
         strength = self.rules.strength
+        added = self._ridge(labels) if self.rules.ridge else None
+        if self._few(labels):
+            of = [self.bank.scored_rows(label) for label in labels]
+            rows, biases = few_inputs.pooled(of, strength)
+            means, _ = few_inputs.means_and_centred(of)
+            background = few_inputs.gaussian(torch.cat(of))
+            return PooledHeads(rows, biases, means, few_inputs.within(of, ESTIMATED), added, background)
+        whole, parts = self._sums(labels)
         rows, biases = pooled(whole, parts, strength)
-        added = self._ridge(whole, parts) if self.rules.ridge else None
         if self.rules.floor is not None:
             means = torch.stack([total / count for count, total in parts])
-            within = Gaussian(means[0], shrunk(between_removed(whole, parts), whole.count, ESTIMATED))
+            spread = shrunk(between_removed(whole, parts), whole.count, ESTIMATED)
+            within = Gaussian(means[0], FullCovariance(spread))
             return PooledHeads(rows, biases, means, within, added, Gaussian.of(whole, ESTIMATED))
         close, near = self._nearest(whole), self.rules.near
         near_parts = [(count, total[:near]) for count, total in parts]
         means = torch.stack([total / count for count, total in near_parts])
         covariance = shrunk(between_removed(close, near_parts), close.count, strength)
-        return PooledHeads(rows, biases, means, Gaussian(means[0], covariance), added)
+        return PooledHeads(rows, biases, means, Gaussian(means[0], FullCovariance(covariance)), added)
 
     def _nearest(self, moments: Moments) -> Moments:
         near = self.rules.near

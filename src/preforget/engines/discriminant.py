@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from preforget.engines.covariance import Covariance, FullCovariance, oracle_weight
 from preforget.records.moments import Moments
 
 FLOOR = 2.0**8
@@ -18,22 +19,15 @@ FLOOR = 2.0**8
 
 def mean_and_scatter(moments: Moments) -> tuple[Tensor, Tensor]:
     """Return mean `[F]` and scatter around it `[F, F]`: `S - s s' / n`."""
-    mean = moments.total / moments.count
-    return mean, torch.addr(moments.scatter, moments.total, mean, alpha=-1)
+    total = moments.total.double()
+    mean = total / moments.count
+    return mean, moments.scatter.double().addr_(total, mean, alpha=-1)
 
 
 def shrinkage(covariance: Tensor, count: int) -> float:
-    """Return the weight in 0..1 of the scaled identity by oracle approximating shrinkage.
-
-    Chen, Wiesel, Eldar and Hero, IEEE Transactions on Signal Processing 58 (2010), equation 23.
-    """
-    size = len(covariance)
+    """Return the weight in 0..1 of the scaled identity by oracle approximating shrinkage, see `oracle_weight`."""
     trace, square = float(covariance.trace()), float(covariance.square().sum())
-    spread = square - trace * trace / size
-    if spread <= 0:  # it is a scaled identity already, or there is no variance
-        return 1.0
-    rho = ((1 - 2 / size) * square + trace * trace) / ((count + 1 - 2 / size) * spread)
-    return min(1.0, rho)
+    return oracle_weight(trace, square, len(covariance), count)
 
 
 def typical(scatter: Tensor, count: int, floor: float) -> Tensor:
@@ -53,14 +47,13 @@ def ridge(whole: Moments, parts: Sequence[tuple[int, Tensor]], gamma: float) -> 
     with the centred numbers (Hoerl and Kennard, Technometrics 12, 1970). `whole`: the moments of all images; `parts`:
     count and total `[F]` of each class.
     """
-    mean = whole.total / whole.count
-    scatter = torch.addr(whole.scatter, whole.total, mean, alpha=-1)
+    mean, scatter = mean_and_scatter(whole)
     # features that never vary have no scale; any will do
     scale = float(scatter.trace()) / len(mean) or 1.0
     scatter.diagonal().add_(gamma * scale)
     counts = torch.tensor([float(count) for count, _ in parts], dtype=torch.float64)
     products = torch.stack([total for _, total in parts]) - counts[:, None] * mean
-    rows = torch.cholesky_solve(products.T, torch.linalg.cholesky(scatter)).T.contiguous()
+    rows = FullCovariance(scatter).solve(products)
     return rows, counts / whole.count - rows @ mean
 
 
@@ -86,8 +79,8 @@ def pair(first: Moments, second: Moments, strength: float) -> tuple[Tensor, Tens
     mean, scatter = mean_and_scatter(first)
     other, other_scatter = mean_and_scatter(second)
     scatter += other_scatter
-    factor = torch.linalg.cholesky(shrunk(scatter, first.count + second.count, strength))
-    row = torch.cholesky_solve((mean - other)[:, None], factor)[:, 0]
+    covariance = FullCovariance(shrunk(scatter, first.count + second.count, strength))
+    row = covariance.solve((mean - other)[None])[0]
     return row, -(row @ (mean + other)) / 2
 
 
@@ -96,46 +89,42 @@ def pooled(whole: Moments, parts: Sequence[tuple[int, Tensor]], strength: float)
 
     `whole`: the moments of all images; `parts`: count and total `[F]` of each class.
     """
-    covariance = shrunk(between_removed(whole, parts), whole.count, strength)
+    covariance = FullCovariance(shrunk(between_removed(whole, parts), whole.count, strength))
     means = torch.stack([total / count for count, total in parts])
-    rows = torch.cholesky_solve(means.T, torch.linalg.cholesky(covariance)).T.contiguous()
+    rows = covariance.solve(means)
     return rows, -(rows * means).sum(dim=1) / 2
 
 
 def between_removed(whole: Moments, parts: Sequence[tuple[int, Tensor]]) -> Tensor:
     """Return the scatter within classes `[F, F]`: that of all images minus that of the class means around zero."""
     weighted = torch.stack([total / count**0.5 for count, total in parts])
-    return torch.addmm(whole.scatter, weighted.T, weighted, alpha=-1)
+    return whole.scatter.double().addmm_(weighted.T, weighted, alpha=-1)
 
 
 class Gaussian:
     """A normal distribution of one class's features `[F]`."""
 
-    def __init__(self, mean: Tensor, covariance: Tensor) -> None:
-        self.mean = mean
-        self.factor = torch.linalg.cholesky(covariance)
-        self.half_log_det = float(self.factor.diagonal().log().sum())
+    def __init__(self, mean: Tensor, covariance: Covariance) -> None:
+        self.mean, self.covariance = mean, covariance
 
     @classmethod
     def of(cls, moments: Moments, strength: float) -> Gaussian:
         """Fit one to moments."""
         mean, scatter = mean_and_scatter(moments)
-        return cls(mean, shrunk(scatter, moments.count, strength))
+        return cls(mean, FullCovariance(shrunk(scatter, moments.count, strength)))
 
     @classmethod
     def typical_of(cls, moments: Moments, floor: float) -> Gaussian:
         """Fit one to moments that is shrunk no more than the estimate of its covariance asks for, see `typical`."""
         mean, scatter = mean_and_scatter(moments)
-        return cls(mean, typical(scatter, moments.count, floor))
+        return cls(mean, FullCovariance(typical(scatter, moments.count, floor)))
 
     def wipe(self) -> None:
         """Overwrite mean and covariance with zeros."""
         self.mean.zero_()
-        self.factor.zero_()
+        self.covariance.wipe()
 
     def energy(self, features: Tensor, mean: Tensor | None = None) -> Tensor:
         """Return the log-density of `[n, F]`, per feature, up to a constant; `mean` replaces the fitted one."""
-        centred = features - (self.mean if mean is None else mean)
-        white = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
-        energy: Tensor = -(white.square().sum(dim=0) / 2 + self.half_log_det) / len(self.factor)
-        return energy
+        distances = self.covariance.distances(features - (self.mean if mean is None else mean))
+        return -(distances / 2 + self.covariance.half_log_det) / len(self.mean)

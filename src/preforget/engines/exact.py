@@ -33,7 +33,7 @@ from preforget.engines.pair_prompts import Recipe
 from preforget.engines.pair_records import check_pair, confusion, has_prompt, prompts_among
 from preforget.engines.reading import Reading, energy_depth
 from preforget.engines.registry import ENGINES
-from preforget.engines.renewing import ENERGIES_LACK, check_same_inputs, kept_pairs
+from preforget.engines.renewing import ENERGIES_LACK, check_same_inputs, prompted_pairs
 from preforget.engines.summing import HELD_OUT_ROWS, sum_up
 from preforget.metrics.softmax import softmax
 from preforget.records import ClassRecord, Roster, UnitBank
@@ -112,7 +112,7 @@ class ExactEngine(Engine):
         strength = options.get("shrinkage")
         if not isinstance(bank, UnitBank) or not isinstance(strength, (int, float)):
             raise UsageError("shrinkage is no number")
-        return missing_pairs(bank, bank.labels, strength)
+        return missing_pairs(bank, bank.labels, strength, bool(options.get("energy_depth")))
 
     @property
     def needs_others(self) -> bool:
@@ -215,15 +215,18 @@ class ExactEngine(Engine):
         check_same_inputs(old, self._bank)
         for label in detached:
             self._bank.detach(label)
-        for record in kept_pairs(old, self._bank):
-            self._bank.insert(record)
         self._changed(old.labels)
         self.derive()
+        for record in prompted_pairs(old, self._bank):
+            del self._bank.pairs[record.label, str(record.partner)]
+            self._bank.insert(record)
         return True
 
     def derive(self) -> list[ClassRecord]:
         """Derive the discriminants of pairs that lack one, insert and return them; none for many classes."""
-        made = missing_pairs(self.bank, self.bank.labels, self.config.shrinkage)
+        made = missing_pairs(
+            self.bank, self.bank.labels, self.config.shrinkage, bool(self.config.energy_depth)
+        )
         for record in made:
             self.bank.insert(record)
         return made

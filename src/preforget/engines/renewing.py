@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from preforget.core.errors import DataError
+from preforget.engines.pair_prompts import PREFIX
 from preforget.records import ClassRecord, UnitBank
 from preforget.records.units import unit_inputs
 
@@ -23,12 +24,18 @@ def check_same_inputs(old: UnitBank, new: UnitBank) -> None:
         )
 
 
-def kept_pairs(old: UnitBank, new: UnitBank) -> list[ClassRecord]:
-    """Return the pairs of `old`, with their prompts, whose two classes have the same sums in both."""
+def prompted_pairs(old: UnitBank, new: UnitBank) -> list[ClassRecord]:
+    """Return the pairs of `new` with the prompts of `old` where both classes have the same sums in both."""
     same = {
         label
         for label in old.labels
         if old.moments(label).total.equal(new.moments(label).total)
         and old.moments(label).scatter.equal(new.moments(label).scatter)
     }
-    return [record for names, record in sorted(old.pairs.items()) if same.issuperset(names)]
+    made = []
+    for names, record in sorted(old.pairs.items()):
+        prompt = {name: tensor for name, tensor in record.tensors.items() if name.startswith(PREFIX)}
+        if prompt and same.issuperset(names):
+            tensors = {**new.pairs[names].tensors, **prompt}
+            made.append(ClassRecord(record.label, tensors, partner=record.partner))
+    return made

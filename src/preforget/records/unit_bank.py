@@ -15,6 +15,7 @@ from preforget.records.record import ClassRecord
 from preforget.records.roster import Roster
 from preforget.records.units import (
     check_unit,
+    sorted_rows,
     unit_count,
     unit_layout,
     unit_moments,
@@ -126,10 +127,22 @@ class UnitBank(Roster):
         """Return the moments of what energies use of all inputs of a class; raises `UnknownLabelError`."""
         return summed(map(unit_near_moments, self.units(label)), self.layout.near or self.features)
 
+    def count(self, label: str) -> int:
+        """Return how many rows a class has: one for each version of an input."""
+        return sum(map(unit_count, self.units(label)))
+
+    def scored_rows(self, label: str) -> Tensor:
+        """Return the numbers for scores of all rows of a class, `int16 [n, F]`, sorted; see `_rows`."""
+        return sorted_rows(self._rows(label)[:, : self.features])
+
+    def near_rows(self, label: str) -> Tensor:
+        """Return what energies use of all rows of a class, `int16 [n, f or F]`, sorted; see `_rows`."""
+        return sorted_rows(self._rows(label)[:, self.features if self.layout.near else 0 :])
+
     def total(self, label: str) -> tuple[int, Tensor]:
         """Return how many rows a class has and their sum `[F]`, without their scatter."""
         units = self.units(label)
-        return sum(map(unit_count, units)), torch.stack([unit_total(unit) for unit in units]).sum(dim=0)
+        return self.count(label), torch.stack([unit_total(unit) for unit in units]).sum(dim=0)
 
     def held_out(self, label: str) -> Tensor:
         """Return the features that calibrate abstention of a class, `int16 [v, W]`."""
@@ -189,6 +202,14 @@ class UnitBank(Roster):
     def erase_records(self, records: list[ClassRecord]) -> None:
         """Overwrite records with zeros and drop them."""
         self._erase(records)
+
+    def _rows(self, label: str) -> Tensor:
+        """Return `int16 [n, W]`; raises `UsageError` for a class that has moments instead, because it has many rows."""
+        kept = [unit.tensors.get("features") for unit in self.units(label)]
+        rows = [features for features in kept if features is not None]
+        if len(rows) < len(kept):
+            raise UsageError("a class of many inputs has sums of them, not the inputs")
+        return torch.cat(rows)
 
     def _pairs_of(self, sees: Callable[[str], bool]) -> list[ClassRecord]:
         return [pair for names, pair in sorted(self.pairs.items()) if any(map(sees, names))]

@@ -67,7 +67,7 @@ def make_unit(
     scored, near = moments
     tensors = {
         "count": torch.tensor(scored.count),
-        "total": torch.cat([scored.total, near.total]).to(torch.int64),
+        "total": torch.cat([scored.total, near.total]),
         "scatter": triangle(scored.scatter),
         "held_out": held_out,
     }
@@ -87,11 +87,11 @@ def unit_layout(unit: ClassRecord) -> Layout:
 
 
 def unit_moments(unit: ClassRecord) -> Moments:
-    """Return the moments of a unit's numbers for scores in float64, whichever way it stores them."""
+    """Return the moments of a unit's numbers for scores, whichever way it stores them."""
     size = unit_layout(unit).features
     if "features" in unit.tensors:
         return Moments.of(unit.tensors["features"][:, :size])
-    total = unit.tensors["total"][:size].double()
+    total = unit.tensors["total"][:size]
     return Moments(int(unit.tensors["count"]), total, square(unit.tensors["scatter"], size))
 
 
@@ -102,7 +102,7 @@ def unit_near_moments(unit: ClassRecord) -> Moments:
         return unit_moments(unit)
     if "features" in unit.tensors:
         return Moments.of(unit.tensors["features"][:, layout.features :])
-    total = unit.tensors["total"][layout.features :].double()
+    total = unit.tensors["total"][layout.features :]
     return Moments(int(unit.tensors["count"]), total, square(unit.tensors["near_scatter"], layout.near))
 
 
@@ -122,6 +122,16 @@ def unit_count(unit: ClassRecord) -> int:
 def unit_inputs(unit: ClassRecord) -> int:
     """Return how many inputs a unit sums up."""
     return unit_count(unit) // unit_layout(unit).views
+
+
+def sorted_rows(rows: Tensor) -> Tensor:
+    """Return integer rows `[n, F]` in the order of their bytes, so that no sum tells in which order they came.
+
+    >>> sorted_rows(torch.tensor([[2, 1], [1, 3]], dtype=torch.int16)).tolist()
+    [[1, 3], [2, 1]]
+    """
+    keys = [row.tobytes() for row in rows.numpy()]
+    return rows[sorted(range(len(keys)), key=keys.__getitem__)]
 
 
 def check_unit(unit: ClassRecord, layout: Layout) -> None:

@@ -72,7 +72,7 @@ def measure(own: Tensor, other: Tensor, strength: float, seed: int = 0) -> Findi
         erased = own[row].double()
         left = Moments.of(torch.cat([own[:row], own[row + 1 :]]))
         old = pair(Moments.of(own), Moments.of(other), strength)
-        mean = left.total / left.count
+        mean = left.total.double() / left.count
         found = recovered(*old, left, Moments.of(other), strength)
         cosines.append(float(torch.cosine_similarity(found - mean, erased - mean, dim=0)))
         exact.append(bool((found.round() == erased).all()))
