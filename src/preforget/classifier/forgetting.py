@@ -10,6 +10,8 @@ from preforget.classifier.bound import Begun, Bound
 from preforget.classifier.labels import name_of, names_of_some
 from preforget.classifier.turns import changes
 from preforget.core.names import as_name, normal_name
+from preforget.core.paths import given_path
+from preforget.data.content_names import content_name
 from preforget.engines import Engine
 from preforget.erasure import Erasure, Plan, forget, plan_in_memory
 
@@ -71,6 +73,34 @@ class Forgetting(Bound):
         several = several or isinstance(subject, list | tuple | set | frozenset)
         names = [as_name(name, "subject") for name in (subject if several else [subject])]
         return self._forget([], names, reason, grounds)
+
+    def forget_input(self, path: Any, reason: str | None = None, grounds: str | None = None) -> Erasure:
+        """Destroy all that the model holds about single files, which were learned with `subjects="each"`.
+
+        Args:
+            path: A file as it was learned, or a list of several, which are one erasure with one receipt. They are
+                found by their content, wherever they lie.
+            reason: See `forget`.
+            grounds: See `forget`.
+
+        Returns:
+            What was destroyed, and what that guarantees.
+
+        Raises:
+            UnknownLabelError: The model holds nothing of a file of this content.
+            UsageError: The engine knows no subjects.
+            DataError: The file can't be read.
+            StoreError: As in `forget`.
+            IntegrityError: As in `forget`.
+
+        Example:
+            >>> model.fit(X, y, subjects="each").forget_input("nobody.png")
+            Traceback (most recent call last):
+            ...
+            preforget.core.errors.DataError: nobody.png: can't be opened: No such file or directory
+        """
+        paths = path if isinstance(path, list | tuple) else [path]
+        return self.forget_subject([content_name(given_path(one)) for one in paths], reason, grounds)
 
     @changes
     def detach(self, label: Any) -> None:

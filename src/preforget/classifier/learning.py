@@ -19,6 +19,7 @@ from preforget.classifier.making import check_answering, make_engine
 from preforget.classifier.turns import learns
 from preforget.core.errors import UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
+from preforget.data.content_names import EACH, wants_each
 from preforget.data.dataset import names_of
 from preforget.data.hold_out import hold_out
 from preforget.data.labels import check_look_alikes
@@ -59,6 +60,7 @@ class Learning(Bound):
             validation: What abstention is calibrated on, a `Split` or a pair `(X, y)`; without it a seeded 15 % of
                 each class is held out.
             subjects: Whom each input is of, `n` names; in the exact engine a subject can then be forgotten by itself.
+                `"each"` makes every input a subject, which `forget_input` forgets.
             conditions: The names of the columns of a 0/1 matrix.
             cache_dir: A folder for a file of hidden states, which are else kept in memory; removed at the end.
             keep_cache: Leave that file there for the next learning.
@@ -113,7 +115,11 @@ class Learning(Bound):
                 held_out_labels = single_labels(held_out_labels, conditions)
             validation = (validation[0], as_text(held_out_labels))
         train, held_out = hold_out(
-            train, validation, engine.config.seed, conditions=None if one_hot else conditions
+            train,
+            validation,
+            engine.config.seed,
+            conditions=None if one_hot else conditions,
+            subjects=EACH if wants_each(subjects) else None,
         )
         session = Session.of(cache_dir, keep_cache, checkpoint, progress)
         try:

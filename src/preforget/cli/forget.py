@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,15 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "--subjects-from", metavar="FILE", type=Path, help="file with one person to forget per line, UTF-8"
     )
     parser.add_argument(
+        "--input",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        dest="inputs",
+        default=[],
+        help="file to forget, found by its content, of a model learned with --subjects each; may be repeated",
+    )
+    parser.add_argument(
         "--dry-run",
         action="store_true",
         help="only show what would go, from which copies, and with --on how counts and answers change",
@@ -94,8 +103,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Check all names, show what goes, and erase it in one step; exit code 1 if the answer is not yes."""
     targets = [("class", label) for label in dict.fromkeys(args.labels)]
     targets += [("subject", name) for name in dict.fromkeys([*args.subject, *names_in(args.subjects_from)])]
+    files = dict(input_names(args.inputs))
+    targets += [("subject", name) for name in files]
     if not targets:
-        raise UsageError("nothing to forget: name a class, or a subject with --subject")
+        raise UsageError("nothing to forget: name a class, a subject with --subject or a file with --input")
     if args.data is not None and not args.dry_run:
         raise UsageError("--on compares answers without forgetting anything; give it with --dry-run")
     may_ask = not args.yes and not args.dry_run
@@ -108,6 +119,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if opened is None:
         return 1
     folder, records = opened
+    check_inputs(files, records)
     targets = known_targets(targets, records, may_ask=may_ask)
     planned = plan_for(folder, targets, records)
     show_plan(folder, planned, records, args.delete_copies)
@@ -202,6 +214,24 @@ def names_in(file: Path | None) -> list[str]:
     except UnicodeDecodeError:
         raise UsageError(f"{printable(str(file))} is no UTF-8 text; write one name per line") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def input_names(files: Sequence[Path]) -> list[tuple[str, Path]]:
+    """Return the names under which files were learned as subjects of their own; raises `DataError`."""
+    from preforget.data.content_names import content_name
+
+    return [(content_name(given_path(file)), file) for file in files]
+
+
+def check_inputs(files: Mapping[str, Path], records: Sequence[ClassRecord]) -> None:
+    """Raise `UsageError` for a file that no record is of."""
+    known = {record.subject for record in records}
+    unknown = [file for name, file in files.items() if name not in known]
+    if unknown:
+        raise UsageError(
+            f"{printable(str(unknown[0]))}: the model holds no input of this content; give the file as it was learned, "
+            "and a model that was learned with --subjects each"
+        )
 
 
 def known_targets(

@@ -110,7 +110,8 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--subjects",
         metavar="WHERE",
         help="the person of each input: in a folder, how many levels below its class a person's folder is (1 is the "
-        "next); in an .npz, the column, as in train_WHERE",
+        "next); in an .npz, the column, as in train_WHERE; 'each' makes every input a subject of its own, which "
+        "'forget --input FILE' forgets",
     )
     parser.add_argument(
         "--fold",

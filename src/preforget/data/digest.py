@@ -24,7 +24,7 @@ def split_digest(split: Split) -> str:
                 raise DataError(f"{path} can't be read any more: {error.strerror or error}") from error
             total.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
     else:
-        values, meaning = _array(split.inputs)
+        values, meaning = numbers_of(split.inputs)
         total.update(f"{values.shape}{meaning}".encode())
         total.update(np.ascontiguousarray(values).data)
     for names in (split.labels, split.subjects):
@@ -33,7 +33,7 @@ def split_digest(split: Split) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def _array(inputs: npt.NDArray[np.uint8] | Sounds | Vectors) -> tuple[npt.NDArray[Any], str]:
+def numbers_of(inputs: npt.NDArray[np.uint8] | Sounds | Vectors) -> tuple[npt.NDArray[Any], str]:
     """Return the numbers of inputs in memory, and their sampling rate or number type as text."""
     if isinstance(inputs, Sounds):
         return inputs.waves, str(inputs.rate)

@@ -17,15 +17,21 @@ HELD_OUT = 0.15
 
 
 def hold_out(
-    train: Split, validation: Any, seed: int, needed: Collection[str] | None = None, conditions: Any = None
+    train: Split,
+    validation: Any,
+    seed: int,
+    needed: Collection[str] | None = None,
+    conditions: Any = None,
+    subjects: str | None = None,
 ) -> tuple[Split, Split]:
     """Return inputs to learn from and inputs to calibrate with: `validation`, or a seeded 15 % of each class.
 
     With subjects it is 15 % of each subject's inputs of a class, so that forgetting one moves nobody else's inputs;
     where persons have a single input each, it is whole persons. `validation` is None, a `Split` or a pair (inputs,
     labels); it must hold all classes `needed`, all of `train` by default, but of inputs with several labels a condition
-    may be missing, which is then calibrated at even odds. `conditions` names the columns of a matrix of labels. Raises
-    `UsageError` and `DataError`.
+    may be missing, which is then calibrated at even odds. `conditions` names the columns of a matrix of labels;
+    `subjects="each"` makes each input of `validation` a subject, see `named_by_content`. Raises `UsageError` and
+    `DataError`.
     """
     if validation is None:
         pieces = split_units(train, (1 - HELD_OUT, HELD_OUT), seed)
@@ -35,10 +41,10 @@ def hold_out(
         return train.select(kept), train.select(out)
     kind = VECTORS if isinstance(train.inputs, Vectors) else IMAGES
     if isinstance(validation, Split):
-        held_out = as_split(validation, kind=kind)
+        held_out = as_split(validation, subjects=subjects, kind=kind)
     elif isinstance(validation, tuple | list) and len(validation) == 2:
         images, labels = validation
-        held_out = as_split(images, labels, conditions=conditions, kind=kind)
+        held_out = as_split(images, labels, subjects, conditions, kind=kind)
     else:
         raise UsageError("validation is a Split or a pair: (inputs, labels)")
     if train.subjects is None:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path, shortened
+from preforget.data.content_names import named_by_content, wants_each
 from preforget.data.dataset import Images, Labels, Sounds, Split
 from preforget.data.labels import as_labels, is_name
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
@@ -34,9 +35,11 @@ def as_split(
     """Return checked inputs, labels and subjects as a `Split`; a `Split` without `y` is checked in the same way.
 
     `y`: one label per input; or several: a 0/1 matrix, whose columns `conditions` names, or a list of label lists.
-    `subjects`: None if they aren't known, else one name per input; `kind`: see `as_inputs`. Raises `DataError` as
-    `as_inputs` and `as_labels` do, or if the lengths differ.
+    `subjects`: None if they aren't known, one name per input, or `"each"`, see `named_by_content`; `kind`: see
+    `as_inputs`. Raises `DataError` as `as_inputs` and `as_labels` do, or if the lengths differ.
     """
+    if wants_each(subjects):
+        return named_by_content(as_split(X, y, None, conditions, kind=kind))
     if isinstance(X, Split):
         if y is not None:
             raise UsageError("the inputs have labels already; leave y out")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path, shortened
+from preforget.data.content_names import named_by_content, wants_each
 from preforget.data.dataset import Dataset
 from preforget.data.registry import ONE_SIZE, DataOptions, formats, named_set, names_of_sets, refuse_unused
 
@@ -40,7 +42,7 @@ def load_data(
         download: Whether a published set may be fetched if it is missing.
         subjects: Where the source names the person of each input: in a folder, how many levels below its class a
             subject's folder is (1 is the next); in an `.npz`, the column, as in `train_<column>`; in a table, the
-            column.
+            column. `"each"`: every input is a subject by itself, named by the digest of its content.
         fold: Of a sound set with official folds, the one to test on; the last by default.
         folds: The folds to use; all by default.
         skip_broken: Whether files that can't be used are left out.
@@ -66,7 +68,7 @@ def load_data(
         seed,
         data_dir,
         download,
-        subjects,
+        None if wants_each(subjects) else subjects,
         fold,
         folds,
         skip_broken,
@@ -75,6 +77,16 @@ def load_data(
         split_by,
         top_classes,
     )
+    data = _load(source, options)
+    return _each_by_itself(data) if wants_each(subjects) else data
+
+
+def _each_by_itself(data: Dataset) -> Dataset:
+    train, validation, test = map(named_by_content, (data.train, data.validation, data.test))
+    return replace(data, train=train, validation=validation, test=test)
+
+
+def _load(source: str | Path, options: DataOptions) -> Dataset:
     known = named_set(source)
     if known is not None:
         refuse_unused(str(source), known, options)

@@ -58,7 +58,7 @@ class FullCovariance(Covariance):
 
     def distances(self, centred: Tensor) -> Tensor:
         """Return `[n]`."""
-        white = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
+        white: Tensor = torch.linalg.solve_triangular(self.factor, centred.T, upper=False)
         return white.square().sum(dim=0)
 
     def wipe(self) -> None:

@@ -86,13 +86,13 @@ class _Cached(Generic[Kept]):
         self._make, self._most = make, most
         self._kept: dict[str, Kept] = {}
 
-    def both(self, names: tuple[str, str]) -> list[Kept]:
+    def both(self, names: tuple[str, str]) -> tuple[Kept, Kept]:
         for name in names:
             if name not in self._kept:
                 if len(self._kept) >= self._most:
                     del self._kept[next(old for old in self._kept if old not in names)]
                 self._kept[name] = self._make(name)
-        return [self._kept[name] for name in names]
+        return self._kept[names[0]], self._kept[names[1]]
 
 
 @dataclass(frozen=True)
