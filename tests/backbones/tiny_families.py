@@ -29,18 +29,55 @@ PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
 
 
+TEXT = {**SIZES, "vocab_size": 60, "max_position_embeddings": 40, "pad_token_id": 0}
+MODERN = {**TEXT, "local_attention": 4, "num_hidden_layers": 3, "num_attention_heads": 2}
+TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "bert": ("Bert", TEXT),
+    "roberta": ("Roberta", {**TEXT, "pad_token_id": 1}),
+    "xlm-roberta": ("XLMRoberta", {**TEXT, "pad_token_id": 1}),
+    "camembert": ("Camembert", {**TEXT, "pad_token_id": 1}),
+    "electra": ("Electra", {**TEXT, "embedding_size": 16}),
+    "distilbert": (
+        "DistilBert",
+        {"dim": 24, "n_layers": 2, "n_heads": 3, "hidden_dim": 40, "vocab_size": 60},
+    ),
+    "modernbert": (
+        "ModernBert",
+        {**MODERN, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2},
+    ),
+}
+
+
 def write_tiny(folder: Path, name: str) -> tuple[Path, Any]:
-    """Write a checkpoint of a family of pictures and return its folder and the library's own model."""
+    """Write a checkpoint of a family and return its folder and the library's own model."""
     import transformers
 
-    kind, values = PICTURES[name]
+    kind, values = {**PICTURES, **TEXTS}[name]
     config = getattr(transformers, f"{kind}Config")(**values)
     model = getattr(transformers, f"{kind}Model")(config).eval()
     randomise(model)
     model.save_pretrained(folder)
-    preprocessor = {"image_mean": MEAN, "image_std": STD}
-    (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
+    if name in TEXTS:
+        write_tokenizer(folder)
+    else:
+        preprocessor = {"image_mean": MEAN, "image_std": STD}
+        (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
     return folder, model
+
+
+WORDS = ["pad", "mask", "cls", "sep", "odd", *(f"{a}{b}" for a in "abcdefghij" for b in "xyz")]
+
+
+def write_tokenizer(folder: Path) -> None:
+    """Write a tokenizer whose words are `ax`, `ay` ... `jz`, between `cls` and `sep`."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    numbers = {word: number for number, word in enumerate(WORDS)}
+    tokenizer = Tokenizer(models.WordLevel(numbers, unk_token="odd"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    special = [("cls", numbers["cls"]), ("sep", numbers["sep"])]
+    tokenizer.post_processor = processors.TemplateProcessing(single="cls $A sep", special_tokens=special)
+    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 def randomise(

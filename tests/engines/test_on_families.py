@@ -1,4 +1,4 @@
-"""Isolated, exact and paper engines on each family of pictures: what stays after forgetting has the same bits."""
+"""Isolated, exact and paper engines on each family: what stays after forgetting has the same bits."""
 
 from __future__ import annotations
 
@@ -9,14 +9,25 @@ import pytest
 
 from preforget.backbones import Encoder, load_backbone
 from preforget.core.errors import UsageError
-from preforget.data import Split
+from preforget.data import Split, texts_of
 from preforget.engines import ENGINES, Session
 from preforget.engines.options import Paper
 
-from ..backbones.tiny_families import PICTURES, write_tiny
+from ..backbones.tiny_families import PICTURES, TEXTS, WORDS, write_tiny
 from .conftest import learnable
 
 OTHERS = [name for name in PICTURES if name != "vit"]
+
+
+def words(labels: str, each: int) -> Split:
+    """Texts of three to seven words, of which most are of a class."""
+    rng = np.random.default_rng(0)
+    found = []
+    for label in labels:
+        for _ in range(each):
+            own = [f"{label}{rng.choice(list('xyz'))}" for _ in range(rng.integers(2, 5))]
+            found.append(" ".join([*own, *rng.choice(WORDS[5:], rng.integers(1, 3))]))
+    return Split(texts_of(found), [label for label in labels for _ in range(each)])
 
 
 def learned(name: str, encoder: Encoder, data: Split, **options: object) -> object:
@@ -26,11 +37,11 @@ def learned(name: str, encoder: Encoder, data: Split, **options: object) -> obje
     return engine
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", [*OTHERS, *TEXTS])
 def test_learn_and_forget(tmp_path: Path, name: str) -> None:
     folder, _ = write_tiny(tmp_path, name)
     encoder = load_backbone(str(folder), device="cpu", dtype="float32", image_size=16)
-    data = learnable("abc", 6)
+    data = words("abc", 6) if name in TEXTS else learnable("abc", 6)
     exact = learned("exact", encoder, data, levels=2)
     exact.forget("b")
     without = learned("exact", encoder, data.only(["a", "c"]), levels=2)

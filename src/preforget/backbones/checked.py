@@ -15,6 +15,7 @@ from preforget.backbones.encoder import Encoder
 from preforget.backbones.load import load_backbone
 from preforget.backbones.picture_families import FAMILIES as PICTURES
 from preforget.backbones.pinned import pinned
+from preforget.backbones.text_families import FAMILIES as TEXTS
 from preforget.core.errors import BackboneError
 
 LARGEST = 1e-4
@@ -43,6 +44,7 @@ REFERENCES: Mapping[str, Reference] = {
     "deit": Reference("DeiTModel", learning=False),
     "audio-spectrogram-transformer": Reference("ASTModel", learning=False),
     **{name: Reference(row.library, row.outputs_normed) for name, row in PICTURES.items()},
+    **{name: Reference(row.library) for name, row in TEXTS.items()},
 }
 """By the architecture of an encoder."""
 

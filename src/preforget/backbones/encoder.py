@@ -80,6 +80,9 @@ class Encoder:
     kind: ClassVar[str] = "images"
     """The kind of inputs that it reads, see `data.as_inputs`."""
 
+    files_read: ClassVar[tuple[str, ...]] = ()
+    """Files of a checkpoint that are read beside settings and weights, where they are there."""
+
     @property
     def dim(self) -> int:
         """The width `D`."""
@@ -123,6 +126,10 @@ class Encoder:
         """Read the chosen inputs and return what `embed` takes, `[batch, ...]`; raises `DataError`."""
         p = self.preprocessing
         return self.pixels(read_batch(inputs, rows, p.steps or p.image_size))
+
+    def remark(self, inputs: Images) -> str | None:
+        """Return a sentence on what is left out of these inputs, for whoever learns from them; None if nothing is."""
+        return None
 
     def noise(self, count: int) -> Tensor:
         """Return `count` inputs of seeded noise, in the form that `read` returns; not data."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from preforget.backbones.checkpoint import WEIGHTS, find_file
@@ -18,12 +18,13 @@ SOUGHT = (WEIGHTS, LISTS[0], TORCH_WEIGHTS, LISTS[1])
 """Files of weights, or lists of them, in order of preference: the first that exists is read."""
 
 
-def file_digests(source: str, revision: str | None) -> dict[str, str]:
+def file_digests(source: str, revision: str | None, more: Sequence[str] = ()) -> dict[str, str]:
     """Return the `sha256:<hex>` of every file of a checkpoint that is read, by name; `source`: a folder or hub id.
 
+    `more`: names of files that are read beside settings and weights, where they are there.
     Raises `BackboneError` for a file that can't be read.
     """
-    paths = {name: find_file(source, name, revision) for name in SETTINGS}
+    paths = {name: find_file(source, name, revision) for name in (*SETTINGS, *more)}
     first = next((name for name in SOUGHT if find_file(source, name, revision) is not None), None)
     if first is not None:
         paths[first] = find_file(source, first, revision)

@@ -71,5 +71,5 @@ def load_backbone(
     encoder = load(
         source, image_size=image_size, device=chosen_device, dtype=number_format, revision=revision
     )
-    known = dict(files) if files else file_digests(source, revision)
+    known = dict(files) if files else file_digests(source, revision, encoder.files_read)
     return replace(encoder, identity=replace(encoder.identity, files=known))

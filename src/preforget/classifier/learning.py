@@ -17,7 +17,7 @@ from preforget.classifier.bound import Bound
 from preforget.classifier.labels import TEXT, as_text, kind_of
 from preforget.classifier.making import check_answering, make_engine
 from preforget.classifier.turns import learns
-from preforget.core.errors import UsageError
+from preforget.core.errors import InputsCutWarning, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.content_names import EACH, wants_each
 from preforget.data.dataset import names_of
@@ -109,6 +109,9 @@ class Learning(Bound):
         train = usable_subjects(engine, train, asked=subjects is not None)
         check_trainable(train)
         check_names(train, keep=keep_similar_names)
+        remark = encoder.remark(train.inputs)
+        if remark is not None:
+            warnings.warn(remark, InputsCutWarning, stacklevel=3)
         if isinstance(validation, tuple | list) and len(validation) == 2:
             held_out_labels = from_frame(validation[1])[0]
             if one_hot:

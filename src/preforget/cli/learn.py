@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+import warnings
 from pathlib import Path
 
 from preforget.cli.console import Console, note, printable
@@ -23,7 +24,7 @@ from preforget.cli.options import (
     read_data,
 )
 from preforget.cli.quality import show_coverage, show_quality
-from preforget.core.errors import UsageError
+from preforget.core.errors import InputsCutWarning, UsageError
 from preforget.core.keep import USUAL, Keep
 from preforget.core.paths import given_path
 from preforget.engines.options import DEFAULT_ENGINE, OPTIONS
@@ -53,7 +54,10 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         "--backbone", default="builtin", metavar="ID-OR-PATH", help="frozen encoder (default: builtin)"
     )
     parser.add_argument(
-        "--image-size", type=int, metavar="N", help="pixels, a multiple of the patch; frames of sounds"
+        "--image-size",
+        type=int,
+        metavar="N",
+        help="pixels, a multiple of the patch; frames of sounds; words (tokens) of texts",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of learning, and of splits that are made (default: 0)"
@@ -100,7 +104,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
         **options,
     )
     start = time.perf_counter()
-    with checkpoint_beside(target, note, sealed=args.seal, keyring=keys) as checkpoint:
+    with (
+        warnings.catch_warnings(action="ignore", category=InputsCutWarning),  # said below
+        checkpoint_beside(target, note, sealed=args.seal, keyring=keys) as checkpoint,
+    ):
         model.fit(
             data.train,
             validation=data.validation,
@@ -113,6 +120,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
         )
         model.save_pretrained(target, sealed=args.seal, keyring=keys)
     seconds = time.perf_counter() - start
+    remark = model.engine_.encoder.remark(data.train.inputs)
+    if remark is not None:
+        note(remark)
     console.line(f"learned {len(data.classes)} classes from {len(data.train):,} inputs in {seconds:.1f} s")
     figures = show_quality(model, data.test, console)
     coverage = show_coverage(model, console)

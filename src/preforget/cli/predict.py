@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser = add_command(
         commands,
         "predict",
-        "answer images or sounds, or abstain",
+        "answer images, sounds or texts, or abstain",
         "Prints path, answer or 'abstain', and the basis of the decision: the confidence, the threshold that it must "
         "reach, and how "
         "likely the input is of no known class, divided by tabs; of a model with several labels per input, path, all "
@@ -35,8 +35,13 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_model(parser)
     parser.add_argument(
-        "files", metavar="FILE", nargs="+", type=Path, help="image or sound, or a folder: all of them in it"
+        "files",
+        metavar="FILE",
+        nargs="*",
+        type=Path,
+        help="image, sound or .txt file, or a folder: all in it",
     )
+    parser.add_argument("--text", metavar="TEXT", nargs="+", help="texts to answer, instead of files")
     parser.add_argument(
         "--without",
         metavar="LABEL",
@@ -62,6 +67,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.data.looks import look_at_all
 
     form = choose_format(args, console)
+    if args.text or all(given.suffix.lower() == ".txt" for given in args.files):
+        return _answer_texts(args, form, console)
     files = [file for given in args.files for file in image_files(given)]
     as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
@@ -89,6 +96,35 @@ def run(args: argparse.Namespace, console: Console) -> int:
         note(printable(f"{path}: {why}"))
     if not rows:
         raise DataError(f"none of the {len(files):,} files can be answered; see the reasons above")
+    return _print(args, form, console, model, rows, broken)
+
+
+def _answer_texts(args: argparse.Namespace, form: str, console: Console) -> int:
+    """Answer texts that were typed, or that .txt files hold, one each."""
+    from preforget.data import texts_of
+    from preforget.data.text_files import read_text
+
+    if not args.files and not args.text:
+        raise UsageError("the following arguments are required: FILE, or --text TEXT")
+    if args.files and args.text:
+        raise UsageError("give files or --text, not both")
+    paths = [given_path(file) for file in args.files]
+    texts = texts_of(args.text or [read_text(path) for path in paths])
+    model = load_model(args, shortlist=args.shortlist)
+    predicted = model.respond(texts, without=args.without)
+    rows = list(entries(paths or list(texts.values), predicted))
+    return _print(args, form, console, model, rows, [])
+
+
+def _print(
+    args: argparse.Namespace,
+    form: str,
+    console: Console,
+    model: Any,
+    rows: list[dict[str, Any]],
+    broken: list[tuple[Path, str]],
+) -> int:
+    """Print the answers, and return the exit code."""
     for line in _text(rows, model.engine_.multilabel) if form == "text" else _table(rows, form):
         console.line(line)
     console.result(
@@ -104,7 +140,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 1 if broken and args.strict else 0
 
 
-def entries(files: list[Path], predicted: Answers) -> Iterator[dict[str, Any]]:
+def entries(files: Sequence[Path | str], predicted: Answers) -> Iterator[dict[str, Any]]:
     """Yield the answer for each file, as plain values; docs/guides/answers.md describes them."""
     for row, (path, answer) in enumerate(zip(files, predicted.answers, strict=True)):
         odds = {

@@ -51,3 +51,7 @@ class UnknownLabelError(PreforgetError, LookupError):
 
 class NotFittedError(PreforgetError, RuntimeError):
     """The model has learned nothing yet."""
+
+
+class InputsCutWarning(UserWarning):
+    """Some inputs are longer than what the encoder reads of each."""

@@ -9,6 +9,7 @@ from preforget.data.load import load_data
 from preforget.data.parts import finished
 from preforget.data.registry import DATASETS, DataFormat, DataOptions, NamedSet
 from preforget.data.splits import stratified_split, unit_names
+from preforget.data.texts import Texts, texts_of
 from preforget.data.vectors import Vectors, as_vectors
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NamedSet",
     "Sounds",
     "Split",
+    "Texts",
     "Vectors",
     "as_inputs",
     "as_labels",
@@ -33,5 +35,6 @@ __all__ = [
     "read_batch",
     "read_image",
     "stratified_split",
+    "texts_of",
     "unit_names",
 ]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from preforget.core.errors import DataError
 from preforget.core.names import as_names
 from preforget.data.repeated import Repeated
+from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
 LARGEST_SAMPLE = 16.0
@@ -59,8 +60,9 @@ class Sounds:
         return Sounds(self.waves[chosen], self.rate)
 
 
-Images: TypeAlias = npt.NDArray[np.uint8] | list[Path] | Sounds | Vectors
-"""Inputs: pixels `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), sounds, vectors, or paths of files, decoded when read."""
+Images: TypeAlias = npt.NDArray[np.uint8] | list[Path] | Sounds | Vectors | Texts
+"""Inputs: pixels `[n, h, w]` (grey) or `[n, h, w, 3]` (RGB), sounds, vectors, texts, or paths of files, decoded when
+read."""
 
 Labels: TypeAlias = npt.NDArray[np.object_]
 """`[n]` class names, each a `str`; sorted tuples of them if an input may have several labels or none."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError
 from preforget.data.dataset import Sounds, Split
+from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
 
@@ -23,6 +24,9 @@ def split_digest(split: Split) -> str:
             except OSError as error:
                 raise DataError(f"{path} can't be read any more: {error.strerror or error}") from error
             total.update(f"{path.absolute()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    elif isinstance(split.inputs, Texts):
+        for text in split.inputs.values:
+            total.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
     else:
         values, meaning = numbers_of(split.inputs)
         total.update(f"{values.shape}{meaning}".encode())

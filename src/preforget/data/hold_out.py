@@ -9,8 +9,9 @@ from typing import Any
 from preforget.core.errors import DataError, UsageError
 from preforget.data.counts import LEAST
 from preforget.data.dataset import Split, names_of
-from preforget.data.inputs import IMAGES, VECTORS, as_split
+from preforget.data.inputs import IMAGES, TEXTS, VECTORS, as_split
 from preforget.data.splits import keep_rare, split_units
+from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
 HELD_OUT = 0.15
@@ -39,7 +40,8 @@ def hold_out(
             pieces = keep_rare(train.labels, pieces, LEAST)
         kept, out = pieces
         return train.select(kept), train.select(out)
-    kind = VECTORS if isinstance(train.inputs, Vectors) else IMAGES
+    kinds = {Vectors: VECTORS, Texts: TEXTS}
+    kind = next((name for of, name in kinds.items() if isinstance(train.inputs, of)), IMAGES)
     if isinstance(validation, Split):
         held_out = as_split(validation, subjects=subjects, kind=kind)
     elif isinstance(validation, tuple | list) and len(validation) == 2:

@@ -20,6 +20,7 @@ from preforget.data.content import read_content
 from preforget.data.dataset import Images, Sounds
 from preforget.data.picture_steps import PictureSteps
 from preforget.data.pixels import to_rgb
+from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
 EXTENSIONS = frozenset(
@@ -81,6 +82,8 @@ def read_batch(
         )
     if isinstance(inputs, Vectors):
         raise DataError("the backbone reads images, and these are vectors; use backbone 'features'")
+    if isinstance(inputs, Texts):
+        raise DataError("the backbone reads images, and these are texts; give --backbone a text encoder")
     positions = range(len(inputs))[indices] if isinstance(indices, slice) else indices
     kind = np.float32 if steps.unrounded else np.uint8
     batch = np.empty((len(positions), steps.side, steps.side, 3), dtype=kind)

@@ -20,11 +20,13 @@ from preforget.data.labels import as_labels, is_name
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
 from preforget.data.one_hot import from_frame
 from preforget.data.pixels import to_rgb
+from preforget.data.texts import Texts, texts_of
 from preforget.data.vectors import Vectors, as_vectors
 
 IMAGES = "images"
 VECTORS = "vectors"
-"""The kinds of encoders whose inputs are rows of numbers; every other kind reads images, sounds or files."""
+TEXTS = "texts"
+"""The kinds of encoders whose inputs are rows of numbers, or texts; every other kind reads images, sounds or files."""
 
 SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 
@@ -84,13 +86,15 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
 
     Accepts `Sounds`, such an array (a last axis of 1 is dropped; other integers may lie in 0..255), a list of paths,
     a list of arrays or of pictures of Pillow of one size, a column of pandas, or a `Split`. `kind`: what the encoder
-    reads; only for `vectors` numbers `[n, d]` are accepted, see `as_vectors`.
+    reads; only for `vectors` numbers `[n, d]` are accepted, see `as_vectors`, and only for `texts` a list of texts.
     Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
         return as_inputs(X.inputs, kind) if len(X) else X.inputs
-    if isinstance(X, Sounds | Vectors):
+    if isinstance(X, Sounds | Vectors | Texts):
         return X
+    if kind == TEXTS:
+        return texts_of(X)
     if kind == VECTORS:
         return as_vectors(X)
     if not isinstance(X, np.ndarray):

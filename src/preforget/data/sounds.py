@@ -15,6 +15,7 @@ import numpy.typing as npt
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import is_file
 from preforget.data.dataset import LARGEST_SAMPLE, Images, Sounds
+from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
 EXTENSIONS = frozenset((".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"))
@@ -69,6 +70,8 @@ def read_sounds(
         )
     if isinstance(inputs, Vectors):
         raise DataError("the backbone reads sounds, and these are vectors; use backbone 'features'")
+    if isinstance(inputs, Texts):
+        raise DataError("the backbone reads sounds, and these are texts; give --backbone a text encoder")
     if isinstance(inputs, Sounds):
         return [_from_memory(inputs, int(position), rate, seconds) for position in indices]
     return [read_sound(inputs[int(position)], rate, seconds) for position in indices]

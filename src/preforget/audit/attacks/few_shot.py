@@ -20,6 +20,7 @@ from preforget.core.errors import DataError, UsageError
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.data.dataset import Labels, Sounds, label_array
+from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 from preforget.training.adam import Adam
 from preforget.white_box.surface import Surface, Weights
@@ -128,6 +129,8 @@ def joined(first: Split, second: Split) -> Split:
         return Split(Sounds(np.concatenate([a.waves, b.waves]), a.rate), labels)
     if isinstance(a, Vectors) and isinstance(b, Vectors) and a.width == b.width:
         return Split(Vectors(np.concatenate([a.values, b.values])), labels)
+    if isinstance(a, Texts) and isinstance(b, Texts):
+        return Split(Texts(np.concatenate([a.values, b.values])), labels)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape[1:] == b.shape[1:]:
         return Split(np.concatenate([a, b]), labels)
     raise DataError("forgotten and retained inputs differ in kind, shape or sampling rate; give one kind")
