@@ -7,6 +7,7 @@ from preforget.core.errors import UsageError
 from preforget.records import UnitBank
 from preforget.records.joined_units import joined, put_together
 from preforget.records.layout import Layout
+from preforget.records.moments import MOST
 from preforget.records.units import fewest_for_moments, make_unit, unit_moments
 
 LAYOUT = Layout(4, near=2, views=2)
@@ -49,8 +50,8 @@ def test_units_that_do_not_fit() -> None:
     with pytest.raises(UsageError, match="different features"):
         joined(wide, narrow, 9)
     many = make_unit("a", None, [rows(4 * LIMIT, 1)], rows(2, 2), LAYOUT)
-    many.tensors["count"].fill_(2**23)
-    with pytest.raises(UsageError, match="more than 8,388,608 inputs"):
+    many.tensors["count"].fill_(MOST)
+    with pytest.raises(UsageError, match=f"more than {MOST:,} inputs"):
         joined(wide, many, 9)
 
 
