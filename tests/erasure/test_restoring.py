@@ -23,7 +23,7 @@ from preforget.store.keyring import open_keyring
 from preforget.store.layout import INTENT, LEDGER
 from preforget.store.ledger_sqlite import SqliteLedger
 
-from .conftest import LABELS, Made
+from .conftest import LABELS, Made, make_record
 from .test_authority import cut
 from .test_kills import limited
 from .test_opening import LEFT, events
@@ -64,6 +64,25 @@ def test_a_whole_backup_and_a_newer_ledger(
     assert made.labels() == LEFT
     assert events(made) == ["learn", "forget", "erased", "restore"]
     assert restore(made.model, made.keyring, export(made, tmp_path / "again.jsonl")) == 0
+
+
+@pytest.mark.parametrize("forgotten", [True, False], ids=["forgotten since", "not forgotten"])
+def test_a_class_that_was_learned_anew_and_then_forgotten_comes_back_from_no_backup(
+    made: Made, tmp_path: Path, forgotten: bool
+) -> None:
+    backup = made.backup(tmp_path / "backup")
+    folder = made.open()
+    old = next(record.id for record in folder.records() if record.label == LABELS[1])
+    folder.change(add=[make_record(LABELS[1], 1)], erase=[old])  # as refit, rename and merge do
+    if forgotten:
+        made.forget(LABELS[1])
+    newer, sealed = export(made, tmp_path / "ledger.jsonl"), folder.manifest.sealed
+    made.put_back(backup)
+    assert restore(made.model, made.keyring, newer) == int(forgotten or sealed)
+    assert made.labels() == (LEFT if forgotten or sealed else LABELS)
+    last = list(made.open().ledger.entries())[-1]
+    assert last.data.get("replaced") == ([old] if forgotten or sealed else None)
+    assert restore(made.model, made.keyring, newer) == 0
 
 
 def test_an_export_that_does_not_go_on_from_here(made: Made, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Erase again, and report the number of records and what can't be known."""
     from preforget.erasure import open_folder, restore
+    from preforget.erasure.restoring import REPLACED
 
     keys, model_path = keyring(args), given_path(args.model)
     if args.unconfirmed and not args.yes and not sys.stdin.isatty():
@@ -54,6 +55,12 @@ def run(args: argparse.Namespace, console: Console) -> int:
     folder = open_folder(model_path, keys)
     if not folder.manifest.sealed and args.replay is None:
         note("the model isn't sealed: what was forgotten after the backup is known only from --replay LEDGER")
+    last = list(folder.ledger.entries())[-1]
+    if count and last.event == "restore" and (replaced := last.data.get(REPLACED)):
+        note(
+            f"{len(replaced)} of these records were not forgotten but replaced since the backup, by add, refit, rename "
+            "or merge: what only they held is missing here; learn it again from data, with add or refit"
+        )
     console.line(f"restored  {count} records erased again; the ledger ends at row {folder.ledger.head().seq}")
     console.result({"model": str(args.model), "erased_again": count, "head": str(folder.ledger.head())})
     return 0

@@ -15,6 +15,7 @@ from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 from preforget.store.consistency import is_ahead, undo, without
+from preforget.store.key_service import NO_ERASURE
 from preforget.store.layout import PLAIN, RECEIPTS, RECORDS, SEALED
 from preforget.store.record_files import KeyringPlace
 
@@ -79,7 +80,7 @@ def erase_again(folder: ModelFolder) -> None:
         destroyed = folder.keys.destroyed()
         if folder.keys.writable and not gone <= set(destroyed):  # an older keyring came back
             check_may_destroy_again(folder, gone - set(destroyed))
-            folder.keys.destroy(sorted(gone - set(destroyed)), "0" * 32)
+            folder.keys.destroy(sorted(gone - set(destroyed)), NO_ERASURE)
         gone |= set(destroyed)
     live, files = brought_back(folder, gone)
     if files:

@@ -13,11 +13,14 @@ from preforget.erasure.intent import Intent
 from preforget.erasure.opening import brought_back, end_announced, restoring
 from preforget.erasure.plan import rewritten_in_folder
 from preforget.store import ModelFolder
-from preforget.store.confirmation import Accept, check_may_restore
+from preforget.store.confirmation import Accept, check_may_restore, confirmed
 from preforget.store.consistency import is_ahead, undo, without
-from preforget.store.ledger import Entry, erased_by, read_export
+from preforget.store.key_service import NO_ERASURE
+from preforget.store.ledger import Entry, erased_by, read_export, taken_out_by
 from preforget.store.record_files import KeyringPlace
 
+REPLACED = "replaced"
+"""The entry of a `restore` row that lists records which were not erased, but replaced since the backup."""
 MAX_EXPORT = 2**30
 """No export of a ledger is larger."""
 
@@ -29,7 +32,8 @@ def restore(
 
     `replay`: a newer export of the model's ledger, whose rows are taken over. What was erased is told by the ledger,
     by `replay`, and for a sealed model by its keyring, which must confirm the others: by the rows that it has noted, or
-    by receipts in the folder that it signed. `accept`: see `check_may_restore`. It can be killed and repeated at any
+    by receipts in the folder that it signed. Records that were replaced since by others, of which some were erased, go
+    as well. `accept`: see `check_may_restore`. It can be killed and repeated at any
     point: a model that was restored by halves is refused, or restored when it is opened. Raises `IntegrityError` for a
     folder whose rows the keyring of a sealed model doesn't confirm, and for an export that doesn't go on where the
     folder's ledger ends, `StoreError`.
@@ -62,23 +66,40 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry], unconfirmed: bool) 
     `unconfirmed`: the keyring is to note rows of the folder that it doesn't know.
     """
     ledger = [*folder.ledger.entries(), *rows]
-    gone, keys, destroyed, known = set(erased_by(ledger)), set[str](), set[str](), None
+    erased = set(erased_by(ledger))
+    gone, keys, destroyed, known = erased | _replaced(folder, ledger, rows), set[str](), set[str](), None
     if folder.keys is not None:
-        destroyed, head = set(folder.keys.destroyed()), folder.keys.head()
-        keys = gone - destroyed
+        tombstones, head = folder.keys.destroyed(), folder.keys.head()
+        destroyed = set(tombstones)
+        keys = erased - destroyed
         check_may_destroy_again(folder, keys, rows)
         gone |= destroyed
+        erased |= {i for i, erasure in tombstones.items() if erasure != NO_ERASURE}
         known = None if head is None or any(row.head == head for row in ledger) else head.as_dict()
     live, files = brought_back(folder, gone)
     if not (rows or files or keys or known or unconfirmed):
         return 0
     erasure = secrets.token_hex(16)
     facts = {**restoring(erasure, files), "known": known}  # so the gap stays visible
+    replaced = (gone & set(folder.manifest.records)) - erased
+    facts |= {REPLACED: sorted(replaced)} if replaced else {}
     rewritten = rewritten_in_folder(folder, folder.records(live - destroyed))
     changes = {**without(folder.manifest, live), "erasing": files}
     folder.commit_restored(rows, facts, sorted(keys), rewritten, **changes)
     folder.finish_erasing(erasure)
     return len(live)
+
+
+def _replaced(folder: ModelFolder, ledger: Sequence[Entry], rows: Sequence[Entry]) -> set[str]:
+    """Return the ids of records that `rows` took out for others, if what was made since the backup was erased, too.
+
+    It may have been of the same classes: a class that was learned anew, or renamed, and then forgotten would come back.
+    """
+    here = set(folder.manifest.records)
+    if set(erased_by(rows)) <= here:
+        return set()
+    followed = ledger if folder.keys is None else ledger[: confirmed(folder, ledger)]
+    return taken_out_by(followed) & here
 
 
 def _check_known(folder: ModelFolder) -> None:

@@ -20,7 +20,7 @@ from preforget.store.confirmation import check_age, check_confirmed, check_not_u
 from preforget.store.consistency import check, prepare_row, recover
 from preforget.store.current_files import CurrentFiles, cannot_write
 from preforget.store.head import Head
-from preforget.store.key_service import place_of
+from preforget.store.key_service import NO_ERASURE, place_of
 from preforget.store.layout import (
     INTENT,
     LEDGER,
@@ -335,7 +335,7 @@ class ModelFolder(CurrentFiles):
         if manifest.sealed and not self._unfinished:
             self.keyring.model(manifest.model).note_head(head)
 
-    def finish_erasing(self, erasure: str = "0" * 32, *, keys_of: Collection[str] | None = None) -> None:
+    def finish_erasing(self, erasure: str = NO_ERASURE, *, keys_of: Collection[str] | None = None) -> None:
         """Destroy the keys of records whose erasure has begun, then their files, and leftovers of cut off writes.
 
         `erasure`: the id under which the keyring keeps in mind that the keys were destroyed; `keys_of`: the ids whose

@@ -18,6 +18,9 @@ from preforget.store.signing import SigningKeys
 MODEL_ID = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?")
 """What can be a file name on any system."""
 
+NO_ERASURE = "0" * 32
+"""Under this id keys are destroyed with a record that was replaced, and those of which nobody knows the erasure."""
+
 
 class ModelKeys(ABC):
     """The data keys of one model by record id (32 hex digits), and what must outlast its folder.
