@@ -17,6 +17,7 @@ from PIL import Image
 from preforget.cli.keys import NEW_VARIABLE
 from preforget.erasure import open_folder
 from preforget.erasure.receipt import Receipt, payload_of
+from preforget.records.units import unit_inputs
 from preforget.store import Manifest
 from preforget.store.keyring import PASSPHRASE_VARIABLE, open_keyring
 from preforget.store.layout import RECEIPTS
@@ -67,6 +68,28 @@ def exported(place: Place, repeated: bool) -> None:
         lines = file.read_text(encoding="utf-8").splitlines()
         assert all(json.loads(line) for line in lines)
         assert lines
+    assert file.exists() or not repeated
+
+
+def unchecked(place: Place, repeated: bool) -> None:
+    """Look at nothing more than every case does."""
+
+
+def counted(place: Place, repeated: bool) -> None:
+    """A class has its inputs once, or twice where they were added again; a third time if the command ran twice."""
+    units = [
+        r for r in open_folder(place.model, place.keyring).records() if r.label == "bee" and not r.partner
+    ]
+    known = [unit_inputs(unit) for unit in units]
+    times = {number / min(known) for number in known}
+    assert times == {1.0}, f"some persons' inputs were added and others' weren't: {known}"
+
+
+def answered(place: Place, repeated: bool) -> None:
+    """A file of answers is whole or not there, and there after a repetition."""
+    file = place.root / "answers.csv"
+    if file.exists():
+        assert len(file.read_text(encoding="utf-8").splitlines()) == 1 + 72
     assert file.exists() or not repeated
 
 
@@ -197,6 +220,19 @@ def cases_of(engine: str, sealed: bool) -> Iterator[Case]:
     yield one("attach", kills=40, command=attach, prepare=both(detach), again=DONE | {5})
     add = call("add", "model", "doe", "more", "--device", "cpu", *people)
     yield one("add", kills=60, command=add, again=DONE)
+    lacking = both(call("forget", "model", "bee", "cow", "--yes"))
+    two_back = call("add", "model", "bee", "cow", "data", "--device", "cpu", *people)
+    yield one("add two", kills=30, command=two_back, prepare=lacking, again=DONE)
+    if engine != "paper":  # it refuses further inputs
+        more = call("add", "model", "bee", "data", "--more", "--device", "cpu", *people)
+        yield one("add --more", kills=30, command=more, check=counted if engine == "exact" else unchecked)
+    if engine == "exact":
+        merged = call("add", "model", "--into", "ant", "--from", "bee", "--device", "cpu")
+        yield one("add --into", kills=40, command=merged, again=gone)
+    renamed = call("rename", "model", "bee", "wasp", "--device", "cpu")
+    yield one("rename", kills=40, command=renamed, again=gone)
+    answers = call("predict", "model", "data", "--out", "answers.csv", "--top-k", "2", "--device", "cpu")
+    yield one("predict --out", kills=10, command=answers, again=DONE, check=answered)
     copies = call("copies", "model", "--add", "backup", "tape 7")
     yield one("copies", kills=40, command=copies, again=DONE)
     yield one("copies --remove", kills=20, command=strike, prepare=both(copies), again=DONE)

@@ -151,3 +151,60 @@ def test_no_model_and_no_data(model: Path, tmp_path: Path, pets: Path, terminal:
     missing = terminal("add", model, "dog", tmp_path / "none")
     assert missing.code == 2
     assert "no such file, folder or data set" in missing.err
+
+
+@pytest.fixture
+def sums(pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> Path:
+    """A model of the exact engine."""
+    learn = (
+        "learn",
+        pets,
+        "--out",
+        tmp_path / "sums",
+        "--backbone",
+        tiny_vit,
+        "--engine",
+        "exact",
+        "--levels",
+        "1",
+    )
+    assert terminal(*learn, "--device", "cpu").code == 0
+    return tmp_path / "sums"
+
+
+def test_several_classes_further_inputs_and_one_class_of_two(
+    sums: Path, pets: Path, terminal: Terminal
+) -> None:
+    assert terminal("forget", sums, "dog", "owl", "--yes").code == 0
+    both = terminal("add", sums, "dog", "owl", pets, "--json").json
+    assert both["added"] == ["dog", "owl"]
+    assert both["classes"] == ["cat", "dog", "owl"]
+    more = terminal("add", "--more", sums, "owl", pets)
+    assert (more.code, more.out.startswith("added further inputs of owl in ")) == (0, True)
+    merged = terminal("add", sums, "--into", "cat", "--from", "dog")
+    assert (merged.code, merged.out) == (0, "dog is part of cat now; 2 classes answer\n")
+    events = [row["event"] for row in terminal("ledger", "show", sums, "--json").json["entries"]]
+    assert events[-3:] == ["add", "more", "merge"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "give LABEL and DATA"),
+        (["dog"], 2, "give LABEL and DATA"),
+        (["--into", "cat"], 2, "belong together"),
+        (["--from", "cat"], 2, "belong together"),
+        (["dog", "--into", "cat", "--from", "owl"], 2, "leave LABEL and DATA out"),
+        (["--into", "cat", "--from", "owl", "--more"], 2, "takes none"),
+        (["--into", "cat", "--from", "emu"], 5, "no class 'emu'"),
+        (["--into", "cat", "--from", "owl"], 2, "the isolated engine can't make one class of two"),
+    ],
+)
+def test_what_does_not_go_together(
+    model: Path, terminal: Terminal, files_in: Files, arguments: list[str], code: int, message: str
+) -> None:
+    before = files_in(model)
+    done = terminal("add", model, *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert files_in(model) == before

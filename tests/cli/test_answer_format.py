@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,23 @@ def test_one_format_is_chosen(form: str) -> None:
         with pytest.raises(UsageError, match="two ways to print"):
             choose_format(both, console)
     else:
-        assert choose_format(both, console) == form
+        assert choose_format(both, console) == "json"
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "form"),
+    [
+        ("a.CSV", None, "csv"),
+        ("a.json", None, "json"),
+        ("a.txt", None, "text"),
+        ("a.csv", "tsv", "tsv"),
+        ("a", None, "text"),
+    ],
+)
+def test_the_ending_of_a_file_says_the_format(name: str, option: str | None, form: str) -> None:
+    console = Console(io.StringIO(), as_json=False)
+    assert choose_format(argparse.Namespace(json=False, format=option), console, Path(name)) == form
+    assert console.as_json == (form == "json")
 
 
 def test_commas_are_quoted() -> None:

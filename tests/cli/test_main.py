@@ -24,6 +24,7 @@ NAMES = [
     "detach",
     "attach",
     "add",
+    "rename",
     "subjects",
     "refit",
     "upgrade",
@@ -80,7 +81,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["learn", "digits", "--out", "m", "--epoch", "3"],
         ["predict", "model"],
         ["verify"],
-        ["add", "model", "cat"],
+        ["rename", "model", "cat"],
         ["classes", "model", "--loud"],
     ],
 )

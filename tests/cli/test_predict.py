@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -191,3 +192,51 @@ def test_a_shortlist_as_long_as_the_bank_answers_alike(model: Path, pets: Path, 
     assert terminal("predict", model, pets / "cat", "--shortlist", "3", "--json").json == every
     assert terminal("predict", model, pets / "cat", "--shortlist", "1", "--json").code == 0
     assert terminal("predict", model, pets / "cat", "--shortlist", "-1").code == 2
+
+
+@pytest.mark.parametrize("form", ["text", "tsv", "csv", "json"])
+def test_the_most_probable_classes_go_into_a_file(
+    learned: Path, pets: Path, tmp_path: Path, terminal: Terminal, form: str
+) -> None:
+    rows = terminal("predict", learned, pets / "owl", "--json").json["predictions"]
+    best = [sorted(row["probabilities"].items(), key=lambda item: -item[1])[:2] for row in rows]
+    file = tmp_path / f"answers.{form}"
+    done = terminal("predict", learned, pets / "owl", "--top-k", "2", "--out", file)
+    assert (done.code, done.out) == (0, f"{len(rows)} answers written to {file}\n")
+    text = file.read_text(encoding="utf-8")
+    if form == "json":
+        top = [
+            [(each["label"], each["probability"]) for each in row["top"]]
+            for row in json.loads(text)["predictions"]
+        ]
+        assert top == best
+    elif form == "text":
+        shown = [[f"{label} {p:.4f}" for label, p in each] for each in best]
+        assert [line.split("\t")[-2:] for line in text.splitlines()] == shown
+    else:
+        table = list(csv.DictReader(text.splitlines(), delimiter="\t" if form == "tsv" else ","))
+        assert [(row["top_1"], row["p_1"], row["top_2"]) for row in table] == [
+            (a, f"{p:.4f}", b) for (a, p), (b, _) in best
+        ]
+        assert "p:owl" not in table[0]
+
+
+def test_a_file_is_written_whole_or_not_at_all(
+    learned: Path, pets: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    file = tmp_path / "answers.csv"
+    assert (
+        terminal("predict", learned, pets / "owl", "--out", file, "--top-k", "99", "--json").json["answers"]
+        == 20
+    )
+    assert len(json.loads(file.read_text())["predictions"][0]["top"]) == 3
+    before = file.read_bytes()
+    refused = terminal("predict", learned, pets / "owl", "--out", file)
+    assert (refused.code, file.read_bytes()) == (2, before)
+    assert "is there already" in refused.err
+    assert terminal("predict", learned, pets / "owl", "--out", file, "--force").code == 0
+    assert file.read_text().startswith("path,answer,probability")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    assert terminal("predict", learned, tmp_path / "broken.png", "--out", tmp_path / "new.csv").code == 1
+    assert not (tmp_path / "new.csv").exists()
+    assert terminal("predict", learned, pets, "--top-k", "0").code == 2

@@ -6,6 +6,7 @@ import argparse
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from preforget.cli.console import Console
@@ -19,18 +20,21 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=FORMATS,
-        default="text",
         help="how to print: tsv and csv have a line of names first, json is --json (default: text)",
     )
 
 
-def choose_format(args: argparse.Namespace, console: Console) -> str:
-    """Return the format that is asked for, and tell the console of JSON; raises `UsageError` for two formats."""
-    if args.format == "json":
-        console.as_json = True
-    elif args.json and args.format != "text":
+def choose_format(args: argparse.Namespace, console: Console, file: Path | None = None) -> str:
+    """Return the format that is asked for, and tell the console of JSON; raises `UsageError` for two formats.
+
+    `file`: where it is written to; its ending says the format where no option does.
+    """
+    if args.json and args.format not in (None, "text", "json"):
         raise UsageError(f"--json and --format {args.format} are two ways to print; give one")
-    return str(args.format)
+    ending = "" if file is None else file.suffix.lower().removeprefix(".")
+    form = "json" if args.json else args.format or (ending if ending in FORMATS else "text")
+    console.as_json = form == "json"
+    return str(form)
 
 
 def table_line(cells: Sequence[Any], form: str) -> str:

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Answer the part once and print the measures."""
     from preforget.classifier.evaluation_page import lines
 
-    if args.csv and (args.json or args.format not in ("text", "csv")):
+    if args.csv and (args.json or args.format not in (None, "text", "csv")):
         raise UsageError(f"--csv and --{'json' if args.json else 'format'} are two ways to print; give one")
     form = "csv" if args.csv else choose_format(args, console)
     page = None if args.html is None else given_path(args.html)

@@ -83,9 +83,9 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", help="auto, float32 or bfloat16")
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add DATA and the options of reading it."""
-    parser.add_argument("data", metavar="DATA", help=DATA_HELP)
+def add_data(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add DATA and the options of reading it; `optional`: whether it may be left out."""
+    parser.add_argument("data", metavar="DATA", nargs="?" if optional else None, help=DATA_HELP)
     add_data_options(parser)
 
 

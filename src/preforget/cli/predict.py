@@ -8,9 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from preforget.cli.answer_format import add_format, choose_format, table_line
+from preforget.cli.answer_file import Output, add_out
+from preforget.cli.answer_format import add_format, table_line
 from preforget.cli.console import Console, note, printable
-from preforget.cli.options import Commands, add_command, add_keep, add_model, add_shortlist, load_model
+from preforget.cli.options import (
+    Commands,
+    add_command,
+    add_keep,
+    add_model,
+    add_shortlist,
+    load_model,
+)
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import exists, given_path, shortened
@@ -50,9 +58,16 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         default=[],
         help="classes to leave out of this request only",
     )
+    parser.add_argument(
+        "--top-k",
+        metavar="N",
+        type=count,
+        help="print each input's N most probable classes, whether it is answered or not",
+    )
     add_shortlist(parser)
     add_keep(parser, "in this request")
     add_format(parser)
+    add_out(parser)
     parser.add_argument(
         "--strict",
         action="store_true",
@@ -66,9 +81,9 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.data import as_inputs
     from preforget.data.looks import look_at_all
 
-    form = choose_format(args, console)
+    output = Output.of(args, console)
     if args.text or all(given.suffix.lower() == ".txt" for given in args.files):
-        return _answer_texts(args, form, console)
+        return _answer_texts(args, output)
     files = [file for given in args.files for file in image_files(given)]
     as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
@@ -91,15 +106,15 @@ def run(args: argparse.Namespace, console: Console) -> int:
             if not part:
                 continue
             predicted = model.respond(part, without=args.without)
-        rows += entries(part, predicted)
+        rows += entries(part, predicted, args.top_k)
     for path, why in broken:
         note(printable(f"{path}: {why}"))
     if not rows:
         raise DataError(f"none of the {len(files):,} files can be answered; see the reasons above")
-    return _print(args, form, console, model, rows, broken)
+    return _print(args, output, model, rows, broken)
 
 
-def _answer_texts(args: argparse.Namespace, form: str, console: Console) -> int:
+def _answer_texts(args: argparse.Namespace, output: Output) -> int:
     """Answer texts that were typed, or that .txt files hold, one each."""
     from preforget.data import texts_of
     from preforget.data.text_files import read_text
@@ -112,22 +127,21 @@ def _answer_texts(args: argparse.Namespace, form: str, console: Console) -> int:
     texts = texts_of(args.text or [read_text(path) for path in paths])
     model = load_model(args, shortlist=args.shortlist)
     predicted = model.respond(texts, without=args.without)
-    rows = list(entries(paths or list(texts.values), predicted))
-    return _print(args, form, console, model, rows, [])
+    rows = list(entries(paths or list(texts.values), predicted, args.top_k))
+    return _print(args, output, model, rows, [])
 
 
 def _print(
     args: argparse.Namespace,
-    form: str,
-    console: Console,
+    output: Output,
     model: Any,
     rows: list[dict[str, Any]],
     broken: list[tuple[Path, str]],
 ) -> int:
     """Print the answers, and return the exit code."""
-    for line in _text(rows, model.engine_.multilabel) if form == "text" else _table(rows, form):
-        console.line(line)
-    console.result(
+    form = output.form
+    output.write(
+        _text(rows, model.engine_.multilabel) if form == "text" else _table(rows, form),
         {
             "model": str(args.model),
             "without": args.without,
@@ -135,13 +149,26 @@ def _print(
             "keep_by_class": dict(model.keep_.classes),
             "predictions": rows,
             "broken": [{"path": str(path), "reason": why} for path, why in broken],
-        }
+        },
+        len(rows),
     )
     return 1 if broken and args.strict else 0
 
 
-def entries(files: Sequence[Path | str], predicted: Answers) -> Iterator[dict[str, Any]]:
-    """Yield the answer for each file, as plain values; docs/guides/answers.md describes them."""
+def count(text: str) -> int:
+    """Read a whole number of 1 or more; raises `argparse.ArgumentTypeError`."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 1 or more")
+    return int(text)
+
+
+def entries(
+    files: Sequence[Path | str], predicted: Answers, top: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """Yield the answer for each file, as plain values; docs/guides/answers.md describes them.
+
+    `top`: how many of the most probable classes are listed by themselves.
+    """
     for row, (path, answer) in enumerate(zip(files, predicted.answers, strict=True)):
         odds = {
             label: float(p) for label, p in zip(predicted.labels, predicted.probabilities[row], strict=True)
@@ -149,6 +176,7 @@ def entries(files: Sequence[Path | str], predicted: Answers) -> Iterator[dict[st
         answers = answered(answer)
         best = max(answers, key=odds.__getitem__, default=None)
         known = None if predicted.known is None else float(predicted.known[row])
+        ranked = sorted(odds, key=odds.__getitem__, reverse=True)[:top]
         yield {
             "path": str(path),
             "answer": best,
@@ -159,6 +187,11 @@ def entries(files: Sequence[Path | str], predicted: Answers) -> Iterator[dict[st
             "threshold": _finite(predicted.limit[row]),
             "p_none": None if known is None else 1 - known,
             "probabilities": odds,
+            **(
+                {}
+                if top is None
+                else {"top": [{"label": name, "probability": odds[name]} for name in ranked]}
+            ),
         }
 
 
@@ -169,23 +202,34 @@ def _finite(value: Any) -> float | None:
 def _text(rows: list[dict[str, Any]], multilabel: bool) -> Iterator[str]:
     for row in rows:
         named = ", ".join(map(printable, row["answers"])) or "abstain"
-        if multilabel:
+        parts = [] if multilabel else [_number(row[name]) for name in ("confidence", "threshold", "p_none")]
+        if "top" in row:
+            parts += [f"{printable(each['label'])} {each['probability']:.4f}" for each in row["top"]]
+        elif multilabel:
             parts = [f"{printable(label)} {p:.4f}" for label, p in row["probabilities"].items()]
-        else:
-            parts = [_number(row[name]) for name in ("confidence", "threshold", "p_none")]
         yield "\t".join([printable(row["path"]), named, *parts])
 
 
 def _table(rows: list[dict[str, Any]], form: str) -> Iterator[str]:
-    """Yield a header and one line per file; several answers are divided by `; `, an abstention is empty."""
-    labels = list(rows[0]["probabilities"]) if rows else []
-    yield table_line([*COLUMNS, *(f"p:{printable(label)}" for label in labels)], form)
+    """Yield a header and one line per file; several answers are divided by `; `, an abstention is empty.
+
+    The columns after `COLUMNS` are the probabilities of all classes, or name and probability of the most probable ones.
+    """
+    top = range(1, len(rows[0].get("top", ())) + 1)
+    labels = [] if top else list(rows[0]["probabilities"])
+    ranks = [name for rank in top for name in (f"top_{rank}", f"p_{rank}")]
+    yield table_line([*COLUMNS, *(f"p:{printable(label)}" for label in labels), *ranks], form)
     for row in rows:
         cells = [
             printable(row["path"]),
             "; ".join(map(printable, row["answers"])),
             *(_number(row[name]) for name in COLUMNS[2:]),
-            *(_number(p) for p in row["probabilities"].values()),
+            *(_number(row["probabilities"][label]) for label in labels),
+            *(
+                cell
+                for each in row.get("top", ())
+                for cell in (printable(each["label"]), _number(each["probability"]))
+            ),
         ]
         yield table_line(cells, form)
 
