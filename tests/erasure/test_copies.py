@@ -393,6 +393,29 @@ def test_a_copy_that_was_sealed_with_another_keyring_is_not_unreadable(
     assert "Grace" in [record.label for record in other.records()]
 
 
+@pytest.mark.parametrize("sealed", [False, True], ids=["plain", "sealed"])
+def test_a_copy_from_before_a_class_was_learned_anew_holds_it_in_another_record(
+    make: MakeFolder, tmp_path: Path, sealed: bool
+) -> None:
+    folder = make(sealed=sealed)
+    place = Path(shutil.copytree(folder.path, tmp_path / "backup"))
+    add_copy(folder, "backup", str(place))
+    old = next(record for record in folder.records() if record.label == "Grace")
+    folder.change(add=[ClassRecord("Grace", old.tensors, old.slot)], erase=[old.id])
+    # of the sealed copy the key of the former record is destroyed
+    assert settled(folder)["status"] == ("not present" if sealed else "out of our control")
+
+
+def test_a_copy_that_has_forgotten_by_itself_holds_nothing(make: MakeFolder, tmp_path: Path) -> None:
+    folder = make(sealed=False)
+    place = Path(shutil.copytree(folder.path, tmp_path / "copy"))
+    add_copy(folder, "export", str(place))
+    copy = ModelFolder.open(place, tmp_path / "keys")
+    forget(plan(copy, label="Grace"), folder=copy)
+    copy.change(add=[ClassRecord("Zoe", copy.records()[0].tensors, 7)])
+    assert settled(folder)["status"] == "not present"
+
+
 def test_a_copy_of_the_sealed_folder_is_unreadable(make: MakeFolder, tmp_path: Path) -> None:
     folder = make(sealed=True)
     place = Path(shutil.copytree(folder.path, tmp_path / "backup"))

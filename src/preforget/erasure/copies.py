@@ -13,7 +13,10 @@ from typing import Any
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.store import Manifest, ModelFolder
-from preforget.store.layout import RECORDS, record_name
+from preforget.store.attempt import ids_of
+from preforget.store.layout import LEDGER, RECORDS, record_name
+from preforget.store.ledger import Ledger
+from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.record_file import read_checked
 from preforget.store.sealing import keyed_digest, new_key
 from preforget.store.side_key import destroy_owned
@@ -179,6 +182,8 @@ def _status_of_folder(
         return None
     names = {path.name for path in (place / RECORDS).iterdir()}
     if not any(record_name(i, sealed).split("/")[1] in names for i in gone for sealed in (True, False)):
+        if _may_hold_others(folder, place, {name.partition(".")[0] for name in names}, set(gone)):
+            return None
         return _status("not present", "it holds none of these records")
     if any(record_name(i, False).split("/")[1] in names for i in gone):
         return None
@@ -193,6 +198,25 @@ def _status_of_folder(
     if not ours or kind not in OF_FOLDER:
         return None
     return _status("removed", "its records are encrypted, and their keys are destroyed")
+
+
+def _may_hold_others(folder: ModelFolder, place: Path, there: set[str], gone: set[str]) -> bool:
+    """Tell whether a folder without the records that go may hold the same classes in others, by whose ids nobody knows.
+
+    So it is with a copy from before they were learned anew or renamed, here or there. Not if the model had all that is
+    there, or if no key opens it, or if the copy's own ledger calls erased what it had of the records that go.
+    """
+    unknown = there - set(folder.manifest.records) - set(folder.ledger.erased())
+    if not unknown:
+        return False
+    try:
+        if folder.keys is not None and Manifest.read(place).sealed and not folder.keys.holding(unknown):
+            return not unknown <= set(folder.keys.destroyed())
+        other = Ledger(SqliteLedger(place / LEDGER), Manifest.read(place).model)
+        had = ids_of(other) & gone
+        return not had or not had <= set(other.erased())
+    except (StoreError, UsageError):
+        return True
 
 
 def _too_near(folder: ModelFolder, place: Path) -> str:
