@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import torch
 
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
+from preforget.store.pack import FEWEST
 
 MakeFolder = Callable[..., ModelFolder]
 
@@ -77,3 +79,32 @@ def traces(folder: Path, record: ClassRecord) -> list[str]:
             haystack = path.name.encode() + b"\0" + path.read_bytes()
             found += [f"{what} in {path.name}" for what, needle in needles.items() if needle in haystack]
     return found
+
+
+PEOPLE = [f"person {n:02}" for n in range(FEWEST)]
+
+
+def make_unit(subject: str, label: str = "cat") -> ClassRecord:
+    features = torch.randint(-9, 9, (3, 4), dtype=torch.int16)
+    return ClassRecord(label, {"features": features, "held_out": features[:0]}, subject=subject)
+
+
+def subjects(folder: ModelFolder) -> list[str]:
+    return sorted(str(record.subject) for record in folder.records() if record.subject is not None)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "sealed"])
+def packed(request: pytest.FixtureRequest, tmp_path: Path) -> ModelFolder:
+    units = [make_unit(name) for name in PEOPLE]
+    sealed = replace(manifest(), sealed=request.param)
+    return ModelFolder.create(tmp_path / "model", sealed, units, {}, tmp_path / "keyring")
+
+
+def opened(folder: ModelFolder) -> ModelFolder:
+    return ModelFolder.open(folder.path, folder.keyring)
+
+
+def files(folder: ModelFolder, kind: str) -> list[str]:
+    """Return the names of the files of one kind in a folder, sorted."""
+    place = folder.path / kind
+    return sorted(path.name for path in place.iterdir()) if place.is_dir() else []

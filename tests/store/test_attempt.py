@@ -39,7 +39,7 @@ def killed_at(folder: ModelFolder, monkeypatch: pytest.MonkeyPatch, method: str)
 
     with monkeypatch.context() as patch:
         patch.setattr(ModelFolder, method, die)
-        patch.setattr("preforget.store.folder.recover", die)
+        patch.setattr("preforget.store.seal_folder.recover", die)
         with pytest.raises(Killed):
             folder.seal()
 
@@ -161,7 +161,7 @@ def records() -> list[ClassRecord]:
     return [make_record(label, slot) for slot, label in enumerate(LABELS)]
 
 
-@pytest.mark.parametrize("killed", ["FileModelKeys.create", "write_file"])
+@pytest.mark.parametrize("killed", ["FileModelKeys.create", "write_files"])
 def test_a_creation_that_was_killed_leaves_no_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: str
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_creation_that_was_killed_leaves_no_keys(
         patch.setattr("preforget.store.attempt.clear_unfinished", lambda *_, **__: None)
         with pytest.raises(KeyboardInterrupt):
             ModelFolder.create(tmp_path / "m", sealed, records(), {}, keyring)
-    assert len(open_keyring(keyring).models()) == (killed == "write_file")
+    assert len(open_keyring(keyring).models()) == (killed == "write_files")
     made = ModelFolder.create(tmp_path / "m", replace(manifest(), sealed=True), records(), {}, keyring)
     assert open_keyring(keyring).models() == [made.manifest.model]
 

@@ -17,7 +17,7 @@ from preforget.engines import Engine
 from preforget.erasure import Erasure, Plan, open_folder
 from preforget.erasure.forget import ended_in_folder, ended_in_memory
 from preforget.records import ClassRecord
-from preforget.store import Manifest
+from preforget.store import Manifest, ModelFolder
 
 R = TypeVar("R")
 
@@ -136,10 +136,11 @@ class Bound(State):
         if self.folder is None or self.folder.has_intent():
             return True
         try:
-            live = Manifest.read(self.folder.path).records
+            now = ModelFolder(self.folder.path, Manifest.read(self.folder.path), self.folder.keyring)
+            live = set(now.live)
         except StoreError:
             return True
-        return any(r.id in self.folder.manifest.records and r.id not in live for r in plan.records)
+        return any(self.folder.is_live(r.id) and r.id not in live for r in plan.records)
 
 
 def copied(record: ClassRecord) -> ClassRecord:

@@ -148,7 +148,7 @@ class State(Parameters):
             return
         records = {record.id: record for record in engine.records()}
         manifest, options = self.folder.manifest, engine.config.as_dict()
-        old, bank = manifest.records, engine.bank
+        old, bank = set(self.folder.live), engine.bank
         shares = {
             (names or {}).get(label, label): share
             for label, share in keep_in(manifest, self.engine_).classes.items()

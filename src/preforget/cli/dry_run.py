@@ -32,7 +32,7 @@ def show_effect(
         for copy_id, copy in sorted(folder.manifest.copies.items())
     ]
     console.line(f"classes    {len(before)} now, {len(after)} afterwards")
-    console.line(f"records    {len(gone)} of {len(folder.manifest.records)} would go")
+    console.line(f"records    {len(gone)} of {len(folder.live)} would go")
     values: dict[str, Any] = {
         "model": str(args.model),
         "dry_run": True,

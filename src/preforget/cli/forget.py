@@ -272,8 +272,7 @@ def show_plan(
     for target in planned.targets:
         note(f"  {target.what:9}  {printable(target.name)}")
     for record in planned.records[:5]:
-        file = folder.name_of(record.id)
-        note(f"  file       {file}, {(folder.path / file).stat().st_size:,} bytes")
+        note(f"  file       {folder.name_of(record.id)}, {len(folder.read_file(record.id)):,} bytes")
     if len(planned.records) > 5:
         note(f"             and {len(planned.records) - 5} files more")
     note(f"  guarantee  {engine.guarantee}: {engine.signed_meaning()}")

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "classes": len(live),
         "detached": len(detached),
         "persons": len(persons),
-        "records": len(manifest.records),
+        "records": len(records),
         "sealed": manifest.sealed,
         "copies": copies,
         "changes": [{"seq": row.seq, "time": row.time, "event": row.event} for row in changes],
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         "engine": f"{manifest.engine}; forgetting is {manifest.guarantee}",
         "encoder": f"{printable(str(encoder['id']))}, {encoder.get('dtype')}; licence: {printable(licence)}",
         "keep": f"{manifest.keep:g} of known inputs are to be answered{other_shares}",
-        "holds": f"{known}, {len(persons)} persons, in {len(manifest.records)} records",
+        "holds": f"{known}, {len(persons)} persons, in {len(records)} records",
         "sealed": "yes, each record with a key of its own" if manifest.sealed else "no",
         "copies": ", ".join(sorted(str(copy["kind"]) for copy in copies)) or "none known",
     }

@@ -81,7 +81,7 @@ def check_may_sign(folder: ModelFolder, intent: Intent, row: Entry | None) -> In
     others the row speaks, and of a sealed model the keyring must know it. Raises `IntegrityError` if what was
     announced is not the same.
     """
-    live = [i for i in sorted(intent.ids) if i in folder.manifest.records]
+    live = [i for i in sorted(intent.ids) if folder.is_live(i)]
     facts = {r["id"]: r for r in folder.describe({i: folder.read_file(i) for i in live})}
     listed = {} if row is None else {str(r["id"]): r for r in row.data["records"]}
     if row is not None and set(listed) != intent.ids:

@@ -12,11 +12,13 @@ from typing import Any
 
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.hashing import bytes_digest
 from preforget.store import Manifest, ModelFolder
 from preforget.store.attempt import ids_of
 from preforget.store.layout import LEDGER, RECORDS, record_name
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
+from preforget.store.pack import ids_in_copy, slots_in_copy
 from preforget.store.record_file import read_checked
 from preforget.store.sealing import keyed_digest, new_key
 from preforget.store.side_key import destroy_owned
@@ -181,8 +183,15 @@ def _status_of_folder(
     if not (place.is_dir() and (place / RECORDS).is_dir()):
         return None
     names = {path.name for path in (place / RECORDS).iterdir()}
-    if not any(record_name(i, sealed).split("/")[1] in names for i in gone for sealed in (True, False)):
-        if _may_hold_others(folder, place, {name.partition(".")[0] for name in names}, set(gone)):
+    try:
+        packed = slots_in_copy(place, gone)
+    except StoreError:
+        return None
+    if not packed and not any(
+        record_name(i, sealed).split("/")[1] in names for i in gone for sealed in (True, False)
+    ):
+        there = {name.partition(".")[0] for name in names} | ids_in_copy(place)
+        if _may_hold_others(folder, place, there, set(gone)):
             return None
         return _status("not present", "it holds none of these records")
     if any(record_name(i, False).split("/")[1] in names for i in gone):
@@ -193,6 +202,8 @@ def _status_of_folder(
             name = record_name(record_id, True)
             if name.split("/")[1] in names:
                 read_checked(place / name, digest)  # another file may be encrypted with another key
+            if any(bytes_digest(slot) != digest for slot in packed.get(record_id, [])):
+                return None
     except StoreError:
         return None
     if not ours or kind not in OF_FOLDER:
@@ -206,7 +217,7 @@ def _may_hold_others(folder: ModelFolder, place: Path, there: set[str], gone: se
     So it is with a copy from before they were learned anew or renamed, here or there. Not if the model had all that is
     there, or if no key opens it, or if the copy's own ledger calls erased what it had of the records that go.
     """
-    unknown = there - set(folder.manifest.records) - set(folder.ledger.erased())
+    unknown = there - set(folder.live) - set(folder.ledger.erased())
     if not unknown:
         return False
     try:

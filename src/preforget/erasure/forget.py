@@ -95,7 +95,7 @@ def forget(
         return derived
 
     start, ended = time.perf_counter(), None
-    written = folder is not None and any(record.id in folder.manifest.records for record in plan.records)
+    written = folder is not None and any(folder.is_live(record.id) for record in plan.records)
     if folder is None or (engine is not None and not written):
         forget_in_memory_and_derive()  # what was derived on loading was never written
     else:
@@ -126,7 +126,7 @@ def ended_in_folder(folder: ModelFolder, plan: Plan, classes_left: int) -> Erasu
     if a check after the erasure has failed, `StoreError` if a receipt can't be read.
     """
     ids = {record.id for record in plan.records}
-    if ids & set(folder.manifest.records):
+    if any(map(folder.is_live, ids)):
         return None
     keys = folder.keyring.signing.known()
     for entry in folder.ledger.entries():

@@ -14,7 +14,7 @@ from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
-from preforget.store.consistency import is_ahead, undo, without
+from preforget.store.consistency import is_ahead, undo
 from preforget.store.key_service import NO_ERASURE
 from preforget.store.layout import PLAIN, RECEIPTS, RECORDS, SEALED
 from preforget.store.record_files import KeyringPlace
@@ -85,14 +85,13 @@ def erase_again(folder: ModelFolder) -> None:
     live, files = brought_back(folder, gone)
     if files:
         erasure = secrets.token_hex(16)
-        changes = {**without(folder.manifest, live), "erasing": files}
-        folder.commit("restore", restoring(erasure, files), **changes)
+        folder.commit_without(live, files, "restore", restoring(erasure, files))
         folder.finish_erasing(erasure)
 
 
 def brought_back(folder: ModelFolder, gone: set[str]) -> tuple[set[str], list[str]]:
     """Return the ids of live records that were erased, or that need one that was, and the names of all such files."""
-    live = gone & set(folder.manifest.records)
+    live = gone & set(folder.live)
     live |= _orphans(folder, live)
     paths = (folder.path / RECORDS).iterdir()
     # what has another ending is no record, and `check` refuses it
@@ -142,7 +141,7 @@ def _orphans(folder: ModelFolder, gone: set[str]) -> set[str]:
     if not gone or engine_of(folder).one_record_per_class:
         return set()
     lost = {} if folder.keys is None else folder.keys.destroyed()
-    readable = [i for i in folder.manifest.records if i not in lost]
+    readable = [i for i in folder.live if i not in lost]
     records = [record for record in folder.records(readable) if record.id not in gone]
     units = {record.label for record in records if record.partner is None}
     return {r.id for r in records if r.partner is not None and not {r.label, r.partner} <= units}

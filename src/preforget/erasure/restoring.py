@@ -81,11 +81,11 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry], unconfirmed: bool) 
         return 0
     erasure = secrets.token_hex(16)
     facts = {**restoring(erasure, files), "known": known}  # so the gap stays visible
-    replaced = (gone & set(folder.manifest.records)) - erased
+    replaced = (gone & set(folder.live)) - erased
     facts |= {REPLACED: sorted(replaced)} if replaced else {}
     rewritten = rewritten_in_folder(folder, folder.records(live - destroyed))
     changes = {**without(folder.manifest, live), "erasing": files}
-    folder.commit_restored(rows, facts, sorted(keys), rewritten, **changes)
+    folder.commit_restored(rows, facts, sorted(keys), rewritten, live, **changes)
     folder.finish_erasing(erasure)
     return len(live)
 
@@ -95,7 +95,7 @@ def _replaced(folder: ModelFolder, ledger: Sequence[Entry], rows: Sequence[Entry
 
     It may have been of the same classes: a class that was learned anew, or renamed, and then forgotten would come back.
     """
-    here = set(folder.manifest.records)
+    here = set(folder.live)
     if set(erased_by(rows)) <= here:
         return set()
     followed = ledger if folder.keys is None else ledger[: confirmed(folder, ledger)]

@@ -25,7 +25,7 @@ from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_
 from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
-from preforget.store.consistency import check_not_ahead, is_ahead
+from preforget.store.consistency import check_not_ahead, is_ahead, without
 from preforget.store.layout import INTENT, RECEIPTS, receipt_name
 from preforget.store.ledger import Entry, in_force
 
@@ -99,7 +99,7 @@ def erase_on_disk(
         check_may_begin(folder)
         check_not_ahead(folder, "forget")
         # by random ids: in the order of a plan, the place of a record could tell whose it was
-        ids = sorted({record.id for record in plan.records} & set(folder.manifest.records))
+        ids = sorted({record.id for record in plan.records if folder.is_live(record.id)})
         if not ids:
             raise UsageError(
                 f"none of the records to forget is in {folder.path}; plan again: they may be gone"
@@ -107,6 +107,7 @@ def erase_on_disk(
         if len(ids) > MOST_RECORDS:
             raise UsageError(f"{len(ids)} records are too many for one receipt; forget in several steps")
         signer = folder.keyring.signing.current()
+        folder.take_out_of_packs(ids)
         contents = {i: folder.read_file(i) for i in ids}
         size = size_of(folder.path)
         intent = Intent(
@@ -192,12 +193,12 @@ def _finish(
             **({"targets": intent.targets} if intent.targets else {}),
         }
         row = folder.commit("forget", data, **without)
-    elif intent.ids & set(folder.manifest.records):  # cut off between ledger and manifest
+    elif any(map(folder.is_live, intent.ids)):  # cut off between ledger and manifest
         generation = folder.manifest.generation + 1
         folder.adopt_head(row.head, replace(folder.manifest, generation=generation, **without))
     folder.finish_erasing(intent.erasure)
     derived = forget_in_memory_and_derive()
-    missing = [record for record in derived if record.id not in folder.manifest.records]
+    missing = [record for record in derived if not folder.is_live(record.id)]
     if missing:
         folder.change(add=missing, event="derive")
     rows = in_force(folder.ledger.entries(row.seq))
@@ -246,7 +247,7 @@ def _write_rewritten(folder: ModelFolder, intent: Intent, records: Sequence[Clas
     if _derived(folder, intent.seq):
         return  # written before the erasure was cut off
     if records is None:
-        gone = folder.records(i for i in intent.ids if i in folder.manifest.records)
+        gone = folder.records(filter(folder.is_live, intent.ids))
         records = rewritten_in_folder(folder, gone)
     if records:
         folder.change(add=records, event="derive")
@@ -260,8 +261,7 @@ def _on_disk(targets: Sequence[dict[str, Any]], ids: set[str]) -> list[dict[str,
 def _without(folder: ModelFolder, gone: set[str]) -> dict[str, Any]:
     """Return the manifest's entries without the records that go."""
     return {
-        "records": {i: digest for i, digest in folder.manifest.records.items() if i not in gone},
-        "detached": [i for i in folder.manifest.detached if i not in gone],
+        **without(folder.manifest, gone),
         "erasing": sorted(folder.name_of(i) for i in gone),
     }
 
@@ -325,7 +325,7 @@ def _checks(folder: ModelFolder, intent: Intent) -> list[dict[str, Any]]:
             }
         )
     total, names_found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT})
-    live = {folder.name_of(i) for i in folder.manifest.records}
+    live = set(folder.live_names())
     odd = [name.encode("unicode_escape").decode()[:200] for name in names_found if name not in live]
     where = f"; found in {', '.join(odd[:5])}" if odd else "; none found where it must not be"
     shared = len(names_found) - len(odd)  # such as an input that was learned for two classes

@@ -34,12 +34,14 @@ from preforget.store.layout import (
     SHARED,
     check_kinds,
     check_names,
+    pack_name,
     receipt_name,
     record_name,
 )
 from preforget.store.ledger import Entry, Ledger, in_force
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME
+from preforget.store.record_files import RecordFiles
 from preforget.store.signing import read_public_key
 
 
@@ -228,6 +230,7 @@ def _inclusion(
 def _files(model: Path, manifest: Manifest, entries: Sequence[Entry]) -> dict[str, Any]:
     """Check that every file is one of the model's, to the byte, so that nothing can hide among them."""
     live = {record_name(i, manifest.sealed): digest for i, digest in manifest.records.items()}
+    live |= {pack_name(i): digest for i, digest in manifest.packs.items()}
     live |= {} if manifest.shared is None else {SHARED: manifest.shared}
     receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
     try:
@@ -314,7 +317,10 @@ def _bytes(model: Path, manifest: Manifest, receipt: Receipt) -> dict[str, Any]:
     digests = {str(record["digest"]) for record in receipt.records}
     sizes = {int(record["bytes"]) for record in receipt.records}
     ids = {str(record["id"]) for record in receipt.records}
-    back = sorted(ids & set(manifest.records))
+    try:
+        back = sorted(ids & set(RecordFiles(model, manifest).live))
+    except IntegrityError as error:
+        return _check("bytes", False, str(error))
     if back:
         return _check("bytes", False, f"record {back[0]} is live again")
     if (model / INTENT).exists():

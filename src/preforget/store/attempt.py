@@ -11,7 +11,7 @@ from preforget.core.errors import StoreError, UsageError
 from preforget.core.files import exclusive, make_private
 from preforget.store.key_service import ModelKeys, place_of
 from preforget.store.layout import RECORDS
-from preforget.store.ledger import Ledger
+from preforget.store.ledger import Ledger, taken_out_by
 from preforget.store.manifest import Manifest
 
 
@@ -67,9 +67,14 @@ def clear_unfinished(path: Path, keys_of: Callable[[str], ModelKeys], *, ours: b
 
 
 def ids_of(ledger: Ledger) -> set[str]:
-    """Return the ids of all records that a model ever had, as its ledger lists them; raises `IntegrityError`."""
-    made = dict.fromkeys(("learn", "add", "more", "rename", "merge", "derive"), "records")
+    """Return the ids of all records that a model ever had, as its ledger lists them; raises `IntegrityError`.
+
+    Of those that lie in packs it lists only the ones that were taken out of them.
+    """
+    made = dict.fromkeys(("learn", "add", "more", "rename", "merge", "derive", "repack"), "records")
     made["restore"] = "derived"
-    rows = (e.data.get(made[e.event]) for e in ledger.entries() if e.event in made)
+    entries = list(ledger.entries())
+    rows = (e.data.get(made[e.event]) for e in entries if e.event in made)
     listed = [record for records in rows if isinstance(records, list) for record in records]
-    return {str(record["id"]) for record in listed if isinstance(record, dict) and "id" in record}
+    ids = {str(record["id"]) for record in listed if isinstance(record, dict) and "id" in record}
+    return ids | taken_out_by(entries)

@@ -10,7 +10,7 @@ Keys from the environment note no head and sign nothing: where they are all ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class SealedFolder(Protocol):
     path: Path
     manifest: Manifest
     ledger: Ledger
+
+    @property
+    def live(self) -> Collection[str]:
+        """The ids of all live records."""
 
     @property
     def keys(self) -> ModelKeys | None:
@@ -126,7 +130,7 @@ def check_may_restore(
     if keys is None or not keys.writable:
         return False
     if keys.head() is None:
-        keys.get(folder.manifest.records)  # says so if it is another keyring
+        keys.get(folder.live)  # says so if it is another keyring
     rows = [row for row in folder.ledger.entries() if row.seq <= int(known["seq"])]
     stated = None if not rows else (rows[-1].hash, rows[-1].data.get("state"))
     if stated != (known["hash"], folder.manifest.state()):
@@ -210,7 +214,7 @@ def _unnoted(folder: SealedFolder) -> Sequence[Entry]:
 
 
 def _has_keys(folder: SealedFolder, keys: ModelKeys) -> bool:
-    live = set(folder.manifest.records)
+    live = set(folder.live)
     return bool(live) and keys.holding(live) == live
 
 

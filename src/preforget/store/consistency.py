@@ -17,7 +17,7 @@ from preforget.store.confirmation import (
 )
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
-from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, receipt_name
+from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, pack_name, receipt_name
 from preforget.store.ledger import ERASING, Entry, Ledger, erased_by
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
@@ -37,7 +37,7 @@ ORDINARY = frozenset(
         "copy",
         "keep",
     }
-    | {"upgrade"}
+    | {"upgrade", "repack"}
 )
 """Changes that begin where the manifest and the ledger end at the same row."""
 
@@ -60,6 +60,16 @@ class ChangingFolder(Protocol):
 
     def name_of(self, record_id: str) -> str:
         """Return the name of a record's file, relative to the folder."""
+
+    @property
+    def live(self) -> Collection[str]:
+        """The ids of all live records."""
+
+    def live_names(self) -> list[str]:
+        """Return the names of all files of records and packs."""
+
+    def check_packs(self) -> None:
+        """Check what lies in packs."""
 
     def has_intent(self) -> bool:
         """Tell whether an erasure has begun and not ended."""
@@ -87,10 +97,10 @@ def check(folder: ChangingFolder) -> list[Entry]:
     if last.data.get("state") != folder.manifest.state():
         raise IntegrityError(f"the manifest of {folder.path} is not the one that the ledger knows")
     receipts = [receipt_name(str(e.data.get("erasure"))) for e in entries if e.event == "erased"]
-    live = [folder.name_of(i) for i in folder.manifest.records]
     shared = [] if folder.manifest.shared is None else [SHARED]
     refused = [INTENT] if folder.refused_intent else []
-    check_names(folder.path, [NAME, LEDGER, *shared, *live], [*receipts, *refused])
+    check_names(folder.path, [NAME, LEDGER, *shared, *folder.live_names()], [*receipts, *refused])
+    folder.check_packs()
     check_age(folder)
     check_confirmed(folder)
     return entries
@@ -155,10 +165,13 @@ def end_restore(folder: ChangingFolder) -> bool:
         return False
     changes = without(folder.manifest, set(erased_by([row])))
     changes["records"] |= digests_of(row.data.get("derived"))
+    changes["packs"] = packs_after(folder.manifest.packs, row)
     manifest = replace(folder.manifest, generation=folder.manifest.generation + 1, **changes)
     if manifest.state() != row.data.get("state"):
         return False
-    erasing = sorted(folder.name_of(i) for i in set(folder.manifest.records) - set(manifest.records))
+    gone = {*erased_by([row]), *folder.manifest.records} - set(manifest.records)
+    old = set(folder.manifest.packs) - set(manifest.packs)
+    erasing = sorted([*map(folder.name_of, gone), *map(pack_name, old)])
     folder.adopt_head(row.head, replace(manifest, erasing=erasing))
     folder.finish_erasing(str(row.data.get("erasure")))
     return True
@@ -170,11 +183,21 @@ def digests_of(listed: object) -> dict[str, str]:
     return {str(record.get("id")): str(record.get("digest")) for record in records}
 
 
+def packs_after(packs: Mapping[str, str], row: Entry) -> dict[str, str]:
+    """Return the packs of a manifest after a row of the ledger that wrote some and replaced others."""
+    replaced = row.data.get("replaced")
+    gone = (
+        {str(r.get("id")) for r in replaced if isinstance(r, dict)} if isinstance(replaced, list) else set()
+    )
+    return {**{i: d for i, d in packs.items() if i not in gone}, **digests_of(row.data.get("packs"))}
+
+
 def without(manifest: Manifest, gone: Collection[str]) -> dict[str, Any]:
     """Return the entries of a manifest that change when records go."""
     return {
         "records": {i: digest for i, digest in manifest.records.items() if i not in gone},
         "detached": [i for i in manifest.detached if i not in gone],
+        "keeps": {i: share for i, share in manifest.keeps.items() if i not in gone},
     }
 
 
@@ -205,7 +228,7 @@ def prepare_row(folder: ChangingFolder, event: str) -> None:
     Raises `StoreError` if an ordinary change would come after the announcement of an erasure, which must be ended
     first, or if the manifest doesn't know the rows before.
     """
-    if event in ORDINARY - {"derive"} and folder.has_intent() and not folder.refused_intent:
+    if event in ORDINARY - {"derive", "repack"} and folder.has_intent() and not folder.refused_intent:
         raise StoreError(
             f"an erasure in {folder.path} has begun and not ended; load the model again, which ends it"
         )

@@ -11,48 +11,40 @@ from typing import Any
 
 from torch import Tensor
 
-from preforget.core.errors import IntegrityError, StoreError, UsageError
+from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import may_write, sync_folder, write_beside
 from preforget.core.hashing import bytes_digest, value_digest
 from preforget.records import ClassRecord
-from preforget.store.attempt import attempt, clear_unfinished, ids_of
+from preforget.store.attempt import attempt, clear_unfinished
+from preforget.store.changing_files import ChangingFiles
 from preforget.store.confirmation import check_age, check_confirmed, check_not_unsealed, note_head
-from preforget.store.consistency import check, prepare_row, recover
-from preforget.store.current_files import CurrentFiles, cannot_write
+from preforget.store.consistency import check, recover
+from preforget.store.current_files import cannot_write
 from preforget.store.head import Head
-from preforget.store.key_service import NO_ERASURE, place_of
+from preforget.store.key_service import place_of
 from preforget.store.layout import (
-    INTENT,
     LEDGER,
-    RECORDS,
     SHARED,
     check_free,
     check_kinds,
-    record_name,
     unfinished_name,
 )
 from preforget.store.ledger import Entry, in_force
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
-from preforget.store.padding import padded
+from preforget.store.packed import Repacking
 from preforget.store.record_file import write_file
-from preforget.store.record_files import KeyringPlace
-from preforget.store.sealing import SEALED_BYTES, seal
+from preforget.store.record_files import KeyringPlace, New
+from preforget.store.seal_folder import seal_folder
 from preforget.store.tensors import tensors_to_bytes
 
 
-class ModelFolder(CurrentFiles):
+class ModelFolder(ChangingFiles):
     """One model on disk: `preforget.json`, its ledger, one file per record, and what no class owns.
 
     Changes are written through at once, each with a row in the ledger. `keyring`: where the keys of a sealed model
     and the keys that sign lie.
     """
-
-    def __init__(self, path: Path, manifest: Manifest, keyring: KeyringPlace = None) -> None:
-        super().__init__(path, manifest, keyring)
-        self.audits: list[dict[str, Any]] = []
-        self._unfinished = False
-        self.refused_intent = False
 
     @classmethod
     def create(
@@ -76,9 +68,10 @@ class ModelFolder(CurrentFiles):
                 folder._held += 1  # by the attempt
                 folder._unfinished = True
                 # so that whoever finds this unfinished knows which keys it has
-                begun = sorted(folder.name_of(record.id) for record in records)
-                folder._write(replace(manifest, erasing=begun))
-                learned = folder.write_records(records, place_of(unfinished))
+                new = New.of(records)
+                folder._write(replace(manifest, erasing=folder.names_of_new(new)))
+                learned = folder.write_records(new, place_of(unfinished))
+                digests, packs = learned.digests
                 digest = write_file(unfinished / SHARED, tensors_to_bytes(shared)) if shared else None
                 SqliteLedger.create(unfinished / LEDGER)
                 facts = {
@@ -88,8 +81,14 @@ class ModelFolder(CurrentFiles):
                 }
                 folder.commit(
                     "learn",
-                    {**facts, "records": learned, "origin": None if origin is None else dict(origin)},
-                    records={entry["id"]: entry["digest"] for entry in learned},
+                    {
+                        **facts,
+                        "records": learned.records,
+                        **Repacking().facts(learned.packs),
+                        "origin": None if origin is None else dict(origin),
+                    },
+                    records=digests,
+                    packs=packs,
                     shared=digest,
                     erasing=[],
                 )
@@ -102,7 +101,7 @@ class ModelFolder(CurrentFiles):
                     folder.keys is not None
                 ):  # keys without a head are those of an attempt, and may be destroyed
                     folder.keys.note_head(Head(1, folder.manifest.ledger["hash"]))
-                    made = set(folder.manifest.records)
+                    made = {record.id for record in records}
                     if folder.keys.holding(made) != made:  # from here on nobody can withdraw them
                         raise IntegrityError(
                             f"while {path} was being written, its keys were removed from {folder.keys.place} by "
@@ -166,81 +165,12 @@ class ModelFolder(CurrentFiles):
                     note_head(folder)
             yield folder
 
-    def change(
-        self,
-        add: Sequence[ClassRecord] = (),
-        erase: Sequence[str] = (),
-        event: str = "add",
-        options: Mapping[str, Any] | None = None,
-        detached: Sequence[str] | None = None,
-        keeps: Mapping[str, float] | None = None,
-    ) -> list[dict[str, Any]]:
-        """Write new records and take old ones out, as one step; return how the new ones are described.
-
-        `options`: the engine's; `detached`, `keeps`: as in `Manifest`; by default as they were. The manifest first says
-        that the new files are to be erased, then that they live and the old ones are to be erased; whoever opens the
-        folder after a crash ends what had begun.
-        """
-        with self.changing():
-            self.check_current()
-            new: list[dict[str, Any]] = []
-            gone, before = set(erase), self.manifest.detached
-            for unknown in sorted(gone - set(self.manifest.records)):
-                raise StoreError(f"{self.path} has no record {unknown}")
-            try:
-                if add:
-                    self._update(erasing=sorted(self.name_of(record.id) for record in add))
-                    new = self.write_records(add)
-                live = {**self.manifest.records, **{entry["id"]: entry["digest"] for entry in new}}
-                self.commit(
-                    event,
-                    {"records": new, "removed": [{"id": i} for i in sorted(gone)]},
-                    records={i: digest for i, digest in live.items() if i not in gone},
-                    detached=[i for i in sorted(before if detached is None else detached) if i not in gone],
-                    keeps=dict(self.manifest.keeps if keeps is None else keeps),
-                    erasing=sorted(self.name_of(i) for i in gone),
-                    options=self.manifest.options if options is None else dict(options),
-                )
-            except BaseException:
-                with contextlib.suppress(StoreError):
-                    recover(self)
-                raise
-            self.finish_erasing()
-        return new
-
     def seal(self) -> int:
         """Encrypt every record with a key of its own and delete the plain files; return how many those were.
 
         Raises `UsageError` for a model that is sealed already.
         """
-        if self.manifest.sealed:
-            raise UsageError(f"{self.path} is sealed already")
-        with self.changing():
-            self.check_current()
-            ids = sorted(self.manifest.records)
-            keys = self.keyring.model(self.manifest.model)
-            earlier = ids_of(self.ledger)
-            had_keys = bool(keys.holding(earlier))
-            own, digests = keys.begin(ids, earlier), {}
-            try:
-                self._update(erasing=[record_name(i, True) for i in ids])
-                for i in ids:
-                    plain_file = padded(self.read_file(i), SEALED_BYTES)
-                    sealed = seal(plain_file, own[i], model=self.manifest.model, record=i)
-                    digests[i] = write_file(self.path / record_name(i, True), sealed)
-                plain = [record_name(i, False) for i in ids]
-                changes = {"records": digests, "sealed": True, "erasing": plain}
-                listed = [{"id": i, "digest": digests[i]} for i in ids]
-                self.commit("seal", {"records": listed}, **changes)
-            except BaseException:
-                with contextlib.suppress(StoreError):
-                    if not Manifest.read(self.path).sealed:
-                        recover(self)
-                        if not had_keys:  # else a copy of the model may live by them, or another attempt
-                            keys.withdraw(earlier)
-                raise
-            self.finish_erasing()
-        return len(ids)
+        return seal_folder(self)
 
     def set_detached(self, record_ids: Sequence[str]) -> None:
         """Write down which records are left out of scoring."""
@@ -259,44 +189,46 @@ class ModelFolder(CurrentFiles):
             single = {"records": [{"id": i, "keep": f"{keeps[i]:g}"} for i in sorted(keeps)]} if keeps else {}
             self.commit("keep", {"keep": f"{keep:g}", **single}, keep=keep, keeps=dict(keeps))
 
-    def commit(self, event: str, data: Mapping[str, Any], **changes: Any) -> Entry:
-        """Add a row to the ledger, replace the manifest, and note the row in the keyring of a sealed model."""
-        with self.changing():
-            self.check_current()
-            prepare_row(self, event)
-            changed = replace(self.manifest, generation=self.manifest.generation + 1, **changes)
-            sign = self.keyring.signing.current().sign if changed.sealed else None
-            entry = self.ledger.append(event, {**data, "state": changed.state()}, sign=sign)
-            self.adopt_head(entry.head, changed)
-        self.audits += [entry.as_audit()] if event == "audit" else []
-        return entry
-
     def commit_restored(
         self,
         rows: Sequence[Entry],
         data: Mapping[str, Any],
         keys: Iterable[str],
         add: Sequence[ClassRecord],
+        gone: Collection[str],
         **changes: Any,
     ) -> None:
         """Take over rows of a newer export and add a `restore` row, in one step: all of it happens, or nothing.
 
         `keys`: ids of the records whose keys are destroyed with it, under the id of the erasure in `data`; `add`: new
-        records. What needs room on a disk is written first, then the keyring, and two files are renamed last; if a
-        crash comes between these, the next opening ends it, see `consistency.end_restore`.
+        records; `gone`: live ones that are erased, whose packs are written anew. What needs room on a disk is written
+        first, then the keyring, and two files are renamed last; if a crash comes between these, the next opening ends
+        it, see `consistency.end_restore`.
         """
         with self.changing():
             self.check_current()
-            if add:
-                self._update(erasing=sorted(self.name_of(record.id) for record in add))
+            repacking, new = self.packed.without(gone), New.of(add)
+            if add or repacking.names:
+                self.begin_writing([*self.names_of_new(new), *repacking.names])
             written, renamed = list[tuple[Path, Path]](), False
             try:
-                new = self.write_records(add)
-                records = {**changes["records"], **{entry["id"]: entry["digest"] for entry in new}}
-                generation = self.manifest.generation + 1
-                changed = replace(self.manifest, generation=generation, **{**changes, "records": records})
+                self.packed.write(repacking)
+                derived = self.write_records(new)
+                digests, packs = derived.digests
+                after = {
+                    **changes,
+                    "records": {**changes["records"], **digests},
+                    "packs": {**repacking.after(self.manifest.packs), **packs},
+                    "erasing": sorted([*changes["erasing"], *repacking.old_names]),
+                }
+                changed = replace(self.manifest, generation=self.manifest.generation + 1, **after)
                 last = rows[-1].head if rows else None
-                facts = {**data, "derived": new, "state": changed.state()}
+                facts = {
+                    **data,
+                    "derived": derived.records,
+                    **repacking.facts(derived.packs),
+                    "state": changed.state(),
+                }
                 sign = self.keyring.signing.current().sign if changed.sealed else None
                 entry = self.ledger.row_after(last, "restore", facts, sign=sign)
                 ledger = SqliteLedger(self.path / LEDGER).extended([*rows, entry])
@@ -305,8 +237,8 @@ class ModelFolder(CurrentFiles):
                     written.append((write_beside(self.path / name, content), self.path / name))
                 if self.keys is not None:
                     # of what is replaced they go when it is in its place: until then it can be made once more
-                    gone = set(keys) - set(self.manifest.records)
-                    self.keys.follow_restored(entry.head, sorted(gone), str(data["erasure"]))
+                    destroyed = [i for i in keys if not self.is_live(i)]
+                    self.keys.follow_restored(entry.head, sorted(destroyed), str(data["erasure"]))
                 for temporary, path in written:
                     temporary.replace(path)
                     renamed = True
@@ -328,45 +260,6 @@ class ModelFolder(CurrentFiles):
         """Enter an audit of the model into the ledger, with the digest of its result."""
         self.commit("audit", {"kind": kind, "passed": passed, "result": value_digest(dict(result))})
 
-    def adopt_head(self, head: Head, manifest: Manifest) -> None:
-        """Let the manifest know the ledger's last row, and note it in the keyring, if the model is sealed."""
-        digest = SqliteLedger(self.path / LEDGER).digest()
-        self._write(replace(manifest, ledger={**head.as_dict(), "digest": digest}))
-        if manifest.sealed and not self._unfinished:
-            self.keyring.model(manifest.model).note_head(head)
-
-    def finish_erasing(self, erasure: str = NO_ERASURE, *, keys_of: Collection[str] | None = None) -> None:
-        """Destroy the keys of records whose erasure has begun, then their files, and leftovers of cut off writes.
-
-        `erasure`: the id under which the keyring keeps in mind that the keys were destroyed; `keys_of`: the ids whose
-        keys may go, by default all of them. Who didn't write `erasing` in this very process asks
-        `consistency.check_erasing` and `confirmation.may_go` first.
-        """
-        try:
-            for leftover in [*self.path.glob(".writing-*"), *self.path.glob("*/.writing-*")]:
-                leftover.unlink()
-            if not self.manifest.erasing:
-                return
-            gone = {Path(name).stem for name in self.manifest.erasing} - set(self.manifest.records)
-            gone &= gone if keys_of is None else set(keys_of)
-            if self.keys is not None and gone:
-                self.keys.destroy(sorted(gone), erasure, None)
-            for name in self.manifest.erasing:
-                (self.path / name).unlink(missing_ok=True)
-            sync_folder(self.path / RECORDS)
-            self._update(erasing=[])
-        except OSError as error:
-            if isinstance(error, StoreError):
-                raise
-            raise StoreError(
-                f"an erasure in {self.path} has begun but can't be ended: {error.strerror or error}; "
-                "make the folder writable and open the model again"
-            ) from error
-
-    def has_intent(self) -> bool:
-        """Tell whether an erasure has begun and not ended."""
-        return (self.path / INTENT).exists()
-
     def check(self) -> None:
         """Check names of files, ledger and keyring against the manifest, see `consistency.check`."""
         self.note_audits(check(self))
@@ -374,24 +267,3 @@ class ModelFolder(CurrentFiles):
     def note_audits(self, entries: Iterable[Entry]) -> None:
         """Keep in mind what receipts say of the audits among the ledger's rows."""
         self.audits = [entry.as_audit() for entry in in_force(entries) if entry.event == "audit"]
-
-    def check_current(self) -> None:
-        """Raise `StoreError` if another process has changed the folder, `UsageError` if its keys can't be changed."""
-        self._check_keys()
-        self.check_unchanged()
-
-    def _check_keys(self) -> None:
-        if self.keys is not None and not self.keys.writable:
-            raise UsageError(
-                f"{self.path} is sealed and its keys come from {self.keyring.place}, where they can't be changed or "
-                "destroyed; work where its keyring is, with --keyring"
-            )
-        if self.keys is not None:  # with a wrong keyring nothing must begin
-            self.keys.get(set(self.manifest.records) - set(self.keys.destroyed()))
-
-    def _update(self, **changes: Any) -> None:
-        self._write(replace(self.manifest, generation=self.manifest.generation + 1, **changes))
-
-    def _write(self, manifest: Manifest) -> None:
-        self._content = manifest.write(self.path)
-        self.manifest = manifest

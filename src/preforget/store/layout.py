@@ -11,9 +11,13 @@ from pathlib import Path
 from preforget.core.errors import IntegrityError, StoreError
 
 RECORDS = "records"
+PACKS = "packs"
 SHARED = "shared.safetensors"
 LEDGER = "ledger.sqlite3"
 RECEIPTS = "receipts"
+FOLDERS = (RECORDS, PACKS, RECEIPTS)
+"""What lies in a model folder beside files."""
+
 INTENT = "erasing.json"
 """The announcement of an erasure that has begun and not ended."""
 
@@ -29,6 +33,11 @@ FROM_BACKUP = "put a backup of the whole folder in its place, then run: preforge
 def record_name(record_id: str, sealed: bool) -> str:
     """Return the name of a record's file, relative to the model folder."""
     return f"{RECORDS}/{record_id}{SEALED if sealed else PLAIN}"
+
+
+def pack_name(pack_id: str) -> str:
+    """Return the name of a pack's file, relative to the model folder."""
+    return f"{PACKS}/{pack_id}.pack"
 
 
 def receipt_name(erasure: str) -> str:
@@ -62,12 +71,12 @@ def check_kinds(folder: Path) -> None:
 
     Raises `OSError`.
     """
-    for parent in (folder, folder / RECORDS, folder / RECEIPTS):
+    for parent in (folder, *(folder / name for name in FOLDERS)):
         if parent != folder and not os.path.lexists(parent):
             continue
         for entry in _entries(parent):
             status = entry.stat(follow_symlinks=False)
-            known = parent == folder and entry.name in (RECORDS, RECEIPTS)
+            known = parent == folder and entry.name in FOLDERS
             name = entry.name if parent == folder else f"{parent.name}/{entry.name}"
             if stat.S_ISLNK(status.st_mode):
                 raise IntegrityError(
@@ -81,8 +90,8 @@ def check_names(folder: Path, expected: Iterable[str], allowed: Iterable[str] = 
     """Raise `IntegrityError` for a file that is missing, a link, or neither expected nor allowed."""
     wanted, tolerated = set(expected), set(allowed)
     check_kinds(folder)
-    present = {entry.name for entry in _entries(folder)} - {RECORDS, RECEIPTS}
-    for name in (RECORDS, RECEIPTS):
+    present = {entry.name for entry in _entries(folder)} - {*FOLDERS}
+    for name in FOLDERS:
         if (folder / name).is_dir():
             present |= {f"{name}/{entry.name}" for entry in _entries(folder / name)}
     missing, extra = sorted(wanted - present), sorted(present - wanted - tolerated)

@@ -23,7 +23,7 @@ from preforget.store.head import GENESIS, Head
 
 EVENTS = frozenset(
     {"learn", "add", "derive", "detach", "attach", "audit", "export", "seal", "copy", "keep", "upgrade"}
-    | {"more", "rename", "merge"}
+    | {"repack", "more", "rename", "merge"}
     | {"forget", "erased", "restore", "undone"}
 )
 """What can happen to a model."""

@@ -38,11 +38,12 @@ class Manifest:
     """Format version, engine and its options, backbone, preprocessing, and the records by id.
 
     `model`: 32 random hex digits; `sealed`: whether records are encrypted, each with a key of its own; `records` maps
-    the id of each live record to the digest of its file; `keeps`: shares to be answered of single classes, by the ids
-    of their records, with which they go; `detached` are those left out of scoring; `erasing` are files that an
-    interrupted change may have left, which are deleted before anything else happens; `copies`: known copies elsewhere
-    by id; `label_kind`: what the names of classes stand for, one of `LABEL_KINDS`; `ledger`: `seq` and `hash`
-    of the last row, and the `digest` of the ledger's file. `generation` counts the changes of the folder.
+    the id of each live record that has a file to the digest of that, `packs` those of packs, which say themselves what
+    they hold; `keeps`: shares to be answered of single classes, by the ids of their records, with which they go;
+    `detached` are those left out of scoring; `erasing` are files that an interrupted change may have left, which are
+    deleted before anything else happens; `copies`: known copies elsewhere by id; `label_kind`: what the names of
+    classes stand for, one of `LABEL_KINDS`; `ledger`: `seq` and `hash` of the last row, and the `digest` of the
+    ledger's file. `generation` counts the changes of the folder.
     """
 
     engine: str
@@ -60,6 +61,7 @@ class Manifest:
     model: str = field(default_factory=new_record_id)
     sealed: bool = False
     copies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    packs: dict[str, str] = field(default_factory=dict)
     ledger: dict[str, Any] = field(default_factory=lambda: {"seq": 0, "hash": GENESIS, "digest": ""})
     format: int = FORMAT
     label_kind: str = TEXT
@@ -82,7 +84,9 @@ class Manifest:
         values = {
             field.name: getattr(self, field.name) for field in fields(self)
         }  # asdict copies each record
-        values["keeps"] = {i: share for i, share in self.keeps.items() if i in self.records}
+        if not self.packs:  # what is packed, the packs say
+            values["keeps"] = {i: share for i, share in self.keeps.items() if i in self.records}
+            del values["packs"]
         if not values["keeps"]:  # as in folders of versions that knew one share for all
             del values["keeps"]
         if self.label_kind == TEXT:  # as in folders of versions that knew no other kind
@@ -119,7 +123,7 @@ class Manifest:
             raise IntegrityError(
                 f"{path} is damaged or was changed: its checksum differs; restore it from a copy"
             )
-        return cls(**_checked({"label_kind": TEXT, "keeps": {}, **values}, path))
+        return cls(**_checked({"label_kind": TEXT, "keeps": {}, "packs": {}, **values}, path))
 
 
 def _text(values: dict[str, Any]) -> bytes:
@@ -158,6 +162,7 @@ _TYPES: _Types = {
     "model": str,
     "sealed": bool,
     "copies": dict,
+    "packs": dict,
     "ledger": dict,
     "format": int,
     "label_kind": str,
@@ -182,7 +187,7 @@ _COPY: _Types = {
     "delete": bool,
 }
 _ID = re.compile("[0-9a-f]{32}")
-_FILE = re.compile(r"records/[0-9a-f]{32}\.(safetensors|sealed)")
+_FILE = re.compile(r"records/[0-9a-f]{32}\.(safetensors|sealed)|packs/[0-9a-f]{32}\.pack")
 
 
 def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -211,20 +216,22 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
             f"{path} is damaged: its labels are of a kind unknown to this version of preforget"
         )
     records, detached, erasing = values["records"], values["detached"], values["erasing"]
-    ids = [*records, *detached, *values["copies"], values["model"]]
+    packs = values["packs"]
+    ids = [*records, *packs, *detached, *values["keeps"], *values["copies"], values["model"]]
     if not all(isinstance(i, str) and _ID.fullmatch(i) for i in ids):
         raise IntegrityError(f"{path} is damaged: an id is not 32 hex digits")
     if not all(
-        isinstance(share, float) and 0 < share < 1 and i in records for i, share in values["keeps"].items()
+        isinstance(share, float) and 0 < share < 1 and (packs or i in records)
+        for i, share in values["keeps"].items()
     ):
         raise IntegrityError(f"{path} is damaged: a share to be answered is none, or of no record")
-    if not all(isinstance(digest, str) for digest in records.values()):
+    if not all(isinstance(digest, str) for digest in [*records.values(), *packs.values()]):
         raise IntegrityError(f"{path} is damaged: a digest is no text")
     if not all(isinstance(name, str) and _FILE.fullmatch(name) for name in erasing):
         raise IntegrityError(f"{path} is damaged: it lists a file to be deleted that is not a record's")
     suffix = ".sealed" if values["sealed"] else ".safetensors"
-    live = {f"records/{i}{suffix}" for i in records}
-    if not set(detached) <= set(records) or set(erasing) & live:
+    live = {f"records/{i}{suffix}" for i in records} | {f"packs/{i}.pack" for i in packs}
+    if not (packs or set(detached) <= set(records)) or set(erasing) & live:
         raise IntegrityError(f"{path} is damaged: a record is both live and not")
     return values
 

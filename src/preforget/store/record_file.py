@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.core.files import ODD, read_regular, write_atomic
+from preforget.core.files import ODD, make_private, read_regular, sync_folder, write_atomic, write_beside
 from preforget.core.hashing import bytes_digest
 from preforget.store.layout import FROM_BACKUP
 from preforget.store.sealing import keyed_digest, name_key
@@ -36,10 +37,10 @@ def described(record_id: str, location: str, content: bytes, plain: bytes) -> di
     }
 
 
-def read_checked(path: Path, digest: str) -> bytes:
+def read_checked(path: Path, digest: str, limit: int = MAX_BYTES) -> bytes:
     """Return a file's bytes; raises `IntegrityError` if it is missing or not what was written, `StoreError`."""
     try:
-        content = read_regular(path, MAX_BYTES)
+        content = read_regular(path, limit)
     except FileNotFoundError:
         raise IntegrityError(f"{path} is missing; {FROM_BACKUP}") from None
     except OSError as error:
@@ -54,3 +55,23 @@ def write_file(path: Path, content: bytes) -> str:
     """Write a file whole or not at all and return its digest; raises `OSError`."""
     write_atomic(path, content)
     return bytes_digest(content)
+
+
+def write_files(folder: Path, contents: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """Write files below a folder, each whole or not at all, and return their digests by name; raises `OSError`.
+
+    All are durable on return: a folder is synchronised once for all files in it, which takes half the time.
+    """
+    digests: dict[str, str] = {}
+    for name, content in contents:
+        make_private((folder / name).parent)
+        temporary = write_beside(folder / name, content)
+        try:
+            temporary.replace(folder / name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        digests[name] = bytes_digest(content)
+    for parent in sorted({(folder / name).parent for name in digests}):
+        sync_folder(parent)
+    return digests

@@ -2,27 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from preforget.core.errors import IntegrityError
 from preforget.core.names import same_name
 from preforget.records import ClassRecord, unknown_label
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.keyring import open_keyring
-from preforget.store.layout import LEDGER, SHARED, record_name
+from preforget.store.layout import LEDGER, SHARED, pack_name, record_name
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import Manifest
+from preforget.store.pack import divided, pack_to_bytes, to_be_packed
+from preforget.store.packed import Packed
 from preforget.store.padding import padded
-from preforget.store.record_file import described, read_checked, write_file
+from preforget.store.record_file import described, read_checked, write_files
 from preforget.store.sealing import SEALED_BYTES, seal, unseal
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes
 
 KeyringPlace = Keyring | str | Path | None
 """A keyring, where it lies, or None for the default."""
+
+
+@dataclass(frozen=True)
+class New:
+    """New records: those that get a file each, and the others by the id of the pack that they go into."""
+
+    alone: list[ClassRecord]
+    packs: dict[str, list[ClassRecord]]
+
+    @classmethod
+    def of(cls, records: Sequence[ClassRecord]) -> New:
+        """Choose for each record where it goes."""
+        packed = to_be_packed(records)
+        inside = {record.id for record in packed}
+        return cls([record for record in records if record.id not in inside], divided(packed))
+
+    @property
+    def records(self) -> list[ClassRecord]:
+        """All records, in the order of their random ids: that of names would tell whose file is whose."""
+        inside = [record for records in self.packs.values() for record in records]
+        return sorted([*self.alone, *inside], key=lambda record: record.id)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written of new records: how those with a file of their own are described, and the packs of others.
+
+    `packs`: what the ledger says of them.
+    """
+
+    records: list[dict[str, Any]]
+    packs: list[dict[str, Any]]
+
+    @property
+    def digests(self) -> tuple[dict[str, str], dict[str, str]]:
+        """The digests of records and of packs, by id."""
+        records, packs = ({str(e["id"]): str(e["digest"]) for e in x} for x in (self.records, self.packs))
+        return records, packs
 
 
 class RecordFiles:
@@ -33,6 +75,7 @@ class RecordFiles:
         self.manifest = manifest
         self.ledger = Ledger(SqliteLedger(self.path / LEDGER), manifest.model)
         self._keyring = keyring
+        self._packed = Packed(self.path)
 
     @property
     def keyring_place(self) -> str | Path | None:
@@ -51,15 +94,42 @@ class RecordFiles:
         """The keys of the model's records, None where it isn't sealed."""
         return self.keyring.model(self.manifest.model) if self.manifest.sealed else None
 
+    @property
+    def packed(self) -> Packed:
+        """The records that lie in packs; raises `IntegrityError` for a pack that is not what was written."""
+        self._packed.follow(self.manifest)
+        return self._packed
+
+    @property
+    def live(self) -> Collection[str]:
+        """The ids of all live records."""
+        return {*self.manifest.records, *self.packed} if self.manifest.packs else self.manifest.records.keys()
+
+    def is_live(self, record_id: str) -> bool:
+        """Tell whether a record is live."""
+        return record_id in self.manifest.records or (bool(self.manifest.packs) and record_id in self.packed)
+
+    def check_packs(self) -> None:
+        """Raise `IntegrityError` for a pack that is not what was written, and for a detached record that isn't live."""
+        if self.manifest.packs and not set(self.manifest.detached) <= set(self.live):
+            raise IntegrityError(f"the manifest of {self.path} is damaged: a detached record isn't live")
+
     def name_of(self, record_id: str) -> str:
-        """Return the name of a record's file, relative to the folder."""
+        """Return the name of the file that a record has, or gets when it is taken out of its pack."""
         return record_name(record_id, self.manifest.sealed)
+
+    def live_names(self) -> list[str]:
+        """Return the names of all files of records and packs."""
+        return [*map(self.name_of, self.manifest.records), *map(pack_name, self.manifest.packs)]
 
     def records(self, record_ids: Iterable[str] | None = None) -> list[ClassRecord]:
         """Read live records, all by default; raises `IntegrityError` for a missing, changed or damaged file."""
-        live = sorted(self.manifest.records if record_ids is None else record_ids)
+        live = sorted(self.live if record_ids is None else record_ids)
         keys = {} if self.keys is None else self.keys.get(live)
-        return [record_from_bytes(i, self._open_record(i, self.read_file(i), keys.get(i))) for i in live]
+        read = {}
+        for i, content in self.read_files(live):
+            read[i] = record_from_bytes(i, self._open_record(i, content, keys.get(i)))
+        return [read[i] for i in live]
 
     def find(self, labels: Iterable[str]) -> dict[str, list[ClassRecord]]:
         """Return all records in which each label has a part, by its name in the folder.
@@ -82,8 +152,19 @@ class RecordFiles:
         return tensors_from_bytes(read_checked(self.path / SHARED, self.manifest.shared), SHARED)
 
     def read_file(self, record_id: str) -> bytes:
-        """Return a record's file as it lies on disk; raises `IntegrityError`."""
-        return read_checked(self.path / self.name_of(record_id), self.manifest.records[record_id])
+        """Return a record's file, or its slot in a pack, as it lies on disk; raises `IntegrityError`."""
+        return next(content for _, content in self.read_files([record_id]))
+
+    def read_files(self, record_ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield ids and contents of records as `read_file`, pack by pack."""
+        digests, others = self.manifest.records, list[str]()
+        for i in record_ids:
+            if i in digests or not self.manifest.packs:
+                yield i, read_checked(self.path / self.name_of(i), digests[i])
+            else:
+                others.append(i)
+        if others:
+            yield from self.packed.read(others)
 
     def describe(self, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
         """Return id, location, bytes, digest and keyed name of records, for ledger and receipts.
@@ -97,22 +178,48 @@ class RecordFiles:
             descriptions.append(described(record_id, self.name_of(record_id), content, plain))
         return descriptions
 
-    def write_records(self, records: Sequence[ClassRecord], made_for: str = "") -> list[dict[str, Any]]:
+    def names_of_new(self, new: New) -> list[str]:
+        """Return the names of new files, and those that packed records would have, whose keys are made with them.
+
+        They are listed before anything is written: whoever finds a change cut off knows by them what it left.
+        """
+        return sorted([*map(pack_name, new.packs), *(self.name_of(record.id) for record in new.records)])
+
+    def write_records(self, new: New, made_for: str = "") -> Written:
         """Write the files of records and return how they are described.
 
-        Both are in the order of the random ids: that of names would tell whose file is whose. `made_for`: noted with
-        the keys of a model that isn't finished, see `ModelKeys.create`.
+        `made_for`: noted with the keys of a model that isn't finished, see `ModelKeys.create`.
         """
-        records = sorted(records, key=lambda record: record.id)
-        keys = {} if self.keys is None else self.keys.create([record.id for record in records], made_for)
-        descriptions = []
-        for record in records:
-            plain = content = padded(record_to_bytes(record), SEALED_BYTES if record.id in keys else 0)
-            if record.id in keys:
-                content = seal(plain, keys[record.id], model=self.manifest.model, record=record.id)
-            write_file(self.path / self.name_of(record.id), content)
-            descriptions.append(described(record.id, self.name_of(record.id), content, plain))
-        return descriptions
+        ids = [record.id for record in new.records]
+        keys = {} if self.keys is None else self.keys.create(ids, made_for)
+        descriptions: list[dict[str, Any]] = []
+
+        def files() -> Iterator[tuple[str, bytes]]:
+            for record in sorted(new.alone, key=lambda record: record.id):
+                name = self.name_of(record.id)
+                plain, content = self._contents(record, keys.get(record.id))
+                descriptions.append(described(record.id, name, content, plain))
+                yield name, content
+
+        write_files(self.path, files())
+        packs = []
+        for pack, records in sorted(new.packs.items()):
+            slots = {record.id: self._contents(record, keys.get(record.id))[1] for record in records}
+            packs.append(self._write_pack(pack, slots))
+        return Written(descriptions, packs)
+
+    def _write_pack(self, pack: str, slots: Mapping[str, bytes]) -> dict[str, Any]:
+        """Write a pack and return what the ledger says of it; raises `OSError`."""
+        name, content = pack_name(pack), pack_to_bytes(slots)
+        digest = write_files(self.path, [(name, content)])[name]
+        return {"id": pack, "digest": digest, "bytes": len(content), "count": len(slots)}
+
+    def _contents(self, record: ClassRecord, key: bytes | None) -> tuple[bytes, bytes]:
+        """Return a new record's plain bytes, and those of its file."""
+        plain = padded(record_to_bytes(record), 0 if key is None else SEALED_BYTES)
+        if key is None:
+            return plain, plain
+        return plain, seal(plain, key, model=self.manifest.model, record=record.id)
 
     def _open_record(self, record_id: str, content: bytes, key: bytes | None) -> bytes:
         if key is None:
