@@ -22,8 +22,7 @@ from preforget.erasure import forget, open_folder, plan, restore, transaction
 from preforget.erasure.authority import announced, check_may_destroy_again, check_may_sign
 from preforget.erasure.receipt import Receipt, payload_of
 from preforget.erasure.verify import verify
-from preforget.store import Manifest, ModelFolder
-from preforget.store import folder as store_folder
+from preforget.store import Manifest, ModelFolder, changing_files
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import INTENT, LEDGER, RECEIPTS
 from preforget.store.ledger import Entry, Ledger
@@ -51,7 +50,7 @@ def cut(made: Made, monkeypatch: pytest.MonkeyPatch, target: object, name: str) 
 CUTS: dict[str, tuple[object, str]] = {
     "announced": (ModelFolder, "commit"),
     "in the ledger": (ModelFolder, "adopt_head"),
-    "half destroyed": (store_folder, "sync_folder"),
+    "half destroyed": (changing_files, "sync_folder"),
     "without receipt": (transaction, "account_for_copies"),
     "without end": (transaction, "receipt_digest"),
 }

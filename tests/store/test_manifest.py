@@ -17,7 +17,7 @@ ID, OTHER = "0" * 32, "f" * 32
 FILE = f"records/{OTHER}.safetensors"
 
 
-LATER = ("label_kind", "keeps")
+LATER = ("label_kind", "keeps", "packs")
 """Entries that folders of old lack, and that are written only where they say something."""
 
 

@@ -204,7 +204,8 @@ class ChangingFiles(CurrentFiles):
                 "destroyed; work where its keyring is, with --keyring"
             )
         if self.keys is not None:  # with a wrong keyring nothing must begin
-            self.keys.get(set(self.live) - set(self.keys.destroyed()))
+            ids = {*self.manifest.records, *self.packed.sample()}
+            self.keys.get(ids - set(self.keys.destroyed()))
 
     def _update(self, **changes: Any) -> None:
         self._write(replace(self.manifest, generation=self.manifest.generation + 1, **changes))

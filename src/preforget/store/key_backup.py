@@ -24,7 +24,8 @@ from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import exclusive, make_private, read_regular, sync_folder, write_atomic
-from preforget.store.key_file import KEYS, SIGNING, FileKeyring
+from preforget.store.key_file import SIGNING, FileKeyring
+from preforget.store.key_page import DIGITS, KEYS, PAGE
 from preforget.store.keyring_lock import LOCK
 from preforget.store.private_file import changing, read_private
 from preforget.store.signing import CURRENT, ROTATIONS
@@ -35,6 +36,7 @@ MOST_BYTES = 1 << 30
 
 _FILE = re.compile(
     rf"{re.escape(LOCK)}|[0-9a-z](?:[0-9a-z-]{{0,62}}[0-9a-z])?{re.escape(KEYS)}"
+    rf"|[0-9a-z](?:[0-9a-z-]{{0,62}}[0-9a-z])?\.[0-9a-f]{{{DIGITS}}}{re.escape(PAGE)}"
     rf"|{SIGNING}/(?:{re.escape(CURRENT)}|{re.escape(ROTATIONS)}|[0-9a-f]{{16}}\.pub\.pem)"
 )
 

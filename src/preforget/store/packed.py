@@ -69,6 +69,10 @@ class Packed(Collection[str]):
     def __contains__(self, record_id: object) -> bool:
         return record_id in self._where
 
+    def sample(self) -> list[str]:
+        """Return the id of one record of each pack."""
+        return [ids[0] for ids in self._ids.values()]
+
     def follow(self, manifest: Manifest) -> None:
         """Take the packs that a manifest lists; raises `IntegrityError` for one that isn't what was written."""
         if self._digests == manifest.packs:
