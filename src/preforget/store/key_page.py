@@ -24,7 +24,7 @@ DIGITS = 2
 """By so many first digits of its id a record's key lies in one of 256 pages."""
 
 SETTLED = 10**8
-"""Nanoseconds after which a change of a file shows in its time: clocks of file systems tick a hundred times a second."""
+"""Nanoseconds after which a change of a file shows in its time, since the clocks of file systems tick."""
 
 
 @dataclass(frozen=True)
