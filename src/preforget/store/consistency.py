@@ -21,6 +21,7 @@ from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, pack_nam
 from preforget.store.ledger import ERASING, Entry, Ledger, erased_by
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import NAME, Manifest
+from preforget.store.packed import OLD_PACKS
 
 ORDINARY = frozenset(
     {
@@ -185,10 +186,8 @@ def digests_of(listed: object) -> dict[str, str]:
 
 def packs_after(packs: Mapping[str, str], row: Entry) -> dict[str, str]:
     """Return the packs of a manifest after a row of the ledger that wrote some and replaced others."""
-    replaced = row.data.get("replaced")
-    gone = (
-        {str(r.get("id")) for r in replaced if isinstance(r, dict)} if isinstance(replaced, list) else set()
-    )
+    listed = row.data.get(OLD_PACKS)
+    gone = set(map(str, listed)) if isinstance(listed, list) else set()
     return {**{i: d for i, d in packs.items() if i not in gone}, **digests_of(row.data.get("packs"))}
 
 
