@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from preforget.data.dataset import label_array
 from preforget.engines.base import Session
 from preforget.engines.exact import ExactEngine
 from preforget.engines.options import Exact
-from preforget.engines.reading import Reading
+from preforget.engines.reading import Reading, Walked
 
 from .conftest import learnable, pictures
 
@@ -211,10 +211,9 @@ class Scaled(Reading):
 
     deviation: torch.Tensor | None = None
 
-    def unit_rows(self, images: Split) -> Iterator[torch.Tensor]:
+    def rows(self, pixels: torch.Tensor, walked: Walked | None = None) -> torch.Tensor:
         assert self.deviation is not None
-        for chunk in super().unit_rows(images):
-            yield (chunk.double() / self.deviation * 1000).round().to(torch.int16)
+        return (super().rows(pixels, walked).double() / self.deviation * 1000).round().to(torch.int16)
 
 
 class Standardised(ExactEngine):

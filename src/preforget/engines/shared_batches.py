@@ -1,0 +1,67 @@
+"""Read inputs of different units in one batch, where a row's bits depend on its input alone.
+
+A matrix product may round differently in a batch of another size. In batches of one size, filled up where inputs run
+out, a row had the same bits whatever its place and its neighbours on every machine tried; before that is relied on, it
+is checked on the machine at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from preforget.data.dataset import Images
+from preforget.engines.reading import Reading
+
+SHARED = 16
+"""How many inputs a shared batch has."""
+
+
+def rows_are_independent(reading: Reading) -> bool:
+    """Tell whether rows of a batch keep their bits in another order, among other inputs and in a batch filled up."""
+    noise = reading.encoder.noise(SHARED + SHARED // 2)
+    first = _rows(reading, noise[:SHARED])
+    moved = torch.cat([noise[SHARED:], noise[: SHARED // 2].flip(0)])
+    return torch.equal(_rows(reading, moved)[SHARED // 2 :], first[: SHARED // 2].flip(0)) and torch.equal(
+        shared_rows(reading, noise[:1])[0], first[0]
+    )
+
+
+def shared_rows(reading: Reading, pixels: Tensor) -> Tensor:
+    """Return `int16 [n, versions, W]` of up to `SHARED` inputs, read in a batch that is filled up with the last one."""
+    filled = torch.cat([pixels, pixels[-1:].expand(SHARED - len(pixels), *pixels.shape[1:])])
+    return _rows(reading, filled.contiguous())[: len(pixels)]
+
+
+def read_together(
+    reading: Reading, parts: Sequence[tuple[Images, Sequence[int]]], count: Callable[[int], None]
+) -> list[Tensor]:
+    """Return the rows `int16 [n versions, W]` of chosen inputs of each part, read in shared batches.
+
+    A part is inputs and the positions of those to read; `count` is told how many were read.
+    """
+    read: list[list[Tensor]] = [[] for _ in parts]
+    waiting: list[tuple[int, Tensor]] = []
+
+    def flush() -> None:
+        rows = shared_rows(reading, torch.stack([pixels for _, pixels in waiting]))
+        for (number, _), row in zip(waiting, rows, strict=True):
+            read[number].append(row)
+        count(len(waiting))
+        waiting.clear()
+
+    for number, (inputs, positions) in enumerate(parts):
+        for pixels in reading.encoder.read(inputs, positions) if len(positions) else ():
+            waiting.append((number, pixels))
+            if len(waiting) == SHARED:
+                flush()
+    if waiting:
+        flush()
+    none = torch.empty(0, reading.layout.width, dtype=torch.int16)
+    return [torch.cat([none, *rows]) for rows in read]
+
+
+def _rows(reading: Reading, pixels: Tensor) -> Tensor:
+    return reading.rows(pixels).view(len(pixels), reading.layout.views, -1)
