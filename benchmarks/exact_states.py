@@ -68,7 +68,7 @@ def read_rows(engine: ExactEngine, split: Split, file: Path) -> Tensor:
     """Return what the engine reads of a split, from a file if it was read before."""
     if not file.exists():
         parts = [
-            engine._reading.rows(
+            engine.reading.rows(
                 engine.encoder.read(split.inputs, range(start, min(start + AT_ONCE, len(split))))
             )
             for start in range(0, len(split), AT_ONCE)

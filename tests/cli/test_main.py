@@ -16,6 +16,7 @@ from preforget.core.errors import StoreError
 NAMES = [
     "demo",
     "learn",
+    "join",
     "predict",
     "evaluate",
     "set-keep",

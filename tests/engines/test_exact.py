@@ -220,9 +220,9 @@ class Standardised(ExactEngine):
     """The trap: features scaled by statistics of all images together, as many pipelines do."""
 
     def learn(self, train: Split, validation: Split, session: Session) -> None:
-        plain = self._reading
+        plain = self.reading
         deviation = torch.cat(list(plain.unit_rows(train))).double().std(dim=0).clamp(min=1)
-        self._reading = Scaled(plain.encoder, plain.levels, plain.energy_depth, plain.views, deviation)
+        self.reading = Scaled(plain.encoder, plain.levels, plain.energy_depth, plain.views, deviation)
         super().learn(train, validation, session)
 
 

@@ -2,17 +2,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 import torch
 
 from preforget.backbones import Encoder
 from preforget.data import Split
-from preforget.data.dataset import label_array
+from preforget.data.dataset import Images, label_array
 from preforget.engines.base import Session
 from preforget.engines.reading import Reading, Walked
+from preforget.engines.shards import Shard
 from preforget.engines.shared_batches import SHARED, read_together, rows_are_independent, shared_rows
-from preforget.engines.summing import sum_up
+from preforget.engines.summing import HELD_OUT_ROWS, sum_up
+from preforget.records import UnitBank
+from preforget.records.joined_units import put_together
 
 from .conftest import pictures
 
@@ -33,17 +35,30 @@ def test_rows_keep_their_bits_in_any_batch_of_one_size(tiny_encoder: Encoder) ->
 
 
 def test_parts_are_read_in_order_whatever_they_share_a_batch_with(tiny_encoder: Encoder) -> None:
-    reading, images, counted = Reading(tiny_encoder, 1, 1, "h"), pictures(SHARED + 5, seed=4), [0]
-    read = read_together(
-        reading,
-        [(images, [7]), (images, []), (images, list(range(SHARED + 5)))],
-        lambda count: counted.append(count),
-    )
-    assert [len(rows) for rows in read] == [2, 0, 2 * (SHARED + 5)]
-    assert sum(counted) == SHARED + 6
-    assert torch.equal(read[2][14:16], read[0])
+    reading, images = Reading(tiny_encoder, 1, 1, "h"), pictures(SHARED + 5, seed=4)
+    parts: list[tuple[Images, list[int]]] = [(images, [7]), (images, []), (images, list(range(SHARED + 5)))]
+    read = list(read_together(reading, parts))
+    assert [number for number, _ in read] == [0, 2, 2]
+    assert torch.equal(torch.cat([rows for _, rows in read[1:]])[14:16], read[0][1])
     alone = shared_rows(reading, tiny_encoder.read(images, [7]))
-    assert torch.equal(alone.flatten(0, 1), read[0])
+    assert torch.equal(alone.flatten(0, 1), read[0][1])
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+@pytest.mark.parametrize("kind", [Reading, OfTheBatch])
+def test_shards_make_the_bits_of_one_pass(tiny_encoder: Encoder, kind: type[Reading], count: int) -> None:
+    split = Split(
+        pictures(300, seed=2), label_array(["a"] * 200 + ["b"] * 100), label_array(list("KL") * 150)
+    )
+    reading, held_out = kind(tiny_encoder, 1, 1), split.select(range(0, 300, 7))
+    whole, joined = UnitBank(reading.layout), UnitBank(reading.layout)
+    put_together(whole, sum_up(reading, split, held_out, Session()), HELD_OUT_ROWS)
+    for number in range(1, count + 1):
+        units = sum_up(reading, split, held_out, Session(), Shard(number, count))
+        put_together(joined, units, HELD_OUT_ROWS)
+    digests = [[unit.digest() for unit in bank.records()] for bank in (whole, joined)]
+    assert digests[0] == digests[1]
+    assert len(digests[0]) == 4
 
 
 @pytest.mark.parametrize("kind", [Reading, OfTheBatch])
@@ -58,17 +73,3 @@ def test_no_unit_depends_on_another(tiny_encoder: Encoder, kind: type[Reading]) 
     without = units([row for row in range(40) if "KKLLM"[row % 5] != "L"])
     assert sorted(without) == ["aK", "aM", "bK", "bM"]
     assert without == {name: everyone[name] for name in without}
-
-
-def test_what_is_left_over_of_a_large_unit(tiny_encoder: Encoder) -> None:
-    images = pictures(131, seed=3)
-    (unit,) = sum_up(
-        Reading(tiny_encoder, 1, 1),
-        Split(images, label_array(["a"] * 131)),
-        Split(images[:1], label_array(["a"])),
-        Session(),
-    )
-    reading = Reading(tiny_encoder, 1, 1)
-    full = reading.rows(tiny_encoder.read(images, range(128)))
-    rest = shared_rows(reading, tiny_encoder.read(images, range(128, 131))).flatten(0, 1)
-    assert np.array_equal(unit.tensors["features"].numpy(), torch.cat([full, rest]).numpy())

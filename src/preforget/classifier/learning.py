@@ -88,11 +88,32 @@ class Learning(Bound):
             >>> model.classes_.tolist(), model.score(X, y)
             ([7, 9], 1.0)
         """
+        self._check_unlearned()
+        engine, train, held_out, label_kind = self._to_learn(
+            X, y, validation, subjects, conditions, keep_similar_names
+        )
+        session = Session.of(cache_dir, keep_cache, checkpoint, progress)
+        try:
+            engine.learn(train, held_out, session)
+        except BaseException:  # what was learned so far must not stay in memory
+            engine.clear()
+            raise
+        with self._turns.gate:
+            self._turns.wait_for_others()
+            self._begin(engine, session, label_kind)
+        return self
+
+    def _check_unlearned(self) -> None:
         if self.folder is not None:
             raise UsageError(
                 "this model has already learned and is bound to its folder; take untrained() to learn anew, or "
                 "add() for one more class"
             )
+
+    def _to_learn(
+        self, X: Any, y: Any, validation: Any, subjects: Any, conditions: Any, keep_similar_names: bool
+    ) -> tuple[Engine, Split, Split, str]:
+        """Return an engine that has learned nothing, what it learns from, what is held out, and the kind of labels."""
         check_answering(self.keep, self.on_unknown, self.shortlist)
         y, columns = from_frame(y)
         conditions = columns if conditions is None and getattr(y, "ndim", 1) == 2 else conditions
@@ -124,16 +145,7 @@ class Learning(Bound):
             conditions=None if one_hot else conditions,
             subjects=EACH if wants_each(subjects) else None,
         )
-        session = Session.of(cache_dir, keep_cache, checkpoint, progress)
-        try:
-            engine.learn(train, held_out, session)
-        except BaseException:  # what was learned so far must not stay in memory
-            engine.clear()
-            raise
-        with self._turns.gate:
-            self._turns.wait_for_others()
-            self._begin(engine, session, label_kind)
-        return self
+        return engine, train, held_out, label_kind
 
 
 def usable_subjects(engine: Engine, data: Split, *, asked: bool) -> Split:

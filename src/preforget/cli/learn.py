@@ -7,6 +7,7 @@ import os
 import time
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preforget.cli.console import Console, note, printable
 from preforget.cli.engine_options import add_engine_options, given_options
@@ -28,6 +29,11 @@ from preforget.core.errors import InputsCutWarning, UsageError
 from preforget.core.keep import USUAL, Keep
 from preforget.core.paths import given_path
 from preforget.engines.options import DEFAULT_ENGINE, OPTIONS
+
+if TYPE_CHECKING:
+    from preforget.classifier import PreForgettableClassifier
+    from preforget.data import Dataset
+    from preforget.engines.shards import Shard
 
 
 def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_ENGINE) -> None:
@@ -68,6 +74,12 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         "--seal", action="store_true", help="encrypt each class with a key of its own, kept in the keyring"
     )
     parser.add_argument(
+        "--shards",
+        metavar="I/N",
+        help="read only the I-th of N shares of the inputs, here, and write what they sum up to as the file MODEL, for "
+        "'preforget join' (exact engine)",
+    )
+    parser.add_argument(
         "--discard",
         action="store_true",
         help="remove what an interrupted learning of MODEL left, instead of learning",
@@ -89,6 +101,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return _discard(target, args, console)
     if args.data is None:
         raise UsageError("the following arguments are required: DATA")
+    shard = _shard(args)
     options, keys = given_options(args, args.engine), keyring(args)
     check_free(target)
     data = read_data(args, args.seed, named=True)
@@ -103,6 +116,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
         dtype=args.dtype or "auto",
         **options,
     )
+    if shard is not None:
+        return _learn_part(model, data, target, shard, args, console)
     start = time.perf_counter()
     with (
         warnings.catch_warnings(action="ignore", category=InputsCutWarning),  # said below
@@ -139,6 +154,48 @@ def run(args: argparse.Namespace, console: Console) -> int:
             "coverage": coverage,
         }
     )
+    return 0
+
+
+def _shard(args: argparse.Namespace) -> Shard | None:
+    """Return the shard that is asked for; raises `UsageError`."""
+    from preforget.engines.shards import Shard
+
+    if args.shards is None:
+        return None
+    if args.seal:
+        raise UsageError(
+            "a part is not sealed: keep it on an encrypted disk, and give --seal to 'preforget join', which deletes it"
+        )
+    return Shard.parse(args.shards)
+
+
+def _learn_part(
+    model: PreForgettableClassifier,
+    data: Dataset,
+    target: Path,
+    shard: Shard,
+    args: argparse.Namespace,
+    console: Console,
+) -> int:
+    """Read one shard of the inputs into a file, and say what to do with it."""
+    from preforget.classifier.parts import learn_part
+
+    inputs = learn_part(
+        model,
+        target,
+        shard,
+        data.train,
+        validation=data.validation,
+        subjects=data.train.subjects,
+        keep_similar_names=args.keep_similar_names,
+        progress=True,
+    )
+    console.line(
+        f"part {shard.number} of {shard.count} sums up {inputs:,} inputs: {printable(str(args.out))}"
+    )
+    note("it is a copy of personal data in the clear; 'preforget join' deletes it once the model is saved")
+    console.result({"part": str(args.out), "number": shard.number, "count": shard.count, "images": inputs})
     return 0
 
 

@@ -25,6 +25,7 @@ from preforget.cli import (
     forget,
     info,
     init_ast,
+    join,
     keys,
     learn,
     ledger,
@@ -51,6 +52,7 @@ COMMANDS = (
     *(
         demo,
         learn,
+        join,
         predict,
         evaluate,
         set_keep,

@@ -11,6 +11,7 @@ import numpy as np
 from preforget.data.content import read_content
 from preforget.data.dataset import Split, label_array
 from preforget.data.digest import numbers_of
+from preforget.data.texts import Texts
 
 EACH = "each"
 """What is given for `subjects` where each input is to be a unit by itself."""
@@ -27,7 +28,8 @@ def content_name(path: Path) -> str:
 
 
 def named_by_content(split: Split) -> Split:
-    """Return the same inputs, each of a subject named by its content: of files their bytes, else its numbers.
+    """Return the same inputs, each of a subject named by its content: of files and texts their bytes, else
+    its numbers.
 
     Inputs of the same content are of one subject. Raises `DataError` if a file can't be read.
 
@@ -41,6 +43,9 @@ def named_by_content(split: Split) -> Split:
 def _names(split: Split) -> list[str]:
     if isinstance(split.inputs, list):
         return [content_name(path) for path in split.inputs]
+    if isinstance(split.inputs, Texts):
+        contents = [text.encode("utf-8", "surrogatepass") for text in split.inputs.values]
+        return [f"sha256:{hashlib.sha256(content).hexdigest()}" for content in contents]
     values, meaning = numbers_of(split.inputs)
     start = hashlib.sha256(f"{values.dtype.str}{values.shape[1:]}{meaning}\0".encode())
     names = []

@@ -89,9 +89,9 @@ class ExactEngine(Engine):
     def _use(self, config: Exact) -> None:
         """Read and answer as options say, with an empty bank."""
         self.config = config
-        self._reading = Reading(self.encoder, config.levels, config.energy_depth or 0, config.views)
-        self._reading.check()
-        self._bank = UnitBank(self._reading.layout)
+        self.reading = Reading(self.encoder, config.levels, config.energy_depth or 0, config.views)
+        self.reading.check()
+        self._bank = UnitBank(self.reading.layout)
         floor = FLOOR_SHARE * features.unit_scale(self.encoder) ** 2 if config.energy_depth else None
         near = features.near_count(self.encoder)
         self._derived = Derived(self._bank, Rules(config.shrinkage, near, config.ridge, floor))
@@ -145,7 +145,7 @@ class ExactEngine(Engine):
 
         The pairs of these classes are derived anew, without prompts until `refit`.
         """
-        made = sum_up(self._reading, train.only(labels), validation.only(labels), session)
+        made = sum_up(self.reading, train.only(labels), validation.only(labels), session)
         put_together(self.bank, made, HELD_OUT_ROWS)
         self._derived.joining(made)
         self._derive_anew(labels)
@@ -357,7 +357,7 @@ class ExactEngine(Engine):
         self.derive()
 
     def _take_in(self, train: Split, validation: Split, session: Session) -> None:
-        made = sum_up(self._reading, train, validation, session)
+        made = sum_up(self.reading, train, validation, session)
         for record in made:
             self.bank.insert(record)
         self._derived.joining(made)
@@ -383,9 +383,9 @@ class ExactEngine(Engine):
     ) -> tuple[Tensor, Tensor | None]:
         """Return rows as units hold them and what prompts add to the logits of pairs, from one walk."""
         if isinstance(self.encoder, VectorEncoder):
-            return self._reading.rows(pixels), None
+            return self.reading.rows(pixels), None
         walked = list(self.encoder.walk(pixels))
-        return self._reading.rows(pixels, walked), pair_prompts.boost(
+        return self.reading.rows(pixels, walked), pair_prompts.boost(
             self.encoder, self.recipe.first_block, prompted, walked, classes
         )
 

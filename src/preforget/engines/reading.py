@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,9 @@ from preforget.core.errors import UsageError
 from preforget.data.dataset import Split
 from preforget.engines import features
 from preforget.records.layout import Layout
+
+PROBED = 16
+"""How many inputs of noise tell whether two machines compute the same bits."""
 
 Walked = list[tuple[Tensor, Tensor, Tensor]]
 
@@ -72,6 +76,10 @@ class Reading:
             mirrored = pixels.flip(MIRRORS[letter]).contiguous()
             parts.append(self._of_walk(list(self.encoder.walk(mirrored))))
         return torch.stack(parts, dim=1).flatten(0, 1)
+
+    def probe(self) -> str:
+        """Return the digest of the rows of seeded noise: machines that compute other bits have another one."""
+        return hashlib.sha256(self.rows(self.encoder.noise(PROBED)).numpy().tobytes()).hexdigest()
 
     def unit_rows(self, images: Split) -> Iterator[Tensor]:
         """Yield the rows of the images of one unit, in order, in batches that depend on their number alone."""

@@ -7,7 +7,7 @@ is checked on the machine at hand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from preforget.data.dataset import Images
 from preforget.engines.reading import Reading
 
 SHARED = 16
-"""How many inputs a shared batch has."""
+"""How many inputs a batch has: few, since a single input costs as much as a batch."""
 
 
 def rows_are_independent(reading: Reading) -> bool:
@@ -36,31 +36,29 @@ def shared_rows(reading: Reading, pixels: Tensor) -> Tensor:
 
 
 def read_together(
-    reading: Reading, parts: Sequence[tuple[Images, Sequence[int]]], count: Callable[[int], None]
-) -> list[Tensor]:
-    """Return the rows `int16 [n versions, W]` of chosen inputs of each part, read in shared batches.
+    reading: Reading, parts: Sequence[tuple[Images, Sequence[int]]]
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield the rows `int16 [n versions, W]` of chosen inputs of each part, in order, read in shared batches.
 
-    A part is inputs and the positions of those to read; `count` is told how many were read.
+    A part is inputs and the positions of those to read; its number comes with its rows, a part of them at a time.
     """
-    read: list[list[Tensor]] = [[] for _ in parts]
     waiting: list[tuple[int, Tensor]] = []
-
-    def flush() -> None:
-        rows = shared_rows(reading, torch.stack([pixels for _, pixels in waiting]))
-        for (number, _), row in zip(waiting, rows, strict=True):
-            read[number].append(row)
-        count(len(waiting))
-        waiting.clear()
-
     for number, (inputs, positions) in enumerate(parts):
-        for pixels in reading.encoder.read(inputs, positions) if len(positions) else ():
-            waiting.append((number, pixels))
-            if len(waiting) == SHARED:
-                flush()
+        for start in range(0, len(positions), SHARED):
+            pixels = reading.encoder.read(inputs, positions[start : start + SHARED])
+            waiting += [(number, one) for one in pixels]
+            if len(waiting) >= SHARED:
+                yield from _read(reading, waiting[:SHARED])
+                del waiting[:SHARED]
     if waiting:
-        flush()
-    none = torch.empty(0, reading.layout.width, dtype=torch.int16)
-    return [torch.cat([none, *rows]) for rows in read]
+        yield from _read(reading, waiting)
+
+
+def _read(reading: Reading, waiting: Sequence[tuple[int, Tensor]]) -> Iterator[tuple[int, Tensor]]:
+    rows = shared_rows(reading, torch.stack([pixels for _, pixels in waiting]))
+    numbers = [number for number, _ in waiting]
+    for number in dict.fromkeys(numbers):
+        yield number, rows[[n == number for n in numbers]].flatten(0, 1)
 
 
 def _rows(reading: Reading, pixels: Tensor) -> Tensor:

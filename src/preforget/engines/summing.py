@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,61 +12,93 @@ from preforget.data.dataset import Split
 from preforget.engines.base import Session
 from preforget.engines.features import AT_ONCE
 from preforget.engines.reading import Reading
+from preforget.engines.shards import Shard
 from preforget.engines.shared_batches import read_together, rows_are_independent
 from preforget.records import ClassRecord
 from preforget.records.units import make_unit
 from preforget.training.progress import counting
 
+Unit: TypeAlias = tuple[str, str | None]
+"""A class and a subject."""
+
+Part: TypeAlias = tuple[Split, Sequence[int]]
+"""Inputs, and the positions of those that belong to a unit."""
+
 HELD_OUT_ROWS = 256
 """The most inputs of a unit that calibrate abstention."""
 
 
-def sum_up(reading: Reading, train: Split, validation: Split, session: Session) -> list[ClassRecord]:
+def sum_up(
+    reading: Reading, train: Split, validation: Split, session: Session, shard: Shard | None = None
+) -> list[ClassRecord]:
     """Return the units of `train`, each with what is held out of its class and subject, in sorted order.
 
-    A unit's inputs are read in full batches of its own. Those left over are read in batches that units share, if a
-    row's bits don't depend on the others in its batch, see `shared_batches`, else in smaller batches of its own. So no
-    bit of a unit depends on another unit.
+    Where a row's bits don't depend on the others in its batch, see `shared_batches`, units share batches; elsewhere
+    each is read in batches of its own, whose sizes follow from its number of inputs. So no bit of a unit depends on
+    another unit. With a `shard`, only its inputs are read: `records.joined_units` puts the units of all shards
+    together, in order, to the bits of one pass.
     """
     validation = validation.only(set(train.labels))
-    places = [train.places(), validation.places()]
-    places[1] = {unit: rows[:HELD_OUT_ROWS] for unit, rows in places[1].items()}
-    units = sorted({*places[0], *places[1]}, key=lambda unit: (unit[0], unit[1] or ""))
-    total = len(train) + sum(map(len, places[1].values()))
+    learned = train.places()
+    held_out = {unit: rows[:HELD_OUT_ROWS] for unit, rows in validation.places().items()}
+    units = sorted({*learned, *held_out}, key=lambda unit: (unit[0], unit[1] or ""))
+    parts: list[Part] = [
+        (split, rows.get(unit, []))
+        for unit in units
+        for split, rows in ((validation, held_out), (train, learned))
+    ]
+    if shard is not None:
+        units, parts = _of_shard(shard, units, parts)
+    total = sum(len(positions) for _, positions in parts)
     with counting(total=total, what="reading", unit="input", show=session.show) as count:
-        parts = [
-            _Part(reading, split, rows.get(unit, []), count)
-            for unit in units
-            for split, rows in zip((train, validation), places, strict=True)
-        ]
-        # folders of format 2 were read in batches of their own
-        if reading.energy_depth and reading.encoder.blocks and rows_are_independent(reading):
-            left = [(part.split.inputs, part.left_over) for part in parts]
-            for part, rows in zip(parts, read_together(reading, left, count), strict=True):
-                part.read_already = rows
+        stream = _Stream(_read(reading, parts), lambda rows: count(rows // reading.layout.views))
         none = torch.empty(0, reading.layout.width, dtype=torch.int16)
         return [
-            make_unit(*unit, learned.rows(), torch.cat([none, *held_out.rows()]), reading.layout)
-            for unit, learned, held_out in zip(units, parts[::2], parts[1::2], strict=True)
+            make_unit(
+                *unit,
+                held_out=torch.cat([none, *stream.of_part(2 * number)]),
+                chunks=stream.of_part(2 * number + 1),
+                layout=reading.layout,
+            )
+            for number, unit in enumerate(units)
         ]
 
 
-class _Part:
-    """What is learned from or held out of one unit: positions in a split, and rows that were read with others'."""
+def _read(reading: Reading, parts: Sequence[Part]) -> Iterator[tuple[int, Tensor]]:
+    """Yield the rows of each part in order, with its number."""
+    # folders of format 2 were read in batches of their own
+    if reading.energy_depth and reading.encoder.blocks and rows_are_independent(reading):
+        yield from read_together(reading, [(split.inputs, positions) for split, positions in parts])
+        return
+    for number, (split, positions) in enumerate(parts):
+        for rows in reading.unit_rows(split.select(positions)):
+            yield number, rows
 
-    def __init__(
-        self, reading: Reading, split: Split, positions: Sequence[int], count: Callable[[int], None]
-    ) -> None:
-        self.reading, self.split, self.count = reading, split, count
-        full = len(positions) - len(positions) % AT_ONCE
-        self.full, self.left_over = positions[:full], positions[full:]
-        self.read_already: Tensor | None = None
 
-    def rows(self) -> Iterator[Tensor]:
-        """Yield the rows of its inputs in order."""
-        alone = [*self.full, *(self.left_over if self.read_already is None else ())]
-        for chunk in self.reading.unit_rows(self.split.select(alone)):
+class _Stream:
+    """Rows with the numbers of their parts, in order; `count` is told how many were taken."""
+
+    def __init__(self, rows: Iterator[tuple[int, Tensor]], count: Callable[[int], None]) -> None:
+        self._rows, self._count = rows, count
+        self._next = next(rows, None)
+
+    def of_part(self, number: int) -> Iterator[Tensor]:
+        while self._next is not None and self._next[0] == number:
+            chunk = self._next[1]
+            self._next = next(self._rows, None)
+            self._count(len(chunk))
             yield chunk
-            self.count(len(chunk) // self.reading.layout.views)
-        if self.read_already is not None:
-            yield self.read_already
+
+
+def _of_shard(shard: Shard, units: list[Unit], parts: list[Part]) -> tuple[list[Unit], list[Part]]:
+    """Return units and parts with a shard's inputs alone, cut where a unit's own batches would be."""
+    batches = [
+        [(split, positions[start : start + AT_ONCE]) for start in range(0, len(positions), AT_ONCE)]
+        for split, positions in parts
+    ]
+    mine = iter(shard.chosen([len(batch) for part in batches for _, batch in part]))
+    cut: list[Part] = []
+    for (split, _), part in zip(parts, batches, strict=True):
+        cut.append((split, [position for _, batch in part if next(mine) for position in batch]))
+    numbers = [n for n in range(len(units)) if cut[2 * n][1] or cut[2 * n + 1][1]]
+    return [units[n] for n in numbers], [part for n in numbers for part in cut[2 * n : 2 * n + 2]]
