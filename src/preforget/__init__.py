@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from preforget.audit.certificate import certify
     from preforget.audit.examine import examine
     from preforget.audit.run import audit
-    from preforget.backbones import load_backbone
+    from preforget.backbones import encoder_from, load_backbone
     from preforget.benchmark.bench import bench
     from preforget.classifier import PreForgettableClassifier
     from preforget.core.errors import PreforgetError
@@ -31,6 +31,7 @@ __all__ = [
     "audit",
     "bench",
     "certify",
+    "encoder_from",
     "engines",
     "examine",
     "load_backbone",
@@ -45,6 +46,7 @@ __getattr__, _ = lazily(
         "PreforgetError": ".core.errors",
         "bench": ".benchmark.bench",
         "certify": ".audit.certificate",
+        "encoder_from": ".backbones",
         "engines": ".engines",
         "examine": ".audit.examine",
         "load_backbone": ".backbones",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ..backbones.tiny_families import write_tiny
@@ -36,6 +37,20 @@ def test_learn_answer_and_forget(folder: Path, terminal: Terminal) -> None:
     again = terminal("predict", model, "--text", "ax ay az", "--json").json["predictions"][0]
     assert set(again["probabilities"]) == {"a", "c"}
     assert terminal("evaluate", model, folder / "words.csv", "--json").code == 0
+
+
+def test_vectors_of_a_file(tmp_path: Path, terminal: Terminal) -> None:
+    X = np.random.default_rng(0).normal(size=(60, 4)) + np.repeat(np.eye(2, 4) * 6, 30, axis=0)
+    np.savez(tmp_path / "v.npz", X=X, y=np.repeat(["up", "down"], 30))
+    np.save(tmp_path / "new.npy", X[:3])
+    model = tmp_path / "model"
+    learn = terminal(
+        "learn", tmp_path / "v.npz", "--backbone", "features", "--engine", "exact", "--out", model
+    )
+    assert learn.code == 0, learn.err
+    rows = terminal("predict", model, tmp_path / "new.npy", "--json").json["predictions"]
+    assert [row["path"] for row in rows] == [f"{tmp_path / 'new.npy'}[{i}]" for i in range(3)]
+    assert {row["answer"] for row in rows} == {"up"}
 
 
 def test_files_or_texts(folder: Path, learned: Path, terminal: Terminal) -> None:

@@ -2,5 +2,6 @@
 
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.load import load_backbone
+from preforget.backbones.outputs import encoder_from
 
-__all__ = ["Encoder", "load_backbone"]
+__all__ = ["Encoder", "encoder_from", "load_backbone"]

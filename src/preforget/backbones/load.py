@@ -10,6 +10,7 @@ from preforget.backbones.encoder import Encoder
 from preforget.backbones.families import loader_for
 from preforget.backbones.file_digests import check_files, file_digests
 from preforget.backbones.named import BUILTIN, NAMED
+from preforget.backbones.outputs import refuse_unknown
 from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.core.errors import BackboneError
@@ -54,6 +55,7 @@ def load_backbone(
         (192, 8)
     """
     chosen_device = choose_device(device)
+    refuse_unknown(name)
     if name in NAMED:
         if files:
             raise BackboneError(f"the backbone {name!r} comes with this package; leave files out")

@@ -34,6 +34,11 @@ class VectorEncoder(Encoder):
 
     kind: ClassVar[str] = "vectors"
 
+    @property
+    def input_width(self) -> int:
+        """How many numbers an input has."""
+        return self.dim
+
     def read(self, inputs: Images, rows: Sequence[int]) -> Tensor:
         """Return the chosen vectors as they are, `float64 [batch, d]` on the CPU; raises `DataError`."""
         if not isinstance(inputs, Vectors):

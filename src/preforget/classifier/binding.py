@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from preforget.backbones.outputs import same_probe
 from preforget.classifier.labels import TEXT, fits
 from preforget.core.errors import BackboneError, IntegrityError, StoreError, UsageError
 from preforget.core.keep import Keep, single_shares
@@ -57,6 +58,10 @@ def load_records(engine: Engine, folder: ModelFolder, backbone: str | None) -> N
                 f"{folder.path} was learned on another backbone than {backbone or wanted['id']!r}: {what} differs; "
                 "give the right one with backbone= or --backbone"
             )
+    if not same_probe(actual.get("probe", ()), wanted.get("probe", ())):
+        raise BackboneError(
+            f"{folder.path} was learned on another function than the one given as backbone: outputs on the probe differ"
+        )
     try:
         engine.restore(folder.records(), folder.shared())
     except UsageError as error:

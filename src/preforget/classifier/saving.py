@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from preforget.backbones.encoder import Encoder
 from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.classifier.binding import keep_in, load_records, manifest_of
@@ -139,7 +140,7 @@ class Saving(Bound):
         cls,
         path: str | Path,
         *,
-        backbone: str | None = None,
+        backbone: str | Encoder | None = None,
         device: str = "auto",
         dtype: str | None = None,
         shortlist: int = 0,
@@ -152,7 +153,8 @@ class Saving(Bound):
 
         Args:
             path: The model folder.
-            backbone: Where the checkpoint lies now, if it was moved.
+            backbone: Where the checkpoint lies now, if it was moved; or the encoder itself, such as one of
+                `encoder_from`, which a folder doesn't hold.
             device: `"auto"`, `"cpu"`, `"cuda"`, `"cuda:<n>"` or `"mps"`.
             dtype: `"auto"`, `"float32"` or `"bfloat16"`, by default as it was learned.
             shortlist: As in the constructor.
@@ -192,7 +194,7 @@ class Saving(Bound):
         while True:
             try:
                 with folder.as_read():
-                    load_records(engine, folder, backbone)
+                    load_records(engine, folder, backbone if isinstance(backbone, str) else None)
                 break
             except ChangedError:  # while the backbone was loaded
                 folder = open_folder(absolute_path(path), keyring)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from preforget.backbones.encoder import Encoder
+from preforget.backbones.vectors import VectorEncoder
 from preforget.classifier.binding import keep_in
 from preforget.classifier.labels import TEXT, labels_of, name_of, ordered
 from preforget.classifier.making import make_encoder
@@ -131,7 +132,8 @@ class State(Parameters):
 
     def _begin(self, engine: Engine, session: Session, label_kind: str) -> None:
         """Take an engine that has learned as this model's."""
-        width = engine.encoder.preprocessing.image_size if engine.encoder.kind == VECTORS else None
+        of = engine.encoder
+        width = of.input_width if isinstance(of, VectorEncoder) and of.kind == VECTORS else None
         learned: dict[str, Any] = {"engine_": engine, "_session": session, "_label_kind": label_kind}
         learned |= {"_begun": None, "_ended": None}  # earlier forgettings say nothing of what is learned now
         learned["_encoder"] = self._encoder_key(width), engine.encoder

@@ -82,8 +82,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.data.looks import look_at_all
 
     output = Output.of(args, console)
-    if args.text or all(given.suffix.lower() == ".txt" for given in args.files):
-        return _answer_texts(args, output)
+    if args.text or all(given.suffix.lower() in (".txt", ".npy") for given in args.files):
+        return _answer_rows(args, output)
     files = [file for given in args.files for file in image_files(given)]
     as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
@@ -114,20 +114,28 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return _print(args, output, model, rows, broken)
 
 
-def _answer_texts(args: argparse.Namespace, output: Output) -> int:
-    """Answer texts that were typed, or that .txt files hold, one each."""
+def _answer_rows(args: argparse.Namespace, output: Output) -> int:
+    """Answer texts that were typed, or that .txt files hold, one each, or the vectors of one .npy file."""
     from preforget.data import texts_of
     from preforget.data.text_files import read_text
+    from preforget.data.vector_files import read_vectors
 
     if not args.files and not args.text:
         raise UsageError("the following arguments are required: FILE, or --text TEXT")
     if args.files and args.text:
         raise UsageError("give files or --text, not both")
     paths = [given_path(file) for file in args.files]
-    texts = texts_of(args.text or [read_text(path) for path in paths])
+    names: list[Path | str] = [*paths, *(args.text or [])]
+    inputs: Any
+    if any(path.suffix.lower() == ".npy" for path in paths):
+        if len(paths) > 1:
+            raise UsageError("give one .npy file of vectors")
+        inputs = read_vectors(paths[0])
+        names = [f"{paths[0]}[{row}]" for row in range(len(inputs))]
+    else:
+        inputs = texts_of(args.text or [read_text(path) for path in paths])
     model = load_model(args, shortlist=args.shortlist)
-    predicted = model.respond(texts, without=args.without)
-    rows = list(entries(paths or list(texts.values), predicted, args.top_k))
+    rows = list(entries(names, model.respond(inputs, without=args.without), args.top_k))
     return _print(args, output, model, rows, [])
 
 

@@ -18,6 +18,7 @@ from preforget.data.images import decode
 from preforget.data.sounds import EXTENSIONS as SOUNDS
 from preforget.data.sounds import check_sound
 from preforget.data.texts import Texts
+from preforget.data.vectors import Vectors
 
 LISTED = 10
 """How many broken files an error names one by one before it counts the others; all are in `broken`."""
@@ -71,9 +72,10 @@ def look_at_all(paths: Sequence[Path]) -> tuple[list[Look | None], tuple[tuple[P
 
 
 def digests_of(inputs: Images) -> list[Look | None]:
-    """Return a look at each input in memory: pictures and texts are told apart by content, others all differ."""
-    if isinstance(inputs, np.ndarray):
-        return [Look(hashlib.blake2b(one.tobytes(), digest_size=16).digest()) for one in inputs]
+    """Return a look at each input in memory: all but sounds are told apart by their content, and sounds all differ."""
+    if isinstance(inputs, np.ndarray | Vectors):
+        rows = inputs.values if isinstance(inputs, Vectors) else inputs
+        return [Look(hashlib.blake2b(one.tobytes(), digest_size=16).digest()) for one in rows]
     if isinstance(inputs, Texts):
         encoded = (text.encode("utf-8", "surrogatepass") for text in inputs.values)
         return [Look(hashlib.blake2b(one, digest_size=16).digest()) for one in encoded]

@@ -39,11 +39,11 @@ def is_text_table(path: Path) -> bool:
     """Tell whether the header of a table names a column of texts and one of labels, and none of files."""
     if path.suffix.lower() not in ENDINGS or not path.is_file():
         return False
-    plain = {name.casefold() for name in _header(path)}
+    plain = {name.casefold() for name in header_of(path)}
     return bool(plain & set(TEXT)) and bool(plain & set(LABEL)) and not plain & NAMES_OF_FILES
 
 
-def _header(path: Path) -> list[str]:
+def header_of(path: Path) -> list[str]:
     """Return the names of a table's columns; none of a file that can't be read, which its reader will say."""
     if path.suffix.lower() == ".parquet":
         try:
@@ -54,13 +54,22 @@ def _header(path: Path) -> list[str]:
             return [normal_name(name) for name in parquet.read_schema(path).names]
         except (ArrowException, OSError):
             return []
+    return [normal_name(name) for name in _cells(path, 0)]
+
+
+def first_cells(path: Path) -> list[str]:
+    """Return the cells of the first row below the header of a table with separators."""
+    return _cells(path, 1)
+
+
+def _cells(path: Path, number: int) -> list[str]:
     try:
         with open_regular(path, MAX_BYTES) as raw:
-            first = raw.readline(1 << 16).decode("utf-8-sig")
+            lines = [raw.readline(1 << 20).decode("utf-8-sig") for _ in range(number + 1)]
     except (OSError, UnicodeDecodeError):
         return []
-    separator = max(SEPARATORS, key=lambda sign: (first.count(sign), sign == ","))
-    return [normal_name(name) for name in next(csv.reader([first], delimiter=separator), [])]
+    separator = max(SEPARATORS, key=lambda sign: (lines[0].count(sign), sign == ","))
+    return next(csv.reader([lines[number]], delimiter=separator), [])
 
 
 @DATASETS.register("text table")
