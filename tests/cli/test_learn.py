@@ -138,9 +138,43 @@ def test_shares_of_single_classes(pets: Path, tiny_vit: Path, tmp_path: Path, te
     exact = ["--engine", "exact", "--levels", "2", *LEARN[4:], "--keep", "dog=0.5", "--keep", "0.8"]
     learn = ["learn", pets, "--out", tmp_path / "model", "--backbone", tiny_vit, *exact]
     assert "'1' is not a share above 0 and below 1" in terminal(*learn, "--keep", "1").err
-    assert terminal(*learn).code == 0
+    done = terminal(*learn)
+    assert done.code == 0
+    assert (
+        done.err.count(
+            "hint: these are pictures with colours; if a mirrored one still shows its class, --views"
+        )
+        == 1
+    )
     keep = PreForgettableClassifier.from_pretrained(tmp_path / "model").keep_
     assert (float(keep), keep.classes) == (0.8, {"dog": 0.5})
+
+
+def test_mirrored_copies_where_they_do_not_fit(
+    make_images: MakeImages, tiny_vit: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    options = [
+        "--out",
+        tmp_path / "model",
+        "--backbone",
+        tiny_vit,
+        "--engine",
+        "exact",
+        "--levels",
+        "2",
+        "--views",
+        "h",
+    ]
+    done = terminal("learn", "digits", "--allow-duplicates", *options)
+    assert (done.code, (tmp_path / "model").exists()) == (2, False)
+    assert (
+        "--views can't be used here: digits are written, and a mirrored digit is another one or none"
+        in done.err
+    )
+    letters = make_images(tmp_path / "letters", dict.fromkeys("ab", 12))
+    assert "warning: --views reads mirrored copies, but classes are named by single letters" in (
+        terminal("learn", letters, *options).err
+    )
 
 
 def test_a_corrupt_image_is_named(

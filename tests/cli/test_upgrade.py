@@ -53,7 +53,7 @@ def test_an_upgraded_model_becomes_by_a_refit_what_is_learned_today(
     assert (done.json["before"], done.json["format"], len(done.json["lacks"])) == (2, 3, 1)
     assert "nothing changed" in terminal("upgrade", model, "--keyring", keyring).out
     loaded = PreForgettableClassifier.from_pretrained(model, backbone=BACKBONE, device="cpu", keyring=keyring)
-    assert (loaded.engine_.config.ridge, loaded.engine_.config.energy_depth) == (20.0, 0)
+    assert (loaded.engine_.config.ridge, loaded.engine_.config.energy_depth) == (40.0, 0)
     train, validation = pictures(0), pictures(1)
     loaded.refit(train, validation=validation)
     assert terminal("info", model, "--keyring", keyring, "--json").json["lacks"] == []

@@ -6,8 +6,10 @@ import argparse
 import os
 import time
 import warnings
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, note, printable
 from preforget.cli.engine_options import add_engine_options, given_options
@@ -106,6 +108,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     check_free(target)
     data = read_data(args, args.seed, named=True)
     check_counts(data)
+    _judge_views(data, args.engine, options)
     model = PreForgettableClassifier(
         args.backbone,
         args.engine,
@@ -197,6 +200,24 @@ def _learn_part(
     note("it is a copy of personal data in the clear; 'preforget join' deletes it once the model is saved")
     console.result({"part": str(args.out), "number": shard.number, "count": shard.count, "images": inputs})
     return 0
+
+
+def _judge_views(data: Dataset, engine: str, options: Mapping[str, Any]) -> None:
+    """Refuse mirrored copies of what has a right way round, warn of them or suggest them; `options`: those given."""
+    from preforget.data.mirroring import mirroring
+
+    if engine not in OPTIONS or all(each.name != "views" for each in fields(OPTIONS[engine])):
+        return
+    said = mirroring(data)
+    if options.get("views") and said.refused:
+        raise UsageError(f"--views can't be used here: {said.refused}; leave it out")
+    if options.get("views") and said.doubtful:
+        note(f"warning: --views reads mirrored copies, but {said.doubtful}")
+    if "views" not in options and said.suggested:
+        note(
+            f"hint: {said.suggested}; if a mirrored one still shows its class, --views h (or hv) reads mirrored copies "
+            "too, which often helps and takes twice (three times) as long"
+        )
 
 
 def _discard(target: Path, args: argparse.Namespace, console: Console) -> int:

@@ -32,7 +32,7 @@ PAIR_ROW = "pair_row"
 PAIR_BIAS = "pair_bias"
 KEPT_BYTES = 2**30
 
-RIDGE_PENALTY = 1e-4
+RIDGE_PENALTY = 1e-5
 """What is added to the scatter of the regression, as a share of its mean variance."""
 
 

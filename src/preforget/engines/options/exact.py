@@ -42,7 +42,7 @@ class Exact(EngineOptions):
 
     Example:
         >>> Exact(views="h").as_dict()["ridge"]
-        20.0
+        40.0
     """
 
     older: ClassVar[Mapping[int, Mapping[str, Any]]] = {2: {"ridge": 0.0, "energy_depth": 0, "views": ""}}
@@ -52,7 +52,7 @@ class Exact(EngineOptions):
     )
     shrinkage: float = option(3.0, "how much more than estimated the covariance is shrunk", "X")
     ridge: float = option(
-        20.0, "how much a ridge regression to all classes counts beside pairs of them; 0: not at all", "X"
+        40.0, "how much a ridge regression to all classes counts beside pairs of them; 0: not at all", "X"
     )
     energy_depth: int | None = option(
         None, "depth of the backbone that tells the unknown, by default a third of it; 0: as in format 2"
