@@ -8,7 +8,7 @@ import pytest
 from preforget.data import Split, Vectors
 from preforget.data.dataset import Dataset, Images, label_array
 from preforget.data.mirroring import Mirroring, are_pictures, have_colour, mirroring
-from preforget.data.texts import Texts
+from preforget.data.texts import texts_of
 
 GREY = np.random.default_rng(0).integers(0, 256, (6, 8, 8), dtype=np.uint8)
 RED = np.stack([GREY, GREY // 2, GREY // 4], axis=-1)
@@ -31,7 +31,7 @@ def data(inputs: Images, classes: tuple[str, ...] = ("cat", "dog"), name: str = 
         (data(RED, ("copyright", "heart")), "suggested"),
         (data(GREY, name="digits"), "refused"),
         (data(Vectors(np.ones((6, 3)))), "refused"),
-        (data(Texts(["a cat", "two dogs"] * 3)), "refused"),
+        (data(texts_of(["a cat", "two dogs"] * 3)), "refused"),
         (data([Path(f"{n}.WAV") for n in range(6)]), "refused"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.name,
