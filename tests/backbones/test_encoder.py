@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from preforget.backbones import Encoder, load_backbone
+from preforget.backbones.vectors import vector_encoder
+from preforget.core.errors import UsageError
 
 
 def images(count: int) -> np.ndarray:
@@ -68,3 +70,16 @@ def test_a_description_is_plain_and_whole(tiny_encoder: Encoder) -> None:
     assert json.loads(json.dumps(described)) == described
     assert described["digest"] == tiny_encoder.identity.digest
     assert (described["image_size"], described["dtype"], described["mean"]) == (32, "float32", [0.5] * 3)
+
+
+def test_how_it_reads_pictures_can_be_changed(tiny_encoder: Encoder) -> None:
+    assert tiny_encoder.reading() is tiny_encoder
+    other = tiny_encoder.reading("black", 1)
+    steps = other.preprocessing.steps
+    assert steps is not None
+    assert (steps.background, steps.axis, steps.side) == ("black", 1, tiny_encoder.preprocessing.image_size)
+    assert other.reading(axis=0).describe()["steps"] == {**other.describe()["steps"], "axis": 0}
+    with pytest.raises(UsageError, match="'no colour' is no colour"):
+        tiny_encoder.reading("no colour")
+    with pytest.raises(UsageError, match="is for images, and the backbone reads vectors"):
+        vector_encoder(3).reading("black")

@@ -336,3 +336,18 @@ def test_a_damaged_checkpoint_is_named(
     assert done.code == 1
     assert f"the checkpoint {checkpoint} is damaged" in done.err
     assert checkpoint.read_bytes() == b"nonsense"
+
+
+def test_a_model_remembers_how_pictures_are_read(
+    pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    model = tmp_path / "model"
+    learn = ("learn", pets, "--out", model, "--backbone", tiny_vit, "--engine", "exact", "--levels", "1")
+    done = terminal(*learn, "--device", "cpu", "--background", "#ff0000", "--volume-axis", "0")
+    assert done.code == 0
+    steps = PreForgettableClassifier.from_pretrained(model).engine_.encoder.preprocessing.steps
+    assert steps is not None
+    assert (steps.background, steps.axis) == ("#ff0000", 0)
+    assert terminal("predict", model, pets / "cat").code == 0
+    refused = terminal("learn", pets, "--out", tmp_path / "other", "--background", "no colour")
+    assert (refused.code, "'no colour' is no colour" in refused.err) == (2, True)

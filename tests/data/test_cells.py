@@ -61,17 +61,30 @@ def test_parquet_with_names_of_classes(tmp_path: Path) -> None:
         read_rows(tmp_path / "t.parquet")
 
 
-def test_parquet_of_pandas_and_with_embedded_files(tmp_path: Path) -> None:
+def test_parquet_of_pandas(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     frame = pandas.DataFrame({"path": ["a", "b", "c"], "label": [1.0, 2.0, float("nan")]}, index=[5, 6, 7])
     frame.to_parquet(tmp_path / "t.parquet")
     assert [row["label"] for _, row in read_rows(tmp_path / "t.parquet").lines] == ["1", "2", ""]
-    pandas.DataFrame({"image": [{"bytes": b"x", "path": "a"}], "label": [1]}).to_parquet(
-        tmp_path / "e.parquet"
-    )
-    with pytest.raises(DataError, match="row 1: column 'image' holds whole files; write them into a folder"):
-        read_rows(tmp_path / "e.parquet")
+
+
+def test_files_in_parquet(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    values = [
+        {"bytes": b"x", "path": "far/a.png"},
+        {"bytes": b"y", "path": None},
+        {"bytes": None, "path": "c.png"},
+    ]
+    pandas.DataFrame({"image": values, "label": [0, 1, 0]}).to_parquet(tmp_path / "t.parquet")
+    rows = read_rows(tmp_path / "t.parquet")
+    cells = [row["image"] for _, row in rows.lines]
+    assert cells == [str(tmp_path / "t.parquet" / "image" / name) for name in ("1-a.png", "2")] + ["c.png"]
+    assert {text: file.content for text, file in rows.files.items()} == {cells[0]: b"x", cells[1]: b"y"}
+    pandas.DataFrame({"image": [b"x"], "label": [0]}).to_parquet(tmp_path / "u.parquet")
+    (file,) = read_rows(tmp_path / "u.parquet").files.values()
+    assert file.content == b"x"
 
 
 def test_without_the_library_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

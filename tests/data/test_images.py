@@ -11,6 +11,7 @@ from PIL import Image
 
 from preforget.core.errors import DataError, UsageError
 from preforget.data import content, images, read_batch, read_image
+from preforget.data.picture_steps import PictureSteps
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (7, 5, 3), dtype=np.uint8)
@@ -246,3 +247,15 @@ def test_formats_that_run_programs_are_never_opened(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not an image of a known type"):
         read_image(path)
     assert "EPS" not in images.FORMATS
+
+
+@pytest.mark.parametrize(("background", "colour"), [("auto", 255), ("black", 0), ("#808080", 128)])
+def test_transparent_pixels_lie_on_a_chosen_colour(tmp_path: Path, background: str, colour: int) -> None:
+    picture = np.zeros((2, 2, 4), dtype=np.uint8)
+    picture[0, :] = (10, 20, 30, 255)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    Image.fromarray(picture * 0).save(tmp_path / "b.png")
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    seen = read_batch(paths, [0, 1], PictureSteps(2, 2, background=background))
+    assert seen[0, 0].tolist() == [[10, 20, 30]] * 2
+    assert set(seen[0, 1].ravel().tolist()) == set(seen[1].ravel().tolist()) == {colour}

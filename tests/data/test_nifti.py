@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from preforget.core.errors import DataError, UsageError
-from preforget.data.images import read_image
+from preforget.data.images import read_batch, read_image
 from preforget.data.nifti import read_slices
+from preforget.data.picture_steps import PictureSteps
 
 
 def nifti(voxels: np.ndarray, signs: tuple[int, int, int] = (1, 1, 1), slope: float = 0.0) -> bytes:
@@ -89,3 +90,10 @@ def test_without_the_library_the_remedy_is_said(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "a.nii").write_bytes(nifti(VOXELS))
     with pytest.raises(DataError, match=r"a\.nii: NIfTI .*pip install 'preforget\[medical\]'"):
         read_image(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_axis_of_the_slice_that_stands_for_a_volume_can_be_chosen(tmp_path: Path, axis: int) -> None:
+    (tmp_path / "v.nii").write_bytes(nifti(np.arange(27, dtype=np.int16).reshape(3, 3, 3)))
+    (seen,) = read_batch([tmp_path / "v.nii"], [0], PictureSteps(3, 3, axis=axis))
+    assert (seen[..., 0] == read_slices(tmp_path / "v.nii", axis)[1]).all()

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from preforget.core.errors import UsageError
 from preforget.data.picture_steps import PictureSteps, middle
 
 
@@ -56,3 +57,14 @@ def test_another_size_cuts_the_same_share() -> None:
     assert steps.at(112) == PictureSteps(128, 128, shortest=True, crop=112, resample="bilinear")
     assert steps.at(224) is steps
     assert PictureSteps.from_dict(steps.as_dict()) == steps
+
+
+def test_a_background_and_an_axis_are_kept_and_checked() -> None:
+    plain = PictureSteps.squash(8)
+    assert set(plain.as_dict()) == {"height", "width", "shortest", "crop", "resample", "reverse", "unrounded"}
+    own = PictureSteps(8, 8, background="#102030", axis=0).at(16)
+    assert PictureSteps.from_dict(own.as_dict()) == own
+    assert (own.background, own.axis, own.side) == ("#102030", 0, 16)
+    for wrong in ({"background": "no colour"}, {"background": ""}, {"axis": 3}, {"axis": True}):
+        with pytest.raises(UsageError, match=r"no colour|must be 0, 1 or 2"):
+            PictureSteps(8, 8, **wrong)

@@ -6,6 +6,7 @@ import pytest
 
 from preforget.core.errors import DataError
 from preforget.data import Texts, load_data
+from preforget.data.text_files import header_of
 
 
 def write(path: Path, text: str) -> Path:
@@ -96,3 +97,8 @@ def test_an_empty_file(tmp_path: Path) -> None:
     write(tmp_path / "down" / "1.txt", "down")
     with pytest.raises(DataError, match=r"1\.txt: empty file"):
         load_data(tmp_path)
+
+
+def test_a_header_with_a_stray_end_of_line_is_no_table_of_texts(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"text\rlabel,x\na,b\n")
+    assert header_of(tmp_path / "t.csv") == []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from preforget.backbones.block import Block, tokens_in
 from preforget.backbones.precision import dtype_name
+from preforget.core.errors import UsageError
 from preforget.data.dataset import Images
 from preforget.data.images import read_batch
 from preforget.data.picture_steps import PictureSteps
@@ -180,6 +181,24 @@ class Encoder:
             if number >= start:
                 states.append(h)
         return torch.stack(states, dim=1)
+
+    def reading(self, background: str | None = None, axis: int | None = None) -> Self:
+        """Return the same encoder with another colour under transparent pixels, or another axis of volumes.
+
+        None leaves them as they are, see `PictureSteps`. Raises `UsageError` for what is no colour or axis, and for an
+        encoder that reads no images.
+        """
+        if background is None and axis is None:
+            return self
+        if self.kind != "images":
+            raise UsageError(
+                f"a background or an axis is for images, and the backbone reads {self.kind}; leave it out"
+            )
+        p = self.preprocessing
+        steps = p.steps or PictureSteps.squash(p.image_size)
+        background = steps.background if background is None else background
+        steps = replace(steps, background=background, axis=steps.axis if axis is None else axis)
+        return replace(self, preprocessing=replace(p, steps=steps))
 
     def for_library(self, inputs: Tensor) -> dict[str, Tensor]:
         """Return what `read` gave by the names that the library's own model takes it, see `backbones.checked`."""

@@ -26,6 +26,8 @@ def load_backbone(
     dtype: str = "auto",
     revision: str | None = None,
     files: Mapping[str, str] | None = None,
+    background: str | None = None,
+    volume_axis: int | None = None,
 ) -> Encoder:
     """Load a frozen encoder.
 
@@ -39,6 +41,9 @@ def load_backbone(
         revision: Of a checkpoint on the hub: a branch, a tag or a commit.
         files: The digests that its files must have, by name, as the model folder noted them when it was learned;
             compared before any of them is used.
+        background: The colour under transparent pixels of pictures, a name or `#rrggbb`; by default white, or black
+            where what is visible is nearly white. A model that is learned with the encoder remembers it.
+        volume_axis: Across which axis of a NIfTI volume its middle slice is taken, 0, 1 or 2 (the default).
 
     Returns:
         The encoder; its weights never change.
@@ -59,7 +64,7 @@ def load_backbone(
     if name in NAMED:
         if files:
             raise BackboneError(f"the backbone {name!r} comes with this package; leave files out")
-        return NAMED[name](image_size, chosen_device, dtype)
+        return NAMED[name](image_size, chosen_device, dtype).reading(background, volume_axis)
     number_format = choose_dtype(dtype, chosen_device)
     folder = given_path(name)
     is_folder = exists(folder) and folder.is_dir()
@@ -74,4 +79,5 @@ def load_backbone(
         source, image_size=image_size, device=chosen_device, dtype=number_format, revision=revision
     )
     known = dict(files) if files else file_digests(source, revision, encoder.files_read)
-    return replace(encoder, identity=replace(encoder.identity, files=known))
+    known_encoder = replace(encoder, identity=replace(encoder.identity, files=known))
+    return known_encoder.reading(background, volume_axis)

@@ -17,6 +17,7 @@ from preforget.core.keep import Keep, as_keep
 from preforget.core.names import same_name
 from preforget.data import Split, as_split, check_trainable
 from preforget.data.dataset import names_of
+from preforget.data.hf_dataset import is_dataset, split_of
 from preforget.data.hold_out import hold_out
 from preforget.engines.base import Engine, Session
 from preforget.store.manifest import FORMAT
@@ -240,6 +241,7 @@ class Adding(Learning):
     def _data(self, X: Any, y: Any, subjects: Any, *, asked: bool) -> Split:
         """Return checked data with labels as names."""
         engine = self._fitted()
+        X = split_of(X) if y is None and is_dataset(X) else X
         if isinstance(X, Split):
             X = replace(X, labels=as_text(X.labels))
         split = as_split(X, y if y is None else as_text(y), subjects, kind=engine.encoder.kind)

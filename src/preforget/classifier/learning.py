@@ -21,6 +21,7 @@ from preforget.core.errors import InputsCutWarning, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.content_names import EACH, wants_each
 from preforget.data.dataset import names_of
+from preforget.data.hf_dataset import is_dataset, split_of
 from preforget.data.hold_out import hold_out
 from preforget.data.labels import check_look_alikes
 from preforget.data.one_hot import from_frame, single_labels
@@ -53,8 +54,9 @@ class Learning(Bound):
         learns anew; one that is bound to a folder may not, so that no folder is emptied by accident.
 
         Args:
-            X: Images `uint8 [n, height, width]` or `[n, height, width, 3]`, `Sounds`, a list of `n` paths, or a
-                `Split` with its labels; with the backbone `"features"` numbers `[n, d]`.
+            X: Images `uint8 [n, height, width]` or `[n, height, width, 3]`, `Sounds`, a list of `n` paths, or with
+                their labels a `Split` or a `Dataset` of the library `datasets`; with the backbone `"features"` numbers
+                `[n, d]`.
             y: `n` labels, whole numbers, booleans or text; or several per input: a 0/1 matrix, or `n` lists. A matrix
                 with exactly one 1 in each row means one label per input. A column or a table of pandas is taken, too.
             validation: What abstention is calibrated on, a `Split` or a pair `(X, y)`; without it a seeded 15 % of
@@ -115,6 +117,7 @@ class Learning(Bound):
     ) -> tuple[Engine, Split, Split, str]:
         """Return an engine that has learned nothing, what it learns from, what is held out, and the kind of labels."""
         check_answering(self.keep, self.on_unknown, self.shortlist)
+        X = split_of(X) if y is None and is_dataset(X) else X
         y, columns = from_frame(y)
         conditions = columns if conditions is None and getattr(y, "ndim", 1) == 2 else conditions
         labels = single_labels(y, conditions)

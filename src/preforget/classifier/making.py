@@ -95,7 +95,11 @@ def as_learned(encoder: Encoder, wanted: Mapping[str, Any]) -> Encoder:
     identity = replace(encoder.identity, checked=wanted.get("checked"))
     p = encoder.preprocessing
     p = p if "steps" in wanted else replace(p, steps=None)
-    return replace(encoder, identity=identity, preprocessing=p)
+    steps = wanted.get("steps")
+    read = replace(encoder, identity=identity, preprocessing=p)
+    if not isinstance(steps, Mapping):
+        return read
+    return read.reading(steps.get("background"), steps.get("axis"))
 
 
 def check_answering(keep: Any, on_unknown: Any, shortlist: Any) -> None:

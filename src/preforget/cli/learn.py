@@ -33,6 +33,7 @@ from preforget.core.paths import given_path
 from preforget.engines.options import DEFAULT_ENGINE, OPTIONS
 
 if TYPE_CHECKING:
+    from preforget.backbones.encoder import Encoder
     from preforget.classifier import PreForgettableClassifier
     from preforget.data import Dataset
     from preforget.engines.shards import Shard
@@ -66,6 +67,18 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         type=int,
         metavar="N",
         help="pixels, a multiple of the patch; frames of sounds; words (tokens) of texts",
+    )
+    parser.add_argument(
+        "--background",
+        metavar="COLOUR",
+        help="under transparent pixels of pictures, a name or #rrggbb; the model remembers it (default: white, or "
+        "black where what is visible is nearly white)",
+    )
+    parser.add_argument(
+        "--volume-axis",
+        type=int,
+        choices=(0, 1, 2),
+        help="of NIfTI volumes: across which axis the middle slice is taken; the model remembers it (default: 2)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="of learning, and of splits that are made (default: 0)"
@@ -110,7 +123,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     check_counts(data)
     _judge_views(data, args.engine, options)
     model = PreForgettableClassifier(
-        args.backbone,
+        _backbone(args),
         args.engine,
         args.image_size,
         args.seed,
@@ -218,6 +231,22 @@ def _judge_views(data: Dataset, engine: str, options: Mapping[str, Any]) -> None
             f"hint: {said.suggested}; if a mirrored one still shows its class, --views h (or hv) reads mirrored copies "
             "too, which often helps and takes twice (three times) as long"
         )
+
+
+def _backbone(args: argparse.Namespace) -> str | Encoder:
+    """Return the name of the backbone, or the backbone where pictures are to be read in a way of their own."""
+    from preforget.backbones import load_backbone
+
+    if args.background is None and args.volume_axis is None:
+        return str(args.backbone)
+    return load_backbone(
+        args.backbone,
+        image_size=args.image_size,
+        device=args.device,
+        dtype=args.dtype or "auto",
+        background=args.background,
+        volume_axis=args.volume_axis,
+    )
 
 
 def _discard(target: Path, args: argparse.Namespace, console: Console) -> int:

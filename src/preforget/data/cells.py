@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import DataError
 from preforget.core.files import open_regular
 from preforget.core.names import normal_name
+from preforget.data.embedded import EmbeddedFile, embedded
 
 MAX_BYTES = 2**30
 """The largest table that is read."""
@@ -26,6 +27,8 @@ class Rows:
     header: list[str]
     lines: list[tuple[int, dict[str, str]]]
     remarks: list[str] = field(default_factory=list)
+    files: dict[str, EmbeddedFile] = field(default_factory=dict)
+    """Files that the table itself holds, by the text of their cells."""
 
 
 def read_rows(path: Path) -> Rows:
@@ -87,24 +90,31 @@ def _from_parquet(path: Path) -> Rows:
     names = _class_names(table.schema.metadata)
     header = [normal_name(name) for name in columns if not name.startswith("__index_level_")]
     lines = []
+    files: dict[str, EmbeddedFile] = {}
     for number, values in enumerate(zip(*columns.values(), strict=True), start=1):
         cells = [
-            _text(path, number, name, value, names)
+            _text(path, number, name, value, names, files)
             for name, value in zip(columns, values, strict=True)
             if not name.startswith("__index_level_")
         ]
         lines.append((number, cells))
-    return _checked(path, header, lines)
+    return replace(_checked(path, header, lines), files=files)
 
 
-def _text(path: Path, number: int, name: str, value: Any, names: dict[str, list[str]]) -> str:
-    """Return a value as a cell: whole numbers of classes by their names, an embedded file by its path."""
+def _text(
+    path: Path,
+    number: int,
+    name: str,
+    value: Any,
+    names: dict[str, list[str]],
+    files: dict[str, EmbeddedFile],
+) -> str:
+    """Return a value as a cell: whole numbers of classes by their names, a file by its path; files go to `files`."""
     if value is None or value != value:
         return ""
-    if isinstance(value, dict) and value.get("bytes") is not None:
-        raise DataError(
-            f"{path}, row {number}: column {name!r} holds whole files; write them into a folder with metadata.csv first"
-        )
+    if (file := embedded(value, path / name, number)) is not None:
+        files[str(file)] = file
+        return str(file)
     if isinstance(value, dict):
         return str(value.get("path") or "")
     if isinstance(value, float) and value == int(value):
@@ -112,7 +122,7 @@ def _text(path: Path, number: int, name: str, value: Any, names: dict[str, list[
     if name in names and isinstance(value, int) and 0 <= value < len(names[name]):
         return names[name][value]
     if isinstance(value, list | tuple):
-        return "|".join(_text(path, number, name, each, names) for each in value)
+        return "|".join(_text(path, number, name, each, names, files) for each in value)
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from preforget.core.errors import DataError
 from preforget.core.files import read_regular
+from preforget.data.embedded import EmbeddedFile
 
 MAX_BYTES = 1 << 30
 """Larger files are refused, since a file is read whole before it is decoded."""
@@ -14,6 +15,8 @@ MAX_BYTES = 1 << 30
 
 def read_content(path: Path) -> bytes:
     """Return the bytes of a file; raises `DataError` for one that can't be opened or is too large."""
+    if isinstance(path, EmbeddedFile):
+        return path.content
     try:
         # into memory: decoders may abort the process when a file shrinks under them
         return read_regular(path, MAX_BYTES, follow=True)

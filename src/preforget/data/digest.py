@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError
 from preforget.data.dataset import Sounds, Split
+from preforget.data.embedded import EmbeddedFile
 from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
@@ -19,6 +20,9 @@ def split_digest(split: Split) -> str:
     total = hashlib.sha256()
     if isinstance(split.inputs, list):
         for path in split.inputs:
+            if isinstance(path, EmbeddedFile):
+                total.update(f"{path}\0{hashlib.sha256(path.content).hexdigest()}\0".encode())
+                continue
             try:
                 status = path.stat()
             except OSError as error:

@@ -62,7 +62,7 @@ def _lists_files(folder: Path, table: Path) -> bool:
     name = rows.lines[0][1][path].strip()
     if not name:
         return False
-    if is_file(folder / name):
+    if name in rows.files or is_file(folder / name):
         return True
     last = Path(name).name
     candidates = [last] if ending(last) in EXTENSIONS else [f"{last}{each}" for each in sorted(EXTENSIONS)]

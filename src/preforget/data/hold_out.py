@@ -9,6 +9,7 @@ from typing import Any
 from preforget.core.errors import DataError, UsageError
 from preforget.data.counts import LEAST
 from preforget.data.dataset import Split, names_of
+from preforget.data.hf_dataset import is_dataset, split_of
 from preforget.data.inputs import IMAGES, TEXTS, VECTORS, as_split
 from preforget.data.splits import keep_rare, split_units
 from preforget.data.texts import Texts
@@ -42,6 +43,8 @@ def hold_out(
         return train.select(kept), train.select(out)
     kinds = {Vectors: VECTORS, Texts: TEXTS}
     kind = next((name for of, name in kinds.items() if isinstance(train.inputs, of)), IMAGES)
+    if is_dataset(validation):
+        validation = split_of(validation)
     if isinstance(validation, Split):
         held_out = as_split(validation, subjects=subjects, kind=kind)
     elif isinstance(validation, tuple | list) and len(validation) == 2:

@@ -18,7 +18,7 @@ from preforget.core.errors import DataError, UsageError
 from preforget.data import dicom, heif, nifti
 from preforget.data.content import read_content
 from preforget.data.dataset import Images, Sounds
-from preforget.data.picture_steps import PictureSteps
+from preforget.data.picture_steps import PictureSteps, colour_of
 from preforget.data.pixels import to_rgb
 from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
@@ -33,6 +33,9 @@ EXTENSIONS = frozenset(
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 MAX_PIXELS = 89_478_485
 """Larger images are refused as decompression bombs; the limit is Pillow's own."""
+
+PLAIN = PictureSteps.squash(1)
+"""Steps that ask for no background and no axis of their own."""
 
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 DAMAGE = (
@@ -60,7 +63,7 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     Raises `DataError` that names the file if it is missing, damaged, larger than `MAX_PIXELS`, of a pixel type without
     a known range, or of a type whose library isn't installed.
     """
-    place = Path(path)
+    place = path if isinstance(path, Path) else Path(path)
     return np.array(decode(read_content(place), place).picture)
 
 
@@ -92,30 +95,31 @@ def read_batch(
         image = (
             Image.fromarray(item)
             if isinstance(item, np.ndarray)
-            else decode(read_content(item), item).picture
+            else decode(read_content(item), item, steps).picture
         )
         batch[row] = steps.apply(image)
     return batch
 
 
-def decode(content: bytes, path: Path) -> Decoded:
-    """Return an upright RGB image; see `read_image`."""
+def decode(content: bytes, path: Path, steps: PictureSteps = PLAIN) -> Decoded:
+    """Return an upright RGB image; see `read_image`. `steps`: what is under transparent pixels, the axis of volumes."""
+    ground = colour_of(steps.background)
     if not content:
         raise DataError(f"{path}: empty file; replace or remove it")
     try:
         if path.name.lower().endswith(tuple(nifti.EXTENSIONS)):
-            middle, several = nifti.middle_slice(content, path)
+            middle, several = nifti.middle_slice(content, path, steps.axis)
             return Decoded(Image.fromarray(middle).convert("RGB"), several)
         if dicom.is_dicom(content) or path.suffix.lower() in dicom.EXTENSIONS:
             return Decoded(*dicom.read_dicom(content, path, MAX_PIXELS))
         if heif.is_heif(content):
-            return _upright(heif.read_heif(content, path, MAX_PIXELS), path)
+            return _upright(heif.read_heif(content, path, MAX_PIXELS), path, ground)
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError
             several = image.format != "MPO" and bool(getattr(image, "is_animated", False))
             image.load()
-            return _upright(image, path, several)
+            return _upright(image, path, ground, several)
     except BOMBS as error:
         raise DataError(
             f"{path}: larger than {MAX_PIXELS:,} pixels; shrink or cut the image first"
@@ -131,7 +135,9 @@ def decode(content: bytes, path: Path) -> Decoded:
         raise DataError(f"{path}: damaged image ({error}); replace or remove it") from error
 
 
-def _upright(image: Image.Image, path: Path, several: bool = False) -> Decoded:
+def _upright(
+    image: Image.Image, path: Path, ground: tuple[int, int, int] | None, several: bool = False
+) -> Decoded:
     ImageOps.exif_transpose(image, in_place=True)
-    picture, masked = to_rgb(image, path)
+    picture, masked = to_rgb(image, path, ground)
     return Decoded(picture, several, masked)

@@ -16,6 +16,8 @@ from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path, shortened
 from preforget.data.content_names import named_by_content, wants_each
 from preforget.data.dataset import Images, Labels, Sounds, Split
+from preforget.data.embedded import EmbeddedFile
+from preforget.data.hf_dataset import inputs_of, is_dataset, split_of
 from preforget.data.labels import as_labels, is_name
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
 from preforget.data.one_hot import from_frame
@@ -42,6 +44,8 @@ def as_split(
     """
     if wants_each(subjects):
         return named_by_content(as_split(X, y, None, conditions, kind=kind))
+    if is_dataset(X) and y is None:
+        X = split_of(X)
     if isinstance(X, Split):
         if y is not None:
             raise UsageError("the inputs have labels already; leave y out")
@@ -93,6 +97,8 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
         return as_inputs(X.inputs, kind) if len(X) else X.inputs
     if isinstance(X, Sounds | Vectors | Texts):
         return X
+    if is_dataset(X):
+        X = inputs_of(X)
     if kind == TEXTS:
         return texts_of(X)
     if kind == VECTORS:
@@ -192,6 +198,8 @@ def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _check_path(path_or_text: str | Path) -> Path:
+    if isinstance(path_or_text, EmbeddedFile):
+        return path_or_text
     path = given_path(path_or_text)
     try:
         if path.is_file():

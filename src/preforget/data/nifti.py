@@ -52,9 +52,9 @@ def read_slices(path: str | Path, axis: int = 2) -> npt.NDArray[np.uint8]:
     return _slices(read_content(place), place, axis)[0]
 
 
-def middle_slice(content: bytes, path: Path) -> tuple[npt.NDArray[np.uint8], bool]:
-    """Return the middle slice across the third axis, `uint8 [h, w]`, and whether there are others."""
-    slices, several = _slices(content, path, 2)
+def middle_slice(content: bytes, path: Path, axis: int = 2) -> tuple[npt.NDArray[np.uint8], bool]:
+    """Return the middle slice across an axis, `uint8 [h, w]`, and whether there are others."""
+    slices, several = _slices(content, path, axis)
     return slices[len(slices) // 2], several or len(slices) > 1
 
 

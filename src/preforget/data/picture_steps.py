@@ -6,12 +6,20 @@ What `preprocessor_config.json` says of these steps, computed as the processors 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageColor
+
+from preforget.core.errors import UsageError
+from preforget.core.paths import shortened
+
+AUTO = "auto"
+"""The background that depends on the picture."""
+LAST_AXIS = 2
+"""From bottom to top."""
 
 FILTERS = {int(each): each.name.lower() for each in Image.Resampling}
 """Names of the filters that pictures are resized with, by Pillow's numbers."""
@@ -29,6 +37,9 @@ class PictureSteps:
         resample: The filter's name, one of `FILTERS`; all of them look at every pixel when they shrink.
         reverse: Whether colours come as blue, green, red.
         unrounded: Whether resized pixels are not rounded to whole numbers.
+        background: The colour on which transparent pixels are put, a name or `#rrggbb`; `AUTO`: white, or black where
+            what is visible is nearly white.
+        axis: Across which axis of a volume, in RAS+, its middle slice is taken: 0, 1 or 2.
     """
 
     height: int
@@ -38,6 +49,13 @@ class PictureSteps:
     resample: str = "bicubic"
     reverse: bool = False
     unrounded: bool = False
+    background: str = AUTO
+    axis: int = LAST_AXIS
+
+    def __post_init__(self) -> None:
+        if self.axis not in (0, 1, LAST_AXIS) or isinstance(self.axis, bool):
+            raise UsageError(f"axis {self.axis!r} of a volume must be 0, 1 or 2")
+        colour_of(self.background)
 
     @classmethod
     def squash(cls, side: int) -> PictureSteps:
@@ -54,14 +72,13 @@ class PictureSteps:
         if side == self.side:
             return self
         height, width = (round(length * side / self.side) for length in (self.height, self.width))
-        return PictureSteps(
-            *(height, width, self.shortest, side if self.crop else 0),
-            *(self.resample, self.reverse, self.unrounded),
-        )
+        return replace(self, height=height, width=width, crop=side if self.crop else 0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the steps as plain values."""
-        return asdict(self)
+        """Return the steps as plain values, without the last two where they are as in earlier versions."""
+        values = asdict(self)
+        usual = {"background": AUTO, "axis": LAST_AXIS}
+        return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PictureSteps:
@@ -96,6 +113,22 @@ class PictureSteps:
         short, long = sorted(picture.size)
         other = int(self.height * long / short)
         return (self.height, other) if picture.width <= picture.height else (other, self.height)
+
+
+def colour_of(background: str) -> tuple[int, int, int] | None:
+    """Return red, green and blue of a colour's name or `#rrggbb`, None for `AUTO`; raises `UsageError`.
+
+    >>> colour_of("white"), colour_of("#102030"), colour_of(AUTO)
+    ((255, 255, 255), (16, 32, 48), None)
+    """
+    if background == AUTO:
+        return None
+    try:
+        return ImageColor.getrgb(background)[:3]
+    except (ValueError, AttributeError, TypeError):
+        raise UsageError(
+            f"background {shortened(repr(background))} is no colour; give a name such as white, or #rrggbb, or auto"
+        ) from None
 
 
 def middle(pixels: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:

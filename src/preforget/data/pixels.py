@@ -21,12 +21,18 @@ WHITE_IS_ZERO, SIGNED = 0, 2
 LARGEST_PROFILE = 1 << 23
 """Bytes; a larger colour profile is not read."""
 
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 NEARLY_WHITE = 235
 """Mean lightness of what is visible from which a drawing is put on black instead of white."""
 
 
-def to_rgb(image: Image.Image, path: Path) -> tuple[Image.Image, bool]:
-    """Return a picture as RGB, and whether all of it is transparent; raises `DataError` for floating-point pixels."""
+def to_rgb(
+    image: Image.Image, path: Path, ground: tuple[int, int, int] | None = None
+) -> tuple[Image.Image, bool]:
+    """Return a picture as RGB, and whether all of it is transparent; raises `DataError` for floating-point pixels.
+
+    `ground`: the colour under transparent pixels; None: white, or black if all that is visible is nearly white.
+    """
     tags: Any = getattr(image, "tag_v2", {})
     signed = tags.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -41,7 +47,7 @@ def to_rgb(image: Image.Image, path: Path) -> tuple[Image.Image, bool]:
     if signed and image.mode == "L":
         image = Image.fromarray(np.asarray(image) ^ np.uint8(128))
     if image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
-        return _on_ground(image)
+        return _on_ground(image, ground)
     return _as_srgb(image), False
 
 
@@ -60,15 +66,15 @@ def scaled(
     return ((510 * (wide - low) + span) // (2 * span)).astype(np.uint8)
 
 
-def _on_ground(image: Image.Image) -> tuple[Image.Image, bool]:
-    """Put a transparent picture on white, or on black if all that is visible is nearly white."""
+def _on_ground(image: Image.Image, colour: tuple[int, int, int] | None) -> tuple[Image.Image, bool]:
+    """Put a transparent picture on a colour, see `to_rgb`."""
     picture = image.convert("RGBA")
     alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
     if not alpha.any():
-        return Image.new("RGB", image.size, (255, 255, 255)), True
+        return Image.new("RGB", image.size, colour or WHITE), True
     colours = _as_srgb(picture.convert("RGB"), image.info.get("icc_profile"))
     lightness = float((np.asarray(colours.convert("L")) * alpha).sum() / alpha.sum())
-    ground = Image.new("RGB", image.size, (0, 0, 0) if lightness >= NEARLY_WHITE else (255, 255, 255))
+    ground = Image.new("RGB", image.size, colour or (BLACK if lightness >= NEARLY_WHITE else WHITE))
     ground.paste(colours, mask=picture.getchannel("A"))
     return ground, False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import is_file
 from preforget.data.dataset import LARGEST_SAMPLE, Images, Sounds
+from preforget.data.embedded import EmbeddedFile
 from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
@@ -50,7 +52,7 @@ def read_sound(path: str | Path, rate: int, seconds: float | None = None) -> Wav
 
     if rate < 1:
         raise UsageError(f"sampling rate {rate} must be at least 1 Hz")
-    wave, own_rate = _decode(Path(path), seconds)
+    wave, own_rate = _decode(path if isinstance(path, Path) else Path(path), seconds)
     if own_rate != rate:
         wave = soxr.resample(wave, own_rate, rate, quality="HQ")
     wave = wave if seconds is None else wave[: round(seconds * rate)]
@@ -156,12 +158,13 @@ def _opened(path: Path) -> Iterator[tuple[int, Iterator[Wave]]]:
         raise DataError(
             f"{path}: {path.suffix} isn't decoded; convert it, such as with ffmpeg -i IN OUT.flac"
         )
-    if not is_file(path):
+    held = path.content if isinstance(path, EmbeddedFile) else None
+    if held is None and not is_file(path):
         raise DataError(f"{path}: no such file")
-    if path.stat().st_size == 0:
+    if (path.stat().st_size if held is None else len(held)) == 0:
         raise DataError(f"{path}: empty file")
     try:
-        with Stream(path) as file:
+        with Stream(path if held is None else io.BytesIO(held)) as file:
             yield int(file.samplerate), _blocks(file, path)
     except DataError:
         raise

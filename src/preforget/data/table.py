@@ -152,6 +152,9 @@ def _places(
     by_name: dict[str, list[str]] | None = None
     listing = Listing()
     for (line, _), name in zip(rows.lines, names, strict=True):
+        if name in rows.files:
+            places.append(rows.files[name])
+            continue
         place = root / name.replace("\\", "/") if name.strip() else root
         if not is_file(place):
             if by_name is None:

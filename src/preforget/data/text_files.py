@@ -69,7 +69,10 @@ def _cells(path: Path, number: int) -> list[str]:
     except (OSError, UnicodeDecodeError):
         return []
     separator = max(SEPARATORS, key=lambda sign: (lines[0].count(sign), sign == ","))
-    return next(csv.reader([lines[number]], delimiter=separator), [])
+    try:
+        return next(csv.reader([lines[number]], delimiter=separator), [])
+    except csv.Error:  # such as a carriage return in the middle of a line
+        return []
 
 
 @DATASETS.register("text table")
