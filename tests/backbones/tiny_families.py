@@ -48,18 +48,42 @@ TEXTS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+CONVOLUTIONS = {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 6, "num_conv_pos_embedding_groups": 3}
+WAVE = {**SIZES, **CONVOLUTIONS}
+STABLE = {"do_stable_layer_norm": True, "feat_extract_norm": "layer", "conv_bias": True}
+WHISPER = {
+    "d_model": 24,
+    "encoder_layers": 2,
+    "encoder_attention_heads": 3,
+    "encoder_ffn_dim": 40,
+    "num_mel_bins": 8,
+}
+SPEECH: dict[str, tuple[str, dict[str, Any]]] = {
+    "whisper": ("Whisper", {**WHISPER, "max_source_positions": 30, "vocab_size": 60, "pad_token_id": 0}),
+    "wav2vec2": ("Wav2Vec2", WAVE),
+    "wav2vec2 stable": ("Wav2Vec2", {**WAVE, **STABLE}),
+    "hubert": ("Hubert", WAVE),
+    "hubert stable": ("Hubert", {**WAVE, **STABLE, "feat_proj_layer_norm": False}),
+}
+
+
 def write_tiny(folder: Path, name: str) -> tuple[Path, Any]:
     """Write a checkpoint of a family and return its folder and the library's own model."""
     import transformers
 
-    kind, values = {**PICTURES, **TEXTS}[name]
+    kind, values = {**PICTURES, **TEXTS, **SPEECH}[name]
     config = getattr(transformers, f"{kind}Config")(**values)
-    model = getattr(transformers, f"{kind}Model")(config).eval()
+    if kind == "Whisper":
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder as Library
+
+        model = Library(config).eval()
+    else:
+        model = getattr(transformers, f"{kind}Model")(config).eval()
     randomise(model)
     model.save_pretrained(folder)
     if name in TEXTS:
         write_tokenizer(folder)
-    else:
+    elif name in PICTURES:
         preprocessor = {"image_mean": MEAN, "image_std": STD}
         (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
     return folder, model

@@ -9,11 +9,11 @@ import pytest
 
 from preforget.backbones import Encoder, load_backbone
 from preforget.core.errors import UsageError
-from preforget.data import Split, texts_of
+from preforget.data import Sounds, Split, texts_of
 from preforget.engines import ENGINES, Session
 from preforget.engines.options import Paper
 
-from ..backbones.tiny_families import PICTURES, TEXTS, WORDS, write_tiny
+from ..backbones.tiny_families import PICTURES, SPEECH, TEXTS, WORDS, write_tiny
 from .conftest import learnable
 
 OTHERS = [name for name in PICTURES if name != "vit"]
@@ -37,11 +37,23 @@ def learned(name: str, encoder: Encoder, data: Split, **options: object) -> obje
     return engine
 
 
-@pytest.mark.parametrize("name", [*OTHERS, *TEXTS])
+def tones(labels: str, each: int) -> Split:
+    """Noisy tones of a third of a second, the pitch of which is that of a class."""
+    rng = np.random.default_rng(0)
+    time = np.arange(5_600) / 16_000
+    names = [label for label in labels for _ in range(each)]
+    waves = [
+        0.3 * np.sin(2 * np.pi * 300 * (ord(name) - 96) * time) + rng.normal(0, 0.05, 5_600) for name in names
+    ]
+    return Split(Sounds(np.array(waves, dtype=np.float32), 16_000), names)
+
+
+@pytest.mark.parametrize("name", [*OTHERS, *TEXTS, *SPEECH])
 def test_learn_and_forget(tmp_path: Path, name: str) -> None:
     folder, _ = write_tiny(tmp_path, name)
     encoder = load_backbone(str(folder), device="cpu", dtype="float32", image_size=16)
-    data = words("abc", 6) if name in TEXTS else learnable("abc", 6)
+    make = words if name in TEXTS else tones if name in SPEECH else learnable
+    data = make("abc", 6)
     exact = learned("exact", encoder, data, levels=2)
     exact.forget("b")
     without = learned("exact", encoder, data.only(["a", "c"]), levels=2)

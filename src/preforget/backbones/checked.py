@@ -15,6 +15,8 @@ from preforget.backbones.encoder import Encoder
 from preforget.backbones.load import load_backbone
 from preforget.backbones.picture_families import FAMILIES as PICTURES
 from preforget.backbones.pinned import pinned
+from preforget.backbones.speech_encoder import WhisperEncoder
+from preforget.backbones.speech_families import WAVES
 from preforget.backbones.text_families import FAMILIES as TEXTS
 from preforget.core.errors import BackboneError
 
@@ -45,6 +47,8 @@ REFERENCES: Mapping[str, Reference] = {
     "audio-spectrogram-transformer": Reference("ASTModel", learning=False),
     **{name: Reference(row.library, row.outputs_normed) for name, row in PICTURES.items()},
     **{name: Reference(row.library) for name, row in TEXTS.items()},
+    **{name: Reference(row.library) for name, row in WAVES.items()},
+    "whisper": Reference("WhisperModel"),
 }
 """By the architecture of an encoder."""
 
@@ -97,12 +101,24 @@ def deviation(encoder: Encoder, model: nn.Module, *, normed: bool = True) -> flo
     inputs = encoder.noise(COUNT)
     got = encoder.states(inputs, slice(encoder.depth, encoder.depth + 1))[:, 0]
     got = encoder.norm(got) if normed else got
+    if isinstance(encoder, WhisperEncoder):
+        model = _shortened(model, encoder.tokens)
     wanted: Tensor = model(**encoder.for_library(inputs), **_options(model, inputs)).last_hidden_state
     if encoder.padded:
         wanted = wanted * encoder.states(inputs, slice(0, 1))[:, 0].any(dim=-1)[..., None]
     if got.shape != wanted.shape:
         return float("inf")
     return float((got - wanted).abs().max() / wanted.abs().max())
+
+
+def _shortened(model: nn.Module, tokens: int) -> nn.Module:
+    """Return Whisper's encoder for recordings of fewer moments than its 30 seconds have."""
+    inner: Any = model.encoder if hasattr(model, "decoder") else model
+    table = inner.embed_positions.weight[:tokens]
+    inner.embed_positions = nn.Embedding.from_pretrained(table)
+    inner.config.max_source_positions = inner.max_source_positions = tokens
+    whole: nn.Module = inner
+    return whole
 
 
 def _options(model: nn.Module, inputs: Tensor) -> dict[str, Any]:
@@ -125,6 +141,10 @@ def _resized(taken: Mapping[str, Any]) -> dict[str, Any]:
 def _model(reference: Reference, source: str, revision: str | None) -> nn.Module:
     import transformers
 
+    if reference.library == "WhisperModel":
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder as Library
+
+        return read_weights(Library, source, revision)
     kind = getattr(transformers, reference.library)
     whole = "add_pooling_layer" in inspect.signature(kind.__init__).parameters
     return read_weights(kind, source, revision, **({"add_pooling_layer": False} if whole else {}))

@@ -79,6 +79,12 @@ def read_sounds(
     return [read_sound(inputs[int(position)], rate, seconds) for position in indices]
 
 
+def recorded_rate(path: Path) -> int:
+    """Return the rate in Hz at which a file was recorded; raises `DataError` as `read_sound` does."""
+    with _opened(path) as (rate, _):
+        return rate
+
+
 def fixed_length(wave: Wave, samples: int) -> Wave:
     """Return a wave of `samples`, cut at its end or padded with zeros."""
     out = np.zeros(samples, dtype=np.float32)
