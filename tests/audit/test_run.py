@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from preforget.audit.report.page import page
@@ -13,7 +14,7 @@ from preforget.audit.result import AuditResult
 from preforget.audit.run import audit
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, UnknownLabelError, UsageError
-from preforget.data import Dataset
+from preforget.data import Dataset, Split
 from preforget.jobs.executor import Here, Job
 
 from .conftest import Make
@@ -166,3 +167,12 @@ def test_data_without_a_test_part(model: PreForgettableClassifier, data: Dataset
     short = Dataset("short", data.train, data.validation, data.test.without("cat"), NAMES, "")
     with pytest.raises(DataError, match="the test part of the data has no input of the classes to forget"):
         audit(model, short, "cat", work=tmp_path, executor=Here())
+
+
+def test_bare_arrays_get_an_error_that_says_how_they_are_given() -> None:
+    X, y = np.random.default_rng(0).normal(size=(60, 3)), np.repeat(["a", "b", "c"], 20)
+    vectors = PreForgettableClassifier("features", "exact").fit(X, y)
+    part = Split(X, y)
+    for bare in ((X, y), X, part, Dataset("d", part, part, part, ("a", "b", "c"), "drawn")):
+        with pytest.raises(DataError, match=r"Vectors\(X\)"):
+            audit(vectors, bare, "c")  # type: ignore[arg-type]

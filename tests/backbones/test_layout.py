@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from transformers import (
     ASTConfig,
     ASTModel,
@@ -101,3 +103,25 @@ def test_the_builtin_backbone_needs_no_model_class_of_transformers() -> None:
         "sys.exit(any(m.split('.')[0] == 'transformers' for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_configuration_of_fewer_layers_than_the_weights_have(
+    tmp_path: Path, older: bool, ours: bool
+) -> None:
+    model = ViTModel(VIT, add_pooling_layer=False)
+    tensors = model.state_dict()
+    if older:
+        tensors = {name.replace("layers.", "encoder.layer."): value for name, value in tensors.items()}
+    model.config.save_pretrained(tmp_path)
+    if ours:
+        save_file(
+            {name: value.contiguous() for name, value in tensors.items()}, tmp_path / "model.safetensors"
+        )
+    else:
+        torch.save(tensors, tmp_path / "pytorch_model.bin")
+    values = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**values, "num_hidden_layers": 1}))
+    with pytest.raises(BackboneError, match="says 1 layers, and its weights have 2"):
+        read_layout(read_shape(ImageShape, str(tmp_path), None), str(tmp_path), None, "ViTModel")

@@ -113,6 +113,7 @@ def test_torchs_own_format(tmp_path: Path) -> None:
     [
         ({"hidden_act": "odd"}, "hidden_act in config.json must be one of gelu"),
         ({"num_hidden_layers": 3}, "lacks tensors of its architecture, the first: encoder.layer.2"),
+        ({"num_hidden_layers": 1}, "says 1 layers, and its weights have 2"),
         ({"num_attention_heads": 5}, "width of 24 can't be divided among 5 heads"),
         ({"num_attention_heads": True}, "num_attention_heads in config.json must be a whole number"),
         ({"layer_norm_eps": "x"}, "layer_norm_eps in config.json must be a number"),

@@ -35,7 +35,9 @@ def test_scales_are_folded_into_the_maps_before() -> None:
     scaled = ROW.block(tensors(**scales), 0, 2, 1e-6, "gelu")
     assert torch.equal(scaled.out_weight, 2 * plain.out_weight)
     assert torch.equal(scaled.fc2_weight, 3 * plain.fc2_weight)
-    assert (plain.gated, ROW.depth(tensors())) == (False, 1)
+    assert (plain.gated, ROW.check_depth(tensors(), 1)) == (False, 1)
+    with pytest.raises(BackboneError, match="says 0 layers, and its weights have 1"):
+        ROW.check_depth(tensors(), 0)
 
 
 def test_a_gated_form_is_seen_by_its_names() -> None:

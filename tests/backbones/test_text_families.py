@@ -81,6 +81,7 @@ def test_how_many_words_are_read(tmp_path: Path) -> None:
     [
         ({"position_embedding_type": "relative_key"}, "only absolute ones are"),
         ({"hidden_act": "odd"}, "hidden_act in config.json must be one of gelu"),
+        ({"num_hidden_layers": 1}, "says 1 layers, and its weights have 2"),
     ],
 )
 def test_a_configuration_that_does_not_fit(tmp_path: Path, change: dict[str, Any], message: str) -> None:

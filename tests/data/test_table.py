@@ -9,6 +9,9 @@ from PIL import Image
 
 from preforget.core.errors import DataError, UsageError
 from preforget.data import load_data
+from preforget.data.cells import read_rows
+from preforget.data.registry import DataOptions
+from preforget.data.table import list_table
 
 
 @pytest.fixture
@@ -239,3 +242,19 @@ def test_files_are_found_by_their_names_in_folders_below(folder: Path) -> None:
     assert dict(data.left_out)["not in the table"] == 13  # one picture and the sounds
     with pytest.raises(DataError, match="line 2: no such file"):
         load_data(table(folder, ["path,label", "gone.png,a"]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "several"),
+    [
+        (["1,0,0", "0,1,0", "0,0,1"], False),
+        (["1,0,0", "1,1,0", "0,0,1"], True),
+        (["1,0,0", "0,0,0", "0,0,1"], True),
+    ],
+)
+def test_columns_with_one_1_in_each_row_are_one_label(folder: Path, rows: list[str], several: bool) -> None:
+    lines = [f"{n}.png,{rows[n % 3]}" for n in range(12)]
+    (folder / "t.csv").write_text("\n".join(["path,ant,bee,cat", *lines]))
+    listed = list_table(folder / "t.csv", read_rows(folder / "t.csv"), DataOptions())
+    assert listed.splits["train"].multilabel == several
+    assert any("exactly one 1" in remark for remark in listed.remarks) != several

@@ -32,6 +32,8 @@ from preforget.core.version import __version__
 from preforget.data import Dataset
 from preforget.data.dataset import names_of
 from preforget.data.digest import split_digest
+from preforget.data.inputs import VECTORS
+from preforget.data.vectors import Vectors
 from preforget.jobs.executor import Executor, Here, Job
 from preforget.training.progress import counting
 
@@ -168,6 +170,19 @@ def _context(
 ) -> tasks.Context:
     """Check the arguments and return the context that all jobs share."""
     engine = model.engine_
+    if not isinstance(data, Dataset):
+        raise DataError(
+            f"data to audit with are a Dataset of three parts, as load_data returns it, not {type(data).__name__}; of "
+            "arrays make Dataset(name, train, validation, test, classes, note) with a Split(inputs, labels) for each "
+            "part, whose inputs are images, or Vectors(X) for rows of numbers, see pf.audit"
+        )
+    for name, part in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        inputs = part.inputs
+        if engine.encoder.kind == VECTORS and len(part) and not isinstance(inputs, Vectors):
+            raise DataError(
+                f"the {name} part holds {type(inputs).__name__}, and the model reads rows of numbers: write "
+                "Split(Vectors(X), y), with Vectors of preforget.data"
+            )
     if engine.multilabel:
         raise UsageError("the audit needs a model with one label per input; this one has several")
     if isinstance(seeds, bool) or not isinstance(seeds, int) or seeds < 1:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -115,8 +117,29 @@ def read_weights(kind: Any, source: str, revision: str | None, **options: Any) -
         raise BackboneError(
             f"{source!r} lacks {len(broken)} tensors of its architecture, the first: {broken[0]}"
         )
+    depth = getattr(model.config, "num_hidden_layers", None)
+    if isinstance(depth, int) and (layers := layers_in(map(str, report["unexpected_keys"]))) > depth:
+        raise other_depth(source, depth, layers)
     loaded: nn.Module = model.eval().requires_grad_(False)
     return loaded
+
+
+def other_depth(source: str, depth: int, layers: int) -> BackboneError:
+    """Return the error for a configuration of fewer layers than the weights have: some would go unused in silence."""
+    return BackboneError(
+        f"config.json of {source!r} says {depth} layers, and its weights have {layers}; take the config.json that "
+        "belongs to the weights"
+    )
+
+
+def layers_in(names: Iterable[str]) -> int:
+    """Return how many layers tensors are of, by their names.
+
+    >>> layers_in(["layers.0.mlp.fc1.bias", "vit.encoder.layer.11.output.dense.bias", "pooler.dense.bias"])
+    12
+    """
+    numbers = (match for name in names if (match := re.search(r"(?:^|\.)layers?\.(\d{1,6})\.", name)))
+    return max((int(match[1]) + 1 for match in numbers), default=0)
 
 
 def read_tensors(source: str, revision: str | None) -> dict[str, Tensor] | None:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from preforget.backbones.checkpoint import read_settings, read_tensors, read_weights
+from preforget.backbones.checkpoint import layers_in, other_depth, read_settings, read_tensors, read_weights
 from preforget.core.errors import BackboneError
 
 BASES = ("", "vit.", "deit.", "audio_spectrogram_transformer.")
@@ -246,6 +246,8 @@ def read_layout(shape: Shape, source: str, revision: str | None, kind: str) -> n
     tensors = {
         _renamed(name.removeprefix(base)): value for name, value in stored.items() if name.startswith(base)
     }
+    if (layers := layers_in(tensors)) > shape.num_hidden_layers:
+        raise other_depth(source, shape.num_hidden_layers, layers)
     try:
         return layout_of(shape, tensors)
     except ValueError as error:

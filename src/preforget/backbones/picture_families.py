@@ -219,7 +219,7 @@ def freeze(
     heads = settings.whole("num_attention_heads", family.heads)
     eps = settings.number("layer_norm_eps", family.eps)
     act = settings.one_of("hidden_act", family.act, ACTIVATIONS)
-    depth = settings.whole("num_hidden_layers", 12)
+    depth = family.block.check_depth(stored, settings.whole("num_hidden_layers", 12))
     blocks = [family.block.block(stored, number, heads, eps, act) for number in range(depth)]
     if family.gate:
         blocks = [replace(block, act=family.gate) if block.gated else block for block in blocks]

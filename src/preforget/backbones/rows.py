@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from preforget.backbones.block import Block
+from preforget.backbones.checkpoint import other_depth
 from preforget.backbones.stored import Stored
 from preforget.core.errors import BackboneError
 
@@ -42,9 +43,12 @@ class BlockRow:
     scales: tuple[str, str] | None = None
     post: bool = False
 
-    def depth(self, stored: Stored) -> int:
-        """Return how many layers a checkpoint has."""
-        return stored.count(f"{self.layers}{self.out}.weight")
+    def check_depth(self, stored: Stored, depth: int) -> int:
+        """Return the depth that a configuration names; raises `BackboneError` if the weights have more layers."""
+        layers = stored.count(f"{self.layers}{self.out}.weight")
+        if layers > depth:
+            raise other_depth(stored.source, depth, layers)
+        return depth
 
     def block(self, stored: Stored, number: int, heads: int, eps: float, act: str) -> Block:
         """Return one layer; raises `BackboneError` for tensors that are missing or don't fit each other."""

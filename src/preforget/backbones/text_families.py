@@ -211,7 +211,7 @@ def _frozen(
     project = None
     if family.project is not None and stored.has(f"{family.project}.weight"):
         project = stored.linear(family.project)
-    count = settings.whole(name("num_hidden_layers"), 12)
+    count = family.block.check_depth(stored, settings.whole(name("num_hidden_layers"), 12))
     blocks = [replace(family.block.block(stored, i, heads, eps, act), padded=True) for i in range(count)]
     if family.turned:
         blocks = [_turned(block, i, settings.values, length) for i, block in enumerate(blocks)]

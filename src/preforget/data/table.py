@@ -89,6 +89,12 @@ def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None =
     if single is None:
         one_name_each(others, "label", lambda i: f"{path}: column {i + 1} of the conditions", "rename it")
         labels = [_marked(path, line, row, others) for line, row in rows.lines]
+        if len(others) > 1 and all(len(marked) == 1 for marked in labels):
+            labels = [marked[0] for marked in labels]
+            remarks.append(
+                f"{path}: each row has exactly one 1 in its columns {', '.join(others[:5])}"
+                f"{', ...' if len(others) > 5 else ''}, so that each input has one label and not several"
+            )
     else:
         labels = _divided(path, rows, single, remarks)
         if others:
