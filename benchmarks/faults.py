@@ -43,11 +43,15 @@ def harms(scene: Scene, results: Results) -> list[str]:
     chosen = [(rng.choice(numbers), kind.split()[0]) for kind, numbers in kinds.items()]
     once = [f"EIO {number}" for number, _ in chosen]
     full = [f"ENOSPC {number}" for number, name in chosen if name in ROOM]
-    fixed = [f"EROFS {number}" for number in rng.sample(range(1, len(scene.changes) + 1), 4)]
+    fixed = [
+        f"EROFS {number}"
+        for number in rng.sample(range(1, len(scene.changes) + 1), min(4, len(scene.changes)))
+    ]
     real = [f"left {size}" for size in ROOM_LEFT] + [f"read-only {what}" for what in READ_ONLY]
     if results.share < 1:
         once, full, fixed, real = (
-            rng.sample(some, max(1, round(len(some) * results.share))) for some in (once, full, fixed, real)
+            rng.sample(some, min(len(some), max(1, round(len(some) * results.share))))
+            for some in (once, full, fixed, real)
         )
     return [*once, *full, *fixed, *(real if os.getuid() == 0 else [])]
 

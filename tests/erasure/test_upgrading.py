@@ -20,6 +20,7 @@ from preforget.store.keyring import open_keyring
 from preforget.store.manifest import FORMAT
 
 from ..classifier.cuts import Cut, Tracer
+from .test_kills import limited
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "format2"
 
@@ -123,3 +124,11 @@ def test_a_link_in_the_backups_place_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists; give another place"):
         upgrade(path, keyring)
     assert open_folder(tmp_path / "elsewhere", keyring).manifest.format == 2
+
+
+def test_a_full_disk_leaves_no_unfinished_backup(tmp_path: Path) -> None:
+    path, keyring = copied("isolated-plain", tmp_path / "place")
+    add_copy(open_folder(path, keyring), "export", str(path.with_name("model.format2")), delete=True)
+    assert limited(lambda: upgrade(path, keyring), 10_000) == 1  # the ledger is larger
+    assert sorted(p.name for p in path.parent.iterdir()) == ["expected.npz", "keyring", "model"]
+    assert upgrade(path, keyring).before == 2

@@ -72,6 +72,7 @@ def _back_up(folder: ModelFolder, place: Path) -> None:
             unfinished.rename(place)
             sync_folder(place.parent)
     except OSError as error:
+        shutil.rmtree(unfinished, ignore_errors=True)
         raise StoreError(f"the backup {place} can't be written: {error.strerror or error}") from error
 
 
