@@ -1,7 +1,6 @@
 # Two commands on a fresh machine with Python 3.11: `make demo` and `make test`.
 PYTHON ?= python3.11
-# Two processes share the test files; `make test PYTEST_FLAGS=` runs them in one. Files come in the order of their names,
-# in which the longest aren't last; otherwise those of the fewest tests would be, and one process waits for them.
+# Two processes share the test files, in the order of tests/sharing.py; `make test PYTEST_FLAGS=` runs them in one.
 PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
 BIN := .venv/bin
 

@@ -16,6 +16,10 @@ import torch
 from preforget.backbones import Encoder, load_backbone
 from preforget.core.registry import extension_modules
 
+from .sharing import pytest_collection_modifyitems, pytest_configure, pytest_xdist_make_scheduler
+
+__all__ = ["pytest_collection_modifyitems", "pytest_configure", "pytest_xdist_make_scheduler"]
+
 WRITE = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "random_vit.py"))
 
 torch.set_num_threads(1)
