@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -136,15 +137,14 @@ def on_this_machine(workers: int | None = None) -> Here | Pool:
 
 
 _context: list[Any] = []
-"""The context of this process's jobs, set once when a process of the pool starts."""
+"""The context of this process's jobs and its number of threads, set once when a process of the pool starts."""
 
 
 def _begin(context: Any, threads: int) -> None:
-    import torch
-
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    torch.set_num_threads(threads)
-    _context[:] = [context]
+    # read when a job imports torch, which takes seconds: not each job needs it
+    os.environ.update({"OMP_NUM_THREADS": f"{threads}", "MKL_NUM_THREADS": f"{threads}"})
+    _context[:] = [context, threads]
 
 
 def _end_with_parent() -> None:
@@ -165,4 +165,7 @@ def _do(job: Job, modules: Sequence[str]) -> Any:
                 f"a worker process can't import {name}, which enters an extension: {error}; install it, "
                 "or put its folder into PYTHONPATH"
             ) from error
-    return job.call(_context[0], *job.arguments)
+    context, threads = _context
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    return job.call(context, *job.arguments)
