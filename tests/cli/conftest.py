@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import pty
 import resource
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ from preforget.store import ModelFolder
 from ..rights import bound_by_rights
 
 COLOURS = {"cat": (220, 40, 40), "dog": (40, 220, 40), "owl": (40, 40, 220)}
-LEARN = ("--epochs", "60", "--batch-size", "8", "--device", "cpu", "--dtype", "float32")
+LEARN = ("--epochs", "20", "--batch-size", "8", "--device", "cpu", "--dtype", "float32")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Done:
 
 
 Terminal = Callable[..., Done]
+Keyboard = Callable[[str], None]
 
 
 @pytest.fixture
@@ -83,6 +86,20 @@ def learned(pets: Path, tiny_vit: Path, tmp_path_factory: pytest.TempPathFactory
 def model(learned: Path, tmp_path: Path) -> Path:
     """A copy of the learned model that a test may change."""
     return Path(shutil.copytree(learned, tmp_path / "model"))
+
+
+@pytest.fixture
+def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keyboard]:
+    """Call it with what a person types: standard input is a real terminal from then on."""
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "r") as stdin:
+
+        def typed(text: str) -> None:
+            monkeypatch.setattr("sys.stdin", stdin)
+            os.write(master, text.encode())
+
+        yield typed
+    os.close(master)
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 import os
 import pty
-from collections.abc import Callable, Iterator
+import signal
+import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -16,19 +18,9 @@ from preforget.erasure import transaction
 from preforget.erasure.receipt import payload_of
 from preforget.store import ModelFolder
 
-from .conftest import Terminal, with_manifest
+from .conftest import Keyboard, Terminal, with_manifest
 
 Files = Callable[[Path], dict[str, bytes]]
-
-
-@pytest.fixture
-def keyboard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """A real terminal on standard input; call it with what the person types."""
-    master, slave = pty.openpty()
-    with os.fdopen(slave, "r") as stdin:
-        monkeypatch.setattr("sys.stdin", stdin)
-        yield lambda text: (os.write(master, text.encode()), None)[1]
-    os.close(master)
 
 
 def record_of(model: Path, label: str) -> Path:
@@ -131,7 +123,7 @@ def test_without_a_terminal_it_needs_yes(model: Path, terminal: Terminal, files_
 
 @pytest.mark.parametrize("answer", ["no\n", "y\n", "\n", "\x04"])
 def test_anything_but_yes_forgets_nothing(
-    answer: str, model: Path, terminal: Terminal, files_in: Files, keyboard: Callable[[str], None]
+    answer: str, model: Path, terminal: Terminal, files_in: Files, keyboard: Keyboard
 ) -> None:
     before = files_in(model)
     keyboard(answer)
@@ -141,7 +133,7 @@ def test_anything_but_yes_forgets_nothing(
     assert files_in(model) == before
 
 
-def test_yes_at_the_terminal(model: Path, terminal: Terminal, keyboard: Callable[[str], None]) -> None:
+def test_yes_at_the_terminal(model: Path, terminal: Terminal, keyboard: Keyboard) -> None:
     keyboard("yes\n")
     done = terminal("forget", model, "dog", "--json")
     assert done.code == 0
@@ -152,18 +144,32 @@ def test_ctrl_c_at_the_question_forgets_nothing(
     model: Path, terminal: Terminal, files_in: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = files_in(model)
+    screen, slave = pty.openpty()
 
-    class Stdin:
-        def isatty(self) -> bool:
-            return True
+    shown: list[bytes] = []
 
-        def readline(self) -> str:
-            raise KeyboardInterrupt
+    def interrupt() -> None:
+        while b"Type yes to forget: " not in b"".join(shown):
+            shown.append(os.read(screen, 4096))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        while b"nothing was forgotten" not in b"".join(shown):
+            shown.append(os.read(screen, 4096))
 
-    monkeypatch.setattr("sys.stdin", Stdin())
-    done = terminal("forget", model, "dog")
+    person = threading.Thread(target=interrupt, daemon=True)
+    with (
+        os.fdopen(os.dup(slave), "r") as stdin,
+        os.fdopen(slave, "w") as stderr,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr("sys.stdin", stdin)
+        patch.setattr("sys.stderr", stderr)
+        person.start()
+        done = terminal("forget", model, "dog")
+        stderr.flush()
+        person.join()
+    os.close(screen)
     assert (done.code, done.out) == (130, "")
-    assert done.err.splitlines()[-1] == "preforget: interrupted; nothing was forgotten"
+    assert b"".join(shown).decode().splitlines()[-1] == "preforget: interrupted; nothing was forgotten"
     assert files_in(model) == before
 
 
@@ -234,7 +240,7 @@ def test_persons_from_a_file(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_what_is_announced_for_the_future_is_ended_only_by_who_says_yes(
-    model: Path, terminal: Terminal, keyboard: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    model: Path, terminal: Terminal, keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -256,7 +262,7 @@ def test_what_is_announced_for_the_future_is_ended_only_by_who_says_yes(
 
 
 def test_a_dry_run_and_the_answer_no_end_no_erasure_that_was_cut_off(
-    model: Path, terminal: Terminal, keyboard: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+    model: Path, terminal: Terminal, keyboard: Keyboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from preforget.classifier import PreForgettableClassifier
-from preforget.cli import forget
 from preforget.cli.naming import find_name
 from preforget.core.errors import UnknownLabelError, UsageError
 
-from .conftest import Terminal
+from .conftest import Keyboard, Terminal
 
 COMPOSED, APART = "caf\u00e9", "cafe\u0301"
 
@@ -44,15 +43,14 @@ def test_the_class_is_found_however_it_is_typed(model: Path, terminal: Terminal,
 
 
 def test_a_name_that_only_looks_alike_is_taken_where_a_question_follows(
-    model: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    model: Path, terminal: Terminal, keyboard: Keyboard
 ) -> None:
     assert terminal("forget", model, "TEA\u200b", "--yes").code == 5
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr(forget, "is_confirmed", lambda _: False)
+    keyboard("no\n")
     done = terminal("forget", model, "TEA\u200b")
     assert done.code == 1
     assert "there is no class 'TEA\\u200b' ('TEA\\u200b'); taken for 'tea', which looks like it" in done.err
-    monkeypatch.setattr(forget, "is_confirmed", lambda _: True)
+    keyboard("yes\n")
     assert terminal("forget", model, "TEA\u200b").code == 0
     assert labels(model, terminal) == ["CAF\u00c9", COMPOSED]
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import torch
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
 
-from .conftest import COLOURS, Terminal
+from .conftest import COLOURS, Keyboard, Terminal
 
 Files = Callable[[Path], dict[str, bytes]]
 ON_CPU = ("--device", "cpu", "--dtype", "float32")
@@ -346,7 +345,7 @@ def test_where_keys_can_not_be_changed_nothing_is_restored(
 
 
 def test_rows_of_a_former_key_are_shown_before_they_are_followed(
-    at: tuple[str, Path], terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    at: tuple[str, Path], terminal: Terminal, tmp_path: Path, keyboard: Keyboard
 ) -> None:
     backbone = {"id": "x", "revision": None, "architecture": "vit", "digest": "sha256:0", "image_size": 32}
     backbone |= {"mean": [0.5] * 3, "std": [0.5] * 3, "dtype": "float32"}
@@ -361,8 +360,7 @@ def test_rows_of_a_former_key_are_shown_before_they_are_followed(
     assert (done.code, "preforget restore MODEL --unconfirmed" in done.err) == (3, True)
     done = terminal("restore", backup, "--unconfirmed", *at)
     assert (done.code, "give --yes" in done.err) == (2, True)
-    monkeypatch.setattr("sys.stdin", io.StringIO("no\n"))
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    keyboard("no\n")
     done = terminal("restore", backup, "--unconfirmed", *at)
     assert (done.code, "nothing was restored" in done.err) == (1, True)
     done = terminal("restore", backup, "--unconfirmed", "--yes", *at)

@@ -316,8 +316,8 @@ def fewest_inputs(planned: Plan) -> int | None:
 
 def is_confirmed(what: str) -> bool:
     """Ask at the terminal whether to do something; only `yes` is yes. Raises `Interrupted`."""
-    print(f"Type yes to {what}: ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question, no line of data
     try:
+        print(f"Type yes to {what}: ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question, no line of data
         if sys.stdin.readline().strip().lower() == "yes":
             return True
     except KeyboardInterrupt:
