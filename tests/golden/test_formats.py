@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.engines import ENGINES
 from preforget.erasure.verify import verify_receipt
 
-GOLDEN = Path(__file__).parent
+from .folders import FORMAT_2, GOLDEN, copied
+
 FOLDERS = sorted(path.parent for path in GOLDEN.glob("format*/*/model"))
 
 
@@ -30,14 +30,6 @@ def engine_of(golden: Path) -> str:
     """Return the engine of a golden folder, whose name also says what else it shows."""
     name = golden.name.rsplit("-", 1)[0]
     return name.removesuffix("-scored").removesuffix("-prompted")
-
-
-def copied(golden: Path, to: Path) -> Path:
-    """Copy a golden folder; git keeps no modes, and a keyring that others may read is refused."""
-    place = Path(shutil.copytree(golden, to))
-    for path in (place / "keyring").rglob("*"):
-        path.chmod(0o700 if path.is_dir() else 0o600)
-    return place
 
 
 @pytest.mark.parametrize("golden", FOLDERS, ids=lambda path: f"{path.parent.name}-{path.name}")
@@ -73,10 +65,10 @@ def test_an_old_folder(golden: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "sealed"])
 def test_a_person_goes_from_an_old_folder(kind: str, tmp_path: Path) -> None:
-    place = copied(GOLDEN / "format2" / f"exact-{kind}", tmp_path / "golden")
+    place = copied(FORMAT_2 / f"exact-{kind}", tmp_path / "golden")
     model = PreForgettableClassifier.from_pretrained(
         place / "model",
-        backbone=str(GOLDEN / "format2" / "backbone"),
+        backbone=str(FORMAT_2 / "backbone"),
         device="cpu",
         keyring=place / "keyring",
     )

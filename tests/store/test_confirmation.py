@@ -14,9 +14,10 @@ from preforget.store import Manifest, ModelFolder
 from preforget.store.confirmation import check_may_restore, is_signed, known_to_keyring
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
-from preforget.store.ledger import Entry, Ledger, Sign
+from preforget.store.ledger import Entry, Sign
 from preforget.store.ledger_sqlite import SqliteLedger
 
+from ..golden.folders import FORMAT_2, copied
 from .conftest import MakeFolder, make_record
 
 LABELS = ["Ada", "Grace"]
@@ -112,31 +113,16 @@ def test_a_change_that_was_cut_off_is_recognised_as_ones_own(
     assert keys.head() == sealed.ledger.head()
 
 
-def test_a_model_of_an_earlier_version_goes_on(
-    make_folder: MakeFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     """Its rows are not signed; up to the one that the keyring noted they are confirmed."""
-    row_after = Ledger.row_after
-
-    def unsigned(
-        ledger: Ledger, before: Any, event: str, data: Any, time: Any = None, sign: Any = None
-    ) -> Entry:
-        return row_after(ledger, before, event, data, time)
-
-    folder = make_folder(*LABELS)
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "row_after", unsigned)
-        folder.seal()
-        folder.set_keep(0.5, {})
-    folder = ModelFolder.open(folder.path)
+    place = copied(FORMAT_2 / "isolated-sealed", tmp_path / "golden")
+    folder = ModelFolder.open(place / "model", place / "keyring")
     folder.set_keep(0.6, {})
     assert [bool(row.signature) for row in folder.ledger.entries()] == [False, False, False, True]
-    assert ModelFolder.open(folder.path).manifest.keep == 0.6
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "row_after", unsigned)
-        folder.ledger.append("keep", {"keep": "0.7", "state": folder.manifest.state()})
+    assert ModelFolder.open(place / "model", place / "keyring").manifest.keep == 0.6
+    add_row(folder, "keep", keep=0.7)
     with pytest.raises(IntegrityError, match=r"row 5 .* was not written with the keyring"):
-        ModelFolder.open(folder.path)
+        ModelFolder.open(place / "model", place / "keyring")
 
 
 def test_a_row_signed_by_a_former_key_is_taken_only_by_who_restores_and_says_so(

@@ -116,12 +116,11 @@ class FileKeyring(Keyring):
         """Return what opens and encrypts a file; without a passphrase, a new file among encrypted ones is refused."""
         if self._given is not None:
             return self._given
-        needed = _is_encrypted(path) if os.path.lexists(path) else self.encrypted
+        is_new = not os.path.lexists(path)
+        needed = self.encrypted if is_new else _is_encrypted(path)
         if needed and self._asked is not None:
             return self._asked
-        if self.encrypted and not os.path.lexists(path):
-            return KeyringLock(self.folder, self._refuse)
-        return None
+        return KeyringLock(self.folder, self._refuse) if needed and is_new else None
 
     def _refuse(self) -> str:
         raise UsageError(
