@@ -153,7 +153,12 @@ def sync_folder(folder: Path) -> None:
     """Make renames and removals in a folder durable; nothing to do where folders can't be opened (Windows)."""
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync(folder)
+
+
+def sync(path: Path) -> None:
+    """Write a file's content, or a folder's list of names, to the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

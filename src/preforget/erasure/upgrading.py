@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from preforget.core.errors import StoreError, UsageError
-from preforget.core.files import exclusive, make_private, sync_folder
+from preforget.core.files import exclusive, make_private, sync, sync_folder
 from preforget.erasure.copies import add_copy
 from preforget.erasure.opening import open_folder
 from preforget.erasure.plan import engine_of
@@ -67,8 +67,9 @@ def _back_up(folder: ModelFolder, place: Path) -> None:
         make_private(unfinished)
         with exclusive(unfinished, wait=False):  # else other commands take it for a leftover
             shutil.copytree(folder.path, unfinished, symlinks=True, dirs_exist_ok=True)
-            for file in [unfinished, *unfinished.rglob("*")]:
-                _sync(file)
+            for path in unfinished.rglob("*"):
+                (sync_folder if path.is_dir() else sync)(path)
+            sync_folder(unfinished)
             unfinished.rename(place)
             sync_folder(place.parent)
     except OSError as error:
@@ -83,15 +84,3 @@ def _is_of(folder: ModelFolder, place: Path) -> bool:
     except StoreError:
         return False
     return (other.model, other.format) == (folder.manifest.model, folder.manifest.format)
-
-
-def _sync(path: Path) -> None:
-    """Write what was copied to the disk itself."""
-    if path.is_dir():
-        sync_folder(path)
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
