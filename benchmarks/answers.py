@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 import preforget as pf
+from arguments import with_data
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError
 from preforget.data import Split
@@ -37,12 +38,7 @@ ENGINES = ("isolated", "exact")
 
 def main() -> None:
     """Read the arguments, make what is missing, print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True, help="data set, folder or .npz")
-    parser.add_argument("--backbone", default="builtin")
-    parser.add_argument("--image-size", type=int)
+    parser = with_data(__doc__)
     parser.add_argument("--train", type=int, default=60, help="images a class to learn from")
     parser.add_argument("--validation", type=int, default=30, help="images a class that are held out")
     parser.add_argument("--test", type=int, default=60, help="test images a class")

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 import preforget as pf
+from arguments import with_data
 from preforget.backbones import Encoder, load_backbone
 from preforget.data import as_split, read_batch
 from preforget.engines import Exact
@@ -33,13 +34,8 @@ DRAWN_IMAGES = 20
 
 def main() -> None:
     """Measure and print one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = with_data(__doc__, "digits")
     parser.add_argument("what", choices=["fit", "forget"])
-    parser.add_argument("--data", default="digits")
-    parser.add_argument("--backbone", default="builtin")
-    parser.add_argument("--image-size", type=int)
     parser.add_argument("--classes", type=int, help="drawn features of so many classes instead of data")
     parser.add_argument("--times", type=int, default=5, help="how many classes are forgotten")
     args = parser.parse_args()

@@ -10,7 +10,6 @@ AUROC are measured on test images. A run that was cut off goes on.
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import torch
 from torch import Tensor
 
 import preforget as pf
+from arguments import with_data
 from preforget.backbones import Encoder, load_backbone
 from preforget.data import Split
 from preforget.engines.exact import ExactEngine
@@ -81,12 +81,7 @@ def read_rows(engine: ExactEngine, split: Split, file: Path) -> Tensor:
 
 def main() -> None:
     """Read, learn, and leave out each class in turn."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--backbone", default="builtin")
-    parser.add_argument("--image-size", type=int)
+    parser = with_data(__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--views", default="", choices=["", "h", "v", "hv"])
     parser.add_argument(

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 import preforget as pf
+from arguments import with_data
 from preforget.audit.certificate import certify
 from preforget.data import Split
 from preforget.data.dataset import Dataset, label_array
@@ -32,12 +33,7 @@ PEOPLE = 20
 
 def main() -> None:
     """Do what the output file lacks, and say how many of all are equal."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True, help="as elsewhere, or 'synthetic': 100 drawn classes")
-    parser.add_argument("--backbone", default="builtin")
-    parser.add_argument("--image-size", type=int)
+    parser = with_data(__doc__, kinds=", or synthetic: 100 drawn classes")
     parser.add_argument("--options", type=json.loads, default={}, help="options of the engine, as JSON")
     parser.add_argument("--sets", type=int, default=3, help="random sets of classes, and of subjects")
     parser.add_argument("--singles", type=int, help="only so many single classes (default: all)")

@@ -20,17 +20,13 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 import preforget as pf
+from arguments import with_data
 
 
 def main() -> None:
     """Run the seeds that the output file lacks, and print a table of all."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--backbone", default="builtin")
+    parser = with_data(__doc__)
     parser.add_argument("--engine", default="isolated")
-    parser.add_argument("--image-size", type=int)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--cache-dir")
     parser.add_argument("--accuracy-only", action="store_true", help="leave the forgettings out")

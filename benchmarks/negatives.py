@@ -28,6 +28,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 import preforget as pf
+from arguments import with_data
 from preforget.core.seeds import derive_seed
 from preforget.data import Split
 from preforget.engines.base import Session
@@ -80,12 +81,7 @@ class PublicNegatives(FewerNegatives):
 
 def main() -> None:
     """Measure what the output file lacks."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--backbone", default="builtin")
-    parser.add_argument("--image-size", type=int)
+    parser = with_data(__doc__)
     parser.add_argument("--classes", nargs="+", required=True)
     parser.add_argument("--shares", type=float, nargs="+", default=[1.0, 0.5, 0.25])
     parser.add_argument("--public", type=int, metavar="N", help="instead of shares: N public images")

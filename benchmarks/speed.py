@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 import preforget as pf
+from arguments import with_data
 from preforget.backbones import load_backbone
 from preforget.engines.isolated import IsolatedEngine
 from preforget.engines.options import Isolated
@@ -34,13 +35,8 @@ ROUNDS = 5
 
 def main() -> None:
     """Run one of the three and print one JSON object."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = with_data(__doc__, "digits")
     parser.add_argument("what", choices=["epoch", "bank", "forget"])
-    parser.add_argument("--data", default="digits")
-    parser.add_argument("--backbone", default="builtin")
-    parser.add_argument("--image-size", type=int)
     parser.add_argument("--images", type=int, default=1536, help="for epoch: how many images")
     parser.add_argument("--batch", type=int, default=64, help="for bank: images per batch")
     args = parser.parse_args()
