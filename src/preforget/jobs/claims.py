@@ -63,17 +63,17 @@ def claim(folder: Path, name: str, stale_after: float = STALE_AFTER) -> Iterator
         yield True
         done = True
     finally:
-        found = _generations(folder, name) if done else {}
+        generations = _generations(folder, name) if done else {}
         # ours goes last, so that there is no moment in which an older one seems to hold
-        older = [found[number] for number in sorted(found) if number < _number(path, name)]
-        for own in [*older, path]:
-            own.unlink(missing_ok=True)
+        older = [generations[number] for number in sorted(generations) if number < _number(path, name)]
+        for file in [*older, path]:
+            file.unlink(missing_ok=True)
 
 
 def is_claimed(folder: Path, name: str, stale_after: float = STALE_AFTER) -> bool:
     """Tell whether someone has a claim that is not stale; raises `StoreError` for one that can't be read."""
-    found = _generations(folder, name)
-    return bool(found) and not _is_stale(found[max(found)], stale_after)
+    generations = _generations(folder, name)
+    return bool(generations) and not _is_stale(generations[max(generations)], stale_after)
 
 
 def born(pid: int) -> int | None:
@@ -101,10 +101,10 @@ def is_gone(owner: Owner) -> bool:
 
 def _next(folder: Path, name: str, stale_after: float) -> Path | None:
     """Make and return our claim file, None if somebody else's claim is valid."""
-    found = _generations(folder, name)
-    if found and not _is_stale(found[max(found)], stale_after):
+    generations = _generations(folder, name)
+    if generations and not _is_stale(generations[max(generations)], stale_after):
         return None
-    path = folder / f"{name}.{max(found, default=-1) + 1}"
+    path = folder / f"{name}.{max(generations, default=-1) + 1}"
     try:
         make_private(folder)
         try:
@@ -121,11 +121,11 @@ def _next(folder: Path, name: str, stale_after: float) -> Path | None:
 
 
 def _generations(folder: Path, name: str) -> dict[int, Path]:
-    found = {}
+    generations = {}
     for path in folder.glob(f"{glob.escape(name)}.*"):
         if path.name.removeprefix(f"{name}.").isdecimal():
-            found[_number(path, name)] = path
-    return found
+            generations[_number(path, name)] = path
+    return generations
 
 
 def _number(path: Path, name: str) -> int:

@@ -65,11 +65,11 @@ class Work:
 
     def once(self, make: Callable[[], T], *what: Any) -> T:
         """Return the result that is there, or make it and write it."""
-        found: T | None = self.get(*what)
-        if found is None:
-            found = make()
-            self.put(found, *what)
-        return found
+        result: T | None = self.get(*what)
+        if result is None:
+            result = make()
+            self.put(result, *what)
+        return result
 
     def put_arrays(self, arrays: dict[str, npt.NDArray[Any]], *what: Any) -> None:
         """Write arrays of numbers by name, whole or not at all."""
@@ -84,8 +84,8 @@ class Work:
         if content is None:
             return None
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as found:
-                return dict(found)
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return dict(arrays)
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise _damaged(path) from error
 

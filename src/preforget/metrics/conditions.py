@@ -27,18 +27,18 @@ def per_condition(
     """Return the quality of each of `labels` from `scores [n, labels]` and `truth`, `bool [n, labels]`."""
     from sklearn.metrics import average_precision_score
 
-    found = []
-    for column, (label, own) in enumerate(zip(labels, truth.T, strict=True)):
-        if not own.any() or own.all():
-            found.append(ConditionQuality(label, int(own.sum()), None, None))
+    qualities = []
+    for column, (label, positive) in enumerate(zip(labels, truth.T, strict=True)):
+        if not positive.any() or positive.all():
+            qualities.append(ConditionQuality(label, int(positive.sum()), None, None))
             continue
-        precision = float(average_precision_score(own, scores[:, column]))
-        area = auc(scores[own, column], scores[~own, column])
-        found.append(ConditionQuality(label, int(own.sum()), precision, area))
-    return found
+        precision = float(average_precision_score(positive, scores[:, column]))
+        area = auc(scores[positive, column], scores[~positive, column])
+        qualities.append(ConditionQuality(label, int(positive.sum()), precision, area))
+    return qualities
 
 
-def mean_average_precision(found: Sequence[ConditionQuality]) -> float | None:
+def mean_average_precision(qualities: Sequence[ConditionQuality]) -> float | None:
     """Return the mean over the conditions that can be measured, None if there are none."""
-    known = [one.average_precision for one in found if one.average_precision is not None]
+    known = [one.average_precision for one in qualities if one.average_precision is not None]
     return float(np.mean(known)) if known else None

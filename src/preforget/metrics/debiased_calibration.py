@@ -64,8 +64,8 @@ def equal_mass_bins(probability: Array, right: Mask, bins: int = BINS) -> Reliab
         DataError: There is no input, or not as many probabilities as outcomes.
 
     Example:
-        >>> found = equal_mass_bins(np.array([0.2, 0.4, 0.6, 0.8]), np.array([False, False, True, True]), bins=2)
-        >>> found.probability.round(2).tolist(), found.right.tolist()
+        >>> curve = equal_mass_bins(np.array([0.2, 0.4, 0.6, 0.8]), np.array([False, False, True, True]), bins=2)
+        >>> curve.probability.round(2).tolist(), curve.right.tolist()
         ([0.3, 0.7], [0.0, 1.0])
     """
     sure = np.clip(np.asarray(probability, dtype=np.float64), 0, 1)

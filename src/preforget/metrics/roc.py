@@ -23,9 +23,9 @@ def roc(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> tuple[Scores, Sco
     inside, outside = _scores(positives, "positives"), _scores(negatives, "negatives")
     _, place = np.unique(-np.concatenate([inside, outside]), return_inverse=True)
     rates = []
-    for own in (place[len(inside) :], place[: len(inside)]):
-        counts = np.bincount(own, minlength=int(place.max()) + 1)
-        rates.append(np.concatenate([[0.0], np.cumsum(counts) / len(own)]))
+    for positions in (place[len(inside) :], place[: len(inside)]):
+        counts = np.bincount(positions, minlength=int(place.max()) + 1)
+        rates.append(np.concatenate([[0.0], np.cumsum(counts) / len(positions)]))
     return rates[0], rates[1]
 
 
@@ -86,11 +86,11 @@ def _check_rate(rate: float) -> None:
 
 
 def _scores(values: npt.ArrayLike, kind: str) -> Scores:
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 1 or not len(found):
-        raise DataError(f"scores of {kind} have shape {found.shape}; give one number per input, at least one")
-    if np.isnan(found).any():
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or not len(array):
+        raise DataError(f"scores of {kind} have shape {array.shape}; give one number per input, at least one")
+    if np.isnan(array).any():
         raise DataError(
-            f"{int(np.isnan(found).sum())} scores of {kind} are not a number; remove those inputs"
+            f"{int(np.isnan(array).sum())} scores of {kind} are not a number; remove those inputs"
         )
-    return found
+    return array

@@ -129,13 +129,13 @@ def histogram_pair(
 ) -> str:
     """Draw histograms over the same `edges [bins + 1]`, shares `[bins]` by names of `STYLES`, as filled outlines."""
     entries, top = legend({name: name for name in shares})
-    highest = max((share for own in shares.values() for share in own), default=0.0)
+    highest = max((share for heights in shares.values() for share in heights), default=0.0)
     across = Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
     up = Axis(0, highest * 1.05 or 1.0, HEIGHT - BOTTOM + top, top + 8)
     parts = [*entries, *axes(across, up, x_label, y_label)]
-    for name, own in shares.items():
+    for name, heights in shares.items():
         corners = [(edges[0], 0.0)]
-        for left, right, share in zip(edges, edges[1:], own, strict=False):
+        for left, right, share in zip(edges, edges[1:], heights, strict=False):
             corners += [(left, share), (right, share)]
         outline = path([(across.at(x), up.at(y)) for x, y in [*corners, (edges[-1], 0.0)]])
         look = {**stroke(STYLES[name], 1.75), "fill": STYLES[name].colour, "fill_opacity": 0.15}
@@ -166,13 +166,13 @@ def confusion(
     for column, name in enumerate(columns):
         x, y = left + cell * (column + 0.6), top - 5
         parts.append(tag("text", short(name), x=x, y=y, transform=f"rotate(-50 {number(x)} {number(y)})"))
-    for row, (name, own) in enumerate(zip(rows, counts, strict=True)):
+    for row, (name, row_counts) in enumerate(zip(rows, counts, strict=True)):
         y, gone = top + cell * row, name in forgotten
         look: dict[str, Any] = {"text_anchor": "end", "font_weight": "bold" if gone else ""}
         parts.append(tag("text", "✕ " * gone + short(name), **_at(left - 5, y + cell / 2 + 4), **look))
         colour = STYLES["forgotten" if gone else "retrain"].colour
-        for column, count in enumerate(own):
-            x, share = left + cell * column, count / (sum(own) or 1)
+        for column, count in enumerate(row_counts):
+            x, share = left + cell * column, count / (sum(row_counts) or 1)
             look = {
                 "fill": colour,
                 "fill_opacity": 0.5 * share**0.6,

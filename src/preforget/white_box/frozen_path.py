@@ -76,24 +76,24 @@ class FrozenPath:
     ) -> Tensor:
         """Return live scores, and that of one class more, which doesn't change them."""
         states = read.states[rows].to(self._encoder.device)
-        found = self._score(live, states) if live else read.scores[rows].to(states.device)
+        scores = self._score(live, states) if live else read.scores[rows].to(states.device)
         if new is None:
-            return found
-        own = self._score({name: tensor[None] for name, tensor in new.items()}, states)
-        return torch.cat([found, own], dim=1)
+            return scores
+        new_scores = self._score({name: tensor[None] for name, tensor in new.items()}, states)
+        return torch.cat([scores, new_scores], dim=1)
 
     @torch.no_grad()
     def readout(self, read: Read, rows: Tensor, new: Weights) -> Tensor:
         """Return the normed mean state of the class's tokens after each block, `[len(rows), levels D]`."""
         one = {name: tensor[None] for name, tensor in new.items()}
         states = read.states[rows].to(self._encoder.device)
-        found = []
+        features = []
         z = class_path.start(one, len(states), states.dtype)
         for level, block in enumerate(self._encoder.blocks[self._first :]):
             keys, values = class_path.side_by_side(*block.key_value(states[:, level]))
             z = class_path.advance(block, z, class_path.at_level(one, level), keys, values)
-            found.append(F.layer_norm(z.float(), z.shape[-1:]).mean(dim=2)[:, 0])
-        return torch.cat(found, dim=1)
+            features.append(F.layer_norm(z.float(), z.shape[-1:]).mean(dim=2)[:, 0])
+        return torch.cat(features, dim=1)
 
     def live(self) -> dict[str, Tensor]:
         """Return copies of the live classes' prompts, offsets, rows, biases and own adapters; none where summed up."""
@@ -126,10 +126,10 @@ class FrozenPath:
         for number, (_, keys, values) in enumerate(self._walk(pixels)):
             if (level := number - self._first) < 0:
                 continue
-            own = class_path.at_level(live, level)
+            weights = class_path.at_level(live, level)
             keys, values = class_path.side_by_side(keys, values)
-            z = class_path.advance(self._encoder.blocks[number], z, own, keys, values)
-            total = total + class_path.read(z, own["row"])
+            z = class_path.advance(self._encoder.blocks[number], z, weights, keys, values)
+            total = total + class_path.read(z, weights["row"])
         return total
 
     def _batches(self, inputs: Images) -> Iterator[Tensor]:

@@ -96,7 +96,7 @@ class SharedAdapter:
     @torch.no_grad()
     def features(self, inputs: Images) -> Features:
         """Return CLS after every block, adapted and with all live prompts from the first adapted block on."""
-        found: list[list[Tensor]] = [[] for _ in self._encoder.blocks]
+        by_block: list[list[Tensor]] = [[] for _ in self._encoder.blocks]
         for part in _chunks(len(inputs)):
             h = self._encoder.embed(self._encoder.read(inputs, part))
             token = 0
@@ -108,8 +108,8 @@ class SharedAdapter:
                     h = forward_with_lora(block, h, self._lora, self._weights, level)
                 else:
                     h, _, _ = block.forward(h)
-                found[number].append(h[:, token].float().cpu())
-        return [torch.cat(parts).numpy() for parts in found]
+                by_block[number].append(h[:, token].float().cpu())
+        return [torch.cat(parts).numpy() for parts in by_block]
 
     def pixels(self, inputs: Images, rows: Tensor) -> Tensor:
         """Return normalised pixels, or spectrograms."""
