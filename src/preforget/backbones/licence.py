@@ -6,13 +6,14 @@ import json
 import re
 from pathlib import Path
 
+from preforget.backbones.hashed_text import BUILTIN_TEXT
 from preforget.backbones.init_ast import BUILTIN_AUDIO
 from preforget.backbones.named import BUILTIN
 from preforget.core.files import read_regular
 from preforget.core.paths import exists, given_path
 
 UNKNOWN = "unknown"
-OURS = {BUILTIN, BUILTIN_AUDIO}
+OURS = {BUILTIN, BUILTIN_AUDIO, BUILTIN_TEXT}
 """Encoders that come with this package, under its licence."""
 
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*$", re.S | re.M)

@@ -11,6 +11,7 @@ import torch
 from preforget.backbones.checkpoint import read_model_type
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.families import loader_for
+from preforget.backbones.hashed_text import BUILTIN_TEXT, hashed_text_encoder
 from preforget.backbones.init_ast import BUILTIN_AUDIO, builtin_audio
 from preforget.backbones.precision import choose_dtype
 from preforget.backbones.vectors import FEATURES, vector_encoder
@@ -36,9 +37,16 @@ def _features(image_size: int | None, device: torch.device, dtype: str) -> Encod
     )
 
 
+def _builtin_text(image_size: int | None, device: torch.device, dtype: str) -> Encoder:
+    return hashed_text_encoder(
+        image_size, device, torch.float32 if dtype == "auto" else choose_dtype(dtype, device)
+    )
+
+
 NAMED: Mapping[str, Callable[[int | None, torch.device, str], Encoder]] = {
     BUILTIN: _builtin,
     BUILTIN_AUDIO: _builtin_audio,
+    BUILTIN_TEXT: _builtin_text,
     FEATURES: _features,
 }
 """Loaders by name; each takes `image_size` as `load_backbone` does, a device and the name of a number format."""

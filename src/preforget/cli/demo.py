@@ -1,4 +1,4 @@
-"""`preforget demo`: learn digits or sounds, forget one, keep the others; with a picture."""
+"""`preforget demo`: learn digits, sounds or texts, forget one, keep the others; with a picture."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ VERIFICATION_FAILED = 3
 
 def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     """Enter the command."""
-    parser = add_command(commands, "demo", "learn ten digits or sounds, forget one and measure the rest")
+    parser = add_command(
+        commands, "demo", "learn ten digits, sounds or kinds of text, forget one and measure the rest"
+    )
     parser.add_argument(
-        "--modality", default="image", help="image: digits; audio: synthesised sounds (default: image)"
+        "--modality",
+        default="image",
+        help="image: digits; audio: synthesised sounds; text: messages (default: image)",
     )
     parser.add_argument(
         "--out", metavar="DIR", type=Path, default=Path("demo-output"), help="default: demo-output"
     )
     parser.add_argument("--seed", type=int, default=0, help="of learning and of the split (default: 0)")
-    parser.add_argument("--forget", metavar="CLASS", help="the class to forget (default: 3, or siren)")
+    parser.add_argument("--forget", metavar="CLASS", help="the class to forget (default: 3, siren or card)")
     parser.add_argument(
-        "--backbone", metavar="ID-OR-PATH", help="frozen encoder (default: builtin, or builtin-audio)"
+        "--backbone",
+        metavar="ID-OR-PATH",
+        help="frozen encoder (default: builtin, builtin-audio or builtin-text)",
     )
     parser.add_argument(
         "--image-size", type=int, metavar="N", help="pixels, a multiple of the patch; frames of sounds"

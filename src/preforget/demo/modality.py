@@ -1,4 +1,4 @@
-"""The data and the vocabulary of the demo: handwritten digits, or synthesised sounds."""
+"""The data and the vocabulary of the demo: handwritten digits, synthesised sounds, or messages."""
 
 from __future__ import annotations
 
@@ -35,11 +35,16 @@ AUDIO = Modality(
     forget="siren",
     next_to_forget=("bell", "rise", "surf"),
 )
-MODALITIES = {"image": IMAGE, "audio": AUDIO}
+TEXT = Modality(
+    *("texts", "builtin-text", "texts", "messages to an assistant", "kind", "kinds", "the text is of"),
+    forget="card",
+    next_to_forget=("music", "travel", "alarm"),
+)
+MODALITIES = {"image": IMAGE, "audio": AUDIO, "text": TEXT}
 
 
 def modality(name: str) -> Modality:
-    """Return what a demo of `image` or `audio` shows; raises `UsageError` for another name."""
+    """Return what a demo of `image`, `audio` or `text` shows; raises `UsageError` for another name."""
     if name not in MODALITIES:
         raise UsageError(f"unknown modality {name!r}; choose one of: {', '.join(MODALITIES)}")
     return MODALITIES[name]

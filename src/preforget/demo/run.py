@@ -47,9 +47,9 @@ def run(
 ) -> dict[str, Any]:
     """Run the demo, `say` each line of its story, write model, picture and `demo.json` to `out`; return all figures.
 
-    `modality`: `image` shows digits, `audio` sounds; `forget` and `backbone` default to those of the modality. `start`
-    is when the command began, as `time.perf_counter` counts. Raises `UnknownLabelError` for an unknown class,
-    `StoreError` if `out` can't be written.
+    `modality`: `image` shows digits, `audio` sounds, `text` messages; `forget` and `backbone` default to those of the
+    modality. `start` is when the command began, as `time.perf_counter` counts. Raises `UnknownLabelError` for an
+    unknown class, `StoreError` if `out` can't be written.
     """
     words = modality_of(modality)
     forget = words.forget if forget is None else forget
