@@ -3,9 +3,11 @@
     python benchmarks/exact_speed.py fit --data FOLDER --backbone CHECKPOINT --image-size 96
     python benchmarks/exact_speed.py forget --data FOLDER --backbone CHECKPOINT --image-size 96
     python benchmarks/exact_speed.py forget --classes 1000
+    python benchmarks/exact_speed.py persons --images 1000
 
-`fit` prints a ratio of two runs in one process; `forget` prints medians in milliseconds, `answer` being the first
-answer after a forgetting, when all that depends on the forgotten class is derived anew.
+`persons` prints how much longer images take that are of a person each than those of one person, in one run; `fit`
+prints a ratio of two runs in one process; `forget` prints medians in milliseconds, `answer` being the first answer
+after a forgetting, when all that depends on the forgotten class is derived anew.
 """
 
 from __future__ import annotations
@@ -35,11 +37,33 @@ DRAWN_IMAGES = 20
 def main() -> None:
     """Measure and print one JSON object."""
     parser = with_data(__doc__, "digits")
-    parser.add_argument("what", choices=["fit", "forget"])
+    parser.add_argument("what", choices=["fit", "forget", "persons"])
     parser.add_argument("--classes", type=int, help="drawn features of so many classes instead of data")
     parser.add_argument("--times", type=int, default=5, help="how many classes are forgotten")
+    parser.add_argument("--images", type=int, default=1000, help="drawn images for persons")
     args = parser.parse_args()
-    print(json.dumps(fit(args) if args.what == "fit" else forget(args), indent=2))
+    what = {"fit": fit, "forget": forget, "persons": persons}[args.what]
+    print(json.dumps(what(args), indent=2))
+
+
+def persons(args: argparse.Namespace) -> dict[str, Any]:
+    """Return seconds of learning images of one person and of as many persons, one after the other, and their ratio."""
+    encoder = load_backbone(args.backbone, image_size=args.image_size)
+    X = np.random.default_rng(0).integers(0, 256, (args.images, 32, 32, 3), dtype=np.uint8)
+    y = np.array(["ant", "bee"] * (args.images // 2))
+    validation = as_split(X[:40], y[:40], ["anybody"] * 40)
+
+    def learned(subjects: list[str]) -> float:
+        model = pf.PreForgettableClassifier(encoder, "exact")
+        start = time.perf_counter()
+        model.fit(X, y, validation, subjects=subjects)
+        return time.perf_counter() - start
+
+    one = ["anybody"] * len(X)
+    each = [f"person {number}" for number in range(len(X))]
+    seconds = [learned(names) for names in (one, each, one, each)]
+    ratio = (seconds[1] + seconds[3]) / (seconds[0] + seconds[2])
+    return {"images": len(X), "of_one": seconds[::2], "of_each": seconds[1::2], "each : one": ratio}
 
 
 def fit(args: argparse.Namespace) -> dict[str, Any]:
@@ -107,9 +131,12 @@ def draw(encoder: Encoder, classes: int) -> pf.PreForgettableClassifier:
     engine = ExactEngine(encoder, Exact())
     generator = torch.Generator().manual_seed(0)
     for number in range(classes):
-        drawn = torch.randn(DRAWN_IMAGES + 3, engine.bank.features, generator=generator) * 2000
+        layout = engine.bank.layout
+        drawn = torch.randn(DRAWN_IMAGES + 3, layout.width, generator=generator) * 2000
         rows = drawn.round().clamp(-32767, 32767).to(torch.int16)
-        engine.bank.insert(make_unit(f"{number:04}", None, [rows[:DRAWN_IMAGES]], rows[DRAWN_IMAGES:]))
+        engine.bank.insert(
+            make_unit(f"{number:04}", None, [rows[:DRAWN_IMAGES]], rows[DRAWN_IMAGES:], layout)
+        )
     engine.derive()
     return pf.PreForgettableClassifier.from_engine(engine)
 

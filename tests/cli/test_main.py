@@ -80,7 +80,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ["learn", "digits"],
         ["learn", "digits", "--out", "m", "--epochs", "many"],
         ["learn", "digits", "--out", "m", "--epoch", "3"],
-        ["predict", "model"],
+        ["predict"],
         ["verify"],
         ["rename", "model", "cat"],
         ["classes", "model", "--loud"],
