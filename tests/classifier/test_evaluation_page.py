@@ -36,8 +36,7 @@ def test_lines_by_hand() -> None:
     assert said["accuracy"] == "100.0 % of best guesses on 3 inputs"
     assert said["answered"] == "100.0 % of them; 90.0 % were to be"
     assert (
-        said["unknown"]
-        == "abstains on 0.0 % of 1 inputs of 1 unknown classes; AUROC 0.000 against the others"
+        said["unknown"] == "abstains on 0.0 % of 1 inputs of 1 unknown class; AUROC 0.000 against the others"
     )
 
 

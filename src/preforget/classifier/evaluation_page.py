@@ -51,10 +51,12 @@ def lines(measured: Measured) -> Iterator[tuple[str, str]]:
         count = sum(one.count for one in measured.unknown)
         share = measured.unknown_abstained or 0.0
         told = "" if measured.auroc is None else f"; AUROC {measured.auroc:.3f} against the others"
-        classes = len(measured.unknown)
+        classes = (
+            "1 unknown class" if len(measured.unknown) == 1 else f"{len(measured.unknown)} unknown classes"
+        )
         yield (
             "unknown",
-            f"abstains on {_percent(share)} of {count:,} inputs of {classes} unknown classes{told}",
+            f"abstains on {_percent(share)} of {count:,} inputs of {classes}{told}",
         )
     if measured.mean_average_precision is not None:
         yield "mean AP", f"{measured.mean_average_precision:.3f}"
@@ -94,6 +96,7 @@ def _pictures(curves: Curves) -> Iterator[str]:
         title="Confusion",
         desc="how many inputs of each class were answered with which",
         forgotten=[OTHERS] if OTHERS in curves.rows else [],
+        mark="the model doesn't know these",
     )
 
 

@@ -44,6 +44,8 @@ def plot(measured: Measured) -> Figure:
     confused.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     confused.set(xlabel="answer", ylabel="true class", title="Confusion")
     if len(curves.rows) <= LARGE:
-        confused.set_xticks(range(len(curves.columns) + 1), [*curves.columns, "abstain"], rotation=60)
+        confused.set_xticks(range(len(curves.columns) + 1), [*curves.columns, "abstain"])
+        for name in confused.get_xticklabels():  # its end is at its column
+            name.set(rotation=60, ha="right", rotation_mode="anchor")
         confused.set_yticks(range(len(curves.rows)), curves.rows)
     return figure

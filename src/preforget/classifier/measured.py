@@ -26,7 +26,7 @@ from preforget.metrics.selective import area_under_risk, coverage_risk
 from preforget.metrics.shares import share_interval
 
 CURVE_POINTS = 100
-OTHERS = "classes the model doesn't know"
+OTHERS = "unknown classes"
 
 
 @dataclass(frozen=True)

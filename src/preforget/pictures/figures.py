@@ -151,14 +151,16 @@ def confusion(
     title: str,
     desc: str,
     forgotten: Sequence[str] = (),
+    mark: str = "to be forgotten",
 ) -> str:
     """Draw counts `[rows, columns]`: a cell is the darker, the larger its share of the row; right answers are bold.
 
-    Rows of `forgotten` labels are marked. The more classes, the wider the picture.
+    Rows of `forgotten` labels have a cross, which means `mark`. The more classes, the wider the picture.
     """
     large = max(len(rows), len(columns)) > LARGE
     longest = max((len(short(name)) for name in (*rows, *columns)), default=0)
-    left, top = 24 + LETTER * longest, 24 + LETTER * 0.8 * longest
+    crossed = max((len(short(name)) + 2 for name in rows if name in forgotten), default=0)
+    left, top = 24 + LETTER * max(longest, crossed), 24 + LETTER * 0.8 * longest
     slant = LETTER * 0.65 * max((len(short(name)) for name in columns[-1:]), default=0)
     cell = 12.0 if large else max(22.0, min(34.0, (WIDTH - left - slant) / max(1, len(columns))))
     width, height = max(WIDTH, left + cell * len(columns) + slant), top + cell * len(rows) + 24
@@ -185,7 +187,7 @@ def confusion(
                 look = {"text_anchor": "middle", "font_weight": "bold" if columns[column] == name else ""}
                 parts.append(tag("text", str(count), **_at(x + cell / 2, y + cell / 2 + 4), **look))
     if forgotten:
-        parts.append(tag("text", "✕ to be forgotten; bold: right", x=4, y=height - 6, fill_opacity=0.8))
+        parts.append(tag("text", f"✕ {mark}; bold: right", x=4, y=height - 6, fill_opacity=0.8))
     return svg(height, title, desc, parts, width)
 
 
