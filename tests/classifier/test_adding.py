@@ -229,3 +229,16 @@ def test_engines_that_learn_no_further_inputs_say_why(tiny_vit: Path) -> None:
     exact = PreForgettableClassifier("features", "exact").fit(X[:18], several)
     with pytest.raises(UsageError, match="sums up every input for all conditions at once"):
         exact.add("a", X[:18], several, more=True)
+
+
+@pytest.mark.parametrize("more", [False, True])
+@pytest.mark.parametrize("label", ["emu", ["emu", "fly"]])
+def test_inputs_without_persons_are_refused_by_a_model_that_knows_some(
+    exact: PreForgettableClassifier, label: Any, more: bool
+) -> None:
+    before = state(exact)
+    wanted = {"emu": "ant", "fly": "bee"} if more else {}
+    names = [wanted.get(name, name) for name in ([label] if isinstance(label, str) else label)]
+    with pytest.raises(UsageError, match=r"knows 3 subjects, and the inputs of .* come without"):
+        exact.add(names, *data(4, [*CLASSES, "emu", "fly"]), more=more)
+    assert state(exact) == before

@@ -86,7 +86,7 @@ def load_whisper(
     frames = frames_read(image_size, FRAMES, 2 * len(places), step=2)
     heads = settings.whole("encoder_attention_heads", 6)
     act = settings.one_of("activation_function", "gelu", ACTIVATIONS)
-    count = settings.whole("encoder_layers", 4)
+    count = WHISPER_BLOCK.check_depth(stored, settings.whole("encoder_layers", 4))
     blocks = [WHISPER_BLOCK.block(stored, number, heads, 1e-5, act) for number in range(count)]
     pairs = [_pair(stored.linear(name), device, dtype) for name in ("conv1", "conv2")]
     norm = _pair(stored.norm("layer_norm"), device, dtype)
@@ -127,7 +127,7 @@ def load_waves(
     heads, eps = settings.whole("num_attention_heads", 12), settings.number("layer_norm_eps", 1e-5)
     act = settings.one_of("hidden_act", "gelu", ACTIVATIONS)
     row = replace(WAVE_BLOCK, post=not stable)
-    count = settings.whole("num_hidden_layers", 12)
+    count = row.check_depth(stored, settings.whole("num_hidden_layers", 12))
     blocks = [row.block(stored, number, heads, eps, act) for number in range(count)]
     norm = _pair(stored.norm("encoder.layer_norm"), device, dtype)
     features = stored.norm("feature_projection.layer_norm")

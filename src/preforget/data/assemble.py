@@ -1,4 +1,4 @@
-"""From files with labels to a data set: names, a look at every file, copies, and the parts that are missing."""
+"""Make a data set of files with labels: check names and every file, find copies, make the parts that are missing."""
 
 from __future__ import annotations
 

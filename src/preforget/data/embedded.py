@@ -54,5 +54,5 @@ def embedded(value: Any, folder: Path, number: int) -> EmbeddedFile | None:
     if not isinstance(content, bytes | bytearray):
         return None
     name = value.get("path") if isinstance(value, Mapping) else None
-    own = Path(name.replace("\\", "/")).name if isinstance(name, str) else ""
-    return EmbeddedFile.at(folder, f"{number}-{own}" if own else str(number), bytes(content))
+    base_name = Path(name.replace("\\", "/")).name if isinstance(name, str) else ""
+    return EmbeddedFile.at(folder, f"{number}-{base_name}" if base_name else str(number), bytes(content))

@@ -24,7 +24,7 @@ def is_heif(content: bytes) -> bool:
 
 
 def read_heif(content: bytes, path: Path, most_pixels: int) -> Image.Image:
-    """Return the main picture, upright; raises `DataError` without the library and for a damaged file."""
+    """Return the main picture, upright; raises `DataError` for a damaged file, and where the library isn't installed."""
     try:
         import pillow_heif
     except ImportError:

@@ -1,4 +1,4 @@
-"""A `Dataset` of the library `datasets` of Hugging Face as inputs and labels, by what it offers, without an import.
+"""A `Dataset` of the library `datasets` of Hugging Face as inputs and labels, recognised by what it offers, without an import.
 
 Pictures and sounds are taken as the files that they are, with `cast_column(..., decode=False)` where the data set has
 it, so that they are decoded here and as files of a folder are; else as pictures of Pillow.
@@ -78,10 +78,10 @@ def _column(X: Any, kinds: Sequence[str], names: Sequence[str], what: str) -> st
     if len(of_kind) == 1:
         return str(of_kind[0])
     among = of_kind or X.column_names
-    found = next((name for name in names if name in among), None)
-    if found is None:
+    chosen = next((name for name in names if name in among), None)
+    if chosen is None:
         raise DataError(
             f"it isn't clear which column of the data set holds the {what}: it has {', '.join(X.column_names)}; "
             "give X and y, such as ds['image'] and ds['label']"
         )
-    return found
+    return chosen

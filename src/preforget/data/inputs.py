@@ -213,7 +213,7 @@ def _check_path(path_or_text: str | Path) -> Path:
 
 
 def _pixels(picture: Image.Image) -> npt.NDArray[np.uint8]:
-    """Return a picture of Pillow, as the library `datasets` hands it out, as RGB pixels."""
+    """Return a picture of Pillow, as the library `datasets` gives it, as RGB pixels."""
     return np.array(to_rgb(picture, Path("a picture"))[0])
 
 

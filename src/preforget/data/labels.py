@@ -66,7 +66,7 @@ def warn_of(count: int, what: str) -> None:
 def labels_and_remarks(
     y: Any, what: str = "label", locate: Callable[[int], str] | None = None
 ) -> tuple[Labels, list[str]]:
-    """Return what `as_labels` returns, and a sentence on each name that is written in several ways; raises alike.
+    """Return what `as_labels` returns, and a sentence on each name that is written in several ways; raises the same errors.
 
     `locate`: returns the origin of the label at a position, as the beginning of an error.
     """
@@ -161,7 +161,7 @@ def name_parts(
 
 
 def noted(note: str, remarks: Sequence[str]) -> str:
-    """Return the note on a data set with what looks like missing values, which nobody's name is in."""
+    """Return the note on a data set with what looks like missing values; it names nobody."""
     return "; ".join([note, *(remark for remark in remarks if MISSING_REMARK in remark)])
 
 

@@ -63,7 +63,7 @@ def find_layout(root: Path, listing: Listing, *, top_classes: bool = False, pers
 
 
 def class_folders(folder: Path, listing: Listing) -> dict[str, Path]:
-    """Return the sub-folders that can be classes, and take down those that published sets put beside them."""
+    """Return the sub-folders that can be classes, and note those that published sets put beside them."""
     folders = listing.folders(folder)
     for name in NO_CLASSES & folders.keys():
         for path in listing.all_files(folders.pop(name)):

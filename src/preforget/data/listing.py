@@ -17,7 +17,7 @@ DEEPEST = 100
 """The most levels of folders below a class."""
 
 SYSTEM = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "@eadir", "__macosx", "$recycle.bin"})
-"""Files and folders that systems and file servers put beside one's own, in lower case."""
+"""Files and folders that systems and file servers put among those of users, in lower case."""
 
 OUTPUT_MARKS = frozenset({"preforget.json", "model.safetensors.index.json", "checkpoint.safetensors"})
 """Files by which a folder is known as a model or another output, not as data."""
@@ -51,7 +51,7 @@ class Listing:
         return sorted(self._walk(str(folder), ()))
 
     def leave_out(self, path: str | Path, reason: str) -> None:
-        """Take down that a file or folder isn't used."""
+        """Note that a file or folder isn't used."""
         self.left_out[str(path)] = reason
 
     def counts(self) -> tuple[tuple[str, int], ...]:
@@ -60,7 +60,7 @@ class Listing:
         return tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def note_others(self, folder: Path, used: str | Path = "") -> None:
-        """Take down the files that lie in a folder itself, above the classes, but for the one that is `used`."""
+        """Note the files that lie in a folder itself, above the classes, except the one that is `used`."""
         for entry in self._entries(folder):
             if not is_folder(entry) and entry.name != Path(used).name and ending(entry.name) in EXTENSIONS:
                 self.leave_out(entry.path, NO_CLASS)
@@ -83,7 +83,7 @@ class Listing:
                 yield entry.path
 
     def _entries(self, folder: str | Path) -> list[os.DirEntry[str]]:
-        """Return the entries that can be data, and take down the others: hidden, of the system, our own output."""
+        """Return the entries that can be data, and note the others: hidden files, those of the system, our own output."""
         try:
             with os.scandir(folder) as scanned:
                 entries = list(scanned)

@@ -1,4 +1,4 @@
-"""Look once at every file of a data set: broken ones, pictures without contrast, and what tells copies."""
+"""Look once at every file of a data set: broken ones, pictures without contrast, and what identifies copies."""
 
 from __future__ import annotations
 

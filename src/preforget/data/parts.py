@@ -1,4 +1,4 @@
-"""From the parts that a source has to a whole data set: what a format, also one of your own, calls at its end."""
+"""Make a whole data set of the parts that a source has; every format, also an extension's, ends with this."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a picture of any shape to the square of pixels that a backbone reads: resized, cut from the middle.
+"""Bring a picture of any shape to the square of pixels that a backbone reads: resize it, cut out its middle.
 
 What `preprocessor_config.json` says of these steps, computed as the processors of transformers on Pillow do.
 """

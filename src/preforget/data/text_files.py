@@ -107,7 +107,7 @@ class TextTable(DataFormat):
 
 
 def _tables(folder: Path) -> dict[str, str]:
-    """Return the text tables of a folder that are called as parts, with their parts; none without one to learn from."""
+    """Return the text tables of a folder that are named after parts, by part; none where there is none to learn from."""
     stems = {one.stem: one.name for one in folder.iterdir() if one.suffix.lower() in ENDINGS}
     parts = {stems[stem]: part for stem, part in parts_among(stems).items()}
     if "train" not in parts.values():
@@ -124,22 +124,22 @@ def _rows_by_part(path: Path, options: DataOptions, part: str | None) -> dict[st
         raise DataError(f"{path}: needs the columns text and label; its header is {', '.join(rows.header)}")
     if subjects is not None and subjects not in rows.header:
         raise DataError(f"{path}: has no column {subjects!r} of subjects; it has {', '.join(rows.header)}")
-    found: dict[str, list[Row]] = {}
+    rows_by_part: dict[str, list[Row]] = {}
     for line, row in rows.lines:
         where = f"{path}, line {line}"
         if not row[text].strip():
             raise DataError(f"{where}: the text is empty; write one or remove the line")
-        of = part or ("train" if split is None else part_of_word(row[split]))
-        if of is None:
+        its_part = part or ("train" if split is None else part_of_word(row[split]))
+        if its_part is None:
             raise DataError(f"{where}: part {row[split or '']!r} is unknown; write train, val or test")
         person = None if subjects is None else row[subjects]
-        found.setdefault(of, []).append((row[text], row[label], person, where))
-    return found
+        rows_by_part.setdefault(its_part, []).append((row[text], row[label], person, where))
+    return rows_by_part
 
 
 @DATASETS.register("text folder")
 class TextFolder(DataFormat):
-    """Folders of .txt files: one for each class, in one for each part or not."""
+    """Folders of .txt files, one for each class, with or without folders of parts above them."""
 
     what = "a folder with a folder of .txt files for each class"
     order = ORDER
@@ -163,18 +163,18 @@ class TextFolder(DataFormat):
 
 
 def _class_folders(path: Path) -> dict[str, list[Path]]:
-    """Return the folders of classes by their part, all in train where no folders are called as parts."""
+    """Return the folders of classes by their part, all in train where no folders are named after parts."""
     top = [one for one in sorted(path.iterdir()) if one.is_dir() and not one.name.startswith(".")]
     parts = parts_among(one.name for one in top)
     if "train" not in parts.values():
         return {"train": top}
-    found: dict[str, list[Path]] = {}
+    folders_by_part: dict[str, list[Path]] = {}
     for name, part in sorted(parts.items()):
         inner = [
             one for one in sorted((path / name).iterdir()) if one.is_dir() and not one.name.startswith(".")
         ]
-        found.setdefault(part, []).extend(inner)
-    return found
+        folders_by_part.setdefault(part, []).extend(inner)
+    return folders_by_part
 
 
 def _files(folder: Path) -> Iterator[Path]:

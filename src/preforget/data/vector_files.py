@@ -118,7 +118,7 @@ class VectorTable(DataFormat):
                 f"{path}: has no column {subjects!r} of subjects; it has {', '.join(rows.header)}"
             )
         others = [whole] if whole else [n for n in rows.header if n not in (label, split, subjects)]
-        found: dict[str, list[tuple[list[float], str, str | None]]] = {}
+        lines_by_part: dict[str, list[tuple[list[float], str, str | None]]] = {}
         for line, row in rows.lines:
             part = "train" if split is None else part_of_word(row[split])
             if part is None:
@@ -135,11 +135,11 @@ class VectorTable(DataFormat):
                     f"{path}, line {line}: holds something else than numbers. A table without a column of files "
                     f"({PATH[0]}) or texts (text) is read as vectors: all its columns but {label} must be numbers"
                 ) from None
-            found.setdefault(part, []).append(
+            lines_by_part.setdefault(part, []).append(
                 (numbers, row[str(label)], None if subjects is None else row[subjects])
             )
         parts: dict[str, Part] = {}
-        for part, lines in found.items():
+        for part, lines in lines_by_part.items():
             persons = [person for _, _, person in lines] if subjects else None
             parts[part] = [numbers for numbers, _, _ in lines], [name for _, name, _ in lines], persons
         return _assembled(path, parts, options)
