@@ -34,7 +34,7 @@ def is_dicom(content: bytes) -> bool:
 
 
 def read_dicom(content: bytes, path: Path, most_pixels: int) -> tuple[Image.Image, bool]:
-    """Return the first frame as RGB and whether there are more; raises `DataError`, also where the library isn't installed."""
+    """Return the first frame as RGB and whether there are more; raises `DataError`, also without the library."""
     try:
         import pydicom
     except ImportError:
@@ -89,7 +89,7 @@ def _pixels(dataset: Any) -> npt.NDArray[np.uint8]:
 
 
 def _limits(dataset: Any) -> tuple[float | None, float | None]:
-    """Return the ends of what pydicom's window gives, None for a table of values, whose lowest and highest are taken."""
+    """Return the ends of what pydicom's window gives, None for a table of values, which has its own."""
     if "VOILUTSequence" in dataset:
         bits = dataset.VOILUTSequence[0].LUTDescriptor[2]
         return 0.0, float(2 ** int(bits) - 1)
@@ -104,7 +104,7 @@ def _limits(dataset: Any) -> tuple[float | None, float | None]:
 def _spread(
     values: npt.NDArray[Any], low: float | None = None, high: float | None = None
 ) -> npt.NDArray[np.uint8]:
-    """Scale numbers from `low` to `high`, by default the lowest and the highest, to 0..255; raises `ValueError` for NaN."""
+    """Scale numbers from `low` to `high` (by default the lowest and highest) to 0..255; raises `ValueError` for NaN."""
     numbers = np.asarray(values, dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise ValueError("pixels are NaN or infinite")

@@ -24,7 +24,7 @@ def is_heif(content: bytes) -> bool:
 
 
 def read_heif(content: bytes, path: Path, most_pixels: int) -> Image.Image:
-    """Return the main picture, upright; raises `DataError` for a damaged file, and where the library isn't installed."""
+    """Return the main picture, upright; raises `DataError` for a damaged file and without the library."""
     try:
         import pillow_heif
     except ImportError:

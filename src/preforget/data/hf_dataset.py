@@ -1,4 +1,4 @@
-"""A `Dataset` of the library `datasets` of Hugging Face as inputs and labels, recognised by what it offers, without an import.
+"""A `Dataset` of the library `datasets` of Hugging Face as inputs and labels, recognised by what it offers.
 
 Pictures and sounds are taken as the files that they are, with `cast_column(..., decode=False)` where the data set has
 it, so that they are decoded here and as files of a folder are; else as pictures of Pillow.

@@ -66,7 +66,7 @@ def warn_of(count: int, what: str) -> None:
 def labels_and_remarks(
     y: Any, what: str = "label", locate: Callable[[int], str] | None = None
 ) -> tuple[Labels, list[str]]:
-    """Return what `as_labels` returns, and a sentence on each name that is written in several ways; raises the same errors.
+    """Return what `as_labels` returns, and a sentence on each name that is written in several ways; raises the same.
 
     `locate`: returns the origin of the label at a position, as the beginning of an error.
     """

@@ -83,7 +83,7 @@ class Listing:
                 yield entry.path
 
     def _entries(self, folder: str | Path) -> list[os.DirEntry[str]]:
-        """Return the entries that can be data, and note the others: hidden files, those of the system, our own output."""
+        """Return the entries that can be data, and note the others: hidden, of the system, our own output."""
         try:
             with os.scandir(folder) as scanned:
                 entries = list(scanned)

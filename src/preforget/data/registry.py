@@ -1,6 +1,7 @@
 """The registry of data: sets with names, and formats of files and folders, recognised by their contents.
 
-An extension enters either kind by the decorator `DATASETS.register(name)` in its module, and names that module as an entry point of the group `preforget.datasets`.
+An extension enters either kind by the decorator `DATASETS.register(name)` in a module of its own, and names that module
+as an entry point of the group `preforget.datasets`.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ class TextTable(DataFormat):
 
 
 def _tables(folder: Path) -> dict[str, str]:
-    """Return the text tables of a folder that are named after parts, by part; none where there is none to learn from."""
+    """Return the text tables of a folder that are named after parts, by part; none without one to learn from."""
     stems = {one.stem: one.name for one in folder.iterdir() if one.suffix.lower() in ENDINGS}
     parts = {stems[stem]: part for stem, part in parts_among(stems).items()}
     if "train" not in parts.values():
