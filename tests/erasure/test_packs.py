@@ -192,3 +192,17 @@ def test_restoring_that_was_killed_is_repeated(learned: Place, tmp_path: Path) -
         restore(place.model, place.keyring)
         assert place.people == set(PEOPLE[1:])
         number += int(os.environ.get("PREFORGET_KILL_EVERY", "4"))
+
+
+def test_verify_passes_over_packs_that_are_as_written_unless_it_is_deep(place: Place) -> None:
+    place.forget(PEOPLE[0])
+    keyring, (receipt,) = open_keyring(place.keyring), [*(place.model / RECEIPTS).glob("*.json")]
+    read = []
+    for deep in (False, True):
+        checked = verify(receipt, place.model, keyring.signing.known(), keyring, deep=deep)
+        assert checked.passed
+        (pieces,) = [check["detail"] for check in checked.checks if check["name"] == "pieces"]
+        read.append(int(pieces.split()[0].replace(",", "")))
+        assert ("as they were written" in pieces) is not deep
+    (pack,) = (place.model / "packs").iterdir()
+    assert read[1] - read[0] == pack.stat().st_size

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from preforget.core.errors import IntegrityError
+from preforget.core.file_mark import mark_of
 from preforget.store import ModelFolder
 from preforget.store.pack import FEWEST
 
@@ -50,3 +53,27 @@ def test_a_missing_and_an_added_pack_are_refused(packed: ModelFolder) -> None:
     path.rename(other)
     with pytest.raises(IntegrityError, match="missing"):
         opened(packed)
+
+
+def test_packs_that_were_read_need_no_search_until_somebody_writes_to_them(packed: ModelFolder) -> None:
+    (path,) = (packed.path / "packs").iterdir()
+    os.utime(path)  # and so changed just now
+    again = opened(packed)
+    assert again.packed.as_read() == {}  # too young to be sure of
+    while not mark_of(path).is_settled():  # type: ignore[union-attr]
+        pass
+    again = opened(packed)
+    assert again.packed.as_read() == {f"packs/{path.name}": path.stat().st_size}
+    os.utime(path, ns=(0, 0))
+    assert again.packed.as_read() == {}
+
+
+def test_packs_that_were_written_here_are_searched_once(packed: ModelFolder) -> None:
+    packed.change(erase=[record.id for record in packed.records() if record.subject == PEOPLE[0]])
+    (path,) = (packed.path / "packs").iterdir()
+    while not mark_of(path).is_settled():  # type: ignore[union-attr]
+        pass
+    packed.records()
+    assert packed.packed.as_read() == {}
+    packed.packed.note_searched()
+    assert [*packed.packed.as_read()] == [f"packs/{path.name}"]

@@ -48,6 +48,11 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_machine(parser)
     add_data_options(parser)
+    parser.add_argument(
+        "--deep",
+        action="store_true",
+        help="search every byte for what was erased, also packs that are as written",
+    )
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
     parser.set_defaults(run=run)
 
@@ -72,7 +77,9 @@ def verify_receipt(args: argparse.Namespace, console: Console) -> int:
 
     read_given(args.paths[0])  # a missing receipt is reported before a missing key
     ring = keyring(args)
-    verification = verify(args.paths[0], given_path(args.model), trusted_keys(args.public_key, ring), ring)
+    verification = verify(
+        args.paths[0], given_path(args.model), trusted_keys(args.public_key, ring), ring, deep=args.deep
+    )
     for check in verification.checks:
         console.line(f"{'passed' if check['passed'] else 'FAILED'}  {check['name']:10} {check['detail']}")
     for text in verification.skipped:

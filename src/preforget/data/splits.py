@@ -63,10 +63,12 @@ def stratified_split(
     """
     if not fractions or fractions[0] <= 0 or min(fractions) < 0 or not math.isclose(sum(fractions), 1):
         raise UsageError(f"fractions {list(fractions)} must be positive and sum to 1")
-    names = np.asarray(labels, dtype=object)
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(labels):
+        places.setdefault(name, []).append(place)
     parts: list[list[Positions]] = [[] for _ in fractions]
-    for label in sorted(set(labels)):
-        members = np.flatnonzero(names == label)
+    for label in sorted(places):
+        members = np.array(places[label], dtype=np.intp)
         np.random.default_rng(derive_seed(seed, "split", label)).shuffle(members)
         ends = np.cumsum(part_sizes(len(members), fractions))
         for part, piece in zip(parts, np.split(members, ends[:-1]), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ def verify_receipt(
     public_keys: Sequence[str | Path] | None = None,
     *,
     keyring: str | Path | None = None,
+    deep: bool = False,
 ) -> Verification:
     """Check a receipt of an erasure, and that what it lists as erased is gone from a model folder.
 
@@ -86,6 +87,7 @@ def verify_receipt(
         public_keys: PEM files of those whose signatures to trust; by default the keys of the keyring.
         keyring: Where that keyring lies, by default where `preforget` keeps it. If it is that of the model, the keys of
             a sealed model that were destroyed are looked for in it.
+        deep: Look for pieces in every byte, also in packs whose digests show that they are as they were written.
 
     Returns:
         What was checked; `passed` tells whether all of it holds.
@@ -112,7 +114,7 @@ def verify_receipt(
     ring = open_keyring(keyring)
     keys = trusted_keys(paths, ring)
     folder = None if model is None else Path(model).expanduser()
-    return verify(file, folder, keys, ring)
+    return verify(file, folder, keys, ring, deep=deep)
 
 
 def verify(
@@ -120,6 +122,8 @@ def verify(
     model: Path | None,
     keys: Mapping[str, Ed25519PublicKey],
     keyring: Keyring | None = None,
+    *,
+    deep: bool = False,
 ) -> Verification:
     """Check a receipt, against a model folder if one is given, which is only read; no private key is needed.
 
@@ -139,7 +143,7 @@ def verify(
     if model is not None:
         Manifest.read(model)  # says what is wrong if there is no folder to lock
         with _unchanging(model):
-            checks += _against(model, parsed, content, keys, keyring, skipped)
+            checks += _against(model, parsed, content, keys, keyring, skipped, deep)
     return Verification(parsed, key_id, checks, skipped)
 
 
@@ -150,6 +154,7 @@ def _against(
     keys: Mapping[str, Ed25519PublicKey],
     keyring: Keyring | None,
     skipped: list[str],
+    deep: bool,
 ) -> Iterator[dict[str, Any]]:
     """Yield the checks of a receipt against a model folder, and say in `skipped` what can't be checked."""
     manifest = Manifest.read(model)
@@ -166,8 +171,9 @@ def _against(
     said = f"a check failed: {failed[0]}" if failed else "all checks passed"
     yield _check("receipt", not failed, f"the receipt itself says that {said}")
     yield _bytes(model, manifest, receipt)
-    yield _files(model, manifest, entries)
-    yield from _pieces(model, row, skipped)
+    yield (files := _files(model, manifest, entries))
+    as_written = {} if deep or not files["passed"] else manifest.packs
+    yield from _pieces(model, row, skipped, [*map(pack_name, as_written)])
     yield _receipts(model, entries, keys)
     yield from _with_keyring(model, manifest, receipt, keyring, skipped)
 
@@ -245,17 +251,23 @@ def _files(model: Path, manifest: Manifest, entries: Sequence[Entry]) -> dict[st
     return _check("files", True, f"{len(live) + 2} files are those of the model, and there is no other")
 
 
-def _pieces(model: Path, row: Entry | None, skipped: list[str]) -> Iterator[dict[str, Any]]:
-    """Look in every byte of the folder for pieces of what was erased, by the fingerprints in the ledger."""
+def _pieces(
+    model: Path, row: Entry | None, skipped: list[str], as_written: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    """Look in the bytes of the folder for pieces of what was erased, by the fingerprints in the ledger.
+
+    `as_written`: names of packs that are byte for byte what was written and searched then.
+    """
     known = None if row is None else row.data.get("pieces")
     if not isinstance(known, list) or not known:
         skipped.append(
             "pieces: the ledger has no fingerprints of what was erased; earlier versions kept none"
         )
         return
-    total, names = search(model, Finder([str(text) for text in known]).holds, LENGTH)
+    total, names = search(model, Finder([str(text) for text in known]).holds, LENGTH, as_written)
     where = f"; found in {names[0]!a}" if names else "; none found"
-    said = f"{total:,} bytes of the folder searched for {len(known)} pieces{where}"
+    packs = f", {len(as_written)} packs are as they were written (--deep searches them)" if as_written else ""
+    said = f"{total:,} bytes of the folder searched for {len(known)} pieces{packs}{where}"
     yield _check("pieces", not names, said)
 
 

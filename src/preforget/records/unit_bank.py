@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import bisect
+from collections.abc import Callable, Collection, Sequence
 from typing import Self
 
 import torch
 from torch import Tensor
 
 from preforget.core.errors import UnknownLabelError, UsageError
+from preforget.records.class_sums import MANY, ClassSums
 from preforget.records.layout import Layout
-from preforget.records.moments import Moments, summed
+from preforget.records.moments import Moments
 from preforget.records.record import ClassRecord
 from preforget.records.roster import Roster
 from preforget.records.units import (
@@ -42,6 +44,12 @@ class UnitBank(Roster):
         self.layout = Layout(layout) if isinstance(layout, int) else layout
         self.pairs: dict[Pair, ClassRecord] = {}
         self._units: dict[str, dict[str | None, ClassRecord]] = {}
+        self._sorted: dict[str, list[ClassRecord]] = {}  # units of a class, while none comes or goes
+        self._subjects: list[str] | None = None  # sorted, from when it is first asked for
+        self._rows_in: dict[str, int] = {}
+        size, near = self.layout.features, self.layout.near
+        self._scored = ClassSums(unit_moments, size, slice(0, size))
+        self._near = ClassSums(unit_near_moments, near or size, slice(size if near else 0, size + near))
 
     @classmethod
     def of(cls, records: Sequence[ClassRecord]) -> Self:
@@ -71,7 +79,10 @@ class UnitBank(Roster):
     @property
     def subjects(self) -> list[str]:
         """All subjects that the bank holds inputs of, sorted."""
-        return sorted({subject for units in self._units.values() for subject in units if subject is not None})
+        if self._subjects is None:
+            names = {name for units in self._units.values() for name in units if name is not None}
+            self._subjects = sorted(names)
+        return [*self._subjects]
 
     def ids(self, label: str) -> list[str]:
         """Return the ids of the units of a class; raises `UnknownLabelError`."""
@@ -79,8 +90,11 @@ class UnitBank(Roster):
 
     def units(self, label: str) -> list[ClassRecord]:
         """Return the units of a class, sorted by subject; raises `UnknownLabelError`."""
-        units = self._units[self._known(label)]
-        return [units[subject] for subject in sorted(units, key=lambda name: (name is not None, name or ""))]
+        if label not in self._sorted:
+            units = self._units[self._known(label)]
+            names = sorted(units, key=lambda name: (name is not None, name or ""))
+            self._sorted[label] = [units[name] for name in names]
+        return [*self._sorted[label]]
 
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs in sorted order."""
@@ -103,6 +117,7 @@ class UnitBank(Roster):
         if record.subject in units:
             raise UsageError(f"record {record.id}: inputs of this class and subject are in the model already")
         units[record.subject] = record
+        self._came(record)
 
     def unit(self, label: str, subject: str | None) -> ClassRecord | None:
         """Return the unit of a class and a subject, None if the bank holds none."""
@@ -110,26 +125,32 @@ class UnitBank(Roster):
 
     def put(self, unit: ClassRecord) -> None:
         """Take in a unit, instead of that of its class and subject if there is one, which is not overwritten."""
-        self._units.get(unit.label, {}).pop(unit.subject, None)
+        former = self.unit(unit.label, unit.subject)
+        if former is not None:
+            self._goes(former)
+            del self._units[unit.label][unit.subject]
         self.insert(unit)
 
     def take_out(self, label: str) -> None:
         """Drop a class's units and pairs without overwriting them; raises `UnknownLabelError`."""
         self.drop_pairs(label)
-        del self._units[self._known(label)]
+        for unit in self.units(label):
+            self._goes(unit)
+        del self._units[label]
+        self._drop_sums([label])
         self._detached.discard(label)
 
     def moments(self, label: str) -> Moments:
         """Return the moments of all inputs of a class; raises `UnknownLabelError`."""
-        return summed((unit_moments(unit) for unit in self.units(label)), self.features)
+        return self._scored.of(label, self.units(label))
 
     def near_moments(self, label: str) -> Moments:
         """Return the moments of what energies use of all inputs of a class; raises `UnknownLabelError`."""
-        return summed(map(unit_near_moments, self.units(label)), self.layout.near or self.features)
+        return self._near.of(label, self.units(label))
 
     def count(self, label: str) -> int:
         """Return how many rows a class has: one for each version of an input."""
-        return sum(map(unit_count, self.units(label)))
+        return self._rows_in[self._known(label)]
 
     def scored_rows(self, label: str) -> Tensor:
         """Return the numbers for scores of all rows of a class, `int16 [n, F]`, sorted; see `_rows`."""
@@ -142,6 +163,8 @@ class UnitBank(Roster):
     def total(self, label: str) -> tuple[int, Tensor]:
         """Return how many rows a class has and their sum `[F]`, without their scatter."""
         units = self.units(label)
+        if len(units) >= MANY:
+            return self.count(label), self.moments(label).total.double()
         return self.count(label), torch.stack([unit_total(unit) for unit in units]).sum(dim=0)
 
     def held_out(self, label: str) -> Tensor:
@@ -215,17 +238,46 @@ class UnitBank(Roster):
         return [pair for names, pair in sorted(self.pairs.items()) if any(map(sees, names))]
 
     def _erase(self, records: list[ClassRecord]) -> list[ClassRecord]:
+        gone: set[str] = set()
         for record in records:
-            for tensor in record.tensors.values():
-                tensor.detach().zero_()
             if record.partner is None:
+                self._goes(record)
                 units = self._units[record.label]
                 del units[record.subject]
                 if not units:
                     del self._units[record.label]
+                    gone.add(record.label)
             else:
                 del self.pairs[record.label, record.partner]
+            for tensor in record.tensors.values():
+                tensor.detach().zero_()
+        self._drop_sums(gone)
         return records
+
+    def _came(self, unit: ClassRecord) -> None:
+        """Keep up what follows from the units, with one that is in the bank now."""
+        self._sorted.pop(unit.label, None)
+        self._rows_in[unit.label] = self._rows_in.get(unit.label, 0) + unit_count(unit)
+        self._scored.join(unit)
+        self._near.join(unit)
+        self._subjects = None
+
+    def _goes(self, unit: ClassRecord) -> None:
+        """Keep up what follows from the units, without one that is in the bank still, as it was put there."""
+        self._sorted.pop(unit.label, None)
+        self._rows_in[unit.label] -= unit_count(unit)
+        self._scored.leave(unit)
+        self._near.leave(unit)
+        known, name = self._subjects, unit.subject
+        others = (units for label, units in self._units.items() if label != unit.label)
+        if known is not None and name is not None and not any(name in units for units in others):
+            del known[bisect.bisect_left(known, name)]
+
+    def _drop_sums(self, labels: Collection[str]) -> None:
+        self._scored.drop(labels)
+        self._near.drop(labels)
+        for label in labels:
+            self._rows_in.pop(label, None)
 
 
 def unknown_subject(subject: str, known: int) -> UnknownLabelError:

@@ -205,7 +205,8 @@ class ChangingFiles(CurrentFiles):
             )
         if self.keys is not None:  # with a wrong keyring nothing must begin
             ids = {*self.manifest.records, *self.packed.sample()}
-            self.keys.get(ids - set(self.keys.destroyed()))
+            if self.keys.holding(ids) != ids:
+                self.keys.get(ids - set(self.keys.destroyed()))
 
     def _update(self, **changes: Any) -> None:
         self._write(replace(self.manifest, generation=self.manifest.generation + 1, **changes))

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import IntegrityError, UsageError
+from preforget.core.file_mark import Mark, mark_of
 from preforget.core.files import write_atomic
 from preforget.store.head import Head
 from preforget.store.key_service import check_erasure_id, check_model_id, check_record_ids
 from preforget.store.keyring_lock import KeyringLock, is_locked, no_passphrase
-from preforget.store.private_file import read_private
+from preforget.store.private_file import cannot_read, read_private
 
 KEYS, PAGE = ".keys", ".page"
 FORMAT = 1
 DIGITS = 2
 """By so many first digits of its id a record's key lies in one of 256 pages."""
-
-SETTLED = 10**8
-"""Nanoseconds after which a change of a file shows in its time, since the clocks of file systems tick."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class KeyPage:
         name = f"{model}.{digits}{PAGE}" if digits else f"{model}{KEYS}"
         self.path, self.model, self.digits = folder / name, model, digits
         self._lock = lock
-        self._seen: tuple[tuple[int, ...], KeyState] | None = None
+        self._seen: tuple[Mark, KeyState] | None = None
 
     def read(self) -> KeyState:
         """Return what the file holds, nothing if it isn't there; raises `IntegrityError`, `StoreError`."""
@@ -73,7 +69,7 @@ class KeyPage:
                 raise no_passphrase(self.path)
             content = self._lock.unlock(content, self._what, self.path)
         state = _decode(content, self.model, self.digits, self.path)
-        if self._mark() == mark and mark and time.time_ns() - max(mark[2], mark[3]) > SETTLED:
+        if mark.is_settled() and self._mark() == mark:
             self._seen = mark, state
         return state
 
@@ -85,19 +81,15 @@ class KeyPage:
         write_atomic(self.path, content)
         self._seen = None
 
+    def _mark(self) -> Mark | None:
+        try:
+            return mark_of(self.path)
+        except OSError as error:
+            raise cannot_read(self.path, error) from error
+
     @property
     def _what(self) -> str:
         return f"{self.model} {self.digits}" if self.digits else self.model
-
-    def _mark(self) -> tuple[int, ...] | None:
-        """Return what changes with the file's content, since it is only ever replaced; None if there is none."""
-        try:
-            status = os.lstat(self.path)
-        except FileNotFoundError:
-            return None
-        except OSError:
-            return ()  # reading it says what is wrong
-        return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_mode
 
 
 def _encode(state: KeyState) -> bytes:

@@ -18,6 +18,8 @@ from preforget.store.signing import SigningKeys
 MODEL_ID = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?")
 """What can be a file name on any system."""
 
+RECORD_ID = re.compile(r"[0-9a-f]{32}")
+
 NO_ERASURE = "0" * 32
 """Under this id keys are destroyed with a record that was replaced, and those of which nobody knows the erasure."""
 
@@ -157,7 +159,7 @@ def check_record_ids(ids: Iterable[str]) -> list[str]:
         raise UsageError(f"a list of record ids is needed, not the text {ids!r}")
     unique = list(dict.fromkeys(ids))
     for record_id in unique:
-        if re.fullmatch(r"[0-9a-f]{32}", record_id) is None:
+        if RECORD_ID.fullmatch(record_id) is None:
             raise UsageError(f"{record_id!r} is no record id; it has 32 hex digits in lower case")
     return unique
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,14 +65,15 @@ class FileModelKeys(ModelKeys):
         ids, states = check_record_ids(ids), self._states()
         keys: dict[str, bytes] = {}
         for page, some in _by_page(ids, states).items():
-            check_has_keys(some, states[page].keys, states[page].destroyed, self.place)
-            keys.update((i, base64.b64decode(states[page].keys[i])) for i in some)
+            state = states[page]
+            check_has_keys(some, state.keys, state.destroyed, self.place)
+            keys.update((i, base64.b64decode(state.keys[i])) for i in some)
         return {i: keys[i] for i in ids}
 
     def holding(self, ids: Iterable[str]) -> set[str]:
         """Return those of some record ids that have a key."""
         ids, states = check_record_ids(ids), self._states()
-        return {i for page, some in _by_page(ids, states).items() for i in some if i in states[page].keys}
+        return {i for page, some in _by_page(ids, states).items() for i in states[page].keys.keys() & some}
 
     def made_for(self) -> str:
         """Return what `create` noted of the place for which keys were made, empty if nothing is noted."""
@@ -86,14 +87,15 @@ class FileModelKeys(ModelKeys):
         with changing(self._folder, self._prepare):
             states = self._begun(len(created), made_for)
             for page, some in _by_page(created, states).items():
+                state = states[page]
                 for i in some:
-                    if i in states[page].keys:
+                    if i in state.keys:
                         raise UsageError(
                             f"record {i} has a key in the keyring {self.place}; a new record needs a new id"
                         )
-                    if i in states[page].destroyed:
+                    if i in state.destroyed:
                         raise IntegrityError(
-                            f"the key of record {i} was destroyed by erasure {states[page].destroyed[i]}; use a new id"
+                            f"the key of record {i} was destroyed by erasure {state.destroyed[i]}; use a new id"
                         )
             self._add(states, created)
         return created
@@ -175,22 +177,19 @@ class FileModelKeys(ModelKeys):
                 if os.path.lexists(page.path):
                     page.write(page.read())
 
-    def _states(self) -> dict[str, KeyState]:
+    def _states(self) -> Mapping[str, KeyState]:
         """Return what the main file, named by no digits, and the pages hold; no page where keys are few."""
         main = self._main.read()
-        if main.turn is None:
-            return {"": main}
-        return {"": main, **{digits: page.read() for digits, page in self._pages.items()}}
+        return _States(main, {} if main.turn is None else self._pages)
 
-    def _begun(self, count: int, made_for: str = "") -> dict[str, KeyState]:
+    def _begun(self, count: int, made_for: str = "") -> Mapping[str, KeyState]:
         """Return what is there, after noting in the main file what new keys need to be found and withdrawn."""
         main = self._main.read()
         first = main == KeyState(self.model) and count >= PAGED_FROM
         begun = replace(main, made_for=made_for or main.made_for, turn=0 if first else main.turn)
         if begun != main and begun.turn is not None:
             self._main.write(begun)
-        states = self._states()
-        return states if begun.turn is not None else {"": begun}
+        return _States(begun, {} if begun.turn is None else self._pages)
 
     def _add(self, states: Mapping[str, KeyState], created: Mapping[str, bytes]) -> None:
         """Add keys to the files in which they belong."""
@@ -225,7 +224,7 @@ class FileModelKeys(ModelKeys):
         self._change("", states[""], replace(main, head=head, pending=frozenset(), turn=turn))
 
     def _check_is_attempt(self, own: Iterable[str]) -> None:
-        states = self._states().values()
+        states = [*self._states().values()]
         keys = [i for state in states for i in state.keys]
         destroyed = {i: erasure for state in states for i, erasure in state.destroyed.items()}
         check_is_attempt(keys, destroyed, self.head(), own, str(self.path))
@@ -236,6 +235,23 @@ class FileModelKeys(ModelKeys):
             file.write(new)
         elif file.path.exists():
             sync_folder(self._folder)  # a process that wrote it may have been killed before it came to this
+
+
+class _States(Mapping[str, KeyState]):
+    """What the main file and pages hold; a page is read when it is asked for."""
+
+    def __init__(self, main: KeyState, pages: Mapping[str, KeyPage]) -> None:
+        self._main, self._pages = main, pages
+
+    def __getitem__(self, digits: str) -> KeyState:
+        return self._pages[digits].read() if digits else self._main
+
+    def __iter__(self) -> Iterator[str]:
+        yield ""
+        yield from self._pages
+
+    def __len__(self) -> int:
+        return 1 + len(self._pages)
 
 
 def _by_page(ids: Iterable[str], states: Mapping[str, KeyState]) -> dict[str, list[str]]:

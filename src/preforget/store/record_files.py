@@ -211,6 +211,7 @@ class RecordFiles:
     def _write_pack(self, pack: str, slots: Mapping[str, bytes]) -> dict[str, Any]:
         """Write a pack and return what the ledger says of it; raises `OSError`."""
         name, content = pack_name(pack), pack_to_bytes(slots)
+        self._packed.note_new(pack)
         digest = write_files(self.path, [(name, content)])[name]
         return {"id": pack, "digest": digest, "bytes": len(content), "count": len(slots)}
 

@@ -89,4 +89,8 @@ def _cipher(key: bytes) -> AESGCM:
 
 
 def _bound(model: str, record: str) -> bytes:
+    if (
+        model.isalnum() and record.isalnum() and model.isascii() and record.isascii()
+    ):  # as canonical JSON, faster
+        return b'{"format":1,"model":"%s","record":"%s"}' % (model.encode(), record.encode()) + HEADER
     return canonical_json({"format": 1, "model": model, "record": record}) + HEADER

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from preforget.core.errors import StoreError
 from preforget.records import ClassRecord
+from preforget.store.small_tensors import SMALL, read_small
 
 MOST_SLOTS = 2**16
 """The most slots of a bank: it takes memory for all slots up to the highest one."""
@@ -33,9 +34,10 @@ def record_to_bytes(record: ClassRecord) -> bytes:
 
 def record_from_bytes(record_id: str, content: bytes) -> ClassRecord:
     """Read a record back; raises `StoreError` for damaged bytes."""
-    tensors = tensors_from_bytes(content, f"record {record_id}")
+    small = read_small(content) if len(content) <= SMALL else None
+    tensors = tensors_from_bytes(content, f"record {record_id}") if small is None else small[1]
     try:
-        metadata = _metadata(content)
+        metadata = _metadata(content) if small is None else small[0]
         slot = int(metadata["slot"]) if "slot" in metadata else None
         if slot is not None and not 0 <= slot < MOST_SLOTS:
             raise ValueError("slot out of range")
@@ -57,7 +59,8 @@ def nonce_of(content: bytes) -> bytes:
 
 def _metadata(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:8], "little")
-    metadata: dict[str, str] = json.loads(content[8 : 8 + length])["__metadata__"]
+    # without the blanks that pad it: they take longer than the rest
+    metadata: dict[str, str] = json.loads(content[8 : 8 + length].rstrip(b" "))["__metadata__"]
     return metadata
 
 
