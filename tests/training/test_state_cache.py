@@ -14,6 +14,7 @@ from preforget.backbones import Encoder, load_backbone
 from preforget.core.errors import DataError, StoreError
 from preforget.data import Split
 from preforget.data.dataset import label_array
+from preforget.training import state_cache
 from preforget.training.state_cache import ENCODE_BATCH, StateCache
 
 COUNT = ENCODE_BATCH + 5
@@ -151,6 +152,7 @@ import numpy as np
 from preforget.backbones import load_backbone
 from preforget.core.errors import StoreError
 from preforget.data import as_split
+from preforget.training import state_cache
 from preforget.training.state_cache import StateCache
 encoder = load_backbone(sys.argv[1], device="cpu", dtype="float32")
 split = as_split(np.zeros((300, 8, 8), dtype=np.uint8), [0, 1, 2] * 100)
@@ -182,3 +184,23 @@ def test_on_a_gpu_states_stay_there_if_they_fit(tiny_vit: Path, split: Split, tm
         for states in (memory.get(some), disk.get(some)):
             assert states.device == encoder.device
             assert torch.equal(states, everything(disk)[some])
+
+
+def test_large_caches_are_said_and_kept_with_16_bits(
+    encoder: Encoder,
+    split: Split,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    plain = everything(cache(encoder, split))
+    monkeypatch.setattr(state_cache, "LARGE", 1000)
+    monkeypatch.setattr(state_cache, "WORTH_SAYING", 1000)
+    for folder in (None, tmp_path):
+        with cache(encoder, split, cache_dir=folder, show=True) as states:
+            kept = everything(states)
+        assert kept.dtype == encoder.dtype
+        assert torch.equal(kept, plain.bfloat16().to(encoder.dtype))
+        said = capsys.readouterr().err
+        assert f"hidden states of {COUNT} inputs: 0.0 GB in {folder or 'memory'}" in said
+        assert ("shortened to 16 bits" in said) is (encoder.dtype == torch.float32)

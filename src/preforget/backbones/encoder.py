@@ -36,8 +36,9 @@ class Preprocessing:
 class Identity:
     """Which checkpoint an encoder is: id or path, revision on the hub, architecture, digest of all tensors.
 
-    `files`: the digests of its files by name, empty if it isn't read from files of a checkpoint. `checked`: how far its
-    output was from that of its own library, see `backbones.checked`; None if that wasn't compared.
+    `files`: the digests of its files by name, empty if it isn't read from files of a checkpoint. `checked`: how far
+    its output was from that of its own library, see `backbones.checked`; None if that wasn't compared. `licence`: what
+    its files state, None where they state none.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Identity:
     digest: str
     files: Mapping[str, str] = field(default_factory=dict)
     checked: float | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True)
@@ -219,6 +221,7 @@ class Encoder:
             **({"steps": p.steps.as_dict()} if p.steps else {}),
             **({"files": dict(i.files)} if i.files else {}),
             **({"checked": i.checked} if i.checked is not None else {}),
+            **({"licence": i.licence} if i.licence else {}),
         }
 
     def norm(self, h: Tensor) -> Tensor:

@@ -9,12 +9,16 @@ from preforget.backbones.checkpoint import check_folder, read_model_type
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.families import loader_for
 from preforget.backbones.file_digests import check_files, file_digests
+from preforget.backbones.licence import UNKNOWN, licence_of
 from preforget.backbones.named import BUILTIN, NAMED
 from preforget.backbones.outputs import refuse_unknown
 from preforget.backbones.pinned import pinned
 from preforget.backbones.precision import choose_device, choose_dtype
 from preforget.core.errors import BackboneError
 from preforget.core.paths import exists, given_path
+
+MOST_LICENCE = 200
+"""Letters of a stated licence that are kept."""
 
 
 @pinned
@@ -79,5 +83,7 @@ def load_backbone(
         source, image_size=image_size, device=chosen_device, dtype=number_format, revision=revision
     )
     known = dict(files) if files else file_digests(source, revision, encoder.files_read)
-    known_encoder = replace(encoder, identity=replace(encoder.identity, files=known))
+    stated = licence_of(source, revision)
+    licence = None if stated == UNKNOWN else stated[:MOST_LICENCE]
+    known_encoder = replace(encoder, identity=replace(encoder.identity, files=known, licence=licence))
     return known_encoder.reading(background, volume_axis)

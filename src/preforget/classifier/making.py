@@ -92,7 +92,7 @@ def make_encoder(
 
 def as_learned(encoder: Encoder, wanted: Mapping[str, Any]) -> Encoder:
     """Return an encoder as a manifest describes it; earlier versions squashed pictures to a square."""
-    identity = replace(encoder.identity, checked=wanted.get("checked"))
+    identity = replace(encoder.identity, checked=wanted.get("checked"), licence=wanted.get("licence"))
     p = encoder.preprocessing
     p = p if "steps" in wanted else replace(p, steps=None)
     steps = wanted.get("steps")

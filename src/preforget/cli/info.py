@@ -34,7 +34,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     detached = {record.label for record in records if record.id in set(manifest.detached) and record.label}
     persons = {record.subject for record in records if record.subject is not None}
     encoder = manifest.backbone
-    licence = licence_of(str(encoder["id"]), encoder.get("revision"))
+    licence = encoder.get("licence") or licence_of(str(encoder["id"]), encoder.get("revision"))
     copies = [
         {"kind": copy["kind"], "expires": copy["expires"], "delete": copy["delete"]}
         for copy in manifest.copies.values()

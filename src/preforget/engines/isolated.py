@@ -58,6 +58,7 @@ class IsolatedEngine(PromptEngine):
     config: Isolated
 
     def __init__(self, encoder: Encoder, config: Isolated) -> None:
+        config = config.resolved(encoder)
         config.check_first_block(encoder)
         self.scorer = scorer_of(encoder, config)
         super().__init__(encoder, config)
@@ -234,13 +235,14 @@ class IsolatedEngine(PromptEngine):
         if not isinstance(self.scorer, BlockScorer):
             return super().surface()
         c, bank = self.config, self.bank
-        levels = self.encoder.depth - c.first_block
+        first = c.first_block or 0
+        levels = self.encoder.depth - first
         names = class_path.shapes(levels, self.encoder.dim, c.tokens_per_class, c.lora_rank)
         labels = tuple(bank.attached)
         return FrozenPath(
             self.encoder,
             labels,
-            first_block=c.first_block,
+            first_block=first,
             scores=lambda inputs: self.scores(inputs, labels),
             live={name: bank.packed[name][bank.slots(labels)] for name in names},
             stored=bank.packed,
@@ -355,4 +357,4 @@ def scorer_of(encoder: Encoder, config: Isolated) -> Scorer:
     """Return the scorer for this kind of encoder."""
     if isinstance(encoder, VectorEncoder):
         return VectorScorer(encoder, config.lora_rank)
-    return BlockScorer(encoder, config.first_block, config.tokens_per_class, config.lora_rank)
+    return BlockScorer(encoder, config.first_block or 0, config.tokens_per_class, config.lora_rank)

@@ -195,7 +195,7 @@ def _checked(values: dict[str, Any], path: Path) -> dict[str, Any]:
     files = values["backbone"].get(
         "files"
     )  # folders of older versions don't know them, nor how pictures are read
-    optional: _Types = {"files": dict, "steps": dict, "checked": (int, float), "probe": list}
+    optional: _Types = {"files": dict, "steps": dict, "checked": (int, float), "probe": list, "licence": str}
     added = {name: kind for name, kind in optional.items() if values["backbone"].get(name) is not None}
     _check_types(values["backbone"], {**_BACKBONE, **added}, path)
     if files is not None and not all(isinstance(text, str) for item in files.items() for text in item):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,12 @@ from preforget.data.digest import split_digest
 from preforget.training.progress import track
 
 ENCODE_BATCH = 128
+
+LARGE = 1 << 30
+"""Bytes from which states are kept with 16 bits each, whatever the encoder computes in."""
+
+WORTH_SAYING = 1 << 28
+"""Bytes from which it is said how large the cache will be."""
 
 
 class StateCache:
@@ -51,16 +58,24 @@ class StateCache:
         self.blocks = slice(first_block, last_block + 1)
         self.shape = (last_block + 1 - first_block, encoder.tokens, encoder.dim)
         self.size = len(split)
-        self._bytes = int(np.prod(self.shape)) * encoder.dtype.itemsize
+        each = int(np.prod(self.shape))
+        large = self.size * each * encoder.dtype.itemsize > LARGE
+        self.dtype = torch.bfloat16 if large else encoder.dtype
+        self._bytes = each * self.dtype.itemsize
+        if show and (needed := self.size * self._bytes) >= WORTH_SAYING:
+            place = "memory" if cache_dir is None else str(cache_dir)
+            shortened = ", shortened to 16 bits" if self.dtype != encoder.dtype else ""
+            print(  # noqa: T201 - where progress is shown
+                f"hidden states of {self.size:,} inputs: {needed / 1e9:.1f} GB in {place}{shortened}",
+                file=sys.stderr,
+            )
         self._memory: Tensor | None = None
         self._file: IO[bytes] | None = None
         batches = track(
             self._encode(split), total=self.size, what="reading", unit="input", show=show, step=ENCODE_BATCH
         )
         if cache_dir is None:
-            self._memory = torch.empty(
-                self.size, *self.shape, dtype=encoder.dtype, device=self._memory_device()
-            )
+            self._memory = torch.empty(self.size, *self.shape, dtype=self.dtype, device=self._memory_device())
             for start, states in batches:
                 self._memory[start : start + len(states)] = states
         else:
@@ -69,7 +84,7 @@ class StateCache:
     def get(self, indices: Tensor) -> Tensor:
         """Return the states of inputs `indices [batch]` on the encoder's device, `[batch, states, N, D]`."""
         if self._memory is not None:
-            return self._memory[indices.to(self._memory.device)].to(self.encoder.device)
+            return self._memory[indices.to(self._memory.device)].to(self.encoder.device, self.encoder.dtype)
         if self._file is None:
             raise ValueError("the cache is closed")
         raw = torch.empty(len(indices), self._bytes, dtype=torch.uint8)
@@ -80,7 +95,8 @@ class StateCache:
                 raise StoreError(
                     "the cache of hidden states ends too early; delete its folder and learn again"
                 )
-        return raw.view(self.encoder.dtype).view(len(indices), *self.shape).to(self.encoder.device)
+        states = raw.view(self.dtype).view(len(indices), *self.shape)
+        return states.to(self.encoder.device, self.encoder.dtype)
 
     def close(self) -> None:
         """Free the memory, or the file unless it is kept."""
@@ -98,7 +114,8 @@ class StateCache:
     def _encode(self, split: Split) -> Iterator[tuple[int, Tensor]]:
         for start in range(0, self.size, ENCODE_BATCH):
             part = range(start, min(start + ENCODE_BATCH, self.size))
-            yield start, self.encoder.states(self.encoder.read(split.inputs, part), self.blocks)
+            states = self.encoder.states(self.encoder.read(split.inputs, part), self.blocks)
+            yield start, states.to(self.dtype)
 
     def _memory_device(self) -> torch.device:
         """Return the GPU if all states fit into half of its free memory: copying them takes longer than learning."""
@@ -150,7 +167,7 @@ class StateCache:
                 p.mean,
                 p.std,
                 *([p.steps.as_dict()] if p.steps else []),
-                str(e.dtype),
+                str(self.dtype),
                 self.blocks.start,
                 self.shape,
                 split_digest(split),

@@ -48,7 +48,7 @@ class EngineOptions(Options):
 
     def check_first_block(self, encoder: Encoder) -> None:
         """Raise `UsageError` unless the encoder has a block of number `first_block`, or has no blocks and it is 0."""
-        first = getattr(self, "first_block", 0)
+        first = getattr(self, "first_block", 0) or 0
         if first and not encoder.depth:
             raise UsageError(f"first_block is {first}, but vectors go through no blocks; leave it out")
         if encoder.depth and first >= encoder.depth:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
 
 from preforget.core.options import option
 from preforget.engines.options.base import OPTIONS, EngineOptions
 
 if TYPE_CHECKING:
+    from preforget.backbones.encoder import Encoder
     from preforget.training.loop import Schedule
+
+VIT_B = 768**2 * 12
+"""Squared width times depth of ViT-B, which its parameters are proportional to."""
+
+LAST = 4
+"""How many blocks the path of a class goes through by default where the backbone is larger."""
 
 STEPS = 800
 """How many steps are taken on a transformer where no epochs are given."""
@@ -22,7 +29,8 @@ class Isolated(EngineOptions):
 
     Args:
         seed: Of everything that is drawn while learning; a whole number of at least 0.
-        first_block: Number of the backbone's block where the path of a class begins, from 0; 0 on vectors.
+        first_block: Number of the backbone's block where the path of a class begins, from 0; by default 0, and of
+            backbones larger than ViT-B the last but three, since states of all blocks take much memory.
         tokens_per_class: Length of the prompt of a class, in tokens; at least 1.
         lora_rank: Rank of the adapters that each class has on its own path; 0 for none.
         epochs: Passes over the data; by default as many as make 800 steps, on vectors 400.
@@ -38,7 +46,10 @@ class Isolated(EngineOptions):
         20
     """
 
-    first_block: int = option(0, "block of the backbone where the path of a class begins")
+    first_block: int | None = option(
+        None,
+        "block of the backbone where a class begins; by default 0, of large ones the fourth from last",
+    )
     tokens_per_class: int = option(1, "length of the prompt of a class", aliases=("tokens",))
     lora_rank: int = option(4, "rank of the adapters that each class has on its own path, 0 for none")
     epochs: int | None = option(
@@ -53,11 +64,20 @@ class Isolated(EngineOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.check_whole(first_block=0, tokens_per_class=1, lora_rank=0)
+        self.check_whole(tokens_per_class=1, lora_rank=0)
+        if self.first_block is not None:
+            self.check_whole(first_block=0)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) is not None:
                 self.check_whole(**{name: 1})
         self.check_rate()
+
+    def resolved(self, encoder: Encoder) -> Self:
+        """Return the options with the block where paths begin on this backbone."""
+        if self.first_block is not None:
+            return self
+        large = encoder.dim**2 * encoder.depth > VIT_B
+        return replace(self, first_block=max(0, encoder.depth - LAST) if large else 0)
 
     def schedule(self, examples: int, steps: int = STEPS) -> Schedule:
         """Return the schedule for a number of inputs; what isn't given follows from it.
