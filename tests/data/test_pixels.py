@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from preforget.core.errors import DataError
 from preforget.data.images import read_image
+from preforget.data.pixels import scaled
 
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (6, 1))
 
@@ -101,3 +103,17 @@ def test_black_on_transparent_can_be_seen(tmp_path: Path, drawing: str) -> None:
 def test_avif_is_read(tmp_path: Path) -> None:
     Image.new("RGB", (16, 16), (200, 30, 30)).save(tmp_path / "a.avif")
     assert np.abs(read_image(tmp_path / "a.avif")[4, 4].astype(int) - (200, 30, 30)).max() < 12
+
+
+@pytest.mark.parametrize(("bits", "signed"), [(12, False), (16, False), (16, True)])
+def test_every_number_is_scaled_as_the_rule_says_in_pieces_too(
+    monkeypatch: pytest.MonkeyPatch, bits: int, signed: bool
+) -> None:
+    low = -(1 << bits - 1) if signed else 0
+    numbers = np.arange(low, low + (1 << bits), dtype=np.int32).reshape(64, -1)
+    wanted = np.floor((numbers - low) * 255 / ((1 << bits) - 1) + 0.5)
+    for size in (1 << 20, 1000):
+        monkeypatch.setattr("preforget.data.pixels.AT_ONCE", size)
+        assert (scaled(numbers, Path("a.tif"), bits, signed) == wanted).all()
+    with pytest.raises(DataError, match="pixels run from"):
+        scaled(numbers + 1, Path("a.tif"), bits, signed)
