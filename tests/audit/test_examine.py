@@ -74,8 +74,8 @@ class Wrapped:
 def test_a_retrained_model_passes_all(
     tiny_encoder: Encoder, splits: Parts[Split], retrain: list[HeadModel], whole: list[HeadModel]
 ) -> None:
-    again = [fit(tiny_encoder, drawn(splits, seed + 50).without(GONE)) for seed in range(SEEDS)]
-    found = verdicts(examine(again, retrain, splits, original=whole, effort=EFFORT))
+    again = [fit(tiny_encoder, drawn(splits, seed + 50).without(GONE)) for seed in range(3)]
+    found = verdicts(examine(again, retrain[:3], splits, original=whole[:3], effort=Effort("quick", 40)))
     assert {key for key, verdict in found.items() if verdict == "different"} == set()
     assert sum(verdict == "equivalent" for verdict in found.values()) > 20
 

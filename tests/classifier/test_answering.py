@@ -28,7 +28,7 @@ def test_predictions_and_probabilities_belong_together(model: PreForgettableClas
 
 
 def test_the_unsure_are_answered_with_abstention(make: Make) -> None:
-    model = make(epochs=40).fit(*data(20))
+    model = make(epochs=20).fit(*data(20))
     images, labels = data(20, seed=3)
     answers = model.predict(images, without="cat")
     cats = np.array(labels) == "cat"

@@ -3,8 +3,6 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from preforget.core.errors import (
 )
 from preforget.store import Manifest, ModelFolder
 
-from ..forked import Forked
+from ..forked import Forked, program
 from .cuts import before
 from .tiny import CLASSES, QUICK, Make, columns, data, place, reloaded, state
 
@@ -48,13 +46,7 @@ model = pf.PreForgettableClassifier.from_pretrained(sys.argv[1], device="cpu")
 scores = model.scores(np.load(sys.argv[2]))
 print(json.dumps({c: hashlib.sha256(scores[:, i].tobytes()).hexdigest() for i, c in enumerate(model.labels)}))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "m"), str(tmp_path / "images.npy")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    there = json.loads(done.stdout)
+    there = json.loads(program(code, tmp_path / "m", tmp_path / "images.npy"))
     assert there == columns(model, images)
     kept = set(names) - {*names[:8], names[16], names[9]}
     assert there.keys() == kept | {"new"}

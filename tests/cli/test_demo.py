@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 
+from ..demo.conftest import Thin, thin
 from .conftest import Terminal
+
+__all__ = ["thin"]
 
 
 def test_one_json_object_and_nothing_else_on_stdout(
-    tiny_vit: Path, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    tiny_vit: Path, tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, thin: Thin
 ) -> None:
+    thin(8)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     done = terminal("demo", "--out", tmp_path / "out", "--backbone", tiny_vit, "--epochs", 2, "--json")
     assert done.code == 0

@@ -108,3 +108,10 @@ def files(folder: ModelFolder, kind: str) -> list[str]:
     """Return the names of the files of one kind in a folder, sorted."""
     place = folder.path / kind
     return sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+
+
+@pytest.fixture
+def cheap_kdf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let new passphrases cost little, where a test asks for many."""
+    cheap = {"name": "argon2id", "memory": 64, "passes": 1, "lanes": 1}
+    monkeypatch.setattr("preforget.store.passphrase.chosen_kdf", lambda: cheap)

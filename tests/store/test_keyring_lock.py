@@ -47,12 +47,12 @@ def contents(folder: Path, passphrase: str) -> dict[str, object]:
 
 
 def written_by_an_older_version(folder: Path, passphrase: str) -> None:
-    """Encrypt each key file under the passphrase itself, with the costs of older versions, by hand."""
+    """Encrypt each key file under the passphrase itself, as older versions did, by hand."""
     for path in folder.glob("*.keys"):
         salt, nonce = os.urandom(16), os.urandom(12)
-        kdf = {"name": "scrypt", "n": 2**15, "r": 8, "p": 1, "salt": base64.b64encode(salt).decode()}
+        kdf = {"name": "scrypt", "n": 2**14, "r": 8, "p": 1, "salt": base64.b64encode(salt).decode()}
         outer = {"format": 1, "kdf": kdf, "nonce": base64.b64encode(nonce).decode()}
-        key = Scrypt(salt=salt, length=32, n=2**15, r=8, p=1).derive(passphrase.encode())
+        key = Scrypt(salt=salt, length=32, n=2**14, r=8, p=1).derive(passphrase.encode())
         bound = canonical_json({**outer, "model": path.stem})
         sealed = AESGCM(key).encrypt(nonce, path.read_bytes(), bound)
         path.write_bytes(canonical_json({**outer, "ciphertext": base64.b64encode(sealed).decode()}))
@@ -104,6 +104,7 @@ def test_every_file_is_encrypted_under_the_one_key_of_the_lock(folder: Path) -> 
     )
 
 
+@pytest.mark.usefixtures("cheap_kdf")
 @pytest.mark.parametrize("before", ["encrypted", "older", "plain"])
 def test_killed_at_any_point_one_passphrase_opens_everything(folder: Path, before: str) -> None:
     fill(folder, OLD if before == "encrypted" else None)
@@ -129,12 +130,9 @@ def test_killed_at_any_point_one_passphrase_opens_everything(folder: Path, befor
         contents(folder, OLD)
 
 
-def test_killed_at_any_point_the_keyring_gets_a_new_random_key(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("cheap_kdf")
+def test_killed_at_any_point_the_keyring_gets_a_new_random_key(folder: Path, tmp_path: Path) -> None:
     """Whoever kept the former small file and knows the former passphrase opens nothing that is written since."""
-    cheap = {"name": "argon2id", "memory": 64, "passes": 1, "lanes": 1}
-    monkeypatch.setattr("preforget.store.passphrase.chosen_kdf", lambda: cheap)
     fill(folder, OLD)
     whole, (former,) = contents(folder, OLD), KeyringLock(folder, lambda: OLD)._keys()
     untouched, stolen = shutil.copytree(folder, tmp_path / "untouched"), (folder / LOCK).read_bytes()
@@ -159,12 +157,9 @@ def test_killed_at_any_point_the_keyring_gets_a_new_random_key(
         contents(folder, OLD)
 
 
+@pytest.mark.usefixtures("cheap_kdf")
 @pytest.mark.parametrize("given", [None, OLD])
-def test_a_change_that_was_cut_off_is_repeated_as_it_was(
-    folder: Path, given: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cheap = {"name": "argon2id", "memory": 64, "passes": 1, "lanes": 1}
-    monkeypatch.setattr("preforget.store.passphrase.chosen_kdf", lambda: cheap)
+def test_a_change_that_was_cut_off_is_repeated_as_it_was(folder: Path, given: str | None) -> None:
     fill(folder, given)
     whole = contents(folder, given or "none is needed")
 

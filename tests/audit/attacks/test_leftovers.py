@@ -75,7 +75,7 @@ def test_engines_leave_nothing_of_what_they_forgot(make: Make, engine: str) -> N
 
 def test_a_record_in_a_dead_slot_is_found(make: Make) -> None:
     train = patterned(24)
-    model = make("isolated", train, epochs=30)
+    model = make("isolated", train, epochs=10)
     data = parts_of(train, patterned(24, 1), "cat")
     record = {name: tensor.clone() for name, tensor in model.engine_.bank["cat"].tensors.items()}
     slot = model.engine_.bank.slot("cat")
