@@ -28,7 +28,7 @@ from preforget.store import ModelFolder
 from .cuts import Cut, before, cut, drawn, in_fork, interrupt
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-POINTS = 3
+POINTS = 2
 Y = np.repeat(["ant", "bee", "cat"], 8)
 X = np.random.default_rng(0).normal(size=(24, 4)) + np.repeat([[0.0], [5.0], [10.0]], 8, axis=0)
 IMAGES = np.clip(X[:, :1, None, None] * 20 + np.zeros((32, 32, 3)), 0, 255).astype(np.uint8)

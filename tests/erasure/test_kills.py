@@ -1,6 +1,6 @@
 """Whatever cuts an erasure off: the class is whole, or gone with a valid receipt, and nobody else is harmed.
 
-`PREFORGET_KILL_EVERY=1` kills before each system call instead of every sixth.
+`PREFORGET_KILL_EVERY=1` kills before each system call instead of every twelfth.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning"),
 ]
 KINDS = [(engine, sealed) for engine in ("isolated", "exact", "paper") for sealed in (False, True)]
-EVERY = int(os.environ.get("PREFORGET_KILL_EVERY", "6"))
+EVERY = int(os.environ.get("PREFORGET_KILL_EVERY", "12"))
 """One in so many changes is killed; every kind of model begins at another, so that together they see every second."""
 OPTIONS = {"isolated": {"epochs": 1, "lora_rank": 1}, "paper": {"epochs": 1}, "exact": {"levels": 1}}
 
@@ -185,7 +185,7 @@ def test_kills_at_random_times_also_while_a_crash_is_mended(
     places: dict[tuple[str, bool], Place], engine: str, sealed: bool, tmp_path: Path
 ) -> None:
     before, rng = places[engine, sealed], random.Random(engine + str(sealed))
-    for _ in range(3):
+    for _ in range(2):
         place = before.copy(tmp_path / "killed")
         start = time.perf_counter()
         before.copy(tmp_path / "timed").forget()

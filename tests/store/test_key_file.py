@@ -7,9 +7,9 @@ import hashlib
 import json
 import os
 import random
+import secrets
 import signal
 import stat
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +26,7 @@ from preforget.store.head import Head
 from preforget.store.key_file import FileKeyring, FileModelKeys
 from preforget.store.key_service import place_of
 
+from ..forked import Forked, at_once
 from .conftest import ordinary_user
 
 MODEL, OTHER = "a" * 32, "b" * 32
@@ -379,96 +380,54 @@ def test_destroyed_keys_are_nowhere_in_the_folder_not_even_in_leftovers(folder: 
 
 
 def test_two_processes_that_make_keys_at_once_lose_none(folder: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from preforget.store.key_file import FileKeyring\n"
-        "keys = FileKeyring(Path(sys.argv[1])).model(sys.argv[2])\n"
-        "print('ready', flush=True); sys.stdin.readline()\n"
-        "for i in sys.argv[3:]: print(i, keys.create([i])[i].hex(), flush=True)"
-    )
-    halves = IDS[:60], IDS[60:120]
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, folder, MODEL, *ids],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for ids in halves
-    ]
-    for process in both:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in both:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+    def make(ids: list[str]) -> None:
+        keys = FileKeyring(folder).model(MODEL)
+        for i in ids:
+            print(i, keys.create([i])[i].hex())
+
     made = {}
-    for process in both:
-        made |= dict(line.split() for line in process.communicate()[0].splitlines())
-        assert process.returncode == 0
+    for said in at_once(lambda: make(IDS[:60]), lambda: make(IDS[60:120])):
+        made |= dict(line.split() for line in said.splitlines())
     assert sorted(made) == IDS[:120]
     assert {i: key.hex() for i, key in FileKeyring(folder).model(MODEL).get(made).items()} == made
 
 
-STARTED_OVER_AND_OVER = """
-import os, secrets, sys
-from pathlib import Path
-from preforget.store.key_file import FileKeyring
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        keys = FileKeyring(Path(sys.argv[1])).model(sys.argv[2])
-        while True:
-            ids = [secrets.token_hex(16) for _ in range(3)]
-            made = keys.create(ids)
-            os.write(1, "".join(f"made {i} {made[i].hex()}\\n" for i in ids).encode())
-            keys.destroy(ids[:2], "e1", None)
-            os.write(1, "".join(f"destroyed {i} e1\\n" for i in ids[:2]).encode())
-    os.write(1, f"pid {child} -\\n".encode())
-    os.waitpid(child, 0)
-    os.write(1, b"gone - -\\n")
-"""
+def make_and_destroy(folder: Path, out: int) -> None:
+    """Do it over and over, and write what is done once it is."""
+    keys = FileKeyring(folder).model(MODEL)
+    while True:
+        ids = [secrets.token_hex(16) for _ in range(3)]
+        made = keys.create(ids)
+        os.write(out, "".join(f"made {i} {made[i].hex()}\n" for i in ids).encode())
+        keys.destroy(ids[:2], "e1", None)
+        os.write(out, "".join(f"destroyed {i} e1\n" for i in ids[:2]).encode())
 
 
 def test_a_process_killed_at_any_point_loses_nothing_that_was_acknowledged(folder: Path) -> None:
     random_ = random.Random(0)
-    server = subprocess.Popen(
-        [sys.executable, "-c", STARTED_OVER_AND_OVER, folder, MODEL],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
     made, gone = {}, {}
     for _ in range(12):
-        server.stdin.write("go\n")
-        server.stdin.flush()
-        lines = iter(server.stdout.readline, "")
-        child, seen, enough = (
-            0,
-            0,
-            random_.randrange(4),
-        )  # killed after so many keys were destroyed, and a moment
-        for what, name, value in map(str.split, lines):
-            if what == "made":
-                made[name] = bytes.fromhex(value)
-            elif what == "destroyed":
-                gone[name] = value
-                seen += 1
-            elif what == "pid":
-                child = int(name)
-            elif what == "gone":
-                break
-            if child and seen >= enough:
-                time.sleep(0.02 * random_.random())
-                os.kill(child, signal.SIGKILL)
-                child = 0
+        reading, writing = os.pipe()
+        child = Forked(lambda out=writing: make_and_destroy(folder, out))
+        os.close(writing)
+        seen, enough = 0, random_.randrange(4)  # killed after so many keys were destroyed, and a moment
+        with os.fdopen(reading) as lines:
+            for what, name, value in map(str.split, lines):
+                if what == "made":
+                    made[name] = bytes.fromhex(value)
+                else:
+                    gone[name] = value
+                    seen += 1
+                if seen >= enough:
+                    time.sleep(0.02 * random_.random())
+                    child.send(signal.SIGKILL)
+                    enough = sys.maxsize
+        assert child.wait() == -signal.SIGKILL
+        child.said()
         keys = FileKeyring(folder).model(MODEL)
         assert gone.items() <= keys.destroyed().items()
         left = made.keys() - keys.destroyed().keys()  # what was being destroyed may be gone or not
         assert keys.get(left) == {i: made[i] for i in left}
-    server.communicate()
     assert len(gone) > 12
     FileKeyring(folder).model(MODEL).note_head(HEAD)  # the next change clears what was cut off
     assert [path.name for path in folder.iterdir()] == [f"{MODEL}.keys"]

@@ -8,7 +8,6 @@ import json
 import shutil
 import stat
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from preforget.core.errors import IntegrityError, PreforgetError, StoreError, Us
 from preforget.store.signing import SMALL_ORDER, Signer, SigningKeys, key_id, read_public_key
 
 from ..erasure.tracing import CAN_TRACE, run_and_kill
+from ..forked import at_once
 
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
@@ -362,25 +362,8 @@ def test_what_a_kill_between_two_writes_leaves_is_mended(
 
 
 def test_two_processes_make_one_first_key(folder: Path) -> None:
-    code = (
-        "import sys; from pathlib import Path; from preforget.store.signing import SigningKeys\n"
-        "print('ready', flush=True); sys.stdin.readline(); print(SigningKeys(Path(sys.argv[1])).current().key_id)"
-    )
-    both = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    for process in both:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in both:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    made = {process.communicate()[0].strip() for process in both}
-    assert made == {SigningKeys(folder).current().key_id}
+    made = set(at_once(*2 * [lambda: print(SigningKeys(folder).current().key_id)]))
+    assert made == {f"{SigningKeys(folder).current().key_id}\n"}
 
 
 def test_a_public_key_is_read_far_from_its_keyring(tmp_path: Path) -> None:
