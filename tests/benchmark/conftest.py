@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from preforget.audit.attacks import key_recovery
 from preforget.benchmark.context import Context, begin
 from preforget.benchmark.matrix import Matrix
 from preforget.benchmark.matrix_file import matrix_of
@@ -16,6 +17,7 @@ from preforget.benchmark.run import run
 from preforget.jobs.executor import Here
 
 COLOURS = {"blue": (30, 60, 200), "green": (40, 180, 60), "red": (200, 40, 40)}
+FEW = 5
 EACH = {"train": 12, "val": 7, "test": 9}
 
 Make = Callable[..., Matrix]
@@ -64,5 +66,13 @@ def done(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Context:
     """A benchmark that was run, two seeds, two sets of one class; don't change its folder."""
     matrix = make(sets=2, seeds=[0, 1], methods=["retrain", "drop_row", "random_label", "ridge_head"])
     context = begin(matrix, tmp_path_factory.mktemp("done"), device="cpu")
-    run(context, Here())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_recovery, "STEPS", FEW)
+        run(context, Here())
     return context
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let winning a class back, which has tests of its own, take little time."""
+    monkeypatch.setattr(key_recovery, "STEPS", FEW)

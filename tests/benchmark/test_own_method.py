@@ -59,7 +59,10 @@ def test_a_method_of_ones_own_runs_in_fresh_processes_and_stands_in_the_table(
     write(tmp_path / "mine.py", MINE.format(name="mine"))
     entry = {"name": "mine", "file": "mine.py", "search": {"factor": [0.0, 0.5]}}
     matrix = matrix_of(
-        {**values, "engines": [], "methods": [entry], "trials": 1}, "own.toml", "own", tmp_path
+        {**values, "engines": [], "methods": [entry], "trials": 1, "measures": ["fa"]},
+        "own.toml",
+        "own",
+        tmp_path,
     )
     context = begin(matrix, tmp_path / "out", device="cpu")
     run(context, Pool(workers=1, threads=1))

@@ -23,7 +23,7 @@ Start = Callable[[Path], Forked]
 @pytest.fixture(scope="module")
 def start(make: Make) -> Start:
     """Start a process that works on a small matrix in a folder."""
-    matrix = make(methods=["retrain", "drop_row"], sets=2, trials=1)
+    matrix = make(methods=["retrain", "drop_row"], sets=2, trials=1, measures=["fa", "ra"])
     return lambda folder: Forked(lambda: run(begin(matrix, folder, device="cpu"), Here(), poll=0.05))
 
 
