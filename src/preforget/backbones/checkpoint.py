@@ -204,6 +204,11 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its type if it has no text."""
+    """Return the first line of an error's text, or its type if it has no text.
+
+    Of a pickle that isn't plain tensors torch would advise to run its code.
+    """
+    if isinstance(error, UnpicklingError):
+        return "they are no plain tensors, and nothing else is read, since it could run code; give model.safetensors"
     text = str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

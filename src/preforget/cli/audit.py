@@ -177,7 +177,7 @@ def _command(args: argparse.Namespace) -> str:
 
 
 def _show(result: AuditResult, console: Console) -> None:
-    """Print one line for each judged measure."""
+    """Print one line for each judged measure, or for each that is only shown if none is judged."""
     judged = [measure for measure in result.measures if measure.verdict != "shown"]
     width = max((len(_name(measure)) for measure in judged), default=0)
     console.line(f"{'':{width}}  unlearned  retrain      gap  verdict")
@@ -186,6 +186,11 @@ def _show(result: AuditResult, console: Console) -> None:
         console.line(
             f"{_name(measure):{width}}  {values[0]:9.3f}  {values[1]:7.3f}  {values[2]:+7.3f}  {measure.verdict}"
         )
+    if not judged:
+        for measure in result.measures:
+            console.line(
+                f"{_name(measure)}: {_mean(measure.original):.3f}, of the model as it is; not judged"
+            )
     console.line(
         f"{len(judged)} measures: {sum(m.verdict == 'equivalent' for m in judged)} equivalent to retraining, "
         f"{len(result.missed)} different, {len(result.undecided)} undecided with {_seeds(result)}"

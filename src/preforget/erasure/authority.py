@@ -1,9 +1,16 @@
 """Who may destroy, and who may sign: one function per question, which every command asks before it does either.
 
 What lies in a model folder, anybody may have written. So an order to destroy needs something that only the keyring can
-have given: an announcement under its secret, a row of the ledger that it has noted, or a receipt that it signed.
-`preforget.store.consistency.check_erasing` answers for changes that erase nothing for good, and
-`preforget.store.key_service.check_is_attempt` for keys that an attempt left.
+have given: an announcement under its secret, a row of the ledger that it has noted or signed, or a receipt that it
+signed. Authority has two parts, on two floors. Evidence, which every opening of a folder asks for before it follows a
+row, is in `preforget.store.confirmation`, and knows rows and the keyring alone. Orders, which weigh evidence together
+with announcements and receipts, are here, because these are what an erasure writes, and the store stands below it. The
+store destroys by itself only what no erasure orders:
+
+- which rows does the keyring confirm, which keys may a manifest's `erasing` take along? `confirmation`
+- may an announced erasure be ended, begun, signed, or done again on what came back? here
+- may files of a change that was cut off go? `preforget.store.consistency.check_erasing`
+- may keys go that an attempt at making or sealing a model left? `preforget.store.key_service.check_is_attempt`
 """
 
 from __future__ import annotations
