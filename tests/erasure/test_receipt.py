@@ -400,6 +400,10 @@ def test_a_receipt_has_a_largest_size() -> None:
 
 @pytest.mark.parametrize("sealed", [True, False])
 def test_not_claimed(sealed: bool) -> None:
+    more = set(not_claimed([], sealed, architecture="vectors")) - set(
+        not_claimed([], sealed, architecture="vit")
+    )
+    assert ["not vouched for" in sentence and len(sentence) < 200 for sentence in more] == [True]
     sentences = not_claimed(["The adapter stays."], sealed)
     assert sentences[0] == "The adapter stays."
     text = " ".join(sentences)

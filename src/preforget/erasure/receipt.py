@@ -165,17 +165,23 @@ def receipt_digest(content: bytes) -> str:
 
 
 def not_claimed(
-    of_engine: Sequence[str], sealed: bool, recovered: bool = False, stepped_back: bool = False
+    of_engine: Sequence[str],
+    sealed: bool,
+    recovered: bool = False,
+    stepped_back: bool = False,
+    architecture: str = "",
 ) -> list[str]:
     """Return what a receipt doesn't claim, in plain sentences for the person who reads it.
 
     `of_engine`: what stays by the nature of the engine, in its own sentences, which come first; `recovered`: whether
-    the erasure was interrupted; `stepped_back`: whether the clock was before its beginning when it ended.
+    the erasure was interrupted; `stepped_back`: whether the clock was before its beginning when it ended;
+    `architecture`: of the backbone.
     """
     return [
         *of_engine,
         "What the backbone learned in its pretraining is untouched; inputs of the erased kind can still be told apart "
         "by it.",
+        *([_VECTORS] if architecture in MADE_ELSEWHERE else []),
         _SEALED if sealed else _UNSEALED,
         "Copies, exports and backups that are not listed here were not looked for and can still answer.",
         "Processes that had loaded the model before, and are not listed as replicas, hold it until they end or load "
@@ -191,6 +197,13 @@ def not_claimed(
     ]
 
 
+MADE_ELSEWHERE = ("vectors", "outputs")
+"""Architectures of backbones whose vectors something else makes."""
+
+_VECTORS = (
+    "The vectors were made by an encoder that is not part of the model and not vouched for; a file of them is a copy "
+    "outside of the model, which was not looked for."
+)
 _RECOVERED = (
     "The erasure was interrupted and ended later; when it began is what was announced, and is not verified."
 )

@@ -315,7 +315,11 @@ def _receipt(
         audits=folder.audits,
         ledger=row.head.as_dict(),
         not_claimed=not_claimed(
-            engine.not_claimed, manifest.sealed, recovered, stepped_back=time < intent.begun
+            engine.not_claimed,
+            manifest.sealed,
+            recovered,
+            stepped_back=time < intent.begun,
+            architecture=str(manifest.backbone["architecture"]),
         ),
     )
 
