@@ -74,7 +74,9 @@ def _back_up(folder: ModelFolder, place: Path) -> None:
             sync_folder(place.parent)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
-        raise StoreError(f"the backup {place} can't be written: {error.strerror or error}") from error
+        # of several files, such as on a full disk, the last says it
+        why = error.args[0][-1][-1] if isinstance(error, shutil.Error) else error.strerror or error
+        raise StoreError(f"the backup {place} can't be written: {why}") from error
 
 
 def _is_of(folder: ModelFolder, place: Path) -> bool:
