@@ -171,7 +171,7 @@ def test_a_kill_before_any_change_loses_nothing_and_brings_nothing_back(
     except PermissionError as error:
         pytest.skip(str(error))
     assert code == 0
-    every = int(os.environ.get("PREFORGET_KILL_EVERY", "3"))
+    every = int(os.environ.get("PREFORGET_KILL_EVERY", "6"))
     seen = []
     for at in range(1 + sealed, calls + 1, every):
         killed = copied(before, tmp_path / "killed")

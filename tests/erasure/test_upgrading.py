@@ -69,7 +69,7 @@ def test_cut_off_anywhere_it_is_of_one_format_or_the_other_and_goes_on(name: str
         upgrade(path, keyring)
     finally:
         sys.settrace(None)
-    for number, line in enumerate(random.Random(0).sample(range(1, tracer.lines), 12)):
+    for number, line in enumerate(random.Random(0).sample(range(1, tracer.lines), 6)):
         path, keyring = copied(name, tmp_path / f"cut {number}")
         records = open_folder(path, keyring).manifest.records
         child = os.fork()
