@@ -22,6 +22,7 @@ from preforget.core.paths import absolute_path
 from preforget.data.dataset import Images, Labels, Split
 from preforget.engines.coverage import ClassCoverage
 from preforget.engines.options import EngineOptions
+from preforget.metrics.softmax import given_known
 from preforget.records import ClassRecord, RecordList, Roster
 from preforget.records.record import EVERY_CLASS, relabelled
 from preforget.training.checkpoint import Checkpoint, CheckpointFile
@@ -390,19 +391,3 @@ class Engine(ABC):
             return None
         seen = [asdict(self.encoder.preprocessing), str(self.encoder.dtype)]
         return Checkpoint(session.checkpoint, value_digest([digest, *seen]))
-
-
-def given_known(shares: Scores, scores: Scores) -> Scores:
-    """Return probabilities `[n, classes]` whose rows sum to 1: those of an input that is of one of the classes.
-
-    Where all of them are too small for a float, the best class has it all.
-
-    >>> given_known(np.array([[0.1, 0.3]], dtype=np.float32), np.zeros((1, 2), dtype=np.float32)).round(2).tolist()
-    [[0.25, 0.75]]
-    """
-    if not scores.shape[1]:
-        return shares
-    total = shares.sum(axis=1, keepdims=True, dtype=np.float64)
-    best = np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
-    known: Scores = np.where(total > 0, shares / np.where(total > 0, total, 1), best).astype(np.float32)
-    return known

@@ -1,4 +1,4 @@
-"""Softmax of rows of scores, where there may be no column at all."""
+"""Rows of scores as probabilities, where there may be no column at all."""
 
 from __future__ import annotations
 
@@ -21,3 +21,19 @@ def softmax(scores: npt.NDArray[Float]) -> npt.NDArray[Float]:
         return scores.copy()
     shares: npt.NDArray[Float] = special.softmax(scores, axis=1)
     return shares
+
+
+def given_known(shares: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return probabilities `[n, classes]` whose rows sum to 1: those of an input that is of one of the classes.
+
+    Where all of them are too small for a float, the best class has it all.
+
+    >>> given_known(np.array([[0.1, 0.3]], dtype=np.float32), np.zeros((1, 2), dtype=np.float32)).round(2).tolist()
+    [[0.25, 0.75]]
+    """
+    if not scores.shape[1]:
+        return shares
+    total = shares.sum(axis=1, keepdims=True, dtype=np.float64)
+    best = np.arange(scores.shape[1]) == scores.argmax(axis=1)[:, None]
+    known = np.where(total > 0, shares / np.where(total > 0, total, 1), best)
+    return np.asarray(known, dtype=np.float32)
