@@ -38,6 +38,7 @@ def test_they_are_those_of_the_units_whatever_comes_and_goes(near: int) -> None:
     def check() -> None:
         for label in bank.labels:
             units = bank.units(label)
+            assert units == sorted(bank._units[label].values(), key=lambda unit: str(unit.subject))
             assert same(bank.moments(label), summed(map(unit_moments, units), SIZE))
             assert same(bank.near_moments(label), summed(map(unit_near_moments, units), near or SIZE))
             assert bank.count(label) == sum(map(unit_count, units))

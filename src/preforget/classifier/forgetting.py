@@ -150,7 +150,7 @@ class Forgetting(Bound):
         planned = plan_in_memory(engine, label=labels, subject=subjects)
         self._check_folder()
         gone = {record.id for record in planned.records}
-        kept = [*(r for r in engine.records() if r.id not in gone), *planned.rewritten]
+        kept = [record for record in engine.records() if record.id not in gone] + [*planned.rewritten]
         begun = Begun(plan=planned, kept=kept, shared=engine.shared_tensors())
 
         def erase() -> Erasure:

@@ -79,7 +79,6 @@ def forget(
     opening the folder completes the erasure. Raises `IntegrityError` if something is still in the folder afterwards.
     """
     request = Request(reason, grounds)
-    request.check(plan.names)
     plan.engine.signed_meaning()  # who promises nothing must not begin
     if engine is not None:
         model: _Loaded | _OnDiskOnly = _Loaded(engine, plan)
@@ -97,6 +96,7 @@ def forget(
     start, ended = time.perf_counter(), None
     written = folder is not None and any(folder.is_live(record.id) for record in plan.records)
     if folder is None or (engine is not None and not written):
+        request.check(plan.names)  # else it is checked before anything on disk begins
         forget_in_memory_and_derive()  # what was derived on loading was never written
     else:
         try:

@@ -71,10 +71,16 @@ def _may_be_in(text: str, names: Collection[str]) -> Collection[str]:
     begins = [n for n in range(len(seen)) if n == 0 or not _is_word(seen[n - 1])]
     ends = [n for n in range(1, len(seen) + 1) if n == len(seen) or not _is_word(seen[n])]
     words = {seen[begin:end] for begin in begins for end in ends if begin < end}
-    plain = [name for name in names if name.isascii() and name.isprintable() and name == name.strip()]
-    looks = "\n".join(plain).casefold().split("\n")
-    odd = set(names).difference(plain) if len(plain) < len(names) else set()
-    return [*(name for name, look in zip(plain, looks, strict=True) if look in words), *odd] if plain else odd
+    known = [*names]
+    whole = "\n".join(known)
+    framed = f"\n{whole}\n"
+    if not whole.isascii() or "\n " in framed or " \n" in framed or len(whole.split("\n")) != len(known):
+        return known
+    looks = whole.casefold().split("\n")  # of plain text, what `appearance` returns
+    if not whole.replace("\n", "").isprintable():
+        return known
+    found = words.intersection(looks)
+    return [name for name, look in zip(known, looks, strict=True) if look in found] if found else []
 
 
 def _is_word(character: str) -> bool:

@@ -92,8 +92,7 @@ class UnitBank(Roster):
         """Return the units of a class, sorted by subject; raises `UnknownLabelError`."""
         if label not in self._sorted:
             units = self._units[self._known(label)]
-            names = sorted(units, key=lambda name: (name is not None, name or ""))
-            self._sorted[label] = [units[name] for name in names]
+            self._sorted[label] = sorted(units.values(), key=_by_subject)
         return [*self._sorted[label]]
 
     def records(self) -> list[ClassRecord]:
@@ -264,7 +263,9 @@ class UnitBank(Roster):
 
     def _goes(self, unit: ClassRecord) -> None:
         """Keep up what follows from the units, without one that is in the bank still, as it was put there."""
-        self._sorted.pop(unit.label, None)
+        if unit.label in self._sorted:
+            units = self._sorted[unit.label]
+            del units[bisect.bisect_left(units, _by_subject(unit), key=_by_subject)]
         self._rows_in[unit.label] -= unit_count(unit)
         self._scored.leave(unit)
         self._near.leave(unit)
@@ -278,6 +279,11 @@ class UnitBank(Roster):
         self._near.drop(labels)
         for label in labels:
             self._rows_in.pop(label, None)
+            self._sorted.pop(label, None)
+
+
+def _by_subject(unit: ClassRecord) -> tuple[bool, str]:
+    return unit.subject is not None, unit.subject or ""
 
 
 def unknown_subject(subject: str, known: int) -> UnknownLabelError:

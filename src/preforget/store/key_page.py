@@ -52,14 +52,17 @@ class KeyPage:
         name = f"{model}.{digits}{PAGE}" if digits else f"{model}{KEYS}"
         self.path, self.model, self.digits = folder / name, model, digits
         self._lock = lock
-        self._seen: tuple[Mark, KeyState] | None = None
+        self._seen: tuple[Mark, KeyState, bool] | None = None
 
-    def read(self) -> KeyState:
-        """Return what the file holds, nothing if it isn't there; raises `IntegrityError`, `StoreError`."""
+    def read(self, *, to_change: bool = False) -> KeyState:
+        """Return what the file holds, nothing if it isn't there; raises `IntegrityError`, `StoreError`.
+
+        `to_change`: read it again unless its time shows for certain that nobody has written to it.
+        """
         mark = self._mark()
         if mark is None:
             return KeyState(self.model, digits=self.digits)
-        if self._seen is not None and self._seen[0] == mark:
+        if self._seen is not None and self._seen[0] == mark and (self._seen[2] or not to_change):
             return self._seen[1]
         content = read_private(self.path)
         if content is None:
@@ -69,8 +72,9 @@ class KeyPage:
                 raise no_passphrase(self.path)
             content = self._lock.unlock(content, self._what, self.path)
         state = _decode(content, self.model, self.digits, self.path)
-        if mark.is_settled() and self._mark() == mark:
-            self._seen = mark, state
+        settled = mark.is_settled()
+        if self._mark() == mark:
+            self._seen = mark, state, settled
         return state
 
     def write(self, state: KeyState) -> None:
@@ -79,7 +83,8 @@ class KeyPage:
         if self._lock is not None:
             content = self._lock.lock(content, self._what)
         write_atomic(self.path, content)
-        self._seen = None
+        mark = self._mark()
+        self._seen = None if mark is None else (mark, state, False)
 
     def _mark(self) -> Mark | None:
         try:

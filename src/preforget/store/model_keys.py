@@ -107,7 +107,7 @@ class FileModelKeys(ModelKeys):
         """
         gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
         with changing(self._folder, self._prepare):
-            states = self._states()
+            states = self._states(to_change=True)
             later = later_head(states[""].head, head, str(self.path))
             return self._destroy(states, gone, later)
 
@@ -127,7 +127,7 @@ class FileModelKeys(ModelKeys):
     def note_head(self, head: Head) -> None:
         """Note where the ledger ends, durable on return; raises `IntegrityError` if that is behind what is noted."""
         with changing(self._folder, self._prepare):
-            states = self._states()
+            states = self._states(to_change=True)
             later = later_head(states[""].head, head, str(self.path)) or head
             self._note(states, later, replace(states[""], made_for=""))
 
@@ -135,12 +135,12 @@ class FileModelKeys(ModelKeys):
         """Note where a restored folder's ledger ends, whatever is noted, and destroy keys as `destroy`."""
         gone = dict.fromkeys(check_record_ids(ids), check_erasure_id(erasure))
         with changing(self._folder, self._prepare):
-            states = self._states()
+            states = self._states(to_change=True)
             if states[""].turn is None:
                 self._change("", states[""], replace(_without(states[""], gone, head), pending=frozenset()))
             else:
                 self._destroy(states, gone, states[""].head)
-                self._note(self._states(), head, states[""])
+                self._note(self._states(to_change=True), head, states[""])
 
     def begin(self, ids: Iterable[str], earlier: Iterable[str] = ()) -> dict[str, bytes]:
         """Return keys for the first sealing of a model: those of an attempt that was cut off, or new ones.
@@ -175,21 +175,21 @@ class FileModelKeys(ModelKeys):
         with changing(self._folder, self._prepare):
             for page in (self._main, *self._pages.values()):
                 if os.path.lexists(page.path):
-                    page.write(page.read())
+                    page.write(page.read(to_change=True))
 
-    def _states(self) -> Mapping[str, KeyState]:
+    def _states(self, *, to_change: bool = False) -> Mapping[str, KeyState]:
         """Return what the main file, named by no digits, and the pages hold; no page where keys are few."""
-        main = self._main.read()
-        return _States(main, {} if main.turn is None else self._pages)
+        main = self._main.read(to_change=to_change)
+        return _States(main, {} if main.turn is None else self._pages, to_change)
 
     def _begun(self, count: int, made_for: str = "") -> Mapping[str, KeyState]:
         """Return what is there, after noting in the main file what new keys need to be found and withdrawn."""
-        main = self._main.read()
+        main = self._main.read(to_change=True)
         first = main == KeyState(self.model) and count >= PAGED_FROM
         begun = replace(main, made_for=made_for or main.made_for, turn=0 if first else main.turn)
         if begun != main and begun.turn is not None:
             self._main.write(begun)
-        return _States(begun, {} if begun.turn is None else self._pages)
+        return _States(begun, {} if begun.turn is None else self._pages, True)
 
     def _add(self, states: Mapping[str, KeyState], created: Mapping[str, bytes]) -> None:
         """Add keys to the files in which they belong."""
@@ -211,7 +211,7 @@ class FileModelKeys(ModelKeys):
             else:
                 self._change(page, old, _without(old, lost, head))
         if states[""].turn is not None and head != states[""].head and head is not None:
-            self._note(self._states(), head, states[""])
+            self._note(self._states(to_change=True), head, states[""])
         return count
 
     def _note(self, states: Mapping[str, KeyState], head: Head, main: KeyState) -> None:
@@ -224,7 +224,7 @@ class FileModelKeys(ModelKeys):
         self._change("", states[""], replace(main, head=head, pending=frozenset(), turn=turn))
 
     def _check_is_attempt(self, own: Iterable[str]) -> None:
-        states = [*self._states().values()]
+        states = [*self._states(to_change=True).values()]
         keys = [i for state in states for i in state.keys]
         destroyed = {i: erasure for state in states for i, erasure in state.destroyed.items()}
         check_is_attempt(keys, destroyed, self.head(), own, str(self.path))
@@ -240,11 +240,11 @@ class FileModelKeys(ModelKeys):
 class _States(Mapping[str, KeyState]):
     """What the main file and pages hold; a page is read when it is asked for."""
 
-    def __init__(self, main: KeyState, pages: Mapping[str, KeyPage]) -> None:
-        self._main, self._pages = main, pages
+    def __init__(self, main: KeyState, pages: Mapping[str, KeyPage], to_change: bool) -> None:
+        self._main, self._pages, self._to_change = main, pages, to_change
 
     def __getitem__(self, digits: str) -> KeyState:
-        return self._pages[digits].read() if digits else self._main
+        return self._pages[digits].read(to_change=self._to_change) if digits else self._main
 
     def __iter__(self) -> Iterator[str]:
         yield ""
