@@ -82,7 +82,7 @@ def look_at(scene: Scene, results: Results, harm: str, place: Place) -> None:
     problems = []
     if code == FOREIGN:
         problems.append(f"an exception that isn't ours: {str(said).strip()[-1000:]}")
-    elif code and "preforget: " not in str(said):
+    elif code and code != scene.code and "preforget: " not in str(said):
         problems.append(f"exit code {code} without an error of ours: {said!r}")
     if left and name == "EIO" and left != ["model.learning"]:
         problems.append(f"left behind at once: {left}")
