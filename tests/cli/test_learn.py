@@ -205,12 +205,12 @@ def test_the_place_must_be_free_before_learning(
 def test_a_backbone_that_is_none(pets: Path, tiny_vit: Path, tmp_path: Path, terminal: Terminal) -> None:
     done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", tmp_path / "none")
     assert (done.code, "backbone folder not found" in done.err) == (1, True)
-    other = shutil.copytree(tiny_vit, tmp_path / "bert")
+    other = shutil.copytree(tiny_vit, tmp_path / "swin")
     config = other / "config.json"
-    config.write_text(config.read_text().replace('"model_type": "vit"', '"model_type": "bert"'))
+    config.write_text(config.read_text().replace('"model_type": "vit"', '"model_type": "swin"'))
     done = terminal("learn", pets, "--out", tmp_path / "model", "--backbone", other)
-    assert (done.code, "architecture 'bert'; supported are" in done.err) == (1, True)
-    assert [p.name for p in tmp_path.iterdir()] == ["bert"]
+    assert (done.code, "architecture 'swin'; supported are" in done.err) == (1, True)
+    assert [p.name for p in tmp_path.iterdir()] == ["swin"]
 
 
 def test_a_folder_without_the_right_to_write(
