@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from preforget.backbones import load_backbone
-from preforget.backbones.named import BUILTIN, BUILTIN_AUDIO, FEATURES, NAMED
+from preforget.backbones.named import BUILTIN, FEATURES, NAMED
 from preforget.core.errors import BackboneError, UsageError
 
 CPU = torch.device("cpu")
 
 
 def test_names_are_identities() -> None:
-    assert list(NAMED) == [BUILTIN, BUILTIN_AUDIO, FEATURES] == ["builtin", "builtin-audio", "features"]
+    assert list(NAMED) == ["builtin", "builtin-audio", "builtin-text", "features"]
     assert NAMED[BUILTIN](None, CPU, "float32").identity.id == BUILTIN
     assert NAMED[FEATURES](3, CPU, "auto").identity.id == FEATURES
 

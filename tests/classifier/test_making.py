@@ -23,7 +23,7 @@ def test_an_engine_by_name_and_by_options_is_the_same(tiny_encoder: Encoder) -> 
     given = make_engine(tiny_encoder, Isolated(epochs=2), 3, {})
     assert isinstance(named, IsolatedEngine)
     assert type(given) is type(named)
-    assert given.config == named.config == Isolated(epochs=2, seed=3)
+    assert given.config == named.config == Isolated(epochs=2, seed=3, first_block=0)
     assert make_engine(tiny_encoder, Isolated(seed=5), 0, {}).config.seed == 5
 
 

@@ -18,7 +18,7 @@ Arrays = dict[str, np.ndarray]
 
 def test_the_names() -> None:
     published = ["bloodmnist", "chestmnist", "dermamnist", "octmnist", "organcmnist", "organsmnist"]
-    assert names_of_sets() == sorted([*published, "digits", "findings", "sounds", "two-digits"])
+    assert names_of_sets() == sorted([*published, "digits", "findings", "sounds", "texts", "two-digits"])
 
 
 def test_digits_by_name() -> None:

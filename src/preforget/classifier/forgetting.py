@@ -74,6 +74,7 @@ class Forgetting(Bound):
         names = [as_name(name, "subject") for name in (subject if several else [subject])]
         return self._forget([], names, reason, grounds)
 
+    @changes
     def forget_input(self, path: Any, reason: str | None = None, grounds: str | None = None) -> Erasure:
         """Destroy all that the model holds about single files, which were learned with `subjects="each"`.
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+NEEDED_UNLESS = "needed_unless"
+"""The attribute of a name that may be left out only where the option is given that the attribute says."""
+
 
 @dataclass
 class _Token:
@@ -56,7 +59,7 @@ def options_first(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> 
                 if action.nargs == "?":
                     break
             many.append((1 if action.nargs == "+" else 0, taken))
-    lacking = sum(map(_least, parser._get_positional_actions())) - len(names)
+    lacking = sum(_least(action, arguments) for action in parser._get_positional_actions()) - len(names)
     for least, taken in reversed(many):
         while lacking > 0 and len(taken) > least:
             token = options[taken.pop()]
@@ -93,8 +96,11 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _least(action: argparse.Action) -> int:
-    """Return how many arguments a name of a command needs at least."""
+def _least(action: argparse.Action, arguments: Sequence[str]) -> int:
+    """Return how many arguments a name of a command needs at least; some are needed unless an option is given."""
     if isinstance(action.nargs, int):
         return action.nargs
+    unless = getattr(action, NEEDED_UNLESS, None)
+    if unless is not None:
+        return int(not any(text.split("=")[0] == unless for text in arguments))
     return 0 if action.nargs in ("?", "*") else 1

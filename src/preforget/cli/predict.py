@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from preforget.cli.answer_file import Output, add_out
 from preforget.cli.answer_format import add_format, table_line
+from preforget.cli.argument_order import NEEDED_UNLESS
 from preforget.cli.console import Console, note, printable
 from preforget.cli.options import (
     Commands,
@@ -42,13 +43,14 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         "answers and each condition's probability.",
     )
     add_model(parser)
-    parser.add_argument(
+    files = parser.add_argument(
         "files",
         metavar="FILE",
         nargs="*",
         type=Path,
         help="image, sound or .txt file, or a folder: all in it",
     )
+    setattr(files, NEEDED_UNLESS, "--text")
     parser.add_argument("--text", metavar="TEXT", nargs="+", help="texts to answer, instead of files")
     parser.add_argument(
         "--without",

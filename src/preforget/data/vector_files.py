@@ -63,7 +63,7 @@ class VectorArrays(DataFormat):
         try:
             with open_regular(path, 2**40) as raw, zipfile.ZipFile(raw) as archive:
                 keys = {Path(name).stem for name in archive.namelist()}
-        except (OSError, zipfile.BadZipFile):
+        except (OSError, zipfile.BadZipFile, NotImplementedError):  # the last: of a later version of zip
             return False
         return any(_key(keys, ROWS, start) and _key(keys, NAMES, start) for start in ("", "train_"))
 
