@@ -6,6 +6,7 @@ it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -24,7 +25,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class SpeechEncoder(Encoder):
+class SpeechEncoder(Encoder, ABC):
     """A frozen encoder of speech at 16 kHz; `preprocessing.image_size` counts the frames of 10 ms that it reads."""
 
     kind: ClassVar[str] = "sounds"
@@ -38,9 +39,9 @@ class SpeechEncoder(Encoder):
         """Return what `embed` takes of the chosen sounds; raises `DataError`."""
         return self.heard(read_sounds(inputs, rows, RATE, self.seconds))
 
+    @abstractmethod
     def heard(self, waves: Sequence[Wave]) -> Tensor:
         """Return what `embed` takes of mono waves at 16 kHz."""
-        raise NotImplementedError
 
     def noise(self, count: int) -> Tensor:
         """Return seeded noise in the form that `read` returns; not data."""
