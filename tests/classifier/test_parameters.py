@@ -86,19 +86,32 @@ def test_tools_on_vectors() -> None:
     assert CalibratedClassifierCV(on_vectors(), cv=3).fit(X, y).score(X, y) > 0.9
 
 
-def test_tools_on_images_and_paths(on_images: pf.PreForgettableClassifier, tmp_path: Path) -> None:
-    X, names = data(6)
+def _as_paths(images: np.ndarray, folder: Path) -> list[Path]:
+    paths = [folder / f"{number}.png" for number in range(len(images))]
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("kind", ["images", "paths", "text"])
+def test_tools_on_images_and_paths(kind: str, on_images: pf.PreForgettableClassifier, tmp_path: Path) -> None:
+    images, names = data(6)
     y = np.array(names)
+    X: Any = images
+    if kind != "images":
+        X = _as_paths(images, tmp_path)
+    if kind == "text":
+        X = [str(path) for path in X]
     assert accuracy_score(y, on_images.fit(X, y).predict(X)) == on_images.score(X, y) > 0.9
-    assert make_pipeline(FunctionTransformer(), clone(on_images)).fit(X, y).score(X, y) > 0.9
+    assert np.array_equal(clone(on_images).fit(X, y).scores(X), on_images.scores(X))
+    pipeline = make_pipeline(FunctionTransformer(), clone(on_images))
+    assert np.array_equal(pipeline.fit(X, y).predict_proba(X), on_images.predict_proba(X))
     grid = GridSearchCV(clone(on_images), {"shrinkage": [3.0]}, cv=2, error_score="raise").fit(X, y)
     assert grid.best_score_ > 0.5
-    assert CalibratedClassifierCV(clone(on_images), cv=2).fit(X, y).score(X, y) > 0.5
-    paths = [str(tmp_path / f"{number}.png") for number in range(len(X))]
-    for path, image in zip(paths, X, strict=True):
-        Image.fromarray(image).save(path)
-    scores = cross_val_score(clone(on_images), paths, y, cv=2, error_score="raise")
+    assert grid.score(X, y) == on_images.score(X, y)
+    scores = cross_val_score(clone(on_images), X, y, cv=2, error_score="raise")
     assert scores.mean() == pytest.approx(grid.best_score_)
+    assert CalibratedClassifierCV(clone(on_images), cv=2).fit(X, y).score(X, y) > 0.5
 
 
 @pytest.mark.parametrize("names", [[2, 10, -1], [True, False], ["a", "b", "c"], [1.0, 0.0, 2.0]])

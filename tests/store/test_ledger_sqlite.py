@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from preforget.store import ledger_sqlite
 from preforget.store.head import GENESIS
 from preforget.store.ledger import Entry, Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
+
+from ..forked import Forked
 
 MODEL = "0123456789abcdef0123456789abcdef"
 TIME = "2026-01-31T12:00:00.000Z"
@@ -646,55 +649,38 @@ def test_an_empty_journal_on_read_only_media(
     assert journal.exists()
 
 
-APPENDING = """
-import os, signal, sys, time
-from pathlib import Path
-from preforget.store.ledger import Ledger
-from preforget.store.ledger_sqlite import SqliteLedger
-
-ledger = Ledger(SqliteLedger(Path(sys.argv[1])), sys.argv[2])
-print("ready", flush=True)
-for line in sys.stdin:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        while True:
-            seq = ledger.append("audit", {"text": "x" * (int(line) % 7 * 3000)}).seq
-            os.write(writing, b"%d " % seq)
-    os.close(writing)
-    time.sleep(int(line) / 1000)
-    os.kill(child, signal.SIGKILL)
-    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    with os.fdopen(reading) as file:
-        print(file.read().strip(), flush=True)
-"""
-
-
 def test_killed_while_appending(path: Path) -> None:
     """What was acknowledged is there, and at most one row more."""
     fill(path, 1)
-    rng, seq, total = random.Random(0), 1, 0
-    command = [sys.executable, "-c", APPENDING, str(path), MODEL]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        for number in range(400):  # more of them where the machine is busy and appends little between kills
-            if number >= 30 and total > 30:
-                break
-            process.stdin.write(f"{rng.randrange(1, 60)}\n")
-            process.stdin.flush()
-            acknowledged = [int(word) for word in process.stdout.readline().split()]
-            assert acknowledged == list(range(seq + 1, seq + 1 + len(acknowledged)))
-            seq += len(acknowledged)
-            total += len(acknowledged)
-            head = at(path).verify()
-            assert head.seq - seq in (0, 1)
-            assert [p.name for p in path.parent.iterdir()] == [path.name]
-            seq = head.seq
-        process.stdin.close()
-    assert process.returncode == 0
-    assert total > 30
+    rng, seq = random.Random(0), 1
+    for wanted in [0, 1, 2, 3] * 5:
+        reading, writing = os.pipe()
+
+        def append(number: int = wanted, acknowledge: int = writing) -> None:
+            ledger = Ledger(SqliteLedger(path), MODEL)
+            while True:
+                row = ledger.append("audit", {"text": "x" * (number * 3000)})
+                os.write(acknowledge, b"%d " % row.seq)
+
+        child = Forked(append)
+        os.close(writing)
+        with os.fdopen(reading, "rb", buffering=0) as acknowledgements:
+            told = b""
+            while told.count(b" ") < wanted:
+                chunk = acknowledgements.read(4096)
+                assert chunk, child.said()
+                told += chunk
+            time.sleep(rng.uniform(0, 0.01))  # the kill comes anywhere in what follows
+            child.send(signal.SIGKILL)
+            assert child.wait() == -signal.SIGKILL
+            told += acknowledgements.read()
+        acknowledged = [int(word) for word in told.split()]
+        assert acknowledged == list(range(seq + 1, seq + 1 + len(acknowledged)))
+        head = at(path).verify()
+        assert head.seq - seq - len(acknowledged) in (0, 1)
+        assert [p.name for p in path.parent.iterdir()] == [path.name]
+        seq = head.seq
+    assert seq > 30
 
 
 def test_a_journal_that_would_delete_a_file_elsewhere_is_refused(tmp_path: Path) -> None:
