@@ -68,9 +68,9 @@ class _Package(ModuleType):
         function = import_module("preforget.audit.run").audit
         vars(function).update(
             {
-                name: own
-                for name, own in vars(sys.modules["preforget.audit"]).items()
-                if type(own) is ModuleType
+                name: value
+                for name, value in vars(sys.modules["preforget.audit"]).items()
+                if type(value) is ModuleType
             }
         )
         return function

@@ -14,7 +14,7 @@ def test_what_is_read() -> None:
     assert t.take("c", str, "default") == "default"
     first, second = t.tables("b")
     assert first.take("name", str) == "x"
-    assert second.place == "f.toml: b 2"
+    assert second.location == "f.toml: b 2"
     t.finish()
     with pytest.raises(UsageError, match=r"f\.toml: b 2: unknown key 'name'"):
         second.finish()

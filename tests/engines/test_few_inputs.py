@@ -62,7 +62,7 @@ def test_energies_equal_those_of_moments() -> None:
         torch.testing.assert_close(few_inputs.gaussian(part, floor=50.0).energy(x), typical.energy(x))
     shared = discriminant.shrunk(discriminant.between_removed(WHOLE, SUMS), WHOLE.count, 1.0)
     within = Gaussian(SUMS[0][1] / SUMS[0][0], discriminant.FullCovariance(shared))
-    torch.testing.assert_close(few_inputs.within(PARTS, 1.0).energy(x), within.energy(x))
+    torch.testing.assert_close(few_inputs.spread_within(PARTS, 1.0).energy(x), within.energy(x))
 
 
 def test_rows_are_sorted_by_their_bytes_whatever_order_they_came_in() -> None:

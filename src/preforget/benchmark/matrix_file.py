@@ -126,7 +126,7 @@ def _engine(t: Table) -> EngineEntry:
     options = t.take("options", dict, {})
     t.finish()
     if "seed" in options:
-        raise UsageError(f"{t.place}: the options have a seed of {options['seed']!r}; {OWN_SEEDS}")
+        raise UsageError(f"{t.location}: the options have a seed of {options['seed']!r}; {OWN_SEEDS}")
     _checked(t, lambda: ENGINES[engine].options_type.from_options({"seed": 0, **options}))
     return EngineEntry(name, engine, options)
 
@@ -143,7 +143,7 @@ def _method(t: Table, folder: Path) -> MethodEntry:
     kind = _checked(t, lambda: METHODS[name])
     for key, values in (search or {}).items():
         if not isinstance(values, list) or not values:
-            raise UsageError(f"{t.place}: search of {key} must be a list of values, got {values!r}")
+            raise UsageError(f"{t.location}: search of {key} must be a list of values, got {values!r}")
     space = None if search is None else {key: tuple(values) for key, values in search.items()}
     _checked(t, lambda: check_space(kind, options, space))
     return MethodEntry(name, options, space, file, digest)
@@ -152,7 +152,7 @@ def _method(t: Table, folder: Path) -> MethodEntry:
 def _lora(t: Table) -> dict[str, Any]:
     options: dict[str, Any] = t.take("lora", dict, {})
     if "seed" in options:
-        raise UsageError(f"{t.place}: lora has a seed of {options['seed']!r}; {OWN_SEEDS}")
+        raise UsageError(f"{t.location}: lora has a seed of {options['seed']!r}; {OWN_SEEDS}")
     _checked(t, lambda: LoraHeadConfig.from_options(options))
     return options
 
@@ -163,18 +163,18 @@ def _values(
     values = t.take(key, list, default)
     for number, value in enumerate(values):
         if not fits(value):
-            raise UsageError(f"{t.place}: {key} has the unknown value {value!r}; give {allowed}")
+            raise UsageError(f"{t.location}: {key} has the unknown value {value!r}; give {allowed}")
         if value in values[:number]:
-            raise UsageError(f"{t.place}: {key} has {value!r} twice; leave one out")
+            raise UsageError(f"{t.location}: {key} has {value!r} twice; leave one out")
     if not values:
-        raise UsageError(f"{t.place}: {key} is empty; give {allowed}")
+        raise UsageError(f"{t.location}: {key} is empty; give {allowed}")
     return tuple(values)
 
 
 def _filled(t: Table, key: str, default: str | None) -> Any:
     value = t.take(key, str, default)
     if value == "":
-        raise UsageError(f"{t.place}: {key} is empty; fill it in or leave it out")
+        raise UsageError(f"{t.location}: {key} is empty; fill it in or leave it out")
     return value
 
 
@@ -187,4 +187,4 @@ def _checked(t: Table, make: Callable[[], T]) -> T:
     try:
         return make()
     except (UsageError, TypeError) as error:
-        raise UsageError(f"{t.place}: {error}") from error
+        raise UsageError(f"{t.location}: {error}") from error

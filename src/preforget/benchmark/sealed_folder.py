@@ -69,14 +69,16 @@ def _destroy_key(folder: Path, keyring: Keyring) -> None:
     """
     named = owner_of(folder)
     keys = keys_made_for(folder, keyring, BENCH)
-    own = [key for key in keys if key.owner == named or any(_opens(key, path) for path in _files(folder))]
-    if not own and named in keyring.models():
+    side_keys = [
+        key for key in keys if key.owner == named or any(_opens(key, path) for path in _files(folder))
+    ]
+    if not side_keys and named in keyring.models():
         raise IntegrityError(
             f"{folder / MARK} names a key that was made for another folder; nothing was deleted, and no key destroyed. "
             "If you moved the folder, move it back and repeat this; otherwise somebody put that file there: delete it, "
             "and repeat this"
         )
-    for key in own:
+    for key in side_keys:
         destroy_owned(key.owner, keyring, folder)
 
 

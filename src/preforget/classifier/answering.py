@@ -206,10 +206,10 @@ class Answering(Bound):
             >>> answers.tolist(), names, probabilities.shape
             (['Ada'], ['Ada', 'Grace', 'Mary'], (1, 3))
         """
-        found = self.respond(X, without=without)
-        if self._fitted().leaves_share_to_abstain and found.known is not None:
-            return found.answers, found.labels, found.probabilities * found.known[:, None]
-        return found.answers, found.labels, found.probabilities
+        response = self.respond(X, without=without)
+        if self._fitted().leaves_share_to_abstain and response.known is not None:
+            return response.answers, response.labels, response.probabilities * response.known[:, None]
+        return response.answers, response.labels, response.probabilities
 
     @reads
     def respond(self, X: Any, *, without: Any = ()) -> Answers:

@@ -62,17 +62,18 @@ def lines(measured: Measured) -> Iterator[tuple[str, str]]:
         yield "mean AP", f"{measured.mean_average_precision:.3f}"
 
 
-def _error(found: Calibration) -> str:
-    low, high = found.interval
-    return f"{found.error:.3f} ({low:.3f} to {high:.3f}); plain {found.plain:.3f}, by chance alone {found.floor:.3f}"
+def _error(calibration: Calibration) -> str:
+    low, high = calibration.interval
+    plain, floor = f"plain {calibration.plain:.3f}", f"by chance alone {calibration.floor:.3f}"
+    return f"{calibration.error:.3f} ({low:.3f} to {high:.3f}); {plain}, {floor}"
 
 
 def _pictures(curves: Curves) -> Iterator[str]:
     bins = curves.reliability
     diagonal = Series("as right as sure", [0, 1], [0, 1], "reference")
-    found = Series("this model", bins.probability.tolist(), bins.right.tolist(), "unlearned")
+    curve = Series("this model", bins.probability.tolist(), bins.right.tolist(), "unlearned")
     yield line_chart(
-        [diagonal, found],
+        [diagonal, curve],
         title="Reliability",
         desc="the share of best guesses that is right, by their probability, in bins of equally many inputs",
         x_label="probability of the best class",

@@ -129,8 +129,8 @@ def facts(
         generator: Draws inputs again for intervals.
     """
     column = {label: number for number, label in enumerate(labels)}
-    place = np.array([column.get(label, -1) for label in truth], dtype=np.int64)
-    known = place >= 0
+    true_column = np.array([column.get(label, -1) for label in truth], dtype=np.int64)
+    known = true_column >= 0
     silent = np.array([answer is ABSTAIN for answer in answers], dtype=np.bool_)
     unknown = tuple(
         UnknownClass(str(label), int(of.sum()), int((of & silent).sum()))
@@ -140,7 +140,7 @@ def facts(
     if not known.any():
         return {"accuracy": None, "abstained": None, "unknown": unknown}
     best = scores[known].argmax(axis=1)
-    right = best == place[known]
+    right = best == true_column[known]
     sure = confidence[known].astype(np.float64)
     p_best = probabilities[known].max(axis=1)
     answered = ~silent[known]
@@ -163,7 +163,7 @@ def facts(
         "aurc": area_under_risk(sure, ~right),
         "auroc": auc(sure, confidence[~known]) if unknown else None,
         "calibration": calibration(p_best, right, generator=generator),
-        "classwise": classwise_calibration(probabilities[known], place[known], generator=generator),
+        "classwise": classwise_calibration(probabilities[known], true_column[known], generator=generator),
         "classes": _classes(labels, curves.counts),
         "unknown": unknown,
         "curves": curves,

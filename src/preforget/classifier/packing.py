@@ -24,14 +24,14 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 def records_as_arrays(engine: Engine) -> Arrays:
     """Return all that an engine has learned as byte arrays, by the ids of its records."""
-    found = {record.id: record_to_bytes(record) for record in engine.records()}
-    found[SHARED] = tensors_to_bytes(engine.shared_tensors())
-    return {name: np.frombuffer(content, dtype=np.uint8) for name, content in found.items()}
+    contents = {record.id: record_to_bytes(record) for record in engine.records()}
+    contents[SHARED] = tensors_to_bytes(engine.shared_tensors())
+    return {name: np.frombuffer(content, dtype=np.uint8) for name, content in contents.items()}
 
 
 def fill_from_arrays(engine: Engine, arrays: Arrays) -> None:
     """Fill an engine that has learned nothing with what `records_as_arrays` gave."""
-    named = {name: own.tobytes() for name, own in arrays.items() if name not in (SHARED, FACTS)}
+    named = {name: array.tobytes() for name, array in arrays.items() if name not in (SHARED, FACTS)}
     records = [record_from_bytes(name, content) for name, content in named.items()]
     engine.restore(records, tensors_from_bytes(arrays[SHARED].tobytes(), "what no class owns"))
 

@@ -84,14 +84,14 @@ class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             >>> model.set_params(keep=0.9).keep
             0.9
         """
-        own = [name for name in params if name in self._get_param_names()]
-        for name in own:
+        own_names = [name for name in params if name in self._get_param_names()]
+        for name in own_names:
             setattr(self, name, params[name])
         known = [*option_names(self.engine), *self._options]
         inside = ["seed"] if isinstance(self.engine, EngineOptions) else []
         for name, value in params.items():
             option = name.removeprefix(INSIDE)
-            if name in own:
+            if name in own_names:
                 continue
             if option not in known and not (name != option and option in inside):
                 raise UsageError(

@@ -91,13 +91,13 @@ def learn_part(
         "probe": engine.reading.probe(),
     }
     content = save(as_arrays(twin), metadata={"part": canonical_json(header).decode()})
-    place = absolute_path(path)
+    target = absolute_path(path)
     try:
-        write_new(place, content)
+        write_new(target, content)
     except FileExistsError:
-        raise StoreError(f"{place} is there already; give the name of a new file") from None
+        raise StoreError(f"{target} is there already; give the name of a new file") from None
     except OSError as error:
-        raise StoreError(f"{place} can't be written: {error.strerror or error}") from error
+        raise StoreError(f"{target} can't be written: {error.strerror or error}") from error
     views = engine.bank.layout.views
     return sum(unit_inputs(unit) + len(unit.tensors["held_out"]) // views for unit in engine.bank.records())
 

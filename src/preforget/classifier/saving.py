@@ -39,7 +39,7 @@ NOT_PICKLED = ("_locks", "_begun", "_ended")
 class _Save:
     """A saving: where to, of what manifest, with which keyring, and the folder and ledger row that it is a copy of."""
 
-    place: Path
+    path: Path
     manifest: Manifest
     keyring: KeyringPlace
     former: ModelFolder | None
@@ -74,37 +74,37 @@ class Saving(Bound):
             >>> PreForgettableClassifier.from_pretrained("model").classes_.tolist()
             ['Ada', 'Grace', 'Mary']
         """
-        engine, place, before = self._fitted(), absolute_path(path), self.folder
+        engine, target, before = self._fitted(), absolute_path(path), self.folder
         origin = None
         if before is not None:
             with before.as_read():  # else a class that was forgotten in the folder since could come back
                 check_age(before)
-                if place.resolve() == before.path.resolve():
+                if target.resolve() == before.path.resolve():
                     return
                 origin = {"model": before.manifest.model, **before.ledger.head().as_dict()}
         session = self._session
         left = _left_of_learning(session)
         manifest = replace(manifest_of(engine, self.keep_, sealed, self._label_kind), copies=left)
-        save = _Save(place, manifest, keyring, before, origin)
+        save = _Save(target, manifest, keyring, before, origin)
         self._all_or_nothing(Begun(end=partial(self._end_save, save)), partial(self._save, save))
 
     def _save(self, save: _Save) -> None:
         with contextlib.nullcontext() if save.former is None else save.former.as_read():
             records, shared = self.engine_.records(), self.engine_.shared_tensors()
             self.folder = ModelFolder.create(
-                save.place, save.manifest, records, shared, save.keyring, save.origin
+                save.path, save.manifest, records, shared, save.keyring, save.origin
             )
             self._list_copies(save.former)
 
     def _end_save(self, save: _Save) -> None:
         """End a saving that was cut off: as if nothing had been, or with the whole folder and all that follows."""
-        ModelFolder.discard_unfinished(save.place, save.manifest.model, save.keyring)
-        if not (save.place.is_dir() and any(save.place.iterdir())):
+        ModelFolder.discard_unfinished(save.path, save.manifest.model, save.keyring)
+        if not (save.path.is_dir() and any(save.path.iterdir())):
             return
-        if Manifest.read(save.place).model != save.manifest.model:
+        if Manifest.read(save.path).model != save.manifest.model:
             return  # it was there before
         former = save.former
-        self.folder = open_folder(save.place, save.keyring)
+        self.folder = open_folder(save.path, save.keyring)
         self._list_copies(None if former is None else open_folder(former.path, former.keyring))
 
     def _list_copies(self, former: ModelFolder | None) -> None:
@@ -121,17 +121,17 @@ class Saving(Bound):
                 entry = copy_entry("export", _one_line(str(folder.path)))  # it has keys of its own
                 copies = {**former.manifest.copies, secrets.token_hex(16): entry}
                 former.commit("export", {"model": folder.manifest.model}, copies=copies)
-            place = _one_line(str(former.path))
-            if ("export", place) not in listed:
-                add_copy(folder, "export", place)
+            former_place = _one_line(str(former.path))
+            if ("export", former_place) not in listed:
+                add_copy(folder, "export", former_place)
         session = self._session
         cache = session.cache_dir if session.keep_cache else None
         if cache is not None and cache.exists() and ("cache", str(cache)) not in listed:
             add_copy(folder, "cache", str(cache))
         if isinstance(session.checkpoint, CheckpointFile):
             session.checkpoint.remove()
-            place = _one_line(str(session.checkpoint.path.absolute()))
-            for copy_id in [i for i, c in folder.manifest.copies.items() if c["place"] == place]:
+            checkpoint_place = _one_line(str(session.checkpoint.path.absolute()))
+            for copy_id in [i for i, c in folder.manifest.copies.items() if c["place"] == checkpoint_place]:
                 remove_copy(folder, copy_id)
 
     @classmethod
@@ -244,14 +244,16 @@ def _left_of_learning(session: Session) -> dict[str, dict[str, Any]]:
     copies = []
     checkpoint = session.checkpoint
     if isinstance(checkpoint, CheckpointFile) and checkpoint.path.exists():
-        place, last_day = (
+        checkpoint_place, last_day = (
             str(checkpoint.path.absolute()),
             date.fromisoformat(now()[:10]) + timedelta(KEPT_DAYS),
         )
         key = owner_of(checkpoint.path) if isinstance(checkpoint, SealedCheckpoint) else None
-        deletable = place.isprintable()
+        deletable = checkpoint_place.isprintable()
         copies.append(
-            copy_entry("checkpoint", place, expires=last_day.isoformat(), delete=deletable, key=key)
+            copy_entry(
+                "checkpoint", checkpoint_place, expires=last_day.isoformat(), delete=deletable, key=key
+            )
         )
     if session.cache_dir is not None and session.keep_cache and session.cache_dir.exists():
         copies.append(copy_entry("cache", str(session.cache_dir)))

@@ -143,15 +143,15 @@ def leftovers(beside: Path) -> list[Path]:
             folders = [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    found = []
+    folders = []
     for folder in folders:
         if folder.name.endswith(LEARNING):
             files = _files(folder)
             if files and time.time() - max(files.values()) > KEPT_DAYS * 24 * 3600:
-                found.append(folder)
+                folders.append(folder)
         elif folder.name.startswith(".") and folder.name.endswith(UNFINISHED) and _is_model(folder):
-            found.append(folder)
-    return sorted(found)
+            folders.append(folder)
+    return sorted(folders)
 
 
 def _files(folder: Path) -> dict[Path, float]:

@@ -32,12 +32,14 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Write it down, with a row in the ledger."""
     folder, records = read_model_folder(args)
-    own = [record for record in records if record.label and record.partner is None]
+    class_records = [record for record in records if record.label and record.partner is None]
     shares = folder.manifest.keeps
-    before = Keep(folder.manifest.keep, {r.label: shares[r.id] for r in own if r.id in shares})
-    keep = changed_keep(before, args.keep, {record.label for record in own})
+    before = Keep(folder.manifest.keep, {r.label: shares[r.id] for r in class_records if r.id in shares})
+    keep = changed_keep(before, args.keep, {record.label for record in class_records})
     if keep.plain() != before.plain():
-        single = {record.id: keep.classes[record.label] for record in own if record.label in keep.classes}
+        single = {
+            record.id: keep.classes[record.label] for record in class_records if record.label in keep.classes
+        }
         folder.set_keep(float(keep), single)
     console.line(f"keep  {keep:g} of known inputs are to be answered; before: {before:g}")
     for label in sorted({*keep.classes, *before.classes}):

@@ -77,9 +77,9 @@ class Registry(Generic[T]):
         """
 
         def enter(entry: T) -> T:
-            for own in (name, *aliases):
-                if own in self._entries or own in self._aliases:
-                    raise ValueError(f"{self.kind} {own!r} is registered twice")
+            for entry_name in (name, *aliases):
+                if entry_name in self._entries or entry_name in self._aliases:
+                    raise ValueError(f"{self.kind} {entry_name!r} is registered twice")
             self._entries[name] = entry
             self._aliases.update(dict.fromkeys(aliases, name))
             self._modules[name] = module or str(getattr(entry, "__module__", ""))

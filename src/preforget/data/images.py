@@ -63,8 +63,8 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
     Raises `DataError` that names the file if it is missing, damaged, larger than `MAX_PIXELS`, of a pixel type without
     a known range, or of a type whose library isn't installed.
     """
-    place = path if isinstance(path, Path) else Path(path)
-    return np.array(decode(read_content(place), place).picture)
+    file = path if isinstance(path, Path) else Path(path)
+    return np.array(decode(read_content(file), file).picture)
 
 
 def read_batch(

@@ -48,8 +48,8 @@ def read_slices(path: str | Path, axis: int = 2) -> npt.NDArray[np.uint8]:
     """
     if axis not in (0, 1, 2):
         raise UsageError(f"axis {axis!r} of a volume must be 0, 1 or 2")
-    place = Path(path)
-    return _slices(read_content(place), place, axis)[0]
+    file = Path(path)
+    return _slices(read_content(file), file, axis)[0]
 
 
 def middle_slice(content: bytes, path: Path, axis: int = 2) -> tuple[npt.NDArray[np.uint8], bool]:

@@ -64,8 +64,8 @@ def stratified_split(
     if not fractions or fractions[0] <= 0 or min(fractions) < 0 or not math.isclose(sum(fractions), 1):
         raise UsageError(f"fractions {list(fractions)} must be positive and sum to 1")
     places: dict[str, list[int]] = {}
-    for place, name in enumerate(labels):
-        places.setdefault(name, []).append(place)
+    for position, name in enumerate(labels):
+        places.setdefault(name, []).append(position)
     parts: list[list[Positions]] = [[] for _ in fractions]
     for label in sorted(places):
         members = np.array(places[label], dtype=np.intp)

@@ -161,8 +161,8 @@ def _places(
         if name in rows.files:
             places.append(rows.files[name])
             continue
-        place = root / name.replace("\\", "/") if name.strip() else root
-        if not is_file(place):
+        input_path = root / name.replace("\\", "/") if name.strip() else root
+        if not is_file(input_path):
             if by_name is None:
                 by_name = {}
                 for file in listing.all_files(root):
@@ -173,12 +173,12 @@ def _places(
                 several = (
                     f"{len(known)} files are called so, such as {known[0]}"
                     if known
-                    else f"no such file: {shortened(place, 300)}"
+                    else f"no such file: {shortened(input_path, 300)}"
                 )
                 raise DataError(f"{path}, line {line}: {several}")
-            place = Path(known[0])
-        places.append(place)
-    used = {str(place) for place in places}
+            input_path = Path(known[0])
+        places.append(input_path)
+    used = {str(input_path) for input_path in places}
     for file in {file for files in (by_name or {}).values() for file in files} - used:
         listing.leave_out(file, "not in the table")
     return places, listing.counts()
@@ -187,10 +187,10 @@ def _places(
 def _refuse_times(path: Path, others: Sequence[str], places: Sequence[Path]) -> None:
     """Raise `DataError` for columns that choose pieces of recordings, where a recording is in several rows."""
     times = [name for name in others if name.casefold() in TIMES]
-    place, count = Counter(places).most_common(1)[0]
+    recording, count = Counter(places).most_common(1)[0]
     if times and count > 1:
         raise DataError(
-            f"{path}: columns {', '.join(times)} choose pieces of recordings, and {place} is in {count} rows; "
+            f"{path}: columns {', '.join(times)} choose pieces of recordings, and {recording} is in {count} rows; "
             "recordings are read from their beginning, so cut the pieces into files of their own first"
         )
 

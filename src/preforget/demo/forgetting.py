@@ -56,9 +56,9 @@ def forget_and_measure(
     """Forget `label`; `before` is a look at the same test images in the same order."""
     erasure = model.forget(label, reason)
     after = look(model, test)
-    own = test.only(label)
+    class_images = test.only(label)
     others = after.answers[test.labels != label]
-    answered = int((model.predict(own.inputs) == label).sum() + (others == label).sum())
+    answered = int((model.predict(class_images.inputs) == label).sum() + (others == label).sum())
     return Forgetting(label, erasure, before, after, answered)
 
 

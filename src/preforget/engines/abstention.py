@@ -138,8 +138,8 @@ class Abstention:
 
     @cached_property
     def _best(self) -> Whole:
-        place = self.scores.values.argmax(axis=1)[:, None]
-        best: Whole = np.take_along_axis(self.scores.columns, place, axis=1)[:, 0]
+        best_column = self.scores.values.argmax(axis=1)[:, None]
+        best: Whole = np.take_along_axis(self.scores.columns, best_column, axis=1)[:, 0]
         return best
 
 
@@ -165,10 +165,10 @@ class _Sums:
 
     def without(self, column: int) -> Values:
         """Return the statistic of every row without a column, `[n]`."""
-        own = self.scores.columns == column
-        rest = self.total - (self.parts * own).sum(axis=1)
+        own_column = self.scores.columns == column
+        rest = self.total - (self.parts * own_column).sum(axis=1)
         led = self.leads == column
         out = np.empty(len(rest))
         out[~led] = self.temperature * (self.top[~led, 0] + np.log(rest[~led]))
-        out[led] = statistic(np.where(own[led], -np.inf, self.scores.values[led]), self.temperature)
+        out[led] = statistic(np.where(own_column[led], -np.inf, self.scores.values[led]), self.temperature)
         return out

@@ -85,10 +85,10 @@ def limits(
         return every
     for column in range(classes):
         values = confidence[best == column]
-        own = one_limit(values, keep)
+        class_limit = one_limit(values, keep)
         few = (1 - keep) * (len(values) + 1) < 1
         if len(values):
-            every[column] = min(shared, own) if few else own
+            every[column] = min(shared, class_limit) if few else class_limit
     return every
 
 

@@ -241,14 +241,16 @@ class Derived:
             rows, biases = few_inputs.pooled(of, strength)
             means, _ = few_inputs.means_and_centred(of)
             background = few_inputs.gaussian(torch.cat(of))
-            return PooledHeads(rows, biases, means, few_inputs.within(of, ESTIMATED), added, background)
+            return PooledHeads(
+                rows, biases, means, few_inputs.spread_within(of, ESTIMATED), added, background
+            )
         whole, parts = self._sums(labels)
         rows, biases = pooled(whole, parts, strength)
         if self.rules.floor is not None:
             means = torch.stack([total / count for count, total in parts])
             spread = shrunk(between_removed(whole, parts), whole.count, ESTIMATED)
-            within = Gaussian(means[0], FullCovariance(spread))
-            return PooledHeads(rows, biases, means, within, added, Gaussian.of(whole, ESTIMATED))
+            spread_of_images = Gaussian(means[0], FullCovariance(spread))
+            return PooledHeads(rows, biases, means, spread_of_images, added, Gaussian.of(whole, ESTIMATED))
         close, near = self._nearest(whole), self.rules.near
         near_parts = [(count, total[:near]) for count, total in parts]
         means = torch.stack([total / count for count, total in near_parts])

@@ -37,7 +37,7 @@ def pooled(parts: Sequence[Tensor], strength: float) -> tuple[Tensor, Tensor]:
     return rows, -(rows * means).sum(dim=1) / 2
 
 
-def within(parts: Sequence[Tensor], strength: float) -> Gaussian:
+def spread_within(parts: Sequence[Tensor], strength: float) -> Gaussian:
     """Return the normal distribution around the first class's mean with one covariance for all classes."""
     means, centred = means_and_centred(parts)
     return Gaussian(means[0], RowCovariance.shrunk(centred, strength, FLOOR))

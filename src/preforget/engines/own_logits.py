@@ -37,11 +37,11 @@ class OwnLogits:
         """Measure the logits of each class's held-out images against all classes, `[v, C]` each."""
         size = len(logits)
         mean, deviation = torch.zeros(2, size, size, dtype=torch.float64)
-        judged = torch.tensor([len(own) >= FEWEST for own in logits], dtype=torch.bool)
-        for column, own in enumerate(logits):
+        judged = torch.tensor([len(class_logits) >= FEWEST for class_logits in logits], dtype=torch.bool)
+        for column, class_logits in enumerate(logits):
             if judged[column]:
-                mean[column] = own.mean(dim=0)
-                deviation[column] = own.var(dim=0, correction=0).sqrt()
+                mean[column] = class_logits.mean(dim=0)
+                deviation[column] = class_logits.var(dim=0, correction=0).sqrt()
         return cls(mean, deviation, judged)
 
     def oddness(self, logits: Tensor, best: Tensor) -> Tensor:

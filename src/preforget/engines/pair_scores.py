@@ -60,8 +60,8 @@ class PairScores:
         many = len(labels) > MOST_WHOLE
         most, width = (MOST_ROWS_OF_MANY, HIGHEST) if many else (MOST_ROWS, len(labels))
         order = np.argsort(truth, kind="stable")
-        place = np.arange(len(truth)) - np.searchsorted(truth[order], truth[order], side="left")
-        rows = order[place < most]
+        rank_in_class = np.arange(len(truth)) - np.searchsorted(truth[order], truth[order], side="left")
+        rows = order[rank_in_class < most]
         half = np.clip(scores[rows], -LARGEST, LARGEST).astype(np.float16).astype(np.float32)
         every = np.broadcast_to(np.arange(len(labels)), half.shape)
         columns = _highest(half, width)

@@ -60,8 +60,8 @@ class Reading:
     def layout(self) -> Layout:
         """How the numbers of an input lie in records."""
         size = features.feature_count(self.encoder, self.levels)
-        own = self.energy_depth > 0 and not isinstance(self.encoder, VectorEncoder)
-        near = features.parts(self.encoder) * self.encoder.dim if own else 0
+        has_near = self.energy_depth > 0 and not isinstance(self.encoder, VectorEncoder)
+        near = features.parts(self.encoder) * self.encoder.dim if has_near else 0
         return Layout(size, near, 1 + len(self.views))
 
     def rows(self, pixels: Tensor, walked: Walked | None = None) -> Tensor:
@@ -91,8 +91,8 @@ class Reading:
 
     def depths(self) -> list[int]:
         """Return the numbers of the states that are read, in the order of their numbers in a row."""
-        own = [self.energy_depth] if self.layout.near else []
-        return [*features.depths(self.encoder, self.levels), *own]
+        near_depth = [self.energy_depth] if self.layout.near else []
+        return [*features.depths(self.encoder, self.levels), *near_depth]
 
     def _of_walk(self, walked: Walked) -> Tensor:
         return self.of_states([states for states, _, _ in walked])

@@ -131,18 +131,18 @@ def _status_of(
     folder: ModelFolder, copy: dict[str, Any], gone: Mapping[str, str], delete: bool
 ) -> dict[str, str]:
     """Return what became of one copy, after deleting it where that is allowed; raises `OSError`."""
-    place = Path(copy["place"])
-    if place.is_absolute():
-        if not _is_there(place):
+    path = Path(copy["place"])
+    if path.is_absolute():
+        if not _is_there(path):
             if delete and copy["delete"]:  # whoever deleted it may have left its key
                 _destroy_key(folder, copy)
             return _status("not present", "nothing lies at its place on this machine now")
         if copy["delete"] and delete:
-            return _delete(folder, copy, place)
-        status = _status_of_folder(folder, place, copy["kind"], gone)
+            return _delete(folder, copy, path)
+        status = _status_of_folder(folder, path, copy["kind"], gone)
         if status is not None:
             return status
-    if copy["sealed"] and copy["kind"] in OF_FOLDER and not (place.is_absolute() and place.is_dir()):
+    if copy["sealed"] and copy["kind"] in OF_FOLDER and not (path.is_absolute() and path.is_dir()):
         return _status(
             "removed",
             "entered as a copy of the sealed model, not looked into: its records are encrypted, their keys destroyed",
@@ -158,15 +158,15 @@ def _status_of(
     return _status("out of our control", "it holds the records until somebody deletes it")
 
 
-def _delete(folder: ModelFolder, copy: dict[str, Any], place: Path) -> dict[str, str]:
-    near = _too_near(folder, place)
+def _delete(folder: ModelFolder, copy: dict[str, Any], path: Path) -> dict[str, str]:
+    near = _too_near(folder, path)
     if near:  # the model was moved there since
         return _status("out of our control", f"it was not deleted, since {near} lies there now")
-    if place.is_symlink():
-        place.unlink()
+    if path.is_symlink():
+        path.unlink()
         return _status("out of our control", "only a link was there, which is deleted")
     _destroy_key(folder, copy)
-    shutil.rmtree(place) if place.is_dir() else place.unlink()
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
     return _status("removed", "deleted as a whole")
 
 
@@ -177,31 +177,31 @@ def _destroy_key(folder: ModelFolder, copy: dict[str, Any]) -> None:
 
 
 def _status_of_folder(
-    folder: ModelFolder, place: Path, kind: str, gone: Mapping[str, str]
+    folder: ModelFolder, path: Path, kind: str, gone: Mapping[str, str]
 ) -> dict[str, str] | None:
     """Return what became of a copy that is a model folder on this machine; None if it is something else."""
-    if not (place.is_dir() and (place / RECORDS).is_dir()):
+    if not (path.is_dir() and (path / RECORDS).is_dir()):
         return None
-    names = {path.name for path in (place / RECORDS).iterdir()}
+    names = {path.name for path in (path / RECORDS).iterdir()}
     try:
-        packed = slots_in_copy(place, gone)
+        packed = slots_in_copy(path, gone)
     except StoreError:
         return None
     if not packed and not any(
         record_name(i, sealed).split("/")[1] in names for i in gone for sealed in (True, False)
     ):
-        there = {name.partition(".")[0] for name in names} | ids_in_copy(place)
-        if _may_hold_others(folder, place, there, set(gone)):
+        there = {name.partition(".")[0] for name in names} | ids_in_copy(path)
+        if _may_hold_others(folder, path, there, set(gone)):
             return None
         return _status("not present", "it holds none of these records")
     if any(record_name(i, False).split("/")[1] in names for i in gone):
         return None
     try:
-        ours = Manifest.read(place).model == folder.manifest.model and folder.manifest.sealed
+        ours = Manifest.read(path).model == folder.manifest.model and folder.manifest.sealed
         for record_id, digest in gone.items():
             name = record_name(record_id, True)
             if name.split("/")[1] in names:
-                read_checked(place / name, digest)  # another file may be encrypted with another key
+                read_checked(path / name, digest)  # another file may be encrypted with another key
             if any(bytes_digest(slot) != digest for slot in packed.get(record_id, [])):
                 return None
     except StoreError:
@@ -211,7 +211,7 @@ def _status_of_folder(
     return _status("removed", "its records are encrypted, and their keys are destroyed")
 
 
-def _may_hold_others(folder: ModelFolder, place: Path, there: set[str], gone: set[str]) -> bool:
+def _may_hold_others(folder: ModelFolder, path: Path, there: set[str], gone: set[str]) -> bool:
     """Tell whether a folder without the records that go may hold the same classes in others, by whose ids nobody knows.
 
     So it is with a copy from before they were learned anew or renamed, here or there. Not if the model had all that is
@@ -221,19 +221,19 @@ def _may_hold_others(folder: ModelFolder, place: Path, there: set[str], gone: se
     if not unknown:
         return False
     try:
-        if folder.keys is not None and Manifest.read(place).sealed and not folder.keys.holding(unknown):
+        if folder.keys is not None and Manifest.read(path).sealed and not folder.keys.holding(unknown):
             return not unknown <= set(folder.keys.destroyed())
-        other = Ledger(SqliteLedger(place / LEDGER), Manifest.read(place).model)
+        other = Ledger(SqliteLedger(path / LEDGER), Manifest.read(path).model)
         had = ids_of(other) & gone
         return not had or not had <= set(other.erased())
     except (StoreError, UsageError):
         return True
 
 
-def _too_near(folder: ModelFolder, place: Path) -> str:
-    """Return what of the model deleting a place would delete, or nothing; raises `UsageError` for what is no path."""
+def _too_near(folder: ModelFolder, path: Path) -> str:
+    """Return what of the model deleting a folder or file would delete, or nothing; raises `UsageError` for what is no path."""
     try:
-        target = place.resolve()
+        target = path.resolve()
         for what, needed in (
             ("the model", folder.path.resolve()),
             ("the keyring", Path(folder.keyring.place).resolve()),
@@ -241,14 +241,14 @@ def _too_near(folder: ModelFolder, place: Path) -> str:
             if target.is_relative_to(needed) or needed.is_relative_to(target):
                 return what
     except OSError as error:
-        raise UsageError(f"{place} is no place of a copy: {error.strerror or error}") from error
+        raise UsageError(f"{path} is no place of a copy: {error.strerror or error}") from error
     return ""
 
 
-def _is_there(place: Path) -> bool:
-    """Tell whether anything is at a place, even a broken link; raises `OSError` where that can't be known."""
+def _is_there(path: Path) -> bool:
+    """Tell whether anything lies there, even a broken link; raises `OSError` where that can't be known."""
     try:
-        place.lstat()
+        path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True

@@ -88,9 +88,9 @@ class Finder:
     def _holds(self, block: bytes) -> bool:
         if len(block) < LENGTH:
             return False
-        found = sums(block)
-        likely = np.flatnonzero(self._low[(found >> np.uint64(48)).astype(np.int64)])
-        likely = likely[np.isin(found[likely], self._sums)]
+        checksums = sums(block)
+        likely = np.flatnonzero(self._low[(checksums >> np.uint64(48)).astype(np.int64)])
+        likely = likely[np.isin(checksums[likely], self._sums)]
         return any(
             hashlib.sha256(block[start : start + LENGTH]).hexdigest() in self._digests
             for start in likely.tolist()

@@ -95,11 +95,11 @@ def _replaced(folder: ModelFolder, ledger: Sequence[Entry], rows: Sequence[Entry
 
     It may have been of the same classes: a class that was learned anew, or renamed, and then forgotten would come back.
     """
-    here = set(folder.live)
-    if set(erased_by(rows)) <= here:
+    live_ids = set(folder.live)
+    if set(erased_by(rows)) <= live_ids:
         return set()
     followed = ledger if folder.keys is None else ledger[: confirmed(folder, ledger)]
-    return taken_out_by(followed) & here
+    return taken_out_by(followed) & live_ids
 
 
 def _check_known(folder: ModelFolder) -> None:

@@ -79,8 +79,10 @@ def _may_be_in(text: str, names: Collection[str]) -> Collection[str]:
     looks = whole.casefold().split("\n")  # of plain text, what `appearance` returns
     if not whole.replace("\n", "").isprintable():
         return known
-    found = words.intersection(looks)
-    return [name for name, look in zip(known, looks, strict=True) if look in found] if found else []
+    words_found = words.intersection(looks)
+    return (
+        [name for name, look in zip(known, looks, strict=True) if look in words_found] if words_found else []
+    )
 
 
 def _is_word(character: str) -> bool:

@@ -41,26 +41,28 @@ def upgrade(path: Path, keyring: KeyringPlace = None, backup: Path | None = None
     before = folder.manifest.format
     if before == FORMAT:
         return Upgraded(before, before, None)
-    place = backup or path.with_name(f"{path.name}.format{before}")
+    backup_path = backup or path.with_name(f"{path.name}.format{before}")
     with folder.changing():
         folder.check_current()
-        _back_up(folder, place)
+        _back_up(folder, backup_path)
         options = engine_of(folder).options_type.upgraded(folder.manifest.options, before)
         folder.commit("upgrade", {"from": str(before), "to": str(FORMAT)}, format=FORMAT, options=options)
-    return Upgraded(before, FORMAT, place)
+    return Upgraded(before, FORMAT, backup_path)
 
 
-def _back_up(folder: ModelFolder, place: Path) -> None:
+def _back_up(folder: ModelFolder, backup_path: Path) -> None:
     """Copy the folder as it is, after it was listed as a copy, so that no copy is ever unknown."""
-    place = place.absolute()
-    listed = any(c["kind"] == KIND and c["place"] == str(place) for c in folder.manifest.copies.values())
-    if os.path.lexists(place):
-        if place.is_symlink() or not listed or not _is_of(folder, place):
-            raise UsageError(f"{place} exists; give another place for the backup, or move it away")
-        shutil.rmtree(place)  # of an upgrade that was cut off
+    backup_path = backup_path.absolute()
+    listed = any(
+        c["kind"] == KIND and c["place"] == str(backup_path) for c in folder.manifest.copies.values()
+    )
+    if os.path.lexists(backup_path):
+        if backup_path.is_symlink() or not listed or not _is_of(folder, backup_path):
+            raise UsageError(f"{backup_path} exists; give another place for the backup, or move it away")
+        shutil.rmtree(backup_path)  # of an upgrade that was cut off
     if not listed:
-        add_copy(folder, KIND, str(place), delete=True)
-    unfinished = place.with_name(unfinished_name(place.name))
+        add_copy(folder, KIND, str(backup_path), delete=True)
+    unfinished = backup_path.with_name(unfinished_name(backup_path.name))
     try:
         if os.path.lexists(unfinished):
             shutil.rmtree(unfinished)
@@ -70,19 +72,19 @@ def _back_up(folder: ModelFolder, place: Path) -> None:
             for path in unfinished.rglob("*"):
                 (sync_folder if path.is_dir() else sync)(path)
             sync_folder(unfinished)
-            unfinished.rename(place)
-            sync_folder(place.parent)
+            unfinished.rename(backup_path)
+            sync_folder(backup_path.parent)
     except OSError as error:
         shutil.rmtree(unfinished, ignore_errors=True)
         # of several files, such as on a full disk, the last says it
         why = error.args[0][-1][-1] if isinstance(error, shutil.Error) else error.strerror or error
-        raise StoreError(f"the backup {place} can't be written: {why}") from error
+        raise StoreError(f"the backup {backup_path} can't be written: {why}") from error
 
 
-def _is_of(folder: ModelFolder, place: Path) -> bool:
+def _is_of(folder: ModelFolder, backup_path: Path) -> bool:
     """Tell whether a folder is a copy of this model of its own format."""
     try:
-        other = Manifest.read(place)
+        other = Manifest.read(backup_path)
     except StoreError:
         return False
     return (other.model, other.format) == (folder.manifest.model, folder.manifest.format)

@@ -21,10 +21,10 @@ def roc(positives: npt.ArrayLike, negatives: npt.ArrayLike) -> tuple[Scores, Sco
     Both rise from 0 (nothing is called positive) to 1.
     """
     inside, outside = _scores(positives, "positives"), _scores(negatives, "negatives")
-    _, place = np.unique(-np.concatenate([inside, outside]), return_inverse=True)
+    _, threshold_of = np.unique(-np.concatenate([inside, outside]), return_inverse=True)
     rates = []
-    for positions in (place[len(inside) :], place[: len(inside)]):
-        counts = np.bincount(positions, minlength=int(place.max()) + 1)
+    for positions in (threshold_of[len(inside) :], threshold_of[: len(inside)]):
+        counts = np.bincount(positions, minlength=int(threshold_of.max()) + 1)
         rates.append(np.concatenate([[0.0], np.cumsum(counts) / len(positions)]))
     return rates[0], rates[1]
 

@@ -160,10 +160,10 @@ class FileModelKeys(ModelKeys):
 
     def withdraw(self, ids: Iterable[str], made_for: str = "") -> None:
         """Remove the files of a model that was never finished, if they hold nothing but what that attempt left."""
-        own = check_record_ids(ids)
+        attempt_ids = check_record_ids(ids)
         if os.path.lexists(self.path):
             with changing(self._folder, self._prepare):
-                self._check_is_attempt(own)
+                self._check_is_attempt(attempt_ids)
                 check_made_for(self._main.read().made_for, made_for, self.model, self.place)
                 for page in self._pages.values():
                     page.path.unlink(missing_ok=True)
@@ -223,11 +223,11 @@ class FileModelKeys(ModelKeys):
             turn += 1
         self._change("", states[""], replace(main, head=head, pending=frozenset(), turn=turn))
 
-    def _check_is_attempt(self, own: Iterable[str]) -> None:
+    def _check_is_attempt(self, attempt_ids: Iterable[str]) -> None:
         states = [*self._states(to_change=True).values()]
         keys = [i for state in states for i in state.keys]
         destroyed = {i: erasure for state in states for i, erasure in state.destroyed.items()}
-        check_is_attempt(keys, destroyed, self.head(), own, str(self.path))
+        check_is_attempt(keys, destroyed, self.head(), attempt_ids, str(self.path))
 
     def _change(self, page: str, old: KeyState, new: KeyState) -> None:
         file = self._pages[page] if page else self._main

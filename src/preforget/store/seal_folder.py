@@ -51,13 +51,13 @@ def seal_folder(folder: PlainFolder) -> int:
         keys = folder.keyring.model(folder.manifest.model)
         earlier = {*ids_of(folder.ledger), *ids}
         had_keys = bool(keys.holding(earlier))
-        own = keys.begin(ids, earlier)
+        record_keys = keys.begin(ids, earlier)
         packs = folder.packed.anew()
 
         def sealed(record_ids: Iterable[str]) -> Iterator[tuple[str, bytes]]:
             for i, plain in folder.read_files(record_ids):
                 content = padded(plain, SEALED_BYTES)
-                yield i, seal(content, own[i], model=folder.manifest.model, record=i)
+                yield i, seal(content, record_keys[i], model=folder.manifest.model, record=i)
 
         try:
             folder.begin_writing([*(record_name(i, True) for i in ids), *map(pack_name, packs)])

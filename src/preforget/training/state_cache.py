@@ -63,10 +63,10 @@ class StateCache:
         self.dtype = torch.bfloat16 if large else encoder.dtype
         self._bytes = each * self.dtype.itemsize
         if show and (needed := self.size * self._bytes) >= WORTH_SAYING:
-            place = "memory" if cache_dir is None else str(cache_dir)
+            where = "memory" if cache_dir is None else str(cache_dir)
             shortened = ", shortened to 16 bits" if self.dtype != encoder.dtype else ""
             print(  # noqa: T201 - where progress is shown
-                f"hidden states of {self.size:,} inputs: {needed / 1e9:.1f} GB in {place}{shortened}",
+                f"hidden states of {self.size:,} inputs: {needed / 1e9:.1f} GB in {where}{shortened}",
                 file=sys.stderr,
             )
         self._memory: Tensor | None = None

@@ -73,10 +73,10 @@ def measure(own: Tensor, other: Tensor, strength: float, seed: int = 0) -> Findi
         left = Moments.of(torch.cat([own[:row], own[row + 1 :]]))
         old = pair(Moments.of(own), Moments.of(other), strength)
         mean = left.total.double() / left.count
-        found = recovered(*old, left, Moments.of(other), strength)
-        cosines.append(float(torch.cosine_similarity(found - mean, erased - mean, dim=0)))
-        exact.append(bool((found.round() == erased).all()))
-        nearest = torch.cosine_similarity(own.double() - mean, (found - mean)[None]).argmax()
+        estimate = recovered(*old, left, Moments.of(other), strength)
+        cosines.append(float(torch.cosine_similarity(estimate - mean, erased - mean, dim=0)))
+        exact.append(bool((estimate.round() == erased).all()))
+        nearest = torch.cosine_similarity(own.double() - mean, (estimate - mean)[None]).argmax()
         named.append(bool((own[nearest] == own[row]).all()))
     values = {
         "cosine": float(np.median(cosines)),
