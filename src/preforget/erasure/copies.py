@@ -231,7 +231,7 @@ def _may_hold_others(folder: ModelFolder, path: Path, there: set[str], gone: set
 
 
 def _too_near(folder: ModelFolder, path: Path) -> str:
-    """Return what of the model deleting a folder or file would delete, or nothing; raises `UsageError` for what is no path."""
+    """Return what of the model goes with this path, or nothing; raises `UsageError` for what is no path."""
     try:
         target = path.resolve()
         for what, needed in (
