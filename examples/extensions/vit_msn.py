@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from preforget.backbones.families import BACKBONES
-from preforget.backbones.picture_families import FAMILIES, loader_of
+from preforget.backbones.picture_families import FAMILIES
 
 VIT_MSN = replace(FAMILIES["vit_mae"], library="ViTMSNModel", eps=1e-6)
 
-load_vit_msn = BACKBONES.register("vit_msn", module=__name__)(loader_of(VIT_MSN))
+BACKBONES.register("vit_msn", module=__name__)(VIT_MSN)

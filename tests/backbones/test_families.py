@@ -7,15 +7,13 @@ import pytest
 
 from preforget.backbones import load_backbone
 from preforget.backbones.families import BACKBONES, loader_for
-from preforget.backbones.spectrogram import load_spectrogram
-from preforget.backbones.vit import load_vit
+from preforget.backbones.picture_families import FAMILIES
 from preforget.core.errors import BackboneError
 
 
 def test_our_families() -> None:
     assert {"vit", "deit", "audio-spectrogram-transformer"} <= set(BACKBONES)
-    assert loader_for("deit", "x") is loader_for("vit", "x") is load_vit
-    assert BACKBONES["audio-spectrogram-transformer"] is load_spectrogram
+    assert loader_for("deit", "x") is FAMILIES["deit"]
     assert BACKBONES.extension_modules() == []
 
 
@@ -26,3 +24,8 @@ def test_an_unknown_type_lists_the_families_and_names_the_registry(kind: str, tm
         load_backbone(str(tmp_path), device="cpu")
     for part in (f"architecture {kind!r}", ", vit", "preforget.backbones.families.BACKBONES"):
         assert part in str(caught.value)
+
+
+def test_a_family_that_people_ask_for_says_why_it_is_not_read() -> None:
+    with pytest.raises(BackboneError, match=r"siglip2.*NaFlex.*google/siglip2-base-patch16-224.*'features'"):
+        loader_for("siglip2", "x")

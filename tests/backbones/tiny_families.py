@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ DINO = {**SMALL, "mlp_ratio": 2, "layerscale_value": 0.3}
 DINO3 = {**SMALL, "layerscale_value": 0.3, "num_attention_heads": 2, "num_register_tokens": 2}
 PICTURES: dict[str, tuple[str, dict[str, Any]]] = {
     "vit": ("ViT", SMALL),
+    "vit unbiased": ("ViT", {**SMALL, "qkv_bias": False}),
+    "deit": ("DeiT", SMALL),
     "vit_mae": ("ViTMAE", {**SMALL, "decoder_hidden_size": 8, "decoder_num_hidden_layers": 1}),
     "ijepa": ("IJepa", SMALL),
     "dinov2": ("Dinov2", DINO),
@@ -58,13 +61,36 @@ WHISPER = {
     "encoder_ffn_dim": 40,
     "num_mel_bins": 8,
 }
+SPECTROGRAM = {**SIZES, "max_length": 48, "num_mel_bins": 32, "patch_size": 8}
 SPEECH: dict[str, tuple[str, dict[str, Any]]] = {
     "whisper": ("Whisper", {**WHISPER, "max_source_positions": 30, "vocab_size": 60, "pad_token_id": 0}),
     "wav2vec2": ("Wav2Vec2", WAVE),
     "wav2vec2 stable": ("Wav2Vec2", {**WAVE, **STABLE}),
+    "audio-spectrogram-transformer": ("AST", SPECTROGRAM),
     "hubert": ("Hubert", WAVE),
     "hubert stable": ("Hubert", {**WAVE, **STABLE, "feat_proj_layer_norm": False}),
 }
+
+
+LAYERS = {
+    "Dinov2": "encoder.layer",
+    "Dinov2WithRegisters": "encoder.layer",
+    "DINOv3ViT": "model.layer",
+    "CLIPVision": "encoder.layers",
+    "SiglipVision": "encoder.layers",
+    "DistilBert": "transformer.layer",
+    "Wav2Vec2": "encoder.layers",
+    "Hubert": "encoder.layers",
+    **dict.fromkeys(("Bert", "Roberta", "XLMRoberta", "Camembert", "Electra"), "encoder.layer"),
+}
+"""Where the library's model has its layers, `layers` elsewhere."""
+
+
+def layers_of(name: str, model: Any) -> torch.nn.ModuleList:
+    """Return the library's own layers."""
+    kind, _ = {**PICTURES, **TEXTS, **SPEECH}[name]
+    layers: torch.nn.ModuleList = attrgetter(LAYERS.get(kind, "layers"))(model)
+    return layers
 
 
 def write_tiny(folder: Path, name: str) -> tuple[Path, Any]:
@@ -83,8 +109,10 @@ def write_tiny(folder: Path, name: str) -> tuple[Path, Any]:
     model.save_pretrained(folder)
     if name in TEXTS:
         write_tokenizer(folder)
-    elif name in PICTURES:
-        preprocessor = {"image_mean": MEAN, "image_std": STD}
+    elif kind == "AST" or name in PICTURES:
+        preprocessor: dict[str, Any] = {"image_mean": MEAN, "image_std": STD}
+        if kind == "AST":
+            preprocessor = {"sampling_rate": 16_000, "num_mel_bins": 32, "mean": -4.3, "std": 4.6}
         (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor), encoding="utf-8")
     return folder, model
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,12 +12,10 @@ from torch import Tensor, nn
 
 from preforget.backbones.checkpoint import read_weights
 from preforget.backbones.encoder import Encoder
+from preforget.backbones.family import Family, family_of
 from preforget.backbones.load import load_backbone
-from preforget.backbones.picture_families import FAMILIES as PICTURES
 from preforget.backbones.pinned import pinned
 from preforget.backbones.speech_encoder import WhisperEncoder
-from preforget.backbones.speech_families import WAVES
-from preforget.backbones.text_families import FAMILIES as TEXTS
 from preforget.core.errors import BackboneError
 
 LARGEST = 1e-4
@@ -26,31 +24,8 @@ LARGEST = 1e-4
 COUNT = 2
 """How many inputs of noise are compared."""
 
-
-@dataclass(frozen=True)
-class Reference:
-    """The class of a library that computes the same.
-
-    `normed`: whether its output comes after the last norm; `learning`: whether every learning compares. The loaders of
-    ViT, DeiT and AST, which a table doesn't make, are compared on request: the library's classes take seconds to
-    import.
-    """
-
-    library: str
-    normed: bool = True
-    learning: bool = True
-
-
-REFERENCES: Mapping[str, Reference] = {
-    "vit": Reference("ViTModel", learning=False),
-    "deit": Reference("DeiTModel", learning=False),
-    "audio-spectrogram-transformer": Reference("ASTModel", learning=False),
-    **{name: Reference(row.library, row.outputs_normed) for name, row in PICTURES.items()},
-    **{name: Reference(row.library) for name, row in TEXTS.items()},
-    **{name: Reference(row.library) for name, row in WAVES.items()},
-    "whisper": Reference("WhisperModel"),
-}
-"""By the architecture of an encoder."""
+_KNOWN: dict[tuple[str, tuple[tuple[str, str], ...], int], float] = {}
+"""What this process has compared already, by name, digests of files and size."""
 
 
 @pinned
@@ -68,9 +43,17 @@ def checked(encoder: Encoder) -> Encoder:
         BackboneError: They differ by more than 1e-4: the checkpoint isn't what its family computes.
     """
     identity = encoder.identity
-    reference = REFERENCES.get(identity.architecture)
-    if reference is None or not identity.files or identity.checked is not None:
+    family = family_of(identity.architecture)
+    if family is None or family.library is None or not identity.files or identity.checked is not None:
         return encoder
+    key = (identity.id, tuple(sorted(identity.files.items())), encoder.preprocessing.image_size)
+    if key not in _KNOWN:
+        _KNOWN[key] = _difference(encoder, family, family.library)
+    return replace(encoder, identity=replace(identity, checked=_KNOWN[key]))
+
+
+def _difference(encoder: Encoder, family: Family, library: str) -> float:
+    identity = encoder.identity
     plain = load_backbone(
         identity.id,
         image_size=encoder.preprocessing.image_size,
@@ -79,20 +62,14 @@ def checked(encoder: Encoder) -> Encoder:
         revision=identity.revision,
         files=identity.files,
     )
-    far = deviation(plain, _model(reference, identity.id, identity.revision), normed=reference.normed)
+    far = deviation(plain, _model(library, identity.id, identity.revision), normed=family.normed)
     if not far <= LARGEST:
         raise BackboneError(
             f"{identity.id!r} does not compute what its own library does: outputs on noise differ by {far:.1e}, "
             f"more than {LARGEST:.0e}. Encode the inputs with that library and learn from the vectors with "
             "backbone 'features'"
         )
-    return replace(encoder, identity=replace(identity, checked=float(f"{far:.1e}")))
-
-
-def checked_for_learning(encoder: Encoder) -> Encoder:
-    """Return `checked(encoder)` where the family is compared whenever a model is learned, else `encoder`."""
-    reference = REFERENCES.get(encoder.identity.architecture)
-    return checked(encoder) if reference is not None and reference.learning else encoder
+    return float(f"{far:.1e}")
 
 
 @torch.no_grad()
@@ -138,13 +115,13 @@ def _resized(taken: Mapping[str, Any]) -> dict[str, Any]:
     return {"interpolate_pos_encoding": True} if "interpolate_pos_encoding" in taken else {}
 
 
-def _model(reference: Reference, source: str, revision: str | None) -> nn.Module:
+def _model(library: str, source: str, revision: str | None) -> nn.Module:
     import transformers
 
-    if reference.library == "WhisperModel":
+    if library == "WhisperModel":
         from transformers.models.whisper.modeling_whisper import WhisperEncoder as Library
 
         return read_weights(Library, source, revision)
-    kind = getattr(transformers, reference.library)
+    kind = getattr(transformers, library)
     whole = "add_pooling_layer" in inspect.signature(kind.__init__).parameters
     return read_weights(kind, source, revision, **({"add_pooling_layer": False} if whole else {}))

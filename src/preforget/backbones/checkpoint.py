@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -20,6 +20,8 @@ from preforget.core.files import read_regular
 from preforget.core.paths import exists, shortened
 
 WEIGHTS = "model.safetensors"
+TIMM = "timm"
+"""In the place of a `model_type`, for checkpoints in timm's layout."""
 MAX_SETTINGS = 2**24
 """The largest settings file that is read."""
 
@@ -62,11 +64,23 @@ def read_settings(source: str, revision: str | None) -> dict[str, Any]:
 
 
 def read_model_type(source: str, revision: str | None) -> str:
-    """Return the `model_type` of a checkpoint's `config.json`, known to transformers or not; raises `BackboneError`."""
-    named = read_settings(source, revision).get("model_type")
-    if not isinstance(named, str):
+    """Return the `model_type` of a checkpoint's `config.json`, known to transformers or not; raises `BackboneError`.
+
+    Checkpoints of timm have none: they name an `architecture`.
+    """
+    values = read_settings(source, revision)
+    named = model_type_of(values)
+    if named is None:
         raise BackboneError(f"config.json of {source!r} names no model_type, which tells the family")
     return named
+
+
+def model_type_of(values: Mapping[str, Any]) -> str | None:
+    """Return the family that a `config.json` names, `TIMM` for timm's, None for none."""
+    named = values.get("model_type")
+    if named is None and isinstance(values.get("architecture"), str):
+        return TIMM
+    return named if isinstance(named, str) else None
 
 
 def is_folder(source: str) -> bool:

@@ -6,6 +6,7 @@ that module, under the same model type, as an entry point of the group `preforge
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
@@ -40,11 +41,19 @@ BACKBONES: Registry[Loader] = Registry(
 )
 
 
+NOT_READ: Mapping[str, str] = {
+    "siglip2": "it reads every picture at a shape of its own (NaFlex), and inputs here have one number of tokens; "
+    "take an edition for one size, such as google/siglip2-base-patch16-224",
+}
+"""Why a family that people ask for isn't read."""
+
+
 def loader_for(model_type: str, source: str) -> Loader:
     """Return the loader of a family; raises `BackboneError` that lists the families if none reads this type."""
     if model_type not in BACKBONES:
+        reason = f" ({NOT_READ[model_type]})" if model_type in NOT_READ else ""
         raise BackboneError(
-            f"{source!r} is of architecture {model_type!r}; supported are: {', '.join(BACKBONES)}, and what an "
+            f"{source!r} is of architecture {model_type!r}{reason}; supported are: {', '.join(BACKBONES)}, and what an "
             "extension registers in preforget.backbones.families.BACKBONES. Any other encoder can be used by its "
             "outputs alone: encode the inputs with it, and learn from the vectors with backbone 'features'"
         )

@@ -17,7 +17,6 @@ import torch
 from torch import nn
 
 from preforget.backbones.checkpoint import read_model_type
-from preforget.backbones.encoder import Identity
 from preforget.backbones.layout import Layout, SpectrogramShape, layout_of, read_layout
 from preforget.backbones.positions import regrid
 from preforget.backbones.spectrogram import (
@@ -26,7 +25,6 @@ from preforget.backbones.spectrogram import (
     AudioEncoder,
     Hearing,
     audio_config,
-    audio_digest,
     encoder_from_ast,
 )
 from preforget.backbones.vit import vit_config, vit_model
@@ -216,8 +214,7 @@ def builtin_audio(source: str, frames: int | None, device: torch.device, dtype: 
         raise UsageError(
             f"{count!r} frames were asked for; give a whole number of at least {config.patch_size}, one patch"
         )
-    identity = Identity(BUILTIN_AUDIO, None, ARCHITECTURE, audio_digest(model, hearing))
-    return encoder_from_ast(model, hearing, count, identity, device, dtype)
+    return encoder_from_ast(model, hearing, count, BUILTIN_AUDIO, device, dtype)
 
 
 def _save(model: Any, folder: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from preforget.backbones.checkpoint import layers_in, other_depth, read_settings, read_tensors, read_weights
+from preforget.backbones.stored import renamed
 from preforget.core.errors import BackboneError
 
 BASES = ("", "vit.", "deit.", "audio_spectrogram_transformer.")
@@ -244,7 +245,9 @@ def read_layout(shape: Shape, source: str, revision: str | None, kind: str) -> n
         return read_weights(getattr(transformers, kind), source, revision, **options)
     base = next((b for b in BASES if f"{b}embeddings.cls_token" in stored), "")
     tensors = {
-        _renamed(name.removeprefix(base)): value for name, value in stored.items() if name.startswith(base)
+        renamed(name.removeprefix(base), OLDER_NAMES): value
+        for name, value in stored.items()
+        if name.startswith(base)
     }
     if (layers := layers_in(tensors)) > shape.num_hidden_layers:
         raise other_depth(source, shape.num_hidden_layers, layers)
@@ -252,9 +255,3 @@ def read_layout(shape: Shape, source: str, revision: str | None, kind: str) -> n
         return layout_of(shape, tensors)
     except ValueError as error:
         raise BackboneError(f"{source!r} {error}") from None
-
-
-def _renamed(name: str) -> str:
-    for pattern, newer in OLDER_NAMES:
-        name = pattern.sub(newer, name)
-    return name

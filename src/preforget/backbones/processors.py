@@ -104,7 +104,7 @@ def picture_reading(
     scale = _scale(source, values)
     if values.get("do_normalize") is False:
         return PictureReading(_steps(source, values, default, own_side), (0.0,) * 3, (1 / scale,) * 3)
-    mean, std = _colours(source, values, default)
+    mean, std = colours(source, values.get("image_mean"), values.get("image_std"), default.mean, default.std)
     if scale != 1:
         mean = (mean[0] / scale, mean[1] / scale, mean[2] / scale)
         std = (std[0] / scale, std[1] / scale, std[2] / scale)
@@ -164,10 +164,11 @@ def _crop(source: str, values: Mapping[str, Any], default: Processor) -> int:
     return int(sides[0])
 
 
-def _colours(source: str, values: Mapping[str, Any], default: Processor) -> tuple[Triple, Triple]:
+def colours(source: str, mean: Any, std: Any, usual_mean: Triple, usual_std: Triple) -> tuple[Triple, Triple]:
+    """Return mean and deviation of red, green and blue, the usual ones where a file gives none."""
     try:
-        (r, g, b) = default.mean if values.get("image_mean") is None else values["image_mean"]
-        (sr, sg, sb) = default.std if values.get("image_std") is None else values["image_std"]
+        (r, g, b) = usual_mean if mean is None else mean
+        (sr, sg, sb) = usual_std if std is None else std
         mean, std = (float(r), float(g), float(b)), (float(sr), float(sg), float(sb))
     except (TypeError, ValueError):
         raise _unusable(source, "image_mean and image_std must be three numbers each") from None

@@ -27,7 +27,7 @@ class BlockRow:
         norm2: The norm of the MLP.
         fc1: The MLP's first map, in the forms that members of the family have; two names are gate and the rest.
         fc2: Its last map, one name for each form of the first.
-        gates: Which forms of the first map are gated.
+        gates: Which forms of the first map are gated; None: those that are twice as wide as the last map.
         scales: LayerScale after attention and MLP, folded into the maps before.
         post: Whether norms stand after the sums.
     """
@@ -39,7 +39,7 @@ class BlockRow:
     norm2: str
     fc1: tuple[Names, ...]
     fc2: Names
-    gates: tuple[bool, ...] = (False,)
+    gates: tuple[bool | None, ...] = (False,)
     scales: tuple[str, str] | None = None
     post: bool = False
 
@@ -49,6 +49,12 @@ class BlockRow:
         if layers > depth:
             raise other_depth(stored.source, depth, layers)
         return depth
+
+    def tensors(self) -> Names:
+        """Return the names of all tensors of a layer of the first form but the biases of queries, keys and values."""
+        both = (self.norm1, self.out, self.norm2, *self.fc1[0], self.fc2[0])
+        ends = [f"{name}.{end}" for name in both for end in ("weight", "bias")]
+        return tuple(self.layers + name for name in (*(f"{name}.weight" for name in self.qkv), *ends))
 
     def block(self, stored: Stored, number: int, heads: int, eps: float, act: str) -> Block:
         """Return one layer; raises `BackboneError` for tensors that are missing or don't fit each other."""
@@ -67,7 +73,8 @@ class BlockRow:
                 fc2 * two[:, None],
                 fc2_bias * two,
             )
-        gated = self.gates[form]
+        stated = self.gates[form]
+        gated = len(fc1) == 2 * fc2.shape[1] if stated is None else stated
         dim = len(out)
         wanted = {(3 * dim, dim): qkv, (dim, dim): out, (fc2.shape[1] * (1 + gated), dim): fc1}
         if any(tuple(tensor.shape) != shape for shape, tensor in wanted.items()) or len(fc2) != dim:

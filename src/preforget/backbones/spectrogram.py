@@ -13,15 +13,16 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from preforget.backbones.checkpoint import read_preprocessor, weights_digest
-from preforget.backbones.encoder import Embedding, Encoder, Identity, Preprocessing
-from preforget.backbones.families import BACKBONES
+from preforget.backbones.checkpoint import read_preprocessor
+from preforget.backbones.encoder import Embedding, Encoder, Preprocessing
+from preforget.backbones.family import Checkpoint, Family, enter
 from preforget.backbones.filterbank import HOP, IMPLEMENTATION, log_mel, samples_for, triangles
-from preforget.backbones.layout import SpectrogramShape, read_layout, read_shape
+from preforget.backbones.layout import OLDER_NAMES, Layout, SpectrogramShape, read_shape
 from preforget.backbones.positions import regrid
-from preforget.backbones.vit import block_of
+from preforget.backbones.rows import BlockRow
+from preforget.backbones.stored import Settings, Stored
 from preforget.core.errors import BackboneError, UsageError
 from preforget.core.hashing import value_digest
 from preforget.data.dataset import Images
@@ -109,76 +110,95 @@ class AudioEncoder(Encoder):
         return {**values, "mean": [self.hearing.mean], "std": [self.hearing.std]}
 
 
-@BACKBONES.register(ARCHITECTURE)
-def load_spectrogram(
-    source: str,
-    *,
-    image_size: int | None,
-    device: torch.device,
-    dtype: torch.dtype,
-    revision: str | None = None,
-) -> AudioEncoder:
-    """Load an `ASTModel` by hub id or folder; `image_size` counts frames of 10 ms at 16 kHz, None for its own number.
+@dataclass(frozen=True, kw_only=True)
+class SpectrogramFamily(Family):
+    """The Audio Spectrogram Transformer; `known` is CLS."""
 
-    For another number of frames positions are cut in the middle or interpolated, as the AST paper does.
-    Raises `BackboneError` for a missing, incomplete or foreign checkpoint, `UsageError` for a bad number.
-    """
-    config = audio_config(source, revision)
-    frames = config.max_length if image_size is None else image_size
-    if isinstance(frames, bool) or not isinstance(frames, int) or frames < config.patch_size:
-        raise UsageError(
-            f"{frames!r} frames were asked for; give a whole number of at least {config.patch_size}, one patch"
-        )
-    hearing = _hearing(source, revision, config)
-    model = read_layout(config, source, revision, "ASTModel")
-    digest = audio_digest(model, hearing)
-    identity = Identity(source, config.commit or revision, ARCHITECTURE, digest)
-    return encoder_from_ast(model, hearing, frames, identity, device, dtype)
+    def build(self, checkpoint: Checkpoint, image_size: int | None, commit: str | None) -> AudioEncoder:
+        """Return the encoder; `image_size` counts frames of 10 ms at 16 kHz, None for the checkpoint's own number.
+
+        For another number of frames positions are cut in the middle or interpolated, as the AST paper does.
+        """
+        config = audio_config(checkpoint.source, checkpoint.revision)
+        frames = config.max_length if image_size is None else image_size
+        if isinstance(frames, bool) or not isinstance(frames, int) or frames < config.patch_size:
+            raise UsageError(
+                f"{frames!r} frames were asked for; give a whole number of at least {config.patch_size}, one patch"
+            )
+        hearing = _hearing(checkpoint.source, checkpoint.revision, config)
+        return encoder_of(checkpoint, config, hearing, frames, commit)
 
 
-def audio_digest(model: nn.Module, hearing: Hearing) -> str:
-    """Return the digest of weights and preprocessing; the number of frames is not part of it."""
-    return value_digest([weights_digest(model), asdict(hearing)])
+AST_BLOCK = BlockRow(
+    "layers.{}.",
+    "layernorm_before",
+    ("attention.q_proj", "attention.k_proj", "attention.v_proj"),
+    "attention.o_proj",
+    "layernorm_after",
+    (("mlp.fc1",),),
+    ("mlp.fc2",),
+)
+FAMILIES = {
+    ARCHITECTURE: SpectrogramFamily(
+        library="ASTModel",
+        block=AST_BLOCK,
+        known="embeddings.cls_token",
+        bases=("", "audio_spectrogram_transformer."),
+        older=OLDER_NAMES,
+        needed=(*AST_BLOCK.tensors(), "layernorm.weight", "layernorm.bias"),
+    )
+}
+"""By the `model_type` of `config.json`."""
+
+enter(FAMILIES, __name__)
 
 
 def encoder_from_ast(
-    model: nn.Module,
+    model: Layout[SpectrogramShape],
     hearing: Hearing,
     frames: int,
-    identity: Identity,
+    name: str,
     device: torch.device,
     dtype: torch.dtype,
 ) -> AudioEncoder:
-    """Freeze a transformers `ASTModel` into an encoder that reads `frames` frames."""
-    config: Any = model.config
+    """Return the encoder of an AST's tensors in memory; `name`: in the place of a checkpoint's."""
+    shape = model.shape
+    settings, stored = Settings(name, asdict(shape)), Stored(name, model.state_dict())
+    checkpoint = Checkpoint(FAMILIES[ARCHITECTURE], ARCHITECTURE, settings, stored, None, device, dtype)
+    return encoder_of(checkpoint, shape, hearing, frames, None)
 
-    def put(tensor: Tensor) -> Tensor:
-        return tensor.detach().to(device, dtype).contiguous()
 
-    e: Any = model.embeddings
-    table = e.position_embeddings.detach()[0]
+def encoder_of(
+    checkpoint: Checkpoint, config: SpectrogramShape, hearing: Hearing, frames: int, commit: str | None
+) -> AudioEncoder:
+    """Return the encoder of a checkpoint that reads `frames` frames.
+
+    The digest is that of weights and preprocessing; the number of frames is not part of it.
+    """
+    stored, put, e = checkpoint.stored, checkpoint.put, "embeddings."
+    blocks = checkpoint.blocks()
+    table = stored.get(f"{e}position_embeddings")[0]
     grid = table[PREFIX:].view(*config.grid(config.max_length), -1)
     grid = regrid(grid, config.grid(frames), cut=True).flatten(0, 1)
-    projection = e.patch_embeddings.projection
+    tokens = [stored.get(e + name) for name in ("cls_token", "distillation_token")]
+    weight, bias = stored.linear(f"{e}patch_embeddings.projection")
     embedding = Embedding(
-        patch_weight=put(projection.weight.flatten(1)),
-        patch_bias=put(projection.bias),
-        prefix=put(torch.cat([e.cls_token, e.distillation_token], dim=1)[0]),
+        patch_weight=put(weight.flatten(1)),
+        patch_bias=put(bias),
+        prefix=put(torch.cat(tokens, dim=1)[0]),
         positions=put(torch.cat([table[:PREFIX], grid])),
         patch_size=config.patch_size,
     )
-    layers: Any = model.layers
-    blocks = tuple(block_of(layer, config).to(device, dtype) for layer in layers)
     mean, std = (hearing.mean,) * 3, (hearing.std,) * 3
-    norm: Any = model.layernorm
+    norm = checkpoint.pair(stored.norm("layernorm"))
+    digest = value_digest([stored.digest(), asdict(hearing)])
     return AudioEncoder(
         embedding,
-        blocks,
-        put(norm.weight),
-        put(norm.bias),
-        config.layer_norm_eps,
+        checkpoint.moved(blocks),
+        *norm,
+        blocks[0].eps,
         Preprocessing(frames, mean, std),
-        identity,
+        checkpoint.identity(commit, digest),
         hearing,
     )
 

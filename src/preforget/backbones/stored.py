@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -76,9 +79,16 @@ class Stored:
         raise BackboneError(f"{self.source!r} lacks tensors of its architecture, the first: {name}")
 
 
-def read_stored(source: str, revision: str | None, bases: Sequence[str], known: str) -> Stored:
+def read_stored(
+    source: str,
+    revision: str | None,
+    bases: Sequence[str],
+    known: str,
+    older: Sequence[tuple[re.Pattern[str], str]] = (),
+) -> Stored:
     """Read a checkpoint's tensors; `bases`: what may stand before all names; `known`: a name that every one has.
 
+    `older`: patterns of names that earlier versions wrote, and what stands for each now.
     Raises `BackboneError` for damaged files and for a checkpoint without that tensor.
     """
     tensors = read_tensors(source, revision)
@@ -87,31 +97,56 @@ def read_stored(source: str, revision: str | None, bases: Sequence[str], known: 
     base = next((base for base in bases if base + known in tensors), None)
     if base is None:
         raise BackboneError(f"{source!r} lacks tensors of its architecture, the first: {known}")
-    return Stored(source, tensors, base)
+    if not older:
+        return Stored(source, tensors, base)
+    own = {name.removeprefix(base): tensor for name, tensor in tensors.items() if name.startswith(base)}
+    return Stored(source, {renamed(name, older): tensor for name, tensor in own.items()})
+
+
+def renamed(name: str, older: Sequence[tuple[re.Pattern[str], str]]) -> str:
+    """Return a tensor's name as it is today."""
+    for pattern, newer in older:
+        name = pattern.sub(newer, name)
+    return name
 
 
 def _torch_tensors(source: str, revision: str | None) -> dict[str, Tensor]:
-    path = find_file(source, TORCH_WEIGHTS, revision)
-    if path is None:
-        raise BackboneError(f"{source!r} has neither model.safetensors nor {TORCH_WEIGHTS}")
+    single = find_file(source, TORCH_WEIGHTS, revision)
+    index = None if single is not None else find_file(source, f"{TORCH_WEIGHTS}.index.json", revision)
+    if single is None and index is None:
+        raise BackboneError(
+            f"weights of {source!r} can't be loaded: no model.safetensors nor {TORCH_WEIGHTS}"
+        )
+    tensors: dict[str, Tensor] = {}
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+        names = [TORCH_WEIGHTS]
+        if index is not None:
+            named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            names = [Path(name).name for name in sorted(set(named))]
+        for name in names:
+            path = find_file(source, name, revision)
+            if path is None:
+                raise FileNotFoundError("a file that its index names is missing")
+            loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+            if not isinstance(loaded, dict) or not all(isinstance(v, Tensor) for v in loaded.values()):
+                raise TypeError(f"{name} holds more than tensors")
+            tensors |= loaded
     except DAMAGE as error:
         raise BackboneError(f"weights of {source!r} can't be loaded: {first_line(error)}") from error
-    if not isinstance(loaded, dict) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise BackboneError(f"weights of {source!r} can't be loaded: {TORCH_WEIGHTS} holds more than tensors")
-    return loaded
+    return tensors
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The values of a `config.json`, checked as they are read."""
+    """The values of a `config.json`, checked as they are read; `names`: what a setting is called in the file."""
 
     source: str
     values: Mapping[str, Any]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def whole(self, name: str, default: int) -> int:
         """Return a whole number of at least 1; raises `BackboneError`."""
+        name = self.names.get(name, name)
         value = self.values.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise self._wrong(name, "a whole number of at least 1")
@@ -119,6 +154,7 @@ class Settings:
 
     def number(self, name: str, default: float) -> float:
         """Return a number of at least 0; raises `BackboneError`."""
+        name = self.names.get(name, name)
         value = self.values.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise self._wrong(name, "a number of at least 0")
@@ -126,6 +162,7 @@ class Settings:
 
     def one_of(self, name: str, default: str, allowed: Mapping[str, Any]) -> str:
         """Return one of the allowed texts; raises `BackboneError` that lists them."""
+        name = self.names.get(name, name)
         value = self.values.get(name, default)
         if value not in allowed:
             raise self._wrong(name, "one of " + ", ".join(allowed))

@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.exceptions import DataConversionWarning
 
-from preforget.backbones.checked import checked_for_learning
+from preforget.backbones.checked import checked
 from preforget.backbones.vectors import FEATURES
 from preforget.classifier.bound import Bound
 from preforget.classifier.labels import TEXT, as_text, kind_of
@@ -125,7 +125,7 @@ class Learning(Bound):
         X, y, label_kind = _with_names(X, y)
         vectors = as_inputs(X, "vectors") if self.backbone == FEATURES else None
         width = vectors.width if isinstance(vectors, Vectors) else None
-        encoder = checked_for_learning(self._load_encoder(width))
+        encoder = checked(self._load_encoder(width))
         engine = make_engine(encoder, self.engine, self.seed, self._options)
         train = as_split(X, y, subjects, None if one_hot else conditions, kind=encoder.kind)
         if train.multilabel:

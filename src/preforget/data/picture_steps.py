@@ -40,6 +40,7 @@ class PictureSteps:
         background: The colour on which transparent pixels are put, a name or `#rrggbb`; `AUTO`: white, or black where
             what is visible is nearly white.
         axis: Across which axis of a volume, in RAS+, its middle slice is taken: 0, 1 or 2.
+        even: Whether a middle that lies between two pixels is the even one, as in torchvision, and not the lower one.
     """
 
     height: int
@@ -51,6 +52,7 @@ class PictureSteps:
     unrounded: bool = False
     background: str = AUTO
     axis: int = LAST_AXIS
+    even: bool = False
 
     def __post_init__(self) -> None:
         if self.axis not in (0, 1, LAST_AXIS) or isinstance(self.axis, bool):
@@ -75,9 +77,9 @@ class PictureSteps:
         return replace(self, height=height, width=width, crop=side if self.crop else 0)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the steps as plain values, without the last two where they are as in earlier versions."""
+        """Return the steps as plain values, without the last three where they are as in earlier versions."""
         values = asdict(self)
-        usual = {"background": AUTO, "axis": LAST_AXIS}
+        usual = {"background": AUTO, "axis": LAST_AXIS, "even": False}
         return {name: value for name, value in values.items() if name not in usual or value != usual[name]}
 
     @classmethod
@@ -89,7 +91,7 @@ class PictureSteps:
         """Return `[side, side, 3]` of an RGB or grey picture, `uint8`, or `float32` in 0..255 where unrounded."""
         pixels = self._resized(picture)
         if self.crop:
-            pixels = middle(pixels, self.crop)
+            pixels = middle(pixels, self.crop, even=self.even)
         if pixels.ndim == 2:
             pixels = np.repeat(pixels[:, :, None], 3, axis=2)
         return pixels[:, :, ::-1] if self.reverse else pixels
@@ -131,8 +133,11 @@ def colour_of(background: str) -> tuple[int, int, int] | None:
         ) from None
 
 
-def middle(pixels: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
-    """Cut a square from the middle of `[h, w]` or `[h, w, channels]`; zeros are added where it is smaller."""
+def middle(pixels: npt.NDArray[Any], side: int, *, even: bool = False) -> npt.NDArray[Any]:
+    """Cut a square from the middle of `[h, w]` or `[h, w, channels]`; zeros are added where it is smaller.
+
+    `even`: see `PictureSteps`.
+    """
     height, width = pixels.shape[:2]
     if height < side or width < side:
         tall, wide = max(height, side), max(width, side)
@@ -141,4 +146,6 @@ def middle(pixels: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
         pixels = np.pad(pixels, around + [(0, 0)] * (pixels.ndim - 2))
         height, width = tall, wide
     top, left = (height - side) // 2, (width - side) // 2
+    if even:
+        top, left = round((height - side) / 2), round((width - side) / 2)
     return pixels[top : top + side, left : left + side]
