@@ -11,9 +11,11 @@ import torch
 
 from preforget.backbones import Encoder, load_backbone
 from preforget.backbones.checked import deviation
+from preforget.backbones.picture_families import FAMILIES
 from preforget.core.errors import BackboneError
 
-from .tiny_families import write_tiny
+from .row_defaults import of_transformers, stated
+from .tiny_families import PICTURES, write_tiny
 
 
 def load(folder: Path) -> Encoder:
@@ -87,3 +89,9 @@ def test_an_unknown_family_names_the_way_by_features(tmp_path: Path) -> None:
         BackboneError, match=r"architecture 'swin'.*learn from the vectors with backbone 'features'"
     ):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name in PICTURES])
+def test_defaults_are_those_of_transformers(name: str) -> None:
+    row = FAMILIES[name]
+    assert stated(row) == of_transformers(row, PICTURES[name][0])

@@ -64,6 +64,7 @@ FAMILIES: Mapping[str, TextFamily] = {
         block=DISTIL_BLOCK,
         kinds=None,
         bases=("", "distilbert."),
+        depth=6,
         names={"num_attention_heads": "n_heads", "num_hidden_layers": "n_layers", "hidden_act": "activation"},
     ),
     "modernbert": TextFamily(
@@ -75,6 +76,7 @@ FAMILIES: Mapping[str, TextFamily] = {
         bases=("", "model.", "modernbert."),
         names={"hidden_act": "hidden_activation", "layer_norm_eps": "norm_eps"},
         pad=50283,
+        depth=22,
         most=8192,
         eps=1e-5,
         turned=True,
