@@ -19,13 +19,13 @@ from safetensors.numpy import load, save
 
 from preforget.classifier.packing import FACTS, SHARED, Arrays, as_arrays, from_arrays
 from preforget.classifier.public import PreForgettableClassifier
+from preforget.classifier.spread import check_sums
 from preforget.core.canonical import canonical_json
 from preforget.core.errors import DataError, StoreError, UsageError
 from preforget.core.files import read_regular, write_new
 from preforget.core.paths import absolute_path
 from preforget.data.dataset import Split
 from preforget.engines.base import Engine, Session
-from preforget.engines.exact import ExactEngine
 from preforget.engines.shards import Shard
 from preforget.engines.summing import HELD_OUT_ROWS, sum_up
 from preforget.records import ClassRecord, UnitBank
@@ -74,21 +74,17 @@ def learn_part(
     engine, train, held_out, label_kind = model._to_learn(
         X, y, validation, subjects, None, keep_similar_names
     )
-    if not isinstance(engine, ExactEngine) or engine.config.pair_prompts:
-        raise UsageError(
-            f"the {engine.name} engine can't learn in parts: only sums of the exact engine without prompts of pairs "
-            "add up to what one machine would learn"
-        )
-    for unit in sum_up(engine.reading, train, held_out, Session(show=progress), shard):
-        engine.bank.insert(unit)
+    exact = check_sums(engine, "in parts")
+    for unit in sum_up(exact.reading, train, held_out, Session(show=progress), shard):
+        exact.bank.insert(unit)
     twin = model.untrained()
     twin._begin(engine, Session(), label_kind)
     header = {
         "format": FORMAT,
         "number": shard.number,
         "count": shard.count,
-        "job": _job(engine, train, held_out),
-        "probe": engine.reading.probe(),
+        "job": learning_digest(engine, train, held_out),
+        "probe": exact.reading.probe(),
     }
     content = save(as_arrays(twin), metadata={"part": canonical_json(header).decode()})
     target = absolute_path(path)
@@ -98,8 +94,8 @@ def learn_part(
         raise StoreError(f"{target} is there already; give the name of a new file") from None
     except OSError as error:
         raise StoreError(f"{target} can't be written: {error.strerror or error}") from error
-    views = engine.bank.layout.views
-    return sum(unit_inputs(unit) + len(unit.tensors["held_out"]) // views for unit in engine.bank.records())
+    views = exact.bank.layout.views
+    return sum(unit_inputs(unit) + len(unit.tensors["held_out"]) // views for unit in exact.bank.records())
 
 
 def join_parts(paths: Sequence[str | Path], *, device: str = "auto") -> PreForgettableClassifier:
@@ -185,7 +181,7 @@ def _check_complete(parts: Sequence[_Part]) -> None:
         raise UsageError(f"part {missing[0]} of {first.count} is missing")
 
 
-def _job(engine: Engine, train: Split, held_out: Split) -> str:
+def learning_digest(engine: Engine, train: Split, held_out: Split) -> str:
     """Return the digest of what all parts must have in common: options, encoder, and the list of all inputs."""
     encoder = engine.encoder.describe()
     facts = [engine.name, engine.config.as_dict(), encoder["digest"], encoder["dtype"], encoder["image_size"]]

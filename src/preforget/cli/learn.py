@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, note, printable
+from preforget.cli.elsewhere import TORCHRUN, add_on
 from preforget.cli.engine_options import add_engine_options, given_options
 from preforget.cli.options import (
     DATA_HELP,
@@ -94,6 +95,7 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         help="read only the I-th of N shares of the inputs, here, and write what they sum up to as the file MODEL, for "
         "'preforget join' (exact engine)",
     )
+    add_on(parser, torchrun=True)
     parser.add_argument(
         "--discard",
         action="store_true",
@@ -134,6 +136,10 @@ def run(args: argparse.Namespace, console: Console) -> int:
     )
     if shard is not None:
         return _learn_part(model, data, target, shard, args, console)
+    if args.on is not None:
+        from preforget.cli.learn_elsewhere import learn_elsewhere
+
+        return learn_elsewhere(model, data, target, keys, args, console)
     start = time.perf_counter()
     with (
         warnings.catch_warnings(action="ignore", category=InputsCutWarning),  # said below
@@ -150,7 +156,17 @@ def run(args: argparse.Namespace, console: Console) -> int:
             progress=True,
         )
         model.save_pretrained(target, sealed=args.seal, keyring=keys)
-    seconds = time.perf_counter() - start
+    return show_learned(model, data, time.perf_counter() - start, args, console)
+
+
+def show_learned(
+    model: PreForgettableClassifier,
+    data: Dataset,
+    seconds: float,
+    args: argparse.Namespace,
+    console: Console,
+) -> int:
+    """Say what was learned and how good it is."""
     remark = model.engine_.encoder.remark(data.train.inputs)
     if remark is not None:
         note(remark)
@@ -177,8 +193,12 @@ def _shard(args: argparse.Namespace) -> Shard | None:
     """Return the shard that is asked for; raises `UsageError`."""
     from preforget.engines.shards import Shard
 
+    if args.workers is not None and args.on in (None, TORCHRUN):
+        raise UsageError("--workers is about --on processes and --on ray; leave it out")
     if args.shards is None:
         return None
+    if args.on is not None:
+        raise UsageError("--shards reads one share here, and --on hands all shares out; give one of them")
     if args.seal:
         raise UsageError(
             "a part is not sealed: keep it on an encrypted disk, and give --seal to 'preforget join', which deletes it"

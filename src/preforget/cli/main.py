@@ -179,3 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if message:
         note(f"preforget: {message}")
     return code
+
+
+if __name__ == "__main__":  # as torchrun starts it
+    sys.exit(main())

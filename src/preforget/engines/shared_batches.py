@@ -19,6 +19,11 @@ SHARED = 16
 """How many inputs a batch has: few, since a single input costs as much as a batch."""
 
 
+def shares_batches(reading: Reading) -> bool:
+    """Tell whether units share batches here: not vectors, and not in folders of format 2, which never did."""
+    return bool(reading.energy_depth and reading.encoder.blocks) and rows_are_independent(reading)
+
+
 def rows_are_independent(reading: Reading) -> bool:
     """Tell whether rows of a batch keep their bits in another order, among other inputs and in a batch filled up."""
     noise = reading.encoder.noise(SHARED + SHARED // 2)

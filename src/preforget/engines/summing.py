@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,7 +15,7 @@ from preforget.engines.base import Session
 from preforget.engines.features import AT_ONCE
 from preforget.engines.reading import Reading
 from preforget.engines.shards import Shard
-from preforget.engines.shared_batches import read_together, rows_are_independent
+from preforget.engines.shared_batches import read_together, shares_batches
 from preforget.records import ClassRecord
 from preforget.records.units import make_unit
 from preforget.training.progress import counting
@@ -28,6 +30,80 @@ HELD_OUT_ROWS = 256
 """The most inputs of a unit that calibrate abstention."""
 
 
+@dataclass(frozen=True)
+class Share:
+    """Units, and of each two parts: what is held out, then what is summed up. It can be sent to another machine."""
+
+    units: list[Unit]
+    parts: list[Part]
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs it has."""
+        return sum(len(positions) for _, positions in self.parts)
+
+    @classmethod
+    def whole(cls, train: Split, validation: Split) -> Share:
+        """Return the units of `train` with what is held out of their classes and subjects, in sorted order."""
+        validation = validation.only(set(train.labels))
+        learned = train.places()
+        held_out = {unit: rows[:HELD_OUT_ROWS] for unit, rows in validation.places().items()}
+        units = sorted({*learned, *held_out}, key=lambda unit: (unit[0], unit[1] or ""))
+        return cls(
+            units,
+            [
+                (split, rows.get(unit, []))
+                for unit in units
+                for split, rows in ((validation, held_out), (train, learned))
+            ],
+        )
+
+    def of(self, shard: Shard) -> Share:
+        """Return a shard's inputs alone, cut where a unit's own batches would be."""
+        batches = [
+            [(split, positions[start : start + AT_ONCE]) for start in range(0, len(positions), AT_ONCE)]
+            for split, positions in self.parts
+        ]
+        mine = iter(shard.chosen([len(batch) for part in batches for _, batch in part]))
+        cut: list[Part] = []
+        for (split, _), part in zip(self.parts, batches, strict=True):
+            cut.append((split, [position for _, batch in part if next(mine) for position in batch]))
+        numbers = [n for n in range(len(self.units)) if cut[2 * n][1] or cut[2 * n + 1][1]]
+        return Share(
+            [self.units[n] for n in numbers], [part for n in numbers for part in cut[2 * n : 2 * n + 2]]
+        )
+
+    def to_send(self) -> Share:
+        """Return it with no other inputs than its own."""
+        splits: dict[int, Split] = {}
+        positions: dict[int, list[int]] = {}
+        for split, chosen in self.parts:
+            splits[id(split)] = split
+            positions.setdefault(id(split), []).extend(chosen)
+        small = {key: splits[key].select(np.array(positions[key], dtype=np.intp)) for key in splits}
+        starts, parts = dict.fromkeys(splits, 0), list[Part]()
+        for split, chosen in self.parts:
+            start = starts[id(split)]
+            parts.append((small[id(split)], range(start, start + len(chosen))))
+            starts[id(split)] = start + len(chosen)
+        return Share(self.units, parts)
+
+    def sum_up(self, reading: Reading, session: Session) -> list[ClassRecord]:
+        """Read all inputs once, and return the units."""
+        with counting(total=self.inputs, what="reading", unit="input", show=session.show) as count:
+            stream = _Stream(_read(reading, self.parts), lambda rows: count(rows // reading.layout.views))
+            none = torch.empty(0, reading.layout.width, dtype=torch.int16)
+            return [
+                make_unit(
+                    *unit,
+                    held_out=torch.cat([none, *stream.of_part(2 * number)]),
+                    chunks=stream.of_part(2 * number + 1),
+                    layout=reading.layout,
+                )
+                for number, unit in enumerate(self.units)
+            ]
+
+
 def sum_up(
     reading: Reading, train: Split, validation: Split, session: Session, shard: Shard | None = None
 ) -> list[ClassRecord]:
@@ -38,36 +114,13 @@ def sum_up(
     another unit. With a `shard`, only its inputs are read: `records.joined_units` puts the units of all shards
     together, in order, to the bits of one pass.
     """
-    validation = validation.only(set(train.labels))
-    learned = train.places()
-    held_out = {unit: rows[:HELD_OUT_ROWS] for unit, rows in validation.places().items()}
-    units = sorted({*learned, *held_out}, key=lambda unit: (unit[0], unit[1] or ""))
-    parts: list[Part] = [
-        (split, rows.get(unit, []))
-        for unit in units
-        for split, rows in ((validation, held_out), (train, learned))
-    ]
-    if shard is not None:
-        units, parts = _of_shard(shard, units, parts)
-    total = sum(len(positions) for _, positions in parts)
-    with counting(total=total, what="reading", unit="input", show=session.show) as count:
-        stream = _Stream(_read(reading, parts), lambda rows: count(rows // reading.layout.views))
-        none = torch.empty(0, reading.layout.width, dtype=torch.int16)
-        return [
-            make_unit(
-                *unit,
-                held_out=torch.cat([none, *stream.of_part(2 * number)]),
-                chunks=stream.of_part(2 * number + 1),
-                layout=reading.layout,
-            )
-            for number, unit in enumerate(units)
-        ]
+    share = Share.whole(train, validation)
+    return (share if shard is None else share.of(shard)).sum_up(reading, session)
 
 
 def _read(reading: Reading, parts: Sequence[Part]) -> Iterator[tuple[int, Tensor]]:
     """Yield the rows of each part in order, with its number."""
-    # folders of format 2 were read in batches of their own
-    if reading.energy_depth and reading.encoder.blocks and rows_are_independent(reading):
+    if shares_batches(reading):
         yield from read_together(reading, [(split.inputs, positions) for split, positions in parts])
         return
     for number, (split, positions) in enumerate(parts):
@@ -88,17 +141,3 @@ class _Stream:
             self._next = next(self._rows, None)
             self._count(len(chunk))
             yield chunk
-
-
-def _of_shard(shard: Shard, units: list[Unit], parts: list[Part]) -> tuple[list[Unit], list[Part]]:
-    """Return units and parts with a shard's inputs alone, cut where a unit's own batches would be."""
-    batches = [
-        [(split, positions[start : start + AT_ONCE]) for start in range(0, len(positions), AT_ONCE)]
-        for split, positions in parts
-    ]
-    mine = iter(shard.chosen([len(batch) for part in batches for _, batch in part]))
-    cut: list[Part] = []
-    for (split, _), part in zip(parts, batches, strict=True):
-        cut.append((split, [position for _, batch in part if next(mine) for position in batch]))
-    numbers = [n for n in range(len(units)) if cut[2 * n][1] or cut[2 * n + 1][1]]
-    return [units[n] for n in numbers], [part for n in numbers for part in cut[2 * n : 2 * n + 2]]

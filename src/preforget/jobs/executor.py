@@ -40,6 +40,10 @@ class Executor(Protocol):
     A process elsewhere must import `core.registry.extension_modules()` of this one before it does a job.
     """
 
+    @property
+    def workers(self) -> int:
+        """How many jobs run at once."""
+
     def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
         """Yield each job with its result, in any order; `context` is sent to each place of work once.
 
@@ -75,7 +79,7 @@ class Pool:
     """A pool of fresh processes on this machine; `workers` of them, with `threads` threads of torch each."""
 
     def __init__(self, workers: int | None = None, threads: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = available_cores()
         for name, value in (("workers", workers), ("threads", threads)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise UsageError(f"{name} must be a whole number of at least 1, got {value!r}")
@@ -128,6 +132,11 @@ class Pool:
                 initargs=(context, self.threads),
             )
         return self._pool
+
+
+def available_cores() -> int:
+    """Return how many cores of this machine the process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def on_this_machine(workers: int | None = None) -> Here | Pool:
