@@ -27,7 +27,7 @@ from preforget.cli.options import (
     keyring,
     read_data,
 )
-from preforget.cli.quality import show_coverage, show_quality
+from preforget.cli.quality import show_learned
 from preforget.core.errors import InputsCutWarning, UsageError
 from preforget.core.keep import USUAL, Keep
 from preforget.core.paths import given_path
@@ -157,36 +157,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
         )
         model.save_pretrained(target, sealed=args.seal, keyring=keys)
     return show_learned(model, data, time.perf_counter() - start, args, console)
-
-
-def show_learned(
-    model: PreForgettableClassifier,
-    data: Dataset,
-    seconds: float,
-    args: argparse.Namespace,
-    console: Console,
-) -> int:
-    """Say what was learned and how good it is."""
-    remark = model.engine_.encoder.remark(data.train.inputs)
-    if remark is not None:
-        note(remark)
-    console.line(f"learned {len(data.classes)} classes from {len(data.train):,} inputs in {seconds:.1f} s")
-    figures = show_quality(model, data.test, console)
-    coverage = show_coverage(model, console)
-    console.line(f"model      {printable(str(args.out))}")
-    console.result(
-        {
-            "model": str(args.out),
-            "engine": model.engine_.name,
-            "guarantee": model.engine_.guarantee.value,
-            "classes": model.labels,
-            "images": len(data.train),
-            "learn_seconds": seconds,
-            **figures,
-            "coverage": coverage,
-        }
-    )
-    return 0
 
 
 def _shard(args: argparse.Namespace) -> Shard | None:

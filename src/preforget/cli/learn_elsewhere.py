@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console
 from preforget.cli.elsewhere import TORCHRUN, executor_of, list_cluster
+from preforget.cli.quality import show_learned
 from preforget.core.errors import InputsCutWarning
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ def learn_elsewhere(
     console: Console,
 ) -> int:
     """Learn, save and measure; of several processes of torchrun, the first alone saves and measures."""
-    from preforget.cli.learn import show_learned
-
     options = {
         "validation": data.validation,
         "subjects": data.train.subjects,

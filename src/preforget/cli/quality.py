@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from preforget.cli.console import Console, note, percent, printable
 
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
-    from preforget.data import Split
+    from preforget.data import Dataset, Split
     from preforget.metrics.conditions import ConditionQuality
 
 
@@ -94,3 +95,33 @@ def _show_conditions(conditions: tuple[ConditionQuality, ...], inputs: int, cons
                 f"{printable(condition.label):{width}}  AP {condition.average_precision:.3f}  "
                 f"AUROC {condition.auroc:.3f}  on {condition.count} of {inputs} test inputs"
             )
+
+
+def show_learned(
+    model: PreForgettableClassifier,
+    data: Dataset,
+    seconds: float,
+    args: argparse.Namespace,
+    console: Console,
+) -> int:
+    """Say what was learned and how good it is."""
+    remark = model.engine_.encoder.remark(data.train.inputs)
+    if remark is not None:
+        note(remark)
+    console.line(f"learned {len(data.classes)} classes from {len(data.train):,} inputs in {seconds:.1f} s")
+    figures = show_quality(model, data.test, console)
+    coverage = show_coverage(model, console)
+    console.line(f"model      {printable(str(args.out))}")
+    console.result(
+        {
+            "model": str(args.out),
+            "engine": model.engine_.name,
+            "guarantee": model.engine_.guarantee.value,
+            "classes": model.labels,
+            "images": len(data.train),
+            "learn_seconds": seconds,
+            **figures,
+            "coverage": coverage,
+        }
+    )
+    return 0
