@@ -14,6 +14,7 @@ import pytest
 from preforget.classifier import PreForgettableClassifier
 
 from .conftest import Terminal
+from .person import OLD, at_a_terminal
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "format2"
@@ -67,3 +68,24 @@ def test_an_upgraded_model_becomes_by_a_refit_what_is_learned_today(
             assert a.tobytes() == b.tobytes()
     again.forget("bee")
     assert again.labels == ["ant", "cat"]
+
+
+def test_the_passphrase_of_the_keyring_is_asked_for_once(
+    tmp_path: Path, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = copied("isolated-sealed", tmp_path / "golden")
+    keyring = ("--keyring", place / "keyring")
+    monkeypatch.setenv("PREFORGET_NEW_PASSPHRASE", "correct horse")
+    assert terminal("keys", "passphrase", "--short-passphrase", *keyring).code == 0
+    code, shown = at_a_terminal("upgrade", place / "model", *keyring, answers=[(OLD, "wrong horse\n")])
+    assert code == 3
+    assert "the passphrase is wrong or the file was changed" in shown
+    assert not (place / "model.format2").exists()
+    code, shown = at_a_terminal("upgrade", place / "model", *keyring, answers=[(OLD, "correct horse\n")])
+    assert code == 0, shown
+    assert "format 2 -> 3" in shown
+    assert shown.count(OLD) == 1
+    typed = [(OLD, "correct horse\n"), ("Type yes to forget: ", "yes\n")]
+    code, shown = at_a_terminal("forget", place / "model", "bee", *keyring, answers=typed)
+    assert code == 0, shown
+    assert shown.count(OLD) == 1

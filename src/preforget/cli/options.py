@@ -254,11 +254,15 @@ def read_data(args: argparse.Namespace, seed: int, *, named: bool = False) -> Da
 def keyring(args: argparse.Namespace, *, short: bool = False) -> Keyring:
     """Open the keyring; the passphrase of an encrypted one comes from PREFORGET_PASSPHRASE or is asked for.
 
-    `short`: see `open_keyring`.
+    It is opened once for a command, so that the passphrase is asked for once. `short`: see `open_keyring`.
     """
     from preforget.store.keyring import open_keyring
 
-    return open_keyring(args.keyring, question=ask_passphrase if sys.stdin.isatty() else None, short=short)
+    opened: dict[bool, Keyring] = vars(args).setdefault("opened_keyrings", {})
+    if short not in opened:
+        question = ask_passphrase if sys.stdin.isatty() else None
+        opened[short] = open_keyring(args.keyring, question=question, short=short)
+    return opened[short]
 
 
 def ask_passphrase() -> str:
