@@ -39,6 +39,8 @@ NAMES = [
     "verify-page",
     "audit",
     "bench",
+    "serve",
+    "tokens",
     "info",
     "doctor",
     "init-ast",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from preforget.classifier.copying import Copying
 from preforget.classifier.evaluating import Evaluating
 from preforget.classifier.forgetting import Forgetting
+from preforget.classifier.refreshing import Refreshing
 from preforget.classifier.renaming import Renaming
 from preforget.classifier.saving import Saving
 
 
-class PreForgettableClassifier(Renaming, Evaluating, Forgetting, Saving, Copying):
+class PreForgettableClassifier(Renaming, Evaluating, Forgetting, Refreshing, Saving, Copying):
     """A classifier on a frozen encoder whose classes can be forgotten, detached, attached and added one by one.
 
     It is a classifier of scikit-learn: parameters are kept as they are given, checked and used in `fit`. Once saved or

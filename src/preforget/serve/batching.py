@@ -1,0 +1,188 @@
+"""Inputs of many requests are answered together, in batches of one fixed shape.
+
+On one machine the same input gives the same bits wherever it stands in a batch of a given shape and whatever stands
+beside it, but not in a batch of another size: matrix products are split up differently. So every batch has exactly
+`rows` inputs; what is missing is filled up with copies of the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from preforget.classifier.answering import Answers
+from preforget.core.errors import DataError, PreforgetError
+from preforget.serve.inputs import Batchable, joined
+from preforget.serve.membership import Standing
+from preforget.serve.problems import Problem
+
+Respond = Callable[[Any, tuple[str, ...]], tuple[Standing, Answers]]
+"""Answers inputs, without some classes, and says with which standing."""
+Watch = Callable[[int, int, float], None]
+"""Is told of every batch: inputs in it, inputs that wait, share that was abstained on."""
+
+
+@dataclass(eq=False)
+class Waiting:
+    """Inputs of one request that wait for answers, those that are there already, and who waits for all of them."""
+
+    inputs: Batchable
+    without: tuple[str, ...]
+    done: asyncio.Future[tuple[Standing, Answers]]
+    taken: int = 0
+    parts: list[tuple[Standing, Answers]] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What inputs of one batch have in common."""
+        return (*self.inputs.shape, self.without)
+
+
+Share = tuple[Waiting, int, int]
+"""Whose inputs, from which one, and how many."""
+
+
+class Batches:
+    """The batches of one model: a request's inputs wait until the batch before is answered."""
+
+    def __init__(self, respond: Respond, rows: int, most_waiting: int, watch: Watch | None = None) -> None:
+        self._respond, self.rows, self._most = respond, rows, most_waiting
+        self._watch = watch
+        self._queue: deque[Waiting] = deque()
+        self._thread = ThreadPoolExecutor(1, "preforget-batches")
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many inputs wait."""
+        return sum(len(each.inputs) - each.taken for each in self._queue)
+
+    async def answer(self, inputs: Batchable, without: tuple[str, ...] = ()) -> tuple[Standing, Answers]:
+        """Return the answers to inputs, made with one standing; raises `PreforgetError`, `Problem` if too many wait."""
+        while True:
+            if self.waiting + len(inputs) > max(self._most, len(inputs)):
+                raise Problem(503, "too many inputs are waiting; ask again", {"Retry-After": "1"})
+            entry = Waiting(inputs, without, asyncio.get_running_loop().create_future())
+            self._queue.append(entry)
+            if self._running is None or self._running.done():
+                self._running = asyncio.create_task(self._run())
+            try:
+                return await entry.done
+            except _Changed:
+                continue  # between two of its batches
+            finally:
+                if entry in self._queue:
+                    self._queue.remove(entry)
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._queue:
+            shares = self._next()
+            try:
+                part = await loop.run_in_executor(self._thread, self._answered, shares)
+            except DataError as error:
+                await self._each_alone(shares, error)
+                continue
+            except PreforgetError as error:
+                for entry, _, _ in shares:
+                    self._fail(entry, error)
+                continue
+            self._hand_out(shares, part)
+
+    def _next(self) -> list[Share]:
+        """Take the inputs of the next batch from the queue, of the oldest request and of those like it."""
+        shares: list[Share] = []
+        key, room = self._queue[0].key, self.rows
+        for entry in [*self._queue]:
+            if entry.key == key and room:
+                count = min(room, len(entry.inputs) - entry.taken)
+                shares.append((entry, entry.taken, count))
+                entry.taken += count
+                room -= count
+                if entry.taken == len(entry.inputs):
+                    self._queue.remove(entry)
+        return shares
+
+    def _answered(self, shares: Sequence[Share]) -> tuple[Standing, Answers]:
+        """Answer one batch in the thread."""
+        parts = [entry.inputs.part(start, count) for entry, start, count in shares]
+        return self._respond(joined(parts, self.rows), shares[0][0].without)
+
+    async def _each_alone(self, shares: Sequence[Share], error: DataError) -> None:
+        """Answer the requests of a batch one by one, so that one that can't be read spoils no other's answer."""
+        if len(shares) == 1:
+            self._fail(shares[0][0], error)
+            return
+        for share in shares:
+            try:
+                part = await asyncio.get_running_loop().run_in_executor(self._thread, self._answered, [share])
+            except PreforgetError as its_own:
+                self._fail(share[0], its_own)
+            else:
+                self._hand_out([share], part)
+
+    def _hand_out(self, shares: Sequence[Share], part: tuple[Standing, Answers]) -> None:
+        standing, answers = part
+        start = 0
+        for entry, _, count in shares:
+            entry.parts.append((standing, rows_of(answers, start, start + count)))
+            start += count
+            if (
+                sum(len(given.answers) for _, given in entry.parts) == len(entry.inputs)
+                and not entry.done.done()
+            ):
+                if len({known for known, _ in entry.parts}) > 1:
+                    entry.done.set_exception(_Changed())
+                else:
+                    entry.done.set_result((standing, put_together([given for _, given in entry.parts])))
+        if self._watch is not None:
+            abstained = sum(not isinstance(answer, str | tuple) for answer in answers.answers[:start])
+            self._watch(start, self.waiting, abstained / start)
+
+    def _fail(self, entry: Waiting, error: PreforgetError) -> None:
+        if entry in self._queue:
+            self._queue.remove(entry)
+        if not entry.done.done():
+            entry.done.set_exception(error)
+
+
+class _Changed(Exception):  # noqa: N818 - a signal within this file
+    """A request's inputs were answered with more than one standing."""
+
+
+def rows_of(answers: Answers, start: int, stop: int) -> Answers:
+    """Return the answers to some of the inputs."""
+    known = answers.known
+    return Answers(
+        answers.labels,
+        answers.answers[start:stop],
+        answers.probabilities[start:stop],
+        None if known is None else known[start:stop],
+        answers.confidence[start:stop],
+        answers.limit[start:stop],
+    )
+
+
+def put_together(parts: Sequence[Answers]) -> Answers:
+    """Return the answers of several batches that were made with one standing."""
+    if len(parts) == 1:
+        return parts[0]
+    known = [part.known for part in parts if part.known is not None]
+    return Answers(
+        parts[0].labels,
+        np.concatenate([part.answers for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate(known) if known else None,
+        np.concatenate([part.confidence for part in parts]),
+        np.concatenate([part.limit for part in parts]),
+    )

@@ -1,0 +1,29 @@
+"""Put a service together from model folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from preforget.serve.forgettings import Forgettings
+from preforget.serve.models import load_models
+from preforget.serve.service import Service
+from preforget.serve.settings import Settings
+from preforget.serve.tokens import Tokens
+
+
+def make_service(
+    paths: Sequence[Path],
+    tokens: Tokens | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Service:
+    """Load models, which ends erasures that were cut off, and return a service; `options`: as `from_pretrained` takes.
+
+    Raises as `from_pretrained`, and `UsageError` for names that can't be used.
+    """
+    settings = settings or Settings()
+    models = load_models(paths, settings, **options)
+    forgettings = {name: Forgettings(model) for name, model in models.items()}
+    return Service(models, forgettings, tokens or Tokens(), settings)

@@ -1,0 +1,129 @@
+"""What holds for every request: known hosts, bounded bodies that arrive in time, and headers of every response."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from preforget.serve.problems import MEDIA_TYPE, Problem
+from preforget.serve.settings import Settings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+CSP = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "media-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": CSP,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cache-control": "no-store",
+}
+"""Of every response that doesn't say otherwise itself; no header of CORS, so other origins can't read anything."""
+
+
+class Guard:
+    """Stands before the whole application."""
+
+    def __init__(self, app: App, settings: Settings, tls: bool = False) -> None:
+        self._app, self._settings = app, settings
+        headers = {**HEADERS, **({"strict-transport-security": "max-age=31536000"} if tls else {})}
+        self._headers = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Let a request pass that keeps to the rules, and add headers to what comes back."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                more = [(name, value) for name, value in self._headers.items() if name not in present]
+                message = {**message, "headers": [*message["headers"], *more]}
+            await send(message)
+
+        try:
+            self._check_host(scope)
+            body = await self._body(scope, receive)
+        except Problem as problem:
+            await refuse(problem, with_headers)
+            return
+        except _Gone:
+            return
+        handed = False
+
+        async def whole() -> Message:
+            nonlocal handed
+            if handed:
+                return await receive()
+            handed = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, whole, with_headers)
+
+    def _check_host(self, scope: MutableMapping[str, Any]) -> None:
+        """Refuse names that aren't this service's: a page elsewhere may have its name lead here (DNS rebinding)."""
+        hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        if len(hosts) != 1 or host_of(hosts[0]) not in self._settings.hosts:
+            raise Problem(421, "this service isn't called by that name; see --host-name")
+
+    async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes:
+        """Return the whole body; raises `Problem` if it is too long or takes too long."""
+        most = self._settings.most_body
+        stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if not stated.isdigit() or int(stated[:20]) > most:
+            raise Problem(413, f"a request has at most {most:,} bytes")
+        parts, length = list[bytes](), 0
+        try:
+            async with asyncio.timeout(self._settings.patience):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise _Gone
+                    parts.append(message.get("body", b""))
+                    length += len(parts[-1])
+                    if length > most:
+                        raise Problem(413, f"a request has at most {most:,} bytes")
+                    if not message.get("more_body", False):
+                        return b"".join(parts)
+        except TimeoutError:
+            raise Problem(408, "the request didn't arrive in time", {"Connection": "close"}) from None
+
+
+class _Gone(Exception):  # noqa: N818 - a signal within this file
+    """Who asked has gone before the request was there."""
+
+
+def host_of(header: str) -> str:
+    """Return the name in a `Host` header, without the port.
+
+    >>> host_of("localhost:8080"), host_of("[::1]:8080"), host_of("EXAMPLE.org")
+    ('localhost', '[::1]', 'example.org')
+    """
+    name = header.strip().lower()
+    end = name.rfind("]") + 1 if name.startswith("[") else name.find(":") if ":" in name else len(name)
+    return name[:end]
+
+
+async def refuse(problem: Problem, send: Send) -> None:
+    """Send a problem."""
+    body = problem.body()
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        **{name.lower(): value for name, value in problem.headers.items()},
+    }
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

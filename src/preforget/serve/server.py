@@ -1,0 +1,110 @@
+"""Run one service until it is told to end: SIGTERM lets what is under way end first."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from preforget.core.errors import UsageError
+from preforget.serve.app import make_app
+from preforget.serve.service import Service
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a service listens, with TLS if it has a certificate."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def url(self) -> str:
+        """Its address for a browser."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.certificate else ''}://{host}:{self.port}"
+
+    def check(self, *, has_tokens: bool, insecure: bool) -> None:
+        """Raise `UsageError` for an address that others can reach, without tokens or without TLS."""
+        if self.is_loopback or insecure:
+            return
+        missing = [
+            *([] if has_tokens else ["tokens (--tokens FILE, made with: preforget tokens add)"]),
+            *([] if self.certificate else ["TLS (--certificate FILE and --key FILE)"]),
+        ]
+        if missing:
+            raise UsageError(
+                f"{self.host} can be reached from other machines, and this service has no {' and no '.join(missing)}; "
+                "give them, or listen on 127.0.0.1 behind a proxy that has them, or say --insecure"
+            )
+
+
+class Server(uvicorn.Server):
+    """A server of uvicorn that says when it has begun to listen, and to which port."""
+
+    listening: Callable[[int], None] | None = None
+    service: Service | None = None
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started and self.listening is not None:
+            self.listening(self.servers[0].sockets[0].getsockname()[1])
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Say that it is ending, before connections are closed."""
+        if self.service is not None:
+            self.service.draining = True
+        await super().shutdown(sockets)
+
+
+def run(service: Service, address: Address, listening: Callable[[int], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; raises `UsageError` if the address can't be listened on."""
+    app = make_app(service, tls=address.certificate is not None)
+    config = uvicorn.Config(
+        app,
+        host=address.host,
+        port=address.port,
+        ssl_certfile=None if address.certificate is None else str(address.certificate),
+        ssl_keyfile=None if address.key is None else str(address.key),
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=int(service.settings.drain),
+        h11_max_incomplete_event_size=32 * 1024,
+        http="h11",
+        ws="none",
+        lifespan="on",
+    )
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    server = Server(config)
+    server.listening, server.service = listening, service
+    try:
+        server.run()
+    except (ssl.SSLError, FileNotFoundError) as error:
+        raise UsageError(f"the certificate or its key can't be used: {error}") from error
+    except SystemExit:
+        raise UsageError(
+            f"can't listen on {address.host}:{address.port}, or the service couldn't start; is the port taken?"
+        ) from None

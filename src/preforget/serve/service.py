@@ -1,0 +1,54 @@
+"""What one running service consists of; routes and the page ask this and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from preforget.serve.forgettings import Forgettings
+from preforget.serve.models import ServedModel, model_named
+from preforget.serve.settings import Settings
+from preforget.serve.telling import Telling
+from preforget.serve.tokens import Caller, Tokens
+
+
+@dataclass(eq=False)
+class Service:
+    """Models by name, the forgettings of each, the tokens that open them, and how answers are limited.
+
+    `ready`: whether everything that was cut off is finished; `draining`: whether it is about to end.
+    """
+
+    models: Mapping[str, ServedModel]
+    forgettings: Mapping[str, Forgettings]
+    tokens: Tokens
+    settings: Settings = field(default_factory=Settings)
+    ready: bool = False
+    draining: bool = False
+
+    @property
+    def telling(self) -> Telling:
+        """How much answers tell."""
+        return Telling.of(self.settings)
+
+    def model(self, name: str | None) -> ServedModel:
+        """Return a model by name, the only one for None; raises `Problem`."""
+        return model_named(self.models, name)
+
+    def caller(self, text: str) -> Caller | None:
+        """Return whose bearer token a text is, None if it is nobody's."""
+        return self.tokens.caller(text)
+
+    async def start(self) -> None:
+        """Finish what was cut off, then be ready."""
+        for forgettings in self.forgettings.values():
+            await forgettings.resume()
+        self.ready = True
+
+    async def stop(self) -> None:
+        """Wait for forgettings that are under way, and let the threads end."""
+        self.draining = True
+        for forgettings in self.forgettings.values():
+            await forgettings.stop()
+        for model in self.models.values():
+            model.close()

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from preforget.classifier import PreForgettableClassifier
+from preforget.classifier.answering import Answers
+from preforget.core.errors import DataError
+from preforget.serve.batching import Batches
+from preforget.serve.inputs import of_array
+from preforget.serve.membership import Standing
+from preforget.serve.problems import Problem
+
+from .conftest import ROWS
+
+SOME = Standing(1, "some")
+
+
+def doubled(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+    """Answer rows by their first number."""
+    rows = np.asarray(inputs)
+    if (rows < 0).any():
+        raise DataError("a negative number")
+    answers = np.array([str(row[0]) for row in rows], dtype=object)
+    zeros = np.zeros(len(rows), dtype=np.float32)
+    return SOME, Answers(["a"], answers, np.zeros((len(rows), 1), np.float32), zeros, zeros, zeros)
+
+
+def ask(batches: Batches, *requests: Any) -> list[Any]:
+    async def all_of_them() -> list[Any]:
+        try:
+            asked = [batches.answer(of_array("vectors", np.array(r, dtype=np.float32))) for r in requests]
+            return await asyncio.gather(*asked, return_exceptions=True)
+        finally:
+            batches.close()
+
+    return asyncio.run(all_of_them())
+
+
+def test_every_request_gets_its_own_answers_however_they_are_put_together() -> None:
+    sizes: list[int] = []
+
+    def watched(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        sizes.append(len(inputs))
+        return doubled(inputs, without)
+
+    seen: list[tuple[int, int, float]] = []
+    requests = [
+        [[float(n)] for n in range(start, start + count)] for start, count in ((0, 1), (10, 7), (30, 4))
+    ]
+    said = ask(Batches(watched, 4, 100, lambda *batch: seen.append(batch)), *requests)
+    assert [answers.answers.tolist() for _, answers in said] == [[str(row[0]) for row in r] for r in requests]
+    assert set(sizes) == {4}
+    assert sum(count for count, _, _ in seen) == 12
+
+
+def test_one_request_that_cant_be_read_spoils_no_others() -> None:
+    said = ask(Batches(doubled, 4, 100), [[1.0]], [[-1.0]], [[2.0]])
+    assert [part[1].answers.tolist() for part in (said[0], said[2])] == [["1.0"], ["2.0"]]
+    assert isinstance(said[1], DataError)
+
+
+def test_a_request_whose_batches_had_two_standings_is_answered_anew() -> None:
+    standings = iter([1, 2, 2, 2])
+
+    def changing(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        return Standing(next(standings), ""), doubled(inputs, without)[1]
+
+    [(standing, answers)] = ask(Batches(changing, 2, 100), [[1.0], [2.0], [3.0]])
+    assert standing.epoch == 2
+    assert len(answers.answers) == 3
+
+
+def test_too_many_that_wait() -> None:
+    said = ask(Batches(doubled, 4, 2), [[1.0], [2.0]], [[3.0]])
+    assert isinstance(said[1], Problem)
+    assert said[1].status == 503
+
+
+@pytest.mark.parametrize("rows", [3, 8])
+def test_the_bits_of_an_answer_are_the_same_alone_and_beside_others(model: Path, rows: int) -> None:
+    classifier = PreForgettableClassifier.from_pretrained(model, device="cpu")
+
+    def respond(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        return SOME, classifier.respond(inputs, without=without)
+
+    together = ask(Batches(respond, rows, 100), *[[row] for row in ROWS[:10]])
+    for row, (_, among) in zip(ROWS, together, strict=False):
+        [(_, alone)] = ask(Batches(respond, rows, 100), [row])
+        assert among.probabilities.tobytes() == alone.probabilities.tobytes()
+        assert among.confidence.tobytes() == alone.confidence.tobytes()

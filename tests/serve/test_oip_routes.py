@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from fastapi.testclient import TestClient
+
+from preforget.serve import oip
+
+from .conftest import ROWS, Serve, labels, tensor
+
+
+def test_metadata_and_health(client: TestClient) -> None:
+    assert client.get("/v2").json()["extensions"] == ["binary_tensor_data"]
+    assert client.get("/v2/health/live").json() == {"live": True}
+    assert client.get("/v2/models/model/versions/1/ready").json() == {"name": "model", "ready": True}
+    described = client.get("/v2/models/model").json()
+    assert described["inputs"] == [{"name": "vectors", "datatype": "FP32", "shape": [-1, 4]}]
+    assert described["outputs"][0] == {"name": "label", "datatype": "BYTES", "shape": [-1]}
+
+
+def test_an_answer_in_json_with_the_id_of_its_request(client: TestClient) -> None:
+    said = client.post("/v2/models/model/infer", json={"id": "7", **tensor(ROWS[::20])}).json()
+    assert said["id"] == "7"
+    assert said["outputs"][0]["data"] == ["Ada", "Grace", "Mary"]
+    assert [each["name"] for each in said["outputs"]] == ["label", "confidence", "threshold", "probabilities"]
+    assert said["outputs"][3]["parameters"] == {"classes": ["Ada", "Grace", "Mary"]}
+
+
+def test_an_answer_in_binary(client: TestClient) -> None:
+    raw = ROWS[::20].astype("<f4").tobytes()
+    first = {"name": "x", "datatype": "FP32", "shape": [3, 4], "parameters": {"binary_data_size": len(raw)}}
+    head = json.dumps({"inputs": [first], "parameters": {"binary_data_output": True}}).encode()
+    said = client.post("/v2/models/model/infer", content=head + raw, headers={oip.LENGTH: str(len(head))})
+    size = int(said.headers[oip.LENGTH])
+    outputs = json.loads(said.content[:size])["outputs"]
+    shares = outputs[3]
+    assert shares["shape"] == [3, 3]
+    numbers = np.frombuffer(said.content[-shares["parameters"]["binary_data_size"] :], "<f4")
+    assert numbers.reshape(3, 3).argmax(axis=1).tolist() == [0, 1, 2]
+    assert said.content[size:].startswith(b"\x03\x00\x00\x00Ada")
+
+
+def test_errors_are_the_protocols_and_name_no_class(client: TestClient) -> None:
+    for path, content in (
+        ("/v2/models/nope/infer", tensor(ROWS[:1])),
+        ("/v2/models/model/versions/2/infer", tensor(ROWS[:1])),
+        ("/v2/models/model/infer", {}),
+        ("/v2/models/model/infer", tensor(ROWS[:1, :2])),
+        ("/v2/models/model/infer", {**tensor(ROWS[:1]), "parameters": {"without": "Eda"}}),
+        ("/v2/models/model/infer", {**tensor(ROWS[:1]), "parameters": {"without": 1}}),
+        ("/v2/nothing", {}),
+    ):
+        said = client.post(path, json=content)
+        assert 400 <= said.status_code < 500
+        assert list(said.json()) == ["error"]
+        assert "Ada" not in said.text
+
+
+def test_classes_left_out_of_one_request(client: TestClient) -> None:
+    said = client.post("/v2/models/model/infer", json={**tensor(ROWS[:1]), "parameters": {"without": "Ada"}})
+    assert "Ada" not in said.text
+    assert labels(client, ROWS[:1]) == ["Ada"]
+
+
+def test_less_is_told(serve: Serve) -> None:
+    with serve(labels_only=True) as client:
+        said = client.post("/v2/models/model/infer", json=tensor(ROWS[:1])).json()
+        assert [each["name"] for each in said["outputs"]] == ["label"]
+        assert len(client.get("/v2/models/model").json()["outputs"]) == 1
+    with serve(top_k=2, decimals=1) as client:
+        said = client.post("/v2/models/model/infer", json=tensor(ROWS[:1])).json()
+        assert said["outputs"][3] == {
+            "name": "top_labels",
+            "datatype": "BYTES",
+            "shape": [1, 2],
+            "data": ["Ada", "Grace"],
+        }
+        assert said["outputs"][4]["data"] == [1.0, 0.0]
+
+
+def test_too_many_inputs(serve: Serve) -> None:
+    with serve(most_inputs=2) as client:
+        assert client.post("/v2/models/model/infer", json=tensor(ROWS[:3])).status_code == 413
