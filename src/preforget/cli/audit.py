@@ -173,6 +173,7 @@ def _command(args: argparse.Namespace) -> str:
         value = getattr(args, name)
         if value is not None and (name, value) != ("size", 28):
             words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    words += [word for column in args.column or () for word in ("--column", column)]
     return shlex.join(words)
 
 

@@ -110,8 +110,15 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--subjects",
         metavar="WHERE",
         help="the person of each input: in a folder, how many levels below its class a person's folder is (1 is the "
-        "next); in an .npz, the column, as in train_WHERE; 'each' makes every input a subject of its own, which "
-        "'forget --input FILE' forgets",
+        "next); in a table, the column; in an .npz, the array, as in train_WHERE; 'each' makes every input a subject "
+        "of its own, which 'forget --input FILE' forgets",
+    )
+    parser.add_argument(
+        "--column",
+        metavar="WHAT=NAME",
+        action="append",
+        help="of a table of pictures, sounds, texts or vectors: the column of its path, label, split, subject or text, "
+        "where it has no usual name; label=diagnosis, say; may be repeated",
     )
     parser.add_argument(
         "--fold",
@@ -218,6 +225,7 @@ def read_data(args: argparse.Namespace, seed: int, *, named: bool = False) -> Da
     from preforget.cli.console import note, printable
     from preforget.core.targets import check_target, write_target
     from preforget.data import load_data
+    from preforget.data.columns import parsed_columns
     from preforget.data.duplicates import refuse_across_parts
     from preforget.data.summary import duplicates_table, summary
 
@@ -238,6 +246,7 @@ def read_data(args: argparse.Namespace, seed: int, *, named: bool = False) -> Da
         allow_duplicates=args.allow_duplicates or listed is not None,
         split_by=args.split_by,
         top_classes=args.top_classes,
+        columns=parsed_columns(args.column),
     )
     if listed is not None:
         content = duplicates_table(data.repeated).encode("utf-8", "backslashreplace")

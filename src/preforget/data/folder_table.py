@@ -8,10 +8,11 @@ from preforget.core.errors import DataError
 from preforget.core.paths import is_file
 from preforget.data.assemble import assemble
 from preforget.data.cells import read_rows
+from preforget.data.columns import Columns, chosen, has
 from preforget.data.dataset import Dataset
 from preforget.data.listing import EXTENSIONS, ending
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
-from preforget.data.table import ENDINGS, LABEL, PATH, column, list_table
+from preforget.data.table import ENDINGS, LABEL, PATH, list_table
 
 MOST_TABLES = 20
 """Of folders with more tables none is taken for the one of labels."""
@@ -22,22 +23,26 @@ class FolderWithTable(DataFormat):
     """A folder with exactly one table that has a column of paths and one of labels, and without images beside it."""
 
     what = "a folder of files with a table"
-    uses = frozenset({"subjects", "folds", "split_by"})
+    uses = frozenset({"subjects", "folds", "split_by", "columns"})
     order = 50
 
     def reads(self, path: Path) -> bool:
         """Tell whether there is such a table, and a first file where it says."""
-        return path.is_dir() and _table_in(path) is not None
+        return self.reads_with(path, None)
+
+    def reads_with(self, path: Path, columns: Columns | None) -> bool:
+        """Tell the same of a table whose columns a user names."""
+        return path.is_dir() and _table_in(path, columns) is not None
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names a column of the table."""
-        table = _table_in(path)
+        table = _table_in(path, options.columns)
         if table is None:
             raise DataError(f"{path}: has no table of paths and labels")
         return assemble(list_table(table, read_rows(table), options, path), options)
 
 
-def _table_in(folder: Path) -> Path | None:
+def _table_in(folder: Path, columns: Columns | None) -> Path | None:
     """Return the only table of paths and labels, None if there is none or more than one, or if folders are classes."""
     tables = [
         p for p in sorted(folder.iterdir()) if p.suffix.lower() in ENDINGS and not p.name.startswith(".")
@@ -45,20 +50,19 @@ def _table_in(folder: Path) -> Path | None:
     tables = [p for p in tables if p.is_file()][: MOST_TABLES + 1]
     if not tables or len(tables) > MOST_TABLES:
         return None
-    with_labels = [table for table in tables if _lists_files(folder, table)]
+    with_labels = [table for table in tables if _lists_files(folder, table, columns)]
     return with_labels[0] if len(with_labels) == 1 else None
 
 
-def _lists_files(folder: Path, table: Path) -> bool:
+def _lists_files(folder: Path, table: Path, columns: Columns | None) -> bool:
     """Tell whether a table has a column of paths and one of labels, and its first file is in the folder."""
     try:
         rows = read_rows(table)
     except DataError:
         return False
-    plain = {name.casefold(): name for name in rows.header}
-    path, label = column(plain, PATH), column(plain, LABEL)
-    if path is None or label is None:
+    if not has(rows.header, columns, "label", LABEL) or not has(rows.header, columns, "path", PATH):
         return False
+    path = str(chosen(table, rows.header, columns, "path", PATH))
     name = rows.lines[0][1][path].strip()
     if not name:
         return False

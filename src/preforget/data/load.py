@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ def load_data(
     allow_duplicates: bool = False,
     split_by: str | None = None,
     top_classes: bool = False,
+    columns: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Load a data set.
 
@@ -50,6 +51,8 @@ def load_data(
         allow_duplicates: Whether inputs of the same content may be in several parts of a given split.
         split_by: `subject` for splits that are made so that no person is in two parts.
         top_classes: Whether the folders at the top are the classes, whatever they are called and hold.
+        columns: Of a table: the names of the columns of `path`, `label`, `split`, `subject` and `text`, where they
+            have none of the usual names, such as `{"label": "diagnosis"}`.
 
     Returns:
         Three parts, the names of the classes, and a note on source, licence and split.
@@ -76,6 +79,7 @@ def load_data(
         allow_duplicates,
         split_by,
         top_classes,
+        columns,
     )
     data = _load(source, options)
     return _each_by_itself(data) if wants_each(subjects) else data
@@ -95,7 +99,10 @@ def _load(source: str | Path, options: DataOptions) -> Dataset:
     try:
         is_present = path.exists()
         chosen = (
-            next((data_format for data_format in formats() if data_format.reads(path)), None)
+            next(
+                (data_format for data_format in formats() if data_format.reads_with(path, options.columns)),
+                None,
+            )
             if is_present
             else None
         )

@@ -7,7 +7,7 @@ as an entry point of the group `preforget.datasets`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -15,6 +15,7 @@ from typing import ClassVar
 from preforget.core.errors import UsageError
 from preforget.core.options import Options
 from preforget.core.registry import Registry
+from preforget.data.columns import Columns, checked_columns
 from preforget.data.dataset import Dataset
 from preforget.data.part_split import BY_SUBJECT
 
@@ -38,9 +39,16 @@ class DataOptions(Options):
     allow_duplicates: bool = False
     split_by: str | None = None
     top_classes: bool = False
+    columns: Mapping[str, str] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.columns is not None:
+            named = checked_columns(self.columns)
+            person = named.get("subject", self.subjects)
+            if self.subjects not in (None, person):
+                raise UsageError(f"the column of subjects was named twice: {person!r} and {self.subjects!r}")
+            object.__setattr__(self, "subjects", person)
         if self.split_by not in (None, BY_SUBJECT):
             raise UsageError(f"split_by={self.split_by!r}: a split can be by {BY_SUBJECT!r} only")
         if self.split_by is not None and self.subjects is None:
@@ -50,8 +58,8 @@ class DataOptions(Options):
 class NamedSet(ABC):
     """A data set that is loaded by its name; `load` returns it.
 
-    `uses`: which of the options "size", "subjects", "folds", "split_by" and "top_classes" the set has; `load_data`
-    refuses the others. The remaining options are passed on, and a set may leave them unread.
+    `uses`: which of the options "size", "subjects", "folds", "split_by", "top_classes" and "columns" the set has;
+    `load_data` refuses the others. The remaining options are passed on, and a set may leave them unread.
     """
 
     uses: ClassVar[frozenset[str]] = frozenset()
@@ -76,6 +84,10 @@ class DataFormat(ABC):
     @abstractmethod
     def reads(self, path: Path) -> bool:
         """Tell whether an existing file or folder has this format, reading as little of it as possible."""
+
+    def reads_with(self, path: Path, columns: Columns | None) -> bool:
+        """Tell the same where a user names columns, which only formats of tables look at."""
+        return self.reads(path)
 
     @abstractmethod
     def load(self, path: Path, options: DataOptions) -> Dataset:
@@ -116,6 +128,8 @@ def refuse_unused(source: str, known: NamedSet | DataFormat, options: DataOption
         )
     if "split_by" not in known.uses and options.split_by is not None:
         raise UsageError(f"{shown} is divided already; leave split_by={options.split_by!r} out")
+    if "columns" not in known.uses and options.columns is not None:
+        raise UsageError(f"{shown} is no table; leave columns (--column) out")
     if "top_classes" not in known.uses and options.top_classes:
         raise UsageError(f"{shown} is no folder of classes; leave top_classes (--top-classes) out")
     if "size" not in known.uses and options.size != ONE_SIZE:

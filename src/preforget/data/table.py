@@ -16,6 +16,7 @@ from preforget.core.names import normal_name
 from preforget.core.paths import is_file, shortened
 from preforget.data.assemble import Listed, assemble
 from preforget.data.cells import Rows, read_rows
+from preforget.data.columns import chosen
 from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.folder import chosen_folds
 from preforget.data.labels import one_name_each
@@ -69,12 +70,16 @@ def load_table(path: Path, options: DataOptions | None = None, root: Path | None
 def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None = None) -> Listed:
     """Return the files that the rows of a table name, with their labels."""
     header = rows.header
-    plain = {name.casefold(): name for name in header}
     subjects = None if options.subjects is None else normal_name(str(options.subjects))
-    path_column = column(plain, PATH)
+    path_column = chosen(path, header, options.columns, "path", PATH)
     if path_column is None:
-        raise DataError(f"{path}: has no column {PATH[0]!r}; its header is {', '.join(header) or 'empty'}")
-    single, part, fold = (column(plain, names) for names in (LABEL, PART, FOLD))
+        raise DataError(
+            f"{path}: has no column {PATH[0]!r}; its header is {', '.join(header) or 'empty'}. --column path=NAME "
+            "(columns) names it"
+        )
+    single = chosen(path, header, options.columns, "label", LABEL)
+    part = chosen(path, header, options.columns, "split", PART)
+    fold = chosen(path, header, None, "fold", FOLD)
     if subjects is not None and subjects not in header:
         raise DataError(f"{path}: has no column {subjects!r} of subjects; it has {', '.join(header)}")
     others = [name for name in header if name not in (path_column, single, part, fold, subjects)]
@@ -100,11 +105,11 @@ def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None =
         if others:
             remarks.append(f"{path}: columns that aren't read: {', '.join(others)}")
     parts, given, how = _parts(path, rows, part, fold, options)
-    chosen: dict[str, list[int]] = {}
+    by_part: dict[str, list[int]] = {}
     for position, name in enumerate(parts):
         if name:
-            chosen.setdefault(name, []).append(position)
-    if "train" not in chosen:
+            by_part.setdefault(name, []).append(position)
+    if "train" not in by_part:
         raise DataError(f"{path}: no row belongs to the train part; mark some with train")
     persons = None if subjects is None else [row[subjects] for _, row in rows.lines]
     splits = {
@@ -113,7 +118,7 @@ def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None =
             label_array([labels[i] for i in positions]),
             None if persons is None else label_array([persons[i] for i in positions]),
         )
-        for name, positions in chosen.items()
+        for name, positions in by_part.items()
     }
     return Listed(
         path,
@@ -121,7 +126,7 @@ def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None =
         splits,
         [name for name in ("train", "val", "test") if name in splits] if given else [],
         f"table {path.name!r}{how}",
-        lambda part, position, what: f"{path}, line {rows.lines[chosen[part][position]][0]}: the {what}",
+        lambda part, position, what: f"{path}, line {rows.lines[by_part[part][position]][0]}: the {what}",
         "name one or remove the line",
         left_out,
         remarks,
@@ -133,7 +138,7 @@ class Table(DataFormat):
     """A table of paths and labels."""
 
     what = "a .csv, .tsv or .parquet table"
-    uses = frozenset({"subjects", "folds", "split_by"})
+    uses = frozenset({"subjects", "folds", "split_by", "columns"})
     order = 20
 
     def reads(self, path: Path) -> bool:
@@ -143,11 +148,6 @@ class Table(DataFormat):
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names a column."""
         return load_table(path, options)
-
-
-def column(plain: dict[str, str], names: Sequence[str]) -> str | None:
-    """Return the first of some names that a header has, as the header writes it."""
-    return next((plain[name] for name in names if name in plain), None)
 
 
 def _places(

@@ -11,10 +11,11 @@ from preforget.core.files import open_regular, read_regular
 from preforget.core.names import normal_name
 from preforget.data.assemble import Listed, assemble
 from preforget.data.cells import MAX_BYTES, SEPARATORS, read_rows
+from preforget.data.columns import Columns, chosen, has
 from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.part_names import part_of_word, parts_among
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
-from preforget.data.table import ENDINGS, LABEL, PART, column
+from preforget.data.table import ENDINGS, LABEL, PART
 from preforget.data.texts import texts_of
 
 TEXT = ("text", "sentence", "utterance", "query", "question", "review", "content")
@@ -35,12 +36,17 @@ Row = tuple[str, str, str | None, str]
 """Text, label, subject, and where they stand."""
 
 
-def is_text_table(path: Path) -> bool:
-    """Tell whether the header of a table names a column of texts and one of labels, and none of files."""
-    if path.suffix.lower() not in ENDINGS or not path.is_file():
+def is_text_table(path: Path, columns: Columns | None = None) -> bool:
+    """Tell whether the header of a table names a column of texts and one of labels, and none of files.
+
+    `columns`: those that a user names; where one is named for texts, others may be called as files are.
+    """
+    if path.suffix.lower() not in ENDINGS or not path.is_file() or "path" in (columns or {}):
         return False
-    plain = {name.casefold() for name in header_of(path)}
-    return bool(plain & set(TEXT)) and bool(plain & set(LABEL)) and not plain & NAMES_OF_FILES
+    header = header_of(path)
+    if "text" not in (columns or {}) and {name.casefold() for name in header} & NAMES_OF_FILES:
+        return False
+    return has(header, columns, "text", TEXT) and has(header, columns, "label", LABEL)
 
 
 def header_of(path: Path) -> list[str]:
@@ -80,12 +86,16 @@ class TextTable(DataFormat):
     """A table of texts and labels, or a folder with one for each part."""
 
     what = "a table with the columns text and label"
-    uses = frozenset({"subjects", "split_by"})
+    uses = frozenset({"subjects", "split_by", "columns"})
     order = ORDER
 
     def reads(self, path: Path) -> bool:
         """Tell whether it is such a table, or a folder in which the parts are such tables."""
-        return is_text_table(path) or bool(path.is_dir() and _tables(path))
+        return self.reads_with(path, None)
+
+    def reads_with(self, path: Path, columns: Columns | None) -> bool:
+        """Tell the same of tables whose columns a user names."""
+        return is_text_table(path, columns) or bool(path.is_dir() and _tables(path, columns))
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names a column, and `part` or `split` is one that divides the rows."""
@@ -93,7 +103,7 @@ class TextTable(DataFormat):
             parts = _rows_by_part(path, options, None)
             how = f"table {path.name!r}"
         else:
-            tables = _tables(path)
+            tables = _tables(path, options.columns)
             parts = {}
             for name, part in sorted(tables.items()):
                 parts.setdefault(part, []).extend(_rows_by_part(path / name, options, part)[part])
@@ -106,19 +116,19 @@ class TextTable(DataFormat):
         return _assembled(path, parts, how, options, (("not a part's table", left),) if left else ())
 
 
-def _tables(folder: Path) -> dict[str, str]:
+def _tables(folder: Path, columns: Columns | None) -> dict[str, str]:
     """Return the text tables of a folder that are named after parts, by part; none without one to learn from."""
     stems = {one.stem: one.name for one in folder.iterdir() if one.suffix.lower() in ENDINGS}
     parts = {stems[stem]: part for stem, part in parts_among(stems).items()}
     if "train" not in parts.values():
         return {}
-    return {name: part for name, part in parts.items() if is_text_table(folder / name)}
+    return {name: part for name, part in parts.items() if is_text_table(folder / name, columns)}
 
 
 def _rows_by_part(path: Path, options: DataOptions, part: str | None) -> dict[str, list[Row]]:
     rows = read_rows(path)
-    plain = {name.casefold(): name for name in rows.header}
-    text, label, split = column(plain, TEXT), column(plain, LABEL), column(plain, PART)
+    asked = (("text", TEXT), ("label", LABEL), ("split", PART))
+    text, label, split = (chosen(path, rows.header, options.columns, *names) for names in asked)
     subjects = None if options.subjects is None else normal_name(str(options.subjects))
     if text is None or label is None:
         raise DataError(f"{path}: needs the columns text and label; its header is {', '.join(rows.header)}")

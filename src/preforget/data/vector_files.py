@@ -18,11 +18,12 @@ from preforget.core.errors import DataError
 from preforget.core.files import open_regular
 from preforget.data.assemble import Listed, assemble
 from preforget.data.cells import read_rows
+from preforget.data.columns import Columns, chosen, has
 from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.labels import as_texts
 from preforget.data.part_names import part_of_word
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
-from preforget.data.table import ENDINGS, LABEL, PART, PATH, column
+from preforget.data.table import ENDINGS, LABEL, PART, PATH
 from preforget.data.text_files import TEXT, first_cells, header_of
 from preforget.data.vectors import as_vectors
 
@@ -94,24 +95,29 @@ class VectorTable(DataFormat):
     """A table with labels in which every other column holds numbers, or one holds whole vectors."""
 
     what = "a table with the column label and columns of numbers"
-    uses = frozenset({"subjects", "split_by"})
+    uses = frozenset({"subjects", "split_by", "columns"})
     order = ORDER
 
     def reads(self, path: Path) -> bool:
         """Tell whether the header names labels, and neither files nor texts, and what is left can be numbers."""
-        if path.suffix.lower() not in ENDINGS or not path.is_file():
+        return self.reads_with(path, None)
+
+    def reads_with(self, path: Path, columns: Columns | None) -> bool:
+        """Tell the same of a table whose columns a user names."""
+        if path.suffix.lower() not in ENDINGS or not path.is_file() or {"path", "text"} & set(columns or {}):
             return False
-        plain = {name.casefold() for name in header_of(path)}
+        header = header_of(path)
+        plain = {name.casefold() for name in header}
         files = set(PATH) - {"id", "image_id"}
-        if not plain & set(LABEL) or plain & (files | set(TEXT)) or "id" in plain:
+        if not has(header, columns, "label", LABEL) or plain & (files | set(TEXT)) or "id" in plain:
             return False
         return _starts_with_numbers(path)
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names a column, and `part` or `split` is one that divides the rows."""
         rows = read_rows(path)
-        plain = {name.casefold(): name for name in rows.header}
-        label, split, whole = (column(plain, names) for names in (LABEL, PART, LISTS))
+        asked = (("label", LABEL), ("split", PART), ("vector", LISTS))
+        label, split, whole = (chosen(path, rows.header, options.columns, *names) for names in asked)
         subjects = None if options.subjects is None else str(options.subjects)
         if subjects is not None and subjects not in rows.header:
             raise DataError(
