@@ -44,6 +44,32 @@ def test_a_rare_class_below_all_others_is_answered_too() -> None:
     assert not shared[1].holds(0.95)
 
 
+def test_a_rare_class_on_whose_inputs_the_limit_of_all_lies_is_answered() -> None:
+    """Two of three answered refute nothing; that all three lie among the lowest four of 63 is 4 of 39,711 by chance."""
+    confidence = np.concatenate([[4.5], np.linspace(20, 30, 59), [4.0, 5.0, 6.0]])
+    truth = np.repeat([0, 1, 2], [30, 30, 3])
+    shared = one_limit(confidence, 0.95)
+    assert shared == 5
+    found = limits(confidence, truth, truth, 3, 0.95)
+    assert found[:2].tolist() == [shared, shared]
+    assert found[2] == one_limit(confidence[60:], 0.95) < 4
+    assert coverage(["a", "b", "rare"], confidence, truth, truth, found)[2].answered == 3
+
+
+def test_classes_of_few_inputs_like_others_take_the_limit_of_all() -> None:
+    """Otherwise far more than the set share would be answered where every class has few held-out inputs."""
+    rng = np.random.default_rng(1)
+    truth = np.repeat(np.arange(40), 8)
+    kept, answered = [], []
+    for _ in range(30):
+        held_out, new = rng.normal(size=320), rng.normal(size=320)
+        found = limits(held_out, truth, truth, 40, 0.95)
+        kept.append((found == one_limit(held_out, 0.95)).mean())
+        answered.append((new >= found[truth]).mean())
+    assert np.median(kept) == 1
+    assert np.mean(answered) == pytest.approx(0.95, abs=0.01)
+
+
 def test_a_class_that_nobody_is_answered_with_takes_the_limit_of_all() -> None:
     confidence, truth = np.arange(40.0), np.repeat([0, 1], 20)
     best = np.zeros(40, dtype=np.int64)

@@ -81,13 +81,13 @@ def limits(
     present = np.unique(truth)
     surely = 1 - (1 - COVERAGE) / max(1, len(present))
     counts = [(confidence[truth == column] >= shared) for column in present]
-    if not any(_refutes(int(sure.sum()), len(sure), keep, surely) for sure in counts):
-        return every
+    refuted = any(_refutes(int(sure.sum()), len(sure), keep, surely) for sure in counts)
     for column in range(classes):
         values = confidence[best == column]
-        class_limit = one_limit(values, keep)
         few = (1 - keep) * (len(values) + 1) < 1
-        if len(values):
+        low = few and _chance_of_lying_so_low(confidence[truth == column], confidence) < 1 - surely
+        if len(values) and (refuted or low):
+            class_limit = one_limit(values, keep)
             every[column] = min(shared, class_limit) if few else class_limit
     return every
 
@@ -116,6 +116,14 @@ def coverage(
         answered = int(of_class.sum())
         counted.append(ClassCoverage(label, len(of_class), answered, share_interval(answered, len(of_class))))
     return counted
+
+
+def _chance_of_lying_so_low(values: Values, every: Values) -> float:
+    """Return how likely as many of `every`, drawn at random, are all at most as high as the highest of `values`."""
+    if not len(values):
+        return 1.0
+    below = np.count_nonzero(every <= values.max()) - np.arange(len(values))
+    return float(np.prod(below / (len(every) - np.arange(len(values)))))
 
 
 def _refutes(answered: int, count: int, keep: float, surely: float) -> bool:
