@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from pathlib import Path
 
 from preforget.cli.elsewhere import add_on, executor_of, list_cluster, listed
 from preforget.jobs.executor import Here
+
+from .conftest import Terminal
 
 
 def test_processes_leave_no_copies() -> None:
@@ -15,3 +18,18 @@ def test_processes_leave_no_copies() -> None:
     assert isinstance(executor, Here)
     with listed(executor, None):
         list_cluster(executor, None)
+
+
+def test_commands_answer_alike_elsewhere(
+    learned: Path, pets: Path, tmp_path: Path, terminal: Terminal
+) -> None:
+    work = ("--on", "processes", "--workers", 1, "--work", tmp_path / "work")
+    for words in (("predict", learned, pets / "owl"), ("evaluate", learned, pets, "--part", "train")):
+        here, elsewhere = terminal(*words, "--json"), terminal(*words, "--json", *work)
+        assert elsewhere.code == 0, elsewhere.err
+        assert elsewhere.json == here.json
+        assert not (tmp_path / "work").exists()
+    assert terminal("copies", learned, "--json").json["copies"] == []
+    for more, reason in ((("--workers", 2), "--on"), (("--work", tmp_path), "--on")):
+        refused = terminal("predict", learned, pets, *more)
+        assert (refused.code, reason in refused.err) == (2, True)

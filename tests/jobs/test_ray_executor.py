@@ -15,8 +15,14 @@ import numpy as np
 import pytest
 
 from preforget import PreForgettableClassifier
+from preforget.audit.run import audit
+from preforget.classifier.elsewhere import evaluate_over
 from preforget.classifier.spread import fit_over
+from preforget.cli.elsewhere import listed
 from preforget.core.errors import DataError, UsageError
+from preforget.data import Dataset, Split
+from preforget.data.dataset import label_array
+from preforget.data.vectors import Vectors
 from preforget.jobs.executor import ExecutorError, Job
 from preforget.jobs.ray_executor import RayExecutor
 
@@ -113,15 +119,35 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_ray
-def test_what_ray_has_read_equals_one_machine(ray_jobs: Any, tmp_path: Path, tiny_vit: Path) -> None:
+def test_what_ray_has_read_equals_one_machine(ray_jobs: Any) -> None:
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 255, size=(40, 32, 32, 3), dtype=np.uint8)
-    labels, who = np.repeat(["cat", "dog"], 20), ["Kim", "Lee"] * 20
-    whole, spread = (
-        PreForgettableClassifier(str(tiny_vit), "exact", levels=1, device="cpu", dtype="float32")
-        for _ in range(2)
-    )
-    whole.fit(images, labels, subjects=who)
-    fit_over(spread, RayExecutor(), images, labels, subjects=who)
+    X, y, who = rng.normal(size=(90, 6)), np.repeat(["ant", "bee", "cat"], 30), ["Kim", "Lee", "Max"] * 30
+    whole, spread = (PreForgettableClassifier("features", "exact") for _ in range(2))
+    whole.fit(X, y, subjects=who)
+    fit_over(spread, RayExecutor(), X, y, subjects=who)
     made, expected = (sorted(r.digest() for r in model.engine_.records()) for model in (spread, whole))
     assert made == expected
+
+
+@needs_ray
+def test_ray_measures_answers_and_audits_like_one_process(ray_jobs: Any, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.repeat(["ant", "bee", "cat"], 20)
+    X = rng.normal(size=(60, 4)) + np.repeat(np.eye(3, 4) * 6, 20, axis=0)
+    parts = [Split(Vectors(X[n::3].astype(np.float32)), label_array(list(y[n::3]))) for n in range(3)]
+    data = Dataset("drawn", *parts, classes=("ant", "bee", "cat"), note="")
+    model = PreForgettableClassifier("features", "exact").fit(parts[0], validation=parts[1])
+    model.save_pretrained(tmp_path / "model")
+    assert evaluate_over(model, RayExecutor(), parts[2]) == model.evaluate(parts[2])
+    asked = {"attacks": ["membership"], "seeds": 1}
+    here, there = (audit(model, data, "bee", executor=each, **asked) for each in (None, RayExecutor()))
+    assert [m.gap for m in there.measures] == [m.gap for m in here.measures]
+
+    alone = RayExecutor()
+    alone.address = "ray://elsewhere:10001"  # what is noted of a cluster, without a second one
+    for _ in range(2):
+        with listed(alone, model.folder):
+            pass
+    assert model.folder is not None
+    (copy,) = model.folder.manifest.copies.values()
+    assert (copy["place"], copy["delete"]) == ("workers of the Ray cluster ray://elsewhere:10001", False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.seeds import derive_seed
 from preforget.data import Split, as_split
 from preforget.data.multilabel import marks
-from preforget.engines.base import Scores
+from preforget.engines.base import Engine, Scores
 from preforget.metrics.conditions import mean_average_precision, per_condition
 from preforget.training.progress import track
 
@@ -51,6 +52,9 @@ class Evaluation(Measured):
         return evaluation_plot.plot(self)
 
 
+Scored: TypeAlias = Callable[[Split, list[str]], tuple[Scores, Scores]]
+"""Returns scores and confidence of inputs, for classes by name."""
+
 BATCHES = 4
 """How many batches are answered between two steps of the progress that is shown."""
 
@@ -81,6 +85,10 @@ class Evaluating(Answering):
             >>> round(model.evaluate(X, y).accuracy, 2)
             0.98
         """
+        return self._evaluated(X, y, lambda split, names: self._scored(split, names, progress))
+
+    def _evaluated(self, X: Any, y: Any, scored: Scored) -> Evaluation:
+        """Return the measures of inputs whose scores and confidence `scored` gives, for the attached classes."""
         engine, keep = self._fitted(), self.keep_
         if isinstance(X, Split) and not len(X):
             return Evaluation(0, None, None, keep=keep)
@@ -88,7 +96,7 @@ class Evaluating(Answering):
         names = engine.bank.attached
         if not names:
             return Evaluation(len(split), None if engine.multilabel else 0.0, 1.0, keep=keep)
-        scores, confidence = self._scored(split, names, progress)
+        scores, confidence = scored(split, names)
         answers = engine.answers(scores, confidence, names, keep)
         if engine.multilabel:
             abstained = sum(answer is ABSTAIN for answer in answers) / len(split)
@@ -103,12 +111,17 @@ class Evaluating(Answering):
     def _scored(self, split: Split, names: list[str], show: bool) -> tuple[Scores, Scores]:
         """Return scores and confidence of a split, in parts of whole batches, so that they are those of one pass."""
         engine = self._fitted()
-        step = engine.score_rows * BATCHES
+        step, starts = parts_of(engine, len(split))
         parts = []
-        starts = range(0, len(split), step)
         many = show and len(split) > step
         for start in track(starts, total=len(split), what="answering", unit="input", show=many, step=step):
             part = split.select(range(start, min(start + step, len(split))))
             parts.append(engine.evaluate(part.inputs, names, int(self.shortlist)))
         scores, confidences = zip(*parts, strict=True)
         return np.concatenate(scores), np.concatenate(confidences)
+
+
+def parts_of(engine: Engine, inputs: int) -> tuple[int, range]:
+    """Return how many inputs are scored between two steps, and where each step starts: after whole batches."""
+    step = engine.score_rows * BATCHES
+    return step, range(0, inputs, step)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from preforget.audit.attacks.order import ORDER
 from preforget.cli.console import Console, Interrupted, note, printable
+from preforget.cli.elsewhere import add_on, executor_of, listed
 from preforget.cli.options import (
     Commands,
     add_command,
@@ -92,7 +93,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--strict", action="store_true", help="exit code 4 also for measures that remain undecided"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one per core)")
+    add_on(parser)
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
     add_data_options(parser)
     parser.set_defaults(run=run)
@@ -110,7 +111,6 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.audit.result import hide_labels
     from preforget.audit.work_place import end_work
     from preforget.core.canonical import canonical_json
-    from preforget.jobs.executor import on_this_machine
 
     report_folder = _place(args)
     work = report_folder / WORK
@@ -121,21 +121,23 @@ def run(args: argparse.Namespace, console: Console) -> int:
         f"until the audit is done, {work} holds models that know what is to be forgotten"
         f"{', encrypted' if sealed else ''}; it is deleted then"
     )
+    executor = executor_of(args)
     try:
-        result = audit(
-            model,
-            data,
-            args.forget,
-            suite=args.suite,
-            seeds=args.seeds,
-            work=work,
-            attacks=args.attacks,
-            shadows=args.shadows,
-            executor=on_this_machine(args.workers),
-            cache_dir=args.cache_dir,
-            command=_command(args),
-            show=True,
-        )
+        with listed(executor, model.folder):
+            result = audit(
+                model,
+                data,
+                args.forget,
+                suite=args.suite,
+                seeds=args.seeds,
+                work=work,
+                attacks=args.attacks,
+                shadows=args.shadows,
+                executor=executor,
+                cache_dir=args.cache_dir,
+                command=_command(args),
+                show=True,
+            )
     except KeyboardInterrupt:
         raise Interrupted(f"interrupted; repeat the command to go on, or delete {work}") from None
     if args.hide_labels or (sealed and not args.show_labels):

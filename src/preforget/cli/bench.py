@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import Console, Interrupted, note, printable
+from preforget.cli.elsewhere import add_on
 from preforget.cli.options import Commands, add_command, add_force, add_keyring, keyring
 from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
@@ -46,6 +47,7 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--workers", type=int, metavar="N", help="processes (default: one per core, one on a GPU)"
     )
+    add_on(parser, workers=False)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:<n> or mps (default: auto)")
     parser.add_argument("--data-dir", metavar="DIR", type=Path, help="where downloads are kept")
     parser.add_argument("--no-download", action="store_true", help="use only what is there already")
@@ -78,12 +80,13 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from preforget.benchmark.context import begin
     from preforget.benchmark.run import run as run_matrix
     from preforget.benchmark.sealed_folder import discard_cells, folder_key
-    from preforget.jobs.executor import on_this_machine
+    from preforget.jobs.places import executor_on
 
     matrix = _matrix(args)
     results_folder = given_path(args.out or f"bench-{matrix.name}")
     on_cpu = choose_device(args.device).type == "cpu"
-    executor = on_this_machine(args.workers if on_cpu or args.workers else 1)
+    here = args.on in (None, "processes")
+    executor = executor_on(args.on, args.workers if on_cpu or args.workers or not here else 1)
     if args.discard:
         discard_cells(results_folder, lambda: keyring(args))
         console.line(f"removed    cells and models in {printable(str(results_folder))}")

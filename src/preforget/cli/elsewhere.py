@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from preforget.cli.console import note
+from preforget.core.errors import UsageError
+from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
-    from preforget.jobs.executor import Here, Pool
+    from preforget.classifier import PreForgettableClassifier
+    from preforget.jobs.executor import Executor, Here, Pool
     from preforget.jobs.ray_executor import RayExecutor
+    from preforget.jobs.work import Work
     from preforget.store import ModelFolder
 
 TORCHRUN = "torchrun"
@@ -32,6 +37,57 @@ def add_on(parser: argparse.ArgumentParser, *, torchrun: bool = False, workers: 
         parser.add_argument(
             "--workers", type=int, metavar="N", help="how many jobs at once (default: one per core)"
         )
+
+
+def add_work(parser: argparse.ArgumentParser) -> None:
+    """Add a folder for finished parts."""
+    parser.add_argument(
+        "--work",
+        metavar="DIR",
+        type=Path,
+        help="with --on: folder for finished parts, so that the same command goes on after an interruption; it is a "
+        "listed copy, encrypted if the model is, and deleted at the end",
+    )
+
+
+def check_work(args: argparse.Namespace) -> None:
+    """Raise `UsageError` for options of work elsewhere without a place."""
+    if args.on is None and (args.work is not None or args.workers is not None):
+        raise UsageError("--work and --workers are about --on, such as --on processes; give that, too")
+
+
+@contextmanager
+def elsewhere(
+    args: argparse.Namespace, model: PreForgettableClassifier
+) -> Iterator[tuple[Executor, Work | None]]:
+    """Yield the executor that is asked for and the folder of finished parts; both are gone after the work is done."""
+    from preforget.audit.work_place import end_work, opened_work
+    from preforget.jobs.work import Work
+
+    folder = None if args.work is None else given_path(args.work)
+    with listed(executor := executor_of(args), model.folder):
+        if folder is None:
+            yield executor, None
+            return
+        with opened_work(folder, model) as key:
+            yield executor, Work(folder, key)
+        end_work(folder, model)
+
+
+def files_digest(files: Sequence[Path]) -> str:
+    """Return a digest of paths, sizes and times of files, which is another once one was changed."""
+    from preforget.core.hashing import value_digest
+
+    marks = [(str(path), found.st_size, found.st_mtime_ns) for path in files for found in (path.stat(),)]
+    return value_digest([list(mark) for mark in marks])
+
+
+def state_of(model: PreForgettableClassifier) -> list[Any]:
+    """Return what a model's answers depend on, as plain values: the folder's records and what was chosen here."""
+    keep, folder = model.keep_, model.folder
+    m = None if folder is None else folder.manifest
+    state = None if m is None else [m.model, dict(m.records), dict(m.packs), sorted(m.detached)]
+    return [state, float(keep), dict(keep.classes), int(model.shortlist), model.on_unknown]
 
 
 def executor_of(args: argparse.Namespace) -> Here | Pool | RayExecutor:

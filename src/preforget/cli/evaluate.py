@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from preforget.cli.answer_format import add_format, choose_format, table_line
 from preforget.cli.console import Console, percent, printable
+from preforget.cli.elsewhere import add_on, add_work, check_work, elsewhere, state_of
 from preforget.cli.options import (
     Commands,
     add_command,
@@ -25,7 +26,10 @@ from preforget.core.paths import given_path
 from preforget.core.targets import check_target, write_target
 
 if TYPE_CHECKING:
+    from preforget.classifier import PreForgettableClassifier
+    from preforget.classifier.evaluating import Evaluation
     from preforget.classifier.measured import Measured
+    from preforget.data import Split
 
 COLUMNS = ("class", "known", "inputs", "answered", "precision", "recall", "answered_low", "answered_high")
 PARTS = ("test", "validation", "train")
@@ -48,6 +52,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     parser.add_argument("--seed", type=int, help="of splits that are made (default: the model's)")
     add_keep(parser, "here")
     add_shortlist(parser)
+    add_on(parser)
+    add_work(parser)
     add_format(parser)
     parser.add_argument("--csv", action="store_true", help="the same as --format csv: one line per class")
     parser.add_argument(
@@ -63,6 +69,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
 
     if args.csv and (args.json or args.format not in (None, "text", "csv")):
         raise UsageError(f"--csv and --{'json' if args.json else 'format'} are two ways to print; give one")
+    check_work(args)
     form = "csv" if args.csv else choose_format(args, console)
     page = None if args.html is None else given_path(args.html)
     if page is not None:
@@ -72,7 +79,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     part = getattr(data, args.part)
     if not len(part):
         raise DataError(f"{args.data} has no {args.part} inputs; choose another with --part")
-    measured = model.evaluate(part, progress=True)
+    measured = model.evaluate(part, progress=True) if args.on is None else _elsewhere(args, model, part)
     if page is not None:
         title = f"Evaluation of {args.model} on {args.data}"
         write_target(page, measured.to_html(title).encode(), force=args.force)
@@ -81,6 +88,17 @@ def run(args: argparse.Namespace, console: Console) -> int:
     values: dict[str, Any] = {"model": str(args.model), "data": args.data, "part": args.part}
     console.result({**values, **measured.as_dict(), "html": None if page is None else str(page)})
     return 0
+
+
+def _elsewhere(args: argparse.Namespace, model: PreForgettableClassifier, part: Split) -> Evaluation:
+    """Let other processes or machines score the inputs."""
+    from preforget.classifier.elsewhere import evaluate_over
+    from preforget.core.hashing import value_digest
+    from preforget.data.digest import split_digest
+
+    with elsewhere(args, model) as (executor, work):
+        digest = "" if work is None else value_digest([*state_of(model), split_digest(part)])
+        return evaluate_over(model, executor, part, work=work, digest=digest, progress=True)
 
 
 def table(measured: Measured, form: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from preforget.cli.answer_file import Output, add_out
 from preforget.cli.answer_format import add_format, table_line
 from preforget.cli.argument_order import NEEDED_UNLESS
 from preforget.cli.console import Console, note, printable
+from preforget.cli.elsewhere import add_on, add_work, check_work, elsewhere, files_digest, state_of
 from preforget.cli.options import (
     Commands,
     add_command,
@@ -25,7 +26,9 @@ from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import exists, given_path, shortened
 
 if TYPE_CHECKING:
+    from preforget.classifier import PreForgettableClassifier
     from preforget.classifier.answering import Answers
+    from preforget.classifier.elsewhere import Broken
 
 AT_ONCE = 128
 COLUMNS = ("path", "answer", "probability", "confidence", "threshold", "p_none")
@@ -68,6 +71,8 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     add_shortlist(parser)
     add_keep(parser, "in this request")
+    add_on(parser)
+    add_work(parser)
     add_format(parser)
     add_out(parser)
     parser.add_argument(
@@ -81,39 +86,70 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Read the paths, load the model, answer."""
     from preforget.data import as_inputs
-    from preforget.data.looks import look_at_all
 
+    check_work(args)
     output = Output.of(args, console)
+    if args.on is not None and (args.text or any(given.suffix.lower() == ".npy" for given in args.files)):
+        raise UsageError("--on is about many files, one input each; leave it out")
     if args.text or all(given.suffix.lower() in (".txt", ".npy") for given in args.files):
         return _answer_rows(args, output)
     files = [file for given in args.files for file in image_files(given)]
     as_inputs(files)
     model = load_model(args, shortlist=args.shortlist)
-    from preforget.training.progress import track
-
-    rows: list[dict[str, Any]] = []
-    broken: list[tuple[Path, str]] = []
-    starts = range(0, len(files), AT_ONCE)
-    many = len(files) > AT_ONCE
-    for start in track(starts, total=len(files), what="answering", unit="input", show=many, step=AT_ONCE):
-        part = files[start : start + AT_ONCE]
-        try:
-            predicted = model.respond(part, without=args.without)
-        except DataError:
-            _, unusable = look_at_all(part)
-            if not unusable:
-                raise
-            broken += unusable
-            part = [path for path in part if path not in dict(unusable)]
-            if not part:
-                continue
-            predicted = model.respond(part, without=args.without)
-        rows += entries(part, predicted, args.top_k)
+    parts = [files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE)]
+    answers = _here(model, parts, args) if args.on is None else _elsewhere(model, parts, args)
+    rows = [row for answered_rows, _ in answers for row in answered_rows]
+    broken = [(Path(path), why) for _, unusable in answers for path, why in unusable]
     for path, why in broken:
         note(printable(f"{path}: {why}"))
     if not rows:
         raise DataError(f"none of the {len(files):,} files can be answered; see the reasons above")
     return _print(args, output, model, rows, broken)
+
+
+Answered = tuple[list[dict[str, Any]], list[list[str]]]
+"""The entries of files, and the paths of those that can't be answered, each with the reason; plain values."""
+
+
+def _answered(files: list[Path], answers: Answers | None, broken: Broken, top: int | None) -> Answered:
+    rows = [] if answers is None else list(entries(files, answers, top))
+    return rows, [[str(path), why] for path, why in broken]
+
+
+def _here(
+    model: PreForgettableClassifier, parts: Sequence[list[Path]], args: argparse.Namespace
+) -> list[Answered]:
+    from preforget.classifier.elsewhere import respond_to_files
+    from preforget.training.progress import track
+
+    total, many = sum(map(len, parts)), len(parts) > 1
+    shown = track(parts, total=total, what="answering", unit="input", show=many, step=AT_ONCE)
+    return [_answered(*respond_to_files(model, part, args.without), args.top_k) for part in shown]
+
+
+def _elsewhere(
+    model: PreForgettableClassifier, parts: Sequence[list[Path]], args: argparse.Namespace
+) -> list[Answered]:
+    """Let other processes or machines answer; parts that are in the folder of finished parts are passed over."""
+    from preforget.classifier.elsewhere import respond_over
+    from preforget.training.progress import counting
+
+    done: dict[int, Answered] = {}
+    with elsewhere(args, model) as (executor, work):
+        facts = [*state_of(model), args.without, args.top_k]
+        keys = [[*facts, files_digest(part)] if work is not None else [] for part in parts]
+        if work is not None:
+            done = {n: value for n, key in enumerate(keys) if (value := work.get(*key)) is not None}
+        left = [n for n in range(len(parts)) if n not in done]
+        with counting(total=sum(map(len, parts)), what="answering", unit="input", show=True) as count:
+            count(sum(len(parts[n]) for n in done))
+            for place, answered in respond_over(model, executor, [parts[n] for n in left], args.without):
+                number = left[place]
+                done[number] = _answered(*answered, args.top_k)
+                if work is not None:
+                    work.put(done[number], *keys[number])
+                count(len(parts[number]))
+    return [done[number] for number in range(len(parts))]
 
 
 def _answer_rows(args: argparse.Namespace, output: Output) -> int:

@@ -183,9 +183,9 @@ class UnitBank(Roster):
             return [*self.units(label), *(pair for pair in self.pairs.values() if pair.concerns(label))]
         units = self.of_subject(str(subject))
         for touched in sorted({unit.label for unit in units}):
-            rest = [unit for unit in self.units(touched) if unit.subject != subject]
-            if not any(map(unit_count, rest)):
-                units += rest
+            others = self.units(touched)
+            if not any(unit_count(unit) for unit in others if unit.subject != subject):
+                units += [unit for unit in others if unit.subject != subject]
         return [*units, *self._pairs_of({unit.label for unit in units}.__contains__)]
 
     def affected_by(self, labels: Sequence[str], subjects: Sequence[str] = ()) -> list[ClassRecord]:
@@ -196,9 +196,9 @@ class UnitBank(Roster):
         affected = super().affected_by(labels, subjects)
         gone = {record.id for record in affected}
         for label in sorted({record.label for record in affected if record.subject in subjects}):
-            rest = [unit for unit in self._units[label].values() if unit.id not in gone]
-            if label in self and not any(map(unit_count, rest)):
-                affected += rest
+            others = self._units[label].values()
+            if not any(unit_count(unit) for unit in others if unit.id not in gone):
+                affected += [unit for unit in others if unit.id not in gone]
         return affected
 
     def drop_pairs(self, label: str) -> None:
