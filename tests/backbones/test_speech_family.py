@@ -20,9 +20,10 @@ def load(folder: Path, frames: int | None = None) -> Encoder:
 def test_how_many_frames_are_read(tmp_path: Path) -> None:
     folder, _ = write_tiny(tmp_path, "whisper")
     assert load(folder).preprocessing.image_size == 60  # all that it has places for
-    for wrong in (2, 41, 62, True):
-        with pytest.raises(UsageError, match="frames of 10 ms can't be read; give a number from 4 to 60"):
+    for wrong in (2, 41, 62, 30_004, True):  # 62 frames are no two windows of an even number
+        with pytest.raises(UsageError, match="frames of 10 ms can't be read; give a number from 4 to 30000"):
             load(folder, wrong)
+    assert [load(folder, frames).tokens for frames in (60, 80, 180)] == [30, 40, 90]
 
 
 def test_another_rate_is_refused(tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ class Block:
         padded: Whether inputs differ in length: a state that is all zeros is padding, which nothing attends to.
         rope: Cosines and sines `[n, D/H]` that turn queries and keys of the last `n` tokens; tokens before stay.
         window: How far apart turned tokens may lie to attend to each other; 0: any distance.
+        pieces: Of how many pieces of one length an input consists, whose tokens attend only to those of their own;
+            where `padded`, a piece is there as a whole or not.
     """
 
     norm1_weight: Tensor
@@ -61,6 +63,7 @@ class Block:
     padded: bool = False
     rope: tuple[Tensor, Tensor] | None = None
     window: int = 0
+    pieces: int = 1
 
     @property
     def dim(self) -> int:
@@ -126,7 +129,12 @@ class Block:
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return output `[batch, tokens, D]` and the keys and values that attention used."""
         q, k, v = self.query_key_value(h)
-        out = self.finish(h, F.scaled_dot_product_attention(q, k, v, attn_mask=self.sight(h)))
+        if self.pieces > 1:
+            apart = (t.unflatten(2, (self.pieces, -1)) for t in (q, k, v))
+            attended = F.scaled_dot_product_attention(*apart).flatten(2, 3)
+        else:
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=self.sight(h))
+        out = self.finish(h, attended)
         return (out * tokens_in(h)[..., None] if self.padded else out), k, v
 
     def sight(self, h: Tensor) -> Tensor | None:

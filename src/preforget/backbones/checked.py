@@ -79,8 +79,10 @@ def deviation(encoder: Encoder, model: nn.Module, *, normed: bool = True) -> flo
     got = encoder.states(inputs, slice(encoder.depth, encoder.depth + 1))[:, 0]
     got = encoder.norm(got) if normed else got
     if isinstance(encoder, WhisperEncoder):
-        model = _shortened(model, encoder.tokens)
+        model = _shortened(model, len(encoder.places))
     wanted: Tensor = model(**encoder.for_library(inputs), **_options(model, inputs)).last_hidden_state
+    if isinstance(encoder, WhisperEncoder):  # the library takes each window for an input
+        wanted = wanted.reshape(len(inputs), -1, wanted.shape[-1])
     if encoder.padded:
         wanted = wanted * encoder.states(inputs, slice(0, 1))[:, 0].any(dim=-1)[..., None]
     if got.shape != wanted.shape:

@@ -1,7 +1,7 @@
 """Speech encoders without a CLS token: Whisper's over log mel energies, wav2vec 2.0's and HuBERT's over samples.
 
 Every recording is cut at its end, or filled up with silence, to one length, so that no other recording has a part in
-it.
+it. What is longer than Whisper's 30 seconds is read in several windows, whose states stand side by side.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from preforget.data.dataset import Images, Sounds
 from preforget.data.sounds import Wave, fixed_length, read_sounds, recorded_rate
 
 Pair = tuple[Tensor, Tensor]
+
+ABSENT = -64.0
+"""In the place of energies, which are above -2, where a recording has ended before a window begins."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +70,22 @@ class SpeechEncoder(Encoder, ABC):
 
 @dataclass(frozen=True)
 class WhisperEncoder(SpeechEncoder):
-    """The encoder of Whisper (arXiv 2212.04356); `first`, `second`: its two convolutions along time."""
+    """The encoder of Whisper (arXiv 2212.04356); `first`, `second`: its two convolutions along time.
+
+    `windows`: in how many windows of one length a recording is read, each by itself. Those that it doesn't reach are
+    padding: neither a mean nor a class's path looks at them.
+    """
 
     bins: int
     first: Pair
     second: Pair
     places: Tensor
+    windows: int = 1
 
     @property
     def tokens(self) -> int:
         """The number of states: one for 20 ms."""
-        return len(self.places)
+        return self.windows * len(self.places)
 
     @property
     def prefix(self) -> int:
@@ -85,20 +93,33 @@ class WhisperEncoder(SpeechEncoder):
         return 0
 
     def heard(self, waves: Sequence[Wave]) -> Tensor:
-        """Return log mel energies `[batch, bins, frames]`."""
-        filters, frames = slaney_triangles(self.bins), self.preprocessing.image_size
-        found = np.stack([whisper_mel(wave, frames, filters) for wave in waves])
-        return torch.from_numpy(found).to(self.device, self.dtype)
+        """Return log mel energies `[batch, bins, frames]`; of several windows `[batch, windows, bins, frames]`."""
+        filters, frames = slaney_triangles(self.bins), self.preprocessing.image_size // self.windows
+        length = frames * HOP
+        energies = np.full((len(waves), self.windows, self.bins, frames), ABSENT, dtype=np.float32)
+        for row, wave in enumerate(waves):
+            for window in range(self.windows):
+                piece = wave[window * length : (window + 1) * length]
+                if len(piece) or not window:
+                    energies[row, window] = whisper_mel(piece, frames, filters)
+        given = energies if self.windows > 1 else energies[:, 0]
+        return torch.from_numpy(given).to(self.device, self.dtype)
 
     def embed(self, pixels: Tensor) -> Tensor:
-        """Turn log mel energies into the states that enter block 0, `[batch, N, D]`."""
-        x = F.gelu(F.conv1d(pixels, *self.first, padding=1))
+        """Turn log mel energies into the states that enter block 0, `[batch, N, D]`; absent windows are zeros."""
+        count = len(pixels)
+        present = pixels[:, :, 0, 0] != ABSENT if self.windows > 1 else None
+        x = pixels.flatten(0, 1) if self.windows > 1 else pixels
+        x = F.gelu(F.conv1d(x, *self.first, padding=1))
         x = F.gelu(F.conv1d(x, *self.second, stride=2, padding=1))
-        return x.transpose(1, 2) + self.places
+        x = x.transpose(1, 2) + self.places
+        if present is None:
+            return x
+        return (x.view(count, self.windows, *x.shape[1:]) * present[..., None, None]).flatten(1, 2)
 
     def for_library(self, inputs: Tensor) -> dict[str, Tensor]:
-        """Return energies by the name that the library's own model takes them."""
-        return {"input_features": inputs}
+        """Return energies, each window by itself, by the name that the library's own model takes them."""
+        return {"input_features": inputs.flatten(0, 1) if self.windows > 1 else inputs}
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from preforget.core.errors import BackboneError, UsageError
 FRAMES = 500
 """How many frames of 10 ms are read where nothing else is asked for: five seconds."""
 
+MOST_FRAMES = 30_000
+"""Five minutes."""
+
 FILTERS = "feature_extractor.conv_layers.{}."
 """Before the names of one convolution over samples."""
 
@@ -29,11 +32,15 @@ class WhisperFamily(Family):
     """The encoder of Whisper."""
 
     def build(self, checkpoint: Checkpoint, image_size: int | None, commit: str | None) -> Encoder:
-        """Return the encoder; `image_size` counts frames of 10 ms, an even number up to 3,000."""
+        """Return the encoder; `image_size` counts frames of 10 ms, more than 3,000 in windows of one length."""
         stored = checkpoint.stored
         places = stored.get("embed_positions.weight")
-        frames = frames_read(image_size, FRAMES, 2 * len(places), step=2)
+        most = 2 * len(places)
+        windows = windows_for(image_size, most)
+        frames = frames_read(image_size, min(FRAMES, most), MOST_FRAMES, step=2 * windows)
         blocks = checkpoint.blocks()
+        if windows > 1:
+            blocks = [replace(block, padded=True, pieces=windows) for block in blocks]
         first, second = (checkpoint.pair(stored.linear(name)) for name in ("conv1", "conv2"))
         norm = checkpoint.pair(stored.norm("layer_norm"))
         return WhisperEncoder(
@@ -41,7 +48,8 @@ class WhisperFamily(Family):
             bins=stored.get("conv1.weight").shape[1],
             first=first,
             second=second,
-            places=checkpoint.put(places[: frames // 2]),
+            places=checkpoint.put(places[: frames // windows // 2]),
+            windows=windows,
         )
 
 
@@ -64,7 +72,7 @@ class WaveFamily(Family):
             _filter(checkpoint, FILTERS.format(number), stride, over_time)
             for number, stride in enumerate(values.get("conv_stride", [5, 2, 2, 2, 2, 2, 2]))
         )
-        frames = frames_read(image_size, FRAMES, 30_000)
+        frames = frames_read(image_size, FRAMES, MOST_FRAMES)
         blocks = checkpoint.blocks()
         stable = not blocks[0].post
         norm = checkpoint.pair(stored.norm("encoder.layer_norm"))
@@ -80,6 +88,16 @@ class WaveFamily(Family):
             scaled=_is_scaled(checkpoint.source, checkpoint.revision),
             final_norm=stable,
         )
+
+
+def windows_for(asked: int | None, most: int) -> int:
+    """Return in how many windows of at most `most` frames a recording is read: as few as hold what is asked for.
+
+    >>> windows_for(None, 3000), windows_for(3000, 3000), windows_for(4000, 3000)
+    (1, 1, 2)
+    """
+    whole = isinstance(asked, int) and not isinstance(asked, bool)
+    return max(1, -(-asked // most)) if whole and asked is not None else 1
 
 
 def frames_read(asked: int | None, usual: int, most: int, step: int = 1) -> int:
