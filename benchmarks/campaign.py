@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from scene_cases import base_of, cases, write_vit_once
+from scene_cases import write_vit_once
+from scene_persons import all_cases, base_of
 from scenes import Case, Scene, prepared
 
 
@@ -91,7 +92,7 @@ def run_campaign(description: str | None, name: str, harms: Harms, argv: Sequenc
         named = case.name in (args.only or [case.name]) and case.name not in args.without
         return named and case.model in (args.models or [case.model])
 
-    for case in filter(wanted, cases()):
+    for case in filter(wanted, all_cases()):
         print(case.key, file=sys.stderr, flush=True)
         harms(prepared(case, root, base_of(root, case.engine, case.sealed)), results)
     print(report(results))

@@ -10,7 +10,7 @@ Keys from the environment note no head and sign nothing: where they are all ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -62,10 +62,28 @@ def known_to_keyring(folder: SealedFolder, number: int) -> bool:
     return all(is_signed(folder, row) for row in folder.ledger.entries(after) if row.seq <= number)
 
 
-def check_age(folder: SealedFolder) -> None:
-    """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have."""
+class LastRows:
+    """The last rows of a ledger, read once for several questions about them."""
+
+    def __init__(self, ledger: Ledger, after: int) -> None:
+        self._rows = list(ledger.entries(after))
+
+    def entries(self, after: int) -> Iterator[Entry]:
+        """Yield the rows after row `after`, which is none before those that were read."""
+        return (row for row in self._rows if row.seq > after)
+
+    def holds(self, head: Head) -> bool:
+        """Tell whether exactly the row that `head` names is among them."""
+        return any(row.head == head for row in self._rows)
+
+
+def check_age(folder: SealedFolder, read: LastRows | None = None) -> None:
+    """Raise `IntegrityError` if the keyring of a sealed model knows a row that the ledger doesn't have.
+
+    `read`: rows of the ledger that were read just now, here and below; by default they are read again.
+    """
     head = None if folder.keys is None else folder.keys.head()
-    if head is not None and not folder.ledger.holds(head):
+    if head is not None and not (read or folder.ledger).holds(head):
         raise IntegrityError(
             f"{folder.path} is older than its keyring knows, or another copy of it has gone on: row {head.seq} is "
             "not in its ledger; end this with: preforget restore MODEL [--replay LEDGER]"
@@ -102,14 +120,17 @@ def check_still_followed(folder: SealedFolder) -> None:
     changed the model. Of an unsealed model only the ledger shows that.
     """
     check_not_unsealed(folder)
-    check_age(folder)
-    check_confirmed(folder)
-    check_not_put_back(folder)
+    read, noted = None, None if folder.keys is None else folder.keys.head()
+    if noted is not None and noted.seq > 0:
+        read = LastRows(folder.ledger, max(min(noted.seq, int(folder.manifest.ledger["seq"])) - 1, 0))
+    check_age(folder, read)
+    check_confirmed(folder, read)
+    check_not_put_back(folder, read)
 
 
-def check_confirmed(folder: SealedFolder) -> None:
+def check_confirmed(folder: SealedFolder, read: LastRows | None = None) -> None:
     """May the rows of the ledger be followed? Raises `IntegrityError` for one that the keyring doesn't confirm."""
-    for row in _unnoted(folder):
+    for row in _unnoted(folder, read):
         if not is_signed(folder, row):
             raise _refused(folder, row)
 
@@ -172,7 +193,7 @@ def may_go(folder: SealedFolder) -> set[str]:
     return folder.keys.pending() | taken_out_by(rows[: confirmed(folder, rows)])
 
 
-def check_not_put_back(folder: SealedFolder) -> None:
+def check_not_put_back(folder: SealedFolder, read: LastRows | None = None) -> None:
     """Raise `IntegrityError` if the manifest of a sealed model is one from before what the keyring has noted.
 
     A crash leaves it at most one change behind the ledger, and never behind the keyring.
@@ -180,7 +201,7 @@ def check_not_put_back(folder: SealedFolder) -> None:
     keys, number = folder.keys, int(folder.manifest.ledger["seq"])
     if keys is None or not keys.writable:
         return
-    noted, rows = keys.head(), list(folder.ledger.entries(number))
+    noted, rows = keys.head(), list((read or folder.ledger).entries(number))
     again = {"undone"} if not rows or rows[0].event != "erased" else {"undone", "erased"}
     if (noted is not None and number < noted.seq) or any(row.event not in again for row in rows[1:]):
         raise IntegrityError(
@@ -200,14 +221,14 @@ def note_head(folder: SealedFolder) -> None:
         keys.note_head(end)
 
 
-def _unnoted(folder: SealedFolder) -> Sequence[Entry]:
+def _unnoted(folder: SealedFolder, read: LastRows | None = None) -> Sequence[Entry]:
     """Return the rows after the one that the keyring noted; of a model whose creation was cut off the last one."""
     keys = folder.keys
     if keys is None or not keys.writable:
         return []
     noted = keys.head()
     if noted is not None:
-        return list(folder.ledger.entries(noted.seq))
+        return list((read or folder.ledger).entries(noted.seq))
     if not _has_keys(folder, keys):
         return []  # another keyring: whoever reads a record is told so
     return list(folder.ledger.entries(folder.ledger.head().seq - 1))
