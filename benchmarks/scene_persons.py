@@ -30,7 +30,7 @@ from scene_cases import (
 )
 from scenes import FORMER, PRESENT, Case, Place, forked
 
-PERSONS = {"persons": 40, "pages": PAGED_FROM // 2 + 6}
+PERSONS = {"persons": 50, "pages": PAGED_FROM // 2 + 20}
 """How many persons learn two classes, by the kind of model: enough for packs, and for pages of keys."""
 CENTRES = {"ant": 0.0, "bee": 5.0, "doe": -5.0}
 OPTIONS = ("--backbone", "features", "--engine", "exact", "--subjects", "subject", *MACHINE)
@@ -106,11 +106,11 @@ def key_cases(kind: str) -> Iterator[Case]:
 
 
 def write_table(path: Path, persons: int, names: Sequence[str]) -> None:
-    """Write a table of vectors, one of each class and person; the last persons are those of validation."""
+    """Write a table of vectors, one of each class and person; the last persons are for validation and test."""
     rng, lines = np.random.default_rng(0), ["label,subject,part,x0,x1,x2"]
     for name in names:
         for number in range(persons):
-            part = "val" if number >= persons - 6 else "train"
+            part = "test" if number >= persons - 4 else "val" if number >= persons - 10 else "train"
             numbers = ",".join(f"{x:.4f}" for x in rng.normal(size=3) + CENTRES[name])
             lines.append(f"{name},person-{number:04},{part},{numbers}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
