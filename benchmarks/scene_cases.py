@@ -227,6 +227,7 @@ def cases_of(engine: str, sealed: bool) -> Iterator[Case]:
         more = call("add", "model", "bee", "data", "--more", "--device", "cpu", *people)
         yield one("add --more", kills=30, command=more, check=counted if engine == "exact" else unchecked)
     if engine == "exact":
+        yield join_case(sealed)
         merged = call("add", "model", "--into", "ant", "--from", "bee", "--device", "cpu")
         yield one("add --into", kills=40, command=merged, again=gone)
     renamed = call("rename", "model", "bee", "wasp", "--device", "cpu")
@@ -278,6 +279,36 @@ def cases_of(engine: str, sealed: bool) -> Iterator[Case]:
         yield one("refit", kills=50, command=refit, prepare=both(PERSON))
         retrained = call("verify", "model", "--against-retrain", "data", "--subjects", "1", "--device", "cpu")
         yield one("verify --against-retrain", kills=10, command=retrained, prepare=both(forget))
+
+
+def join_case(sealed: bool) -> Case:
+    """Return the joining of two parts, encrypted ones where the model is sealed, to a model that isn't there yet."""
+    reader = ("--seal", "--for", "parts.pem") if sealed else ()
+    halves = [
+        call(
+            *("learn", "data", "--out", f"part-{number}", "--backbone", "../vit", "--engine", "exact"),
+            *(*OPTIONS["exact"], *MACHINE, "--shards", f"{number}/2", *reader),
+        )
+        for number in (1, 2)
+    ]
+
+    def prepare(place: Place) -> None:
+        shutil.rmtree(place.model)
+        both(call("keys", "show", "--parts-key", "parts.pem"), *halves)(place)
+
+    join = call(*("join", "part-1", "part-2", "--out", "model", "--device", "cpu"), *reader[:1])
+    listed = frozenset({"cache part-1", "cache part-2"})
+    return Case("join", "exact", sealed, 60, join, prepare, DONE, parts_gone, listed)
+
+
+def parts_gone(place: Place, repeated: bool) -> None:
+    """No part is gone before the model is there, and none is left, or listed, after a repetition."""
+    left = sorted(path.name for path in place.root.glob("part-*"))
+    assert place.model.exists() or left == ["part-1", "part-2"], f"of the parts there are only {left}"
+    if repeated:
+        copies = open_folder(place.model, place.keyring).manifest.copies.values()
+        assert not left, f"parts are left: {left}"
+        assert not any("part-" in copy["place"] for copy in copies), "parts that are gone are listed"
 
 
 def key_cases() -> Iterator[Case]:

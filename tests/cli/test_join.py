@@ -46,6 +46,42 @@ def test_parts_that_are_kept_are_listed(tmp_path: Path, tiny_vit: Path, terminal
     assert part.exists()
     (copy,) = terminal("copies", tmp_path / "model", "--json").json["copies"]
     assert (copy["place"], copy["delete"]) == (str(part), True)
+    again = terminal("join", part, "--out", tmp_path / "model", "--keep-parts")
+    assert (again.code, "were joined before" in again.out) == (0, True), again.err
+    assert len(terminal("copies", tmp_path / "model", "--json").json["copies"]) == 1
     done = terminal("forget", tmp_path / "model", "cat", "--yes", "--delete-copies")
     assert done.code == 0, done.err
     assert not part.exists()
+    assert terminal("join", part, "--out", tmp_path / "model").code == 0  # strikes out what is gone
+    assert terminal("copies", tmp_path / "model", "--json").json["copies"] == []
+
+
+def test_encrypted_parts_and_a_join_that_was_cut_off(
+    tmp_path: Path, tiny_vit: Path, terminal: Terminal
+) -> None:
+    photos, key, model = (
+        write_images(tmp_path / "photos", {"cat": 20, "dog": 18}),
+        tmp_path / "key",
+        tmp_path / "model",
+    )
+    ring = ("--keyring", tmp_path / "ring")
+    assert terminal("keys", "make", *ring, "--parts-key", key).code == 0
+    parts = [tmp_path / "part-1", tmp_path / "part-2"]
+    for number, part in enumerate(parts, start=1):
+        words = ("learn", photos, "--out", part, "--backbone", tiny_vit, *LEARN, "--shards", f"{number}/2")
+        done = terminal(*words, "--seal", "--for", key)
+        assert (done.code, "encrypted for the machine" in done.err) == (0, True), done.err
+        assert b"cat" not in part.read_bytes()
+    assert terminal(*words, "--for", key).code == 2
+    foreign = terminal("join", *parts, "--out", model, "--keyring", tmp_path / "other")
+    assert (foreign.code, "encrypted for another keyring" in foreign.err) == (3, True), foreign.err
+    assert not model.exists()
+
+    assert terminal("join", *parts, "--out", model, "--keep-parts", *ring).code == 0
+    parts[0].unlink()  # as if it had been killed between the two
+    done = terminal("join", *parts, "--out", model, "--json", *ring)
+    assert (done.code, done.json["classes"]) == (0, ["cat", "dog"]), done.err
+    assert not any(part.exists() for part in parts)
+    assert terminal("copies", model, "--json", *ring).json["copies"] == []
+    over = terminal("join", *parts, "--out", model, *ring)
+    assert (over.code, "not empty" in over.err) == (1, True)

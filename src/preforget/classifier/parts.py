@@ -1,19 +1,20 @@
 """Learn in parts, each on a machine of its own, and join them to the bits of one pass (exact engine).
 
 A part is one file with the sums of the inputs of one shard. It is a copy of personal data, like a model that isn't
-sealed: delete it once it is joined.
+sealed, unless it is encrypted for the machine that joins it: delete it once it is joined.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -21,7 +22,7 @@ from preforget.classifier.packing import FACTS, SHARED, Arrays, as_arrays, from_
 from preforget.classifier.public import PreForgettableClassifier
 from preforget.classifier.spread import check_sums
 from preforget.core.canonical import canonical_json
-from preforget.core.errors import DataError, StoreError, UsageError
+from preforget.core.errors import DataError, IntegrityError, StoreError, UsageError
 from preforget.core.files import read_regular, write_new
 from preforget.core.paths import absolute_path
 from preforget.data.dataset import Split
@@ -31,9 +32,11 @@ from preforget.engines.summing import HELD_OUT_ROWS, sum_up
 from preforget.records import ClassRecord, UnitBank
 from preforget.records.joined_units import put_together
 from preforget.records.units import unit_inputs
+from preforget.store.for_reader import is_for_reader, seal_for, unseal_for
 from preforget.store.tensors import record_from_bytes, record_to_bytes
 
 FORMAT = "preforget-part-1"
+PART = "part"
 MAX_BYTES = 2**36
 """The most bytes of a part's file; a larger one isn't read."""
 
@@ -48,6 +51,7 @@ def learn_part(
     *,
     subjects: Any = None,
     keep_similar_names: bool = False,
+    reader: X25519PublicKey | None = None,
     progress: bool = False,
 ) -> int:
     """Read one shard of the inputs and write what they sum up to as one file; the model itself learns nothing.
@@ -61,6 +65,7 @@ def learn_part(
         validation: See `fit`.
         subjects: See `fit`.
         keep_similar_names: See `fit`.
+        reader: For whose private key the file is encrypted, see `store.for_reader`; by default it is not.
         progress: Show progress on stderr.
 
     Returns:
@@ -87,6 +92,8 @@ def learn_part(
         "probe": exact.reading.probe(),
     }
     content = save(as_arrays(twin), metadata={"part": canonical_json(header).decode()})
+    if reader is not None:
+        content = seal_for(content, reader, what=PART)
     target = absolute_path(path)
     try:
         write_new(target, content)
@@ -98,12 +105,15 @@ def learn_part(
     return sum(unit_inputs(unit) + len(unit.tensors["held_out"]) // views for unit in exact.bank.records())
 
 
-def join_parts(paths: Sequence[str | Path], *, device: str = "auto") -> PreForgettableClassifier:
+def join_parts(
+    paths: Sequence[str | Path], *, device: str = "auto", key: Callable[[], X25519PrivateKey] | None = None
+) -> PreForgettableClassifier:
     """Return the model, in memory, that one machine would have learned from the inputs of all parts.
 
     Args:
         paths: The files of all parts, in any order.
         device: Where the model answers.
+        key: Returns the private key that decrypts parts, asked for where one is encrypted.
 
     Returns:
         The model, bound to no folder; the parts stay as they are.
@@ -114,7 +124,7 @@ def join_parts(paths: Sequence[str | Path], *, device: str = "auto") -> PreForge
         DataError: The parts were read by machines that compute other bits.
         BackboneError: The backbone isn't on this machine.
     """
-    parts = sorted((_read(absolute_path(path)) for path in paths), key=lambda part: part.number)
+    parts = sorted((_read(absolute_path(path), key) for path in paths), key=lambda part: part.number)
     _check_complete(parts)
     banks = [UnitBank.of(part.units()) for part in parts]
     whole = UnitBank(banks[0].layout)
@@ -139,11 +149,18 @@ class _Part:
         return [record_from_bytes(name, array.tobytes()) for name, array in packed.items()]
 
 
-def _read(path: Path) -> _Part:
+def _read(path: Path, key: Callable[[], X25519PrivateKey] | None) -> _Part:
     try:
         content = read_regular(path, MAX_BYTES, follow=True)
     except OSError as error:
         raise StoreError(f"{path} can't be read: {error.strerror or error}") from error
+    if is_for_reader(content):
+        if key is None:
+            raise UsageError(f"{path} is encrypted; give the key of the machine that it was made for")
+        try:
+            content = unseal_for(content, key(), what=PART)
+        except IntegrityError as error:
+            raise IntegrityError(f"{path} can't be decrypted: {error}; give the right --keyring") from None
     try:
         length = int.from_bytes(content[:8], "little")
         header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["part"])

@@ -46,6 +46,13 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--public", metavar="FILE", type=Path, help="also write the current public key there")
     parser.add_argument(
+        "--parts-key",
+        metavar="FILE",
+        type=Path,
+        help="also write the public key there for which 'learn --shards I/N --seal --for FILE' encrypts parts; "
+        "rotating the key makes such parts unreadable",
+    )
+    parser.add_argument(
         "--model",
         metavar="MODEL",
         type=Path,
@@ -73,20 +80,22 @@ def run(args: argparse.Namespace, console: Console) -> int:
     if args.expires and not args.model:
         raise UsageError("--expires is entered into lists of copies; give --model with it")
     if args.action in ("passphrase", "backup", "restore"):
-        if args.public is not None:
-            raise UsageError("--public goes with 'make', 'show' and 'rotate'")
+        if args.public is not None or args.parts_key is not None:
+            raise UsageError("--public and --parts-key go with 'make', 'show' and 'rotate'")
         return {"passphrase": change, "backup": back_up, "restore": restore}[args.action](args, console)
     return sign(args, console)
 
 
 def sign(args: argparse.Namespace, console: Console) -> int:
     """Make, rotate or only show the key that signs."""
+    from preforget.store.for_reader import public_pem
     from preforget.store.keyring import open_keyring
 
     if args.passphrase and not sys.stdin.isatty():
         raise UsageError("there is no terminal to ask at; set PREFORGET_PASSPHRASE instead of --passphrase")
-    if args.public is not None:
-        check_target(args.public, force=args.force)
+    for target in (args.public, args.parts_key):
+        if target is not None:
+            check_target(target, force=args.force)
     if args.passphrase:
         new = ask_twice(short=args.short_passphrase)
         ring = open_keyring(args.keyring, lambda: new, short=True)
@@ -108,6 +117,8 @@ def sign(args: argparse.Namespace, console: Console) -> int:
     console.line(f"{len(models)} models have something in {ring.place}")
     if args.public is not None:
         write_target(args.public, current.public_pem, force=args.force)
+    if args.parts_key is not None:
+        write_target(args.parts_key, public_pem(current.parts_key().public_key()), force=args.force)
     console.result(
         {
             "keyring": ring.place,

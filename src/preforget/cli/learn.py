@@ -95,6 +95,13 @@ def add_to(commands: Commands[argparse.ArgumentParser], engine: str = DEFAULT_EN
         help="read only the I-th of N shares of the inputs, here, and write what they sum up to as the file MODEL, for "
         "'preforget join' (exact engine)",
     )
+    parser.add_argument(
+        "--for",
+        dest="reader",
+        metavar="FILE",
+        type=Path,
+        help="with --shards and --seal: the public key of the machine that joins the parts, which encrypts them",
+    )
     add_on(parser, torchrun=True)
     parser.add_argument(
         "--discard",
@@ -166,12 +173,15 @@ def _shard(args: argparse.Namespace) -> Shard | None:
     if args.workers is not None and args.on in (None, TORCHRUN):
         raise UsageError("--workers is about --on processes and --on ray; leave it out")
     if args.shards is None:
+        if args.reader is not None:
+            raise UsageError("--for encrypts parts; give --shards I/N with it")
         return None
     if args.on is not None:
         raise UsageError("--shards reads one share here, and --on hands all shares out; give one of them")
-    if args.seal:
+    if args.seal != (args.reader is not None):
         raise UsageError(
-            "a part is not sealed: keep it on an encrypted disk, and give --seal to 'preforget join', which deletes it"
+            "a part is encrypted for the machine that joins it: give --seal and --for FILE, the public key that "
+            "'preforget keys show --parts-key FILE' writes there; or neither, and keep the part on an encrypted disk"
         )
     return Shard.parse(args.shards)
 
@@ -186,7 +196,9 @@ def _learn_part(
 ) -> int:
     """Read one shard of the inputs into a file, and say what to do with it."""
     from preforget.classifier.parts import learn_part
+    from preforget.store.for_reader import read_public_key
 
+    reader = None if args.reader is None else read_public_key(given_path(args.reader))
     inputs = learn_part(
         model,
         target,
@@ -195,12 +207,14 @@ def _learn_part(
         validation=data.validation,
         subjects=data.train.subjects,
         keep_similar_names=args.keep_similar_names,
+        reader=reader,
         progress=True,
     )
     console.line(
         f"part {shard.number} of {shard.count} sums up {inputs:,} inputs: {printable(str(args.out))}"
     )
-    note("it is a copy of personal data in the clear; 'preforget join' deletes it once the model is saved")
+    how = "in the clear" if reader is None else "encrypted for the machine that joins it"
+    note(f"it is a copy of personal data {how}; 'preforget join' deletes it once the model is saved")
     console.result({"part": str(args.out), "number": shard.number, "count": shard.count, "images": inputs})
     return 0
 

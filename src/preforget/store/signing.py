@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
@@ -67,6 +68,12 @@ class Signer:
         raw = self._private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         secret = HKDF(SHA256(), length=32, salt=None, info=b"preforget announcement").derive(raw)
         return hmac.new(secret, content, hashlib.sha256).hexdigest()
+
+    def parts_key(self) -> X25519PrivateKey:
+        """Return the key that decrypts what was encrypted for this keyring; it comes from the private key (HKDF)."""
+        raw = self._private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        secret = HKDF(SHA256(), length=32, salt=None, info=b"preforget parts").derive(raw)
+        return X25519PrivateKey.from_private_bytes(secret)
 
     def sign(self, content: bytes) -> bytes:
         """Return the Ed25519 signature (RFC 8032) of 64 bytes."""
