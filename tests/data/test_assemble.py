@@ -4,7 +4,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from preforget.core.errors import DataError
 from preforget.data import load_data
@@ -78,7 +80,14 @@ def test_persons_in_both_given_parts_are_counted(make_folder: MakeFolder) -> Non
     root = make_folder(
         {f"{part}/{c}/{p}": 3 for part in ("train", "test") for c in "ab" for p in ("p", f"q {part}")}
     )
-    assert "1 of 2 persons of the test part are in the train part" in load_data(root, subjects=1).remarks[-1]
+    with pytest.raises(
+        DataError, match=r"1 person is in several parts of the split(?s:.*)--allow-duplicates"
+    ):
+        load_data(root, subjects=1)
+    data = load_data(root, subjects=1, allow_duplicates=True)
+    assert "1 of 2 persons of the test part are in the train part" in data.remarks[-1]
+    assert [(group.kind, len(group.copies)) for group in data.repeated] == [("person", 12)]
+    assert not load_data(root).repeated
 
 
 def test_one_picture_a_person(make_folder: MakeFolder) -> None:
@@ -98,3 +107,38 @@ def test_split_by_subject_keeps_persons_together(make_folder: MakeFolder) -> Non
     assert sum(map(len, persons)) == 20
     mixed = load_data(root, subjects=1)
     assert set(mixed.train.subjects) & set(mixed.test.subjects)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("given", [("train",), ("train", "test")])
+def test_copies_never_empty_a_part(make_folder: MakeFolder, seed: int, given: tuple[str, ...]) -> None:
+    root = make_folder({f"{part}/{c}": 8 for part in given for c in "ab"})
+    for number in range(4):
+        shutil.copy(root / "train" / "a" / f"00{number}.png", root / "train" / "a" / f"a{number}.png")
+        shutil.copy(root / "train" / "a" / f"00{number}.png", root / "train" / "b" / f"b{number}.png")
+    data = load_data(root, seed=seed)
+    assert all(set(part.labels) == {"a", "b"} for part in (data.train, data.validation, data.test))
+    assert data.taken == tuple(part for part in ("val", "test") if part not in given)
+    learned = {path.read_bytes() for path in data.train.inputs}
+    assert not any(path.read_bytes() in learned for path in data.validation.inputs)
+
+
+@pytest.mark.parametrize("persons", [3, 4, 10])
+def test_a_split_by_person_has_each_class_in_each_part(make_folder: MakeFolder, persons: int) -> None:
+    root = make_folder({f"{c}/{c}{n}": 2 for c in "abc" for n in range(persons)})
+    for seed in range(3):
+        data = load_data(root, subjects=1, split_by="subject", seed=seed)
+        assert all(set(part.labels) == {"a", "b", "c"} for part in (data.train, data.validation, data.test))
+
+
+@pytest.mark.parametrize("name", ["a/x.m4a", "b/X.AAC", "a/call.amr", "b/deep/y.wma"])
+def test_sounds_that_are_not_decoded_are_refused_with_the_remedy(tmp_path: Path, name: str) -> None:
+    for n in range(4):
+        for c in "ab":
+            (tmp_path / "s" / c / "deep").mkdir(parents=True, exist_ok=True)
+            wave = np.random.default_rng(n).uniform(-0.5, 0.5, 800)
+            soundfile.write(tmp_path / "s" / c / f"{n}.wav", wave if c == "a" else -wave, 8000)
+    (tmp_path / "s" / name).write_bytes(b"\0\0\0\x20ftypM4A ")
+    with pytest.raises(DataError, match=r"1 of 9 files can't be used(?s:.*)ffmpeg -i IN OUT\.flac"):
+        load_data(tmp_path / "s")
+    assert [path.name for path, _ in load_data(tmp_path / "s", skip_broken=True).skipped] == [Path(name).name]

@@ -92,3 +92,30 @@ def test_without_the_library_the_remedy_is_said(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
     with pytest.raises(DataError, match=r"pip install 'preforget\[tables\]'"):
         read_rows(tmp_path / "t.parquet")
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text(
+        '\ufeff{"file_name": "a.png", "label": 3}\n\n{"label": "x", "file_name": "b", "tags": ["p", "q"]}\n'
+    )
+    rows = read_rows(tmp_path / "m.jsonl")
+    assert rows.header == ["file_name", "label", "tags"]
+    assert rows.lines[0] == (1, {"file_name": "a.png", "label": "3", "tags": ""})
+    assert rows.lines[1] == (3, {"file_name": "b", "label": "x", "tags": "p|q"})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"a": 1}\n{', "line 2: no JSON"),
+        (b'{"a": 1}\n[1]', "line 2: list, not an object"),
+        (b"\xff", "in UTF-8"),
+        (b"", "lists no input"),
+        (b"[" * 100_000, "line 1: no JSON"),
+        (b'{"a": 1e999}', "line 1: a value"),
+    ],
+)
+def test_faults_of_json_lines_are_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "m.jsonl").write_bytes(content)
+    with pytest.raises(DataError, match=rf"m\.jsonl.*{message}"):
+        read_rows(tmp_path / "m.jsonl")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,17 @@ def test_too_few() -> None:
         DataError, match=r"'rare' has 3 inputs, 1 of them to learn from; learning needs at least 2"
     ):
         check_counts(whole(part("common", "common", "rare")))
+
+
+@pytest.mark.parametrize("given", [part("common"), part("common", "other"), part()])
+def test_none_to_hold_out_is_no_fault_of_validation_data_that_were_not_given(given: Split) -> None:
+    train = part("common", "common", "rare", "rare", "rare")
+    data = Dataset("some", train, given, part("rare", "common"), ("common", "rare"), "", taken=("val",))
+    with pytest.raises(
+        DataError, match=r"inputs to learn from, of which none can be held out.*copies of each other"
+    ):
+        check_counts(data)
+    check_counts(replace(data, taken=()))
 
 
 def test_enough() -> None:

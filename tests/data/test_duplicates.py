@@ -14,7 +14,7 @@ from preforget.data.duplicates import (
     repeated,
     sentences,
 )
-from preforget.data.repeated import Copy
+from preforget.data.repeated import NEAR, PERSON, SAME, Copy, Repeated
 
 
 def thumb(picture: Image.Image) -> np.ndarray:
@@ -89,9 +89,27 @@ def test_what_is_said_and_what_is_refused() -> None:
     assert "1 in several classes" in said
     assert "1 of several persons" in said
     with pytest.raises(
-        DataError, match=r"pets: 1 inputs are the same in several parts(?s:.*)1\.png and 2\.png(?s:.*)--allow"
+        DataError, match=r"pets: 1 input is the same in several parts(?s:.*)1\.png and 2\.png(?s:.*)--allow"
     ):
         refuse_across_parts("pets", groups, allow=False)
     refuse_across_parts("pets", groups, allow=True)
     refuse_across_parts("pets", groups[1:], allow=False)
     assert "'a'" not in repr(groups)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (SAME, "1 input is the same in several parts"),
+        (NEAR, "1 picture looks like others in another part"),
+        (PERSON, "1 person is in several parts"),
+    ],
+)
+@pytest.mark.parametrize("parts", [("train", "test"), ("train", "val"), ("val", "val", "test")])
+def test_what_is_in_several_parts_is_refused(kind: str, said: str, parts: tuple[str, ...]) -> None:
+    group = Repeated(kind, tuple(Copy(f"{n}.png", part, "a", "p") for n, part in enumerate(parts)))
+    places = f"0.png and {len(parts) - 1}.png"
+    with pytest.raises(DataError, match=rf"pets: {said} of the split:\n  {places}\nWhat is tested"):
+        refuse_across_parts("pets", [group], allow=False)
+    refuse_across_parts("pets", [group], allow=True)
+    refuse_across_parts("pets", [Repeated(kind, group.copies[:1] * 2)], allow=False)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from preforget.core.errors import DataError
 from preforget.data import load_data
 
 MakeFolder = Callable[[dict[str, int]], Path]
@@ -43,3 +44,38 @@ def test_other_tables_leave_folders_classes(make_folder: MakeFolder, content: st
     root = make_folder({"cat": 3, "dog": 3})
     (root / "labels.csv").write_text(content)
     assert load_data(root).classes == ("cat", "dog")
+
+
+LINES = {
+    "metadata.csv": ("file_name,label", "{n:03}.png,{label}"),
+    "metadata.jsonl": ("", '{{"file_name": "{n:03}.png", "label": "{label}"}}'),
+    "index.tsv": ("image\tclass", "{n:03}\t{label}"),
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("parts", [("train",), ("train", "test"), ("Training", "validation", "Testing")])
+def test_a_table_in_the_folder_of_each_part(
+    make_folder: MakeFolder, name: str, parts: tuple[str, ...]
+) -> None:
+    root = make_folder(dict.fromkeys(parts, 10))
+    header, line = LINES[name]
+    for part in parts:
+        rows = [header, *(line.format(n=n, label="ab"[n % 2]) for n in range(10))]
+        (root / part / name).write_text("\n".join(rows).strip() + "\n")
+    data = load_data(root, strict=True)
+    assert data.classes == ("a", "b")
+    assert sum(map(len, (data.train, data.validation, data.test))) == 10 * len(parts)
+    assert {path.parent.name for path in data.test.inputs} == {parts[-1]}
+
+
+def test_tables_of_parts_that_do_not_go_together(make_folder: MakeFolder) -> None:
+    root = make_folder({"train": 4, "test": 4})
+    for part, cells in (("train", ["x|y", "x", "y", "x"]), ("test", ["x", "y", "x", "y"])):
+        lines = [f"{n:03}.png,{cell}" for n, cell in enumerate(cells)]
+        (root / part / "metadata.csv").write_text("\n".join(["file_name,label", *lines]))
+    with pytest.raises(DataError, match="some parts have several labels per input and others one"):
+        load_data(root)
+    (root / "test" / "metadata.csv").write_text("file_name,label\n000.png,x\nnowhere.png,y\n")
+    with pytest.raises(DataError, match=r"test/metadata\.csv, line 3: no such file"):
+        load_data(root)

@@ -167,3 +167,26 @@ def test_the_part_of_urbansound8k() -> None:
     assert len(data.classes) == 10
     assert folds(data.test.inputs) == {"fold10"}
     assert not data.skipped
+
+
+@pytest.mark.parametrize(("takes", "held_out"), [(3, 1), (8, 1), (20, 3)])
+def test_a_class_of_one_recording_is_divided_by_clips(tmp_path: Path, takes: int, held_out: int) -> None:
+    root = tmp_path / "U"
+    lines = ["slice_file_name,fsID,fold,class"]
+    for fold, source, label, count in (
+        (1, 10, "dog", takes),
+        (2, 11, "dog", 2),
+        *((1 + n % 2, 20 + n, "cat", 2) for n in range(6)),
+    ):
+        for take in range(count):
+            lines.append(f"{source}-{take}.wav,{source},{fold},{label}")
+            write(root / "audio" / f"fold{fold}" / f"{source}-{take}.wav")
+    (root / "metadata").mkdir()
+    (root / "metadata" / "UrbanSound8K.csv").write_text("\n".join(lines) + "\n")
+    data = load_data(root)
+    assert len(data.validation.only("dog")) == held_out
+    assert len(data.train.only("dog")) == takes - held_out
+    assert "class 'dog' has clips of a single recording to learn from" in data.remarks[0]
+    assert not {p.name.split("-")[0] for p in data.train.only("cat").inputs} & {
+        p.name.split("-")[0] for p in data.validation.only("cat").inputs
+    }

@@ -10,6 +10,7 @@ from PIL import Image
 from preforget.core.errors import DataError, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.dataset import label_array
+from preforget.data.inputs import CutNumbersWarning
 
 GREY = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
 
@@ -191,3 +192,12 @@ def test_one_class_is_enough_where_it_is_asked_for() -> None:
     assert check_trainable(split_of(["a", "a"]), classes=1) is None
     with pytest.raises(DataError, match="only one class"):
         check_trainable(split_of(["a", "a"]))
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (4, 8, 8, 1), (4, 8, 8, 3)])
+def test_numbers_that_were_cut_are_warned_of(shape: tuple[int, ...]) -> None:
+    cut = np.random.default_rng(0).random(shape).round().astype(np.uint8)
+    with pytest.warns(CutNumbersWarning, match=r"all 4 images hold no value above 1.*X \* 255"):
+        as_split(cut, list("abab"))
+    as_split(cut * 255, list("abab"))
+    as_split(cut * 0, list("abab"))

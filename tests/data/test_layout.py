@@ -31,8 +31,9 @@ def test_parts_in_many_spellings(make_folder: MakeFolder, train: str, test: str)
     assert sizes(root) == (6, 2, 8, ("a", "b"))
 
 
-def test_pictures_without_a_class_beside_parts_are_counted(make_folder: MakeFolder) -> None:
-    root = make_folder({**{f"seg_{part}/{c}": 4 for part in ("train", "test") for c in "ab"}, "seg_pred": 3})
+@pytest.mark.parametrize("other", ["seg_pred", "seg_pred/seg_pred", "unlabelled", "to answer/to answer"])
+def test_pictures_without_a_class_beside_parts_are_counted(make_folder: MakeFolder, other: str) -> None:
+    root = make_folder({**{f"seg_{part}/{c}": 4 for part in ("train", "test") for c in "ab"}, other: 3})
     data = load_data(root)
     assert data.classes == ("a", "b")
     assert data.left_out == (("outside of the classes", 3),)
@@ -88,7 +89,7 @@ def test_what_is_left_out_is_counted_by_reason(make_folder: MakeFolder) -> None:
         "hidden": 1,
         "unknown ending .xyz": 2,
         "unknown ending none": 1,
-        "a model or output": 2,
+        "of a model or output": 2,
         "outside of the classes": 1,
     }
     with pytest.raises(DataError, match=r"3 of the system, .*--strict"):

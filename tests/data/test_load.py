@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from preforget.core.errors import DataError, UsageError
 from preforget.data import load_data
@@ -137,3 +138,16 @@ def test_subjects_from_folders_and_columns(tmp_path: Path) -> None:
         load_data(tmp_path / "bad.npz", subjects="patient")
     with pytest.raises(UsageError, match="doesn't name the subjects of its inputs"):
         load_data("digits", subjects=1)
+
+
+def test_strict_refuses_copies_unless_they_are_allowed(tmp_path: Path) -> None:
+    for n in range(4):
+        for c in "ab":
+            (tmp_path / c).mkdir(exist_ok=True)
+            Image.new("L", (4, 4), 9 * n + 99 * (c == "b")).save(tmp_path / c / f"{n}.png")
+    assert load_data(tmp_path, strict=True)
+    (tmp_path / "a" / "copy.png").write_bytes((tmp_path / "a" / "0.png").read_bytes())
+    assert load_data(tmp_path)
+    with pytest.raises(DataError, match=r"1 duplicate, which --strict.*--duplicates FILE"):
+        load_data(tmp_path, strict=True)
+    assert load_data(tmp_path, strict=True, allow_duplicates=True)

@@ -162,11 +162,11 @@ def test_images_that_are_in_two_parts_are_counted_or_refused(
     medmnist_arrays["test_images"][0] = medmnist_arrays["train_images"][3]
     path = save(tmp_path / "cells.npz", medmnist_arrays)
     with pytest.raises(
-        DataError, match=r"1 inputs are the same in several parts(?s:.*)train_images\[3\] and test_im"
+        DataError, match=r"1 input is the same in several parts(?s:.*)train_images\[3\] and test_im"
     ):
         load_npz(path, allow_duplicates=False)
     data = load_data(path)
-    assert data.remarks[0].startswith("1 inputs are there more than once")
+    assert data.remarks[0].startswith("1 input is there more than once")
     named = save(tmp_path / "bloodmnist.npz", medmnist_arrays)
     assert len(load_data(named).repeated) == 1
 
@@ -176,4 +176,15 @@ def test_floats_that_were_cut_are_said(tmp_path: Path, medmnist_arrays: dict[str
     remarks = load_data(save(tmp_path / "cut.npz", cut), allow_duplicates=True).remarks
     assert remarks[-1].endswith(
         "the images hold no value above 1, as if numbers from 0 to 1 had been cut to whole ones"
+    )
+
+
+@pytest.mark.parametrize(("colour", "part"), [(0, "train"), (255, "val"), (90, "test")])
+def test_images_of_one_colour_are_named_with_their_share(
+    tmp_path: Path, medmnist_arrays: dict[str, np.ndarray], colour: int, part: str
+) -> None:
+    medmnist_arrays[f"{part}_images"][2] = colour
+    remarks = load_data(save(tmp_path / "plain.npz", medmnist_arrays)).remarks
+    assert remarks[-1].endswith(
+        f"1 of 21 (4.8 %) images are of one colour all over, such as {part}_images[2]"
     )

@@ -21,6 +21,9 @@ ROWS = [[0, 1, 1], [1, 0, 0], [0, 0, 0]]
         [tuple(row) for row in ROWS],
         [np.array(row) for row in ROWS],
         np.array(ROWS, np.uint8),
+        np.array(ROWS, str),
+        [[str(each) for each in row] for row in ROWS],
+        [[str(each).encode() for each in row] for row in ROWS],
     ],
 )
 def test_the_same_rows_mean_the_same_in_every_form(y: object) -> None:

@@ -39,7 +39,10 @@ def test_one_label_per_row(folder: Path) -> None:
 def test_parts_and_subjects_as_they_are_given(folder: Path) -> None:
     parts = ["train", "Val", "test"]
     lines = [f"{n}.png,{'ab'[n % 2]},{parts[n // 4]},{'xy'[n % 4 // 2]}" for n in range(12)]
-    data = load_data(table(folder, ["file,class,part,person", *lines]), subjects="person")
+    written = table(folder, ["file,class,part,person", *lines])
+    with pytest.raises(DataError, match="2 persons are in several parts"):
+        load_data(written, subjects="person")
+    data = load_data(written, subjects="person", allow_duplicates=True)
     assert [len(part) for part in (data.train, data.validation, data.test)] == [4, 4, 4]
     assert data.train.subjects is not None
     assert data.train.subjects.tolist() == ["x", "x", "y", "y"]
@@ -258,3 +261,39 @@ def test_columns_with_one_1_in_each_row_are_one_label(folder: Path, rows: list[s
     listed = list_table(folder / "t.csv", read_rows(folder / "t.csv"), DataOptions())
     assert listed.splits["train"].multilabel == several
     assert any("exactly one 1" in remark for remark in listed.remarks) != several
+
+
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        (["1.0", "2.0"], ("1", "2")),
+        (["0.00", "10.0"], ("0", "10")),
+        (["1.0", "2"], ("1.0", "2")),
+        (["1.5", "2.0"], ("1.5", "2.0")),
+    ],
+)
+def test_whole_numbers_that_became_floats_are_whole_again(
+    folder: Path, cells: list[str], classes: tuple[str, ...]
+) -> None:
+    data = load_data(table(folder, ["path,label", *(f"{n}.png,{cells[n % 2]}" for n in range(12))]))
+    assert data.classes == classes
+    assert any("whole numbers with '.0'" in remark for remark in data.remarks) == (classes[0].isdecimal())
+    lines = [f"{n}.png,{'ab'[n // 6]},{n % 3}.0" for n in range(12)]
+    data = load_data(table(folder, ["path,label,who", *lines]), subjects="who")
+    assert set(data.train.subjects) < {"0", "1", "2"}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("words", "val"), [(("train", "eval", "test"), 4), (("Train", "Evaluation"), 1)])
+def test_evaluation_is_what_the_other_parts_leave_it(folder: Path, words: tuple[str, ...], val: int) -> None:
+    lines = [f"{n}.png,{'ab'[n % 2]},{words[n // 4 % len(words)]}" for n in range(12)]
+    data = load_data(table(folder, ["path,label,split", *lines]))
+    assert len(data.test) == 4
+    assert len(data.validation) >= val
+
+
+def test_an_empty_path_and_other_letters_are_named(folder: Path) -> None:
+    with pytest.raises(DataError, match="line 3: the path is empty; name a file or remove the line"):
+        load_data(table(folder, ["path,label", "1.png,a", " ,b"]))
+    (folder / "table.csv").write_bytes("path,label\n1.png,café\n".encode("latin-1"))
+    with pytest.raises(DataError, match="save it in UTF-8"):
+        load_data(folder / "table.csv")

@@ -37,7 +37,7 @@ def test_a_column_divides_the_rows_and_another_names_persons(tmp_path: Path) -> 
     ]
     lines = [line.replace("one", f"one {n}").replace("two", f"two {n}") for n, line in enumerate(lines)]
     path = write(tmp_path / "t.csv", "utterance,class,split,who\n" + "\n".join(lines) + "\n")
-    data = load_data(path, subjects="who")
+    data = load_data(path, subjects="who", allow_duplicates=True)
     assert (len(data.train), len(data.validation), len(data.test)) == (8, 8, 8)
     assert set(data.train.subjects) == {"p0", "p1", "p2"}
 

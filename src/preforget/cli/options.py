@@ -145,18 +145,18 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--strict-data" if own_meaning else "--strict",
         dest="strict_data",
         action="store_true",
-        help="take every file of the data that is left out, for whatever reason, as an error",
+        help="take every file of the data that is left out, for whatever reason, or is there twice, as an error",
     )
     parser.add_argument(
         "--allow-duplicates",
         action="store_true",
-        help="take inputs of the same content in several parts of a given split as they are",
+        help="take copies, pictures that look alike, and persons in several parts of a given split as they are",
     )
     parser.add_argument(
         "--duplicates",
         metavar="FILE",
         type=Path,
-        help="write a table of the inputs that are there more than once",
+        help="write a table of the inputs that are there more than once, and of persons in several parts",
     )
     parser.add_argument(
         "--cache-dir",

@@ -103,7 +103,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
     for path, why in broken:
         note(printable(f"{path}: {why}"))
     if not rows:
-        raise DataError(f"none of the {len(files):,} files can be answered; see the reasons above")
+        which = "the file can't" if len(files) == 1 else f"none of the {len(files):,} files can"
+        raise DataError(f"{which} be answered; see the reasons above")
     return _print(args, output, model, rows, broken)
 
 

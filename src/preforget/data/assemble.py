@@ -13,8 +13,9 @@ from preforget.data.labels import name_parts, noted
 from preforget.data.looks import Look, digests_of, look_at_all, oddities, refuse_broken
 from preforget.data.part_split import SHARES, split_note, take_from_train
 from preforget.data.registry import DataOptions
-from preforget.data.repeated import Copy
+from preforget.data.repeated import PERSON, Copy, Repeated
 from preforget.data.sounds import EXTENSIONS as SOUNDS
+from preforget.data.sounds import NOT_READ
 
 Locate = Callable[[str, int, str], str]
 """Returns where a name comes from, as the beginning of an error: of a part, a position, and `label` or `subject`."""
@@ -24,7 +25,8 @@ Locate = Callable[[str, int, str], str]
 class Listed:
     """What a format has read: the parts as lists of files with labels, and where its names come from.
 
-    `given`: the parts that the source divides itself, none if it leaves the split to us, None if the note says it all;
+    `given`: the parts that the source divides itself, none if it leaves the split to us, None if it has official parts
+    but for validation and the note says so;
     `remedy`: the end of an error of a name; `left_out`: how many files aren't used, by reason; `remarks`: sentences on
     how the source was read.
     """
@@ -58,7 +60,10 @@ def assemble(listed: Listed, options: DataOptions) -> Dataset:
     remarks += emptied
     copies = _copies(splits)
     usable = [look for part in splits for look in looks[part] if look is not None]
-    groups = repeated(copies, [look.digest for look in usable], [look.thumb for look in usable])
+    groups = (
+        *repeated(copies, [look.digest for look in usable], [look.thumb for look in usable]),
+        *_persons_in_several(copies),
+    )
     refuse_across_parts(listed.source, groups, options.allow_duplicates)
     remarks += [*sentences(groups), *_persons_across(splits)]
     missing = [part for part in SHARES if part not in splits]
@@ -79,13 +84,14 @@ def assemble(listed: Listed, options: DataOptions) -> Dataset:
         tuple(remarks),
         listed.left_out,
         groups,
+        tuple(missing if listed.given is not None else ["val", *missing]),
     )
     return refuse_unlearnable(data)
 
 
 def _refuse_mixed(source: Path, paths: Sequence[Path]) -> None:
     heard = next((path for path in paths if path.suffix.lower() in SOUNDS), None)
-    seen = next((path for path in paths if path.suffix.lower() not in SOUNDS), None)
+    seen = next((path for path in paths if path.suffix.lower() not in SOUNDS | NOT_READ), None)
     if heard is not None and seen is not None:
         raise DataError(f"{source}: sounds and images together, such as {heard} and {seen}; keep one kind")
 
@@ -122,6 +128,16 @@ def _copies(splits: dict[str, Split]) -> list[Copy]:
         for part, split in splits.items()
         for position, label in enumerate(split.labels)
     ]
+
+
+def _persons_in_several(copies: Sequence[Copy]) -> list[Repeated]:
+    """Return the inputs of each person who is in several parts of the split that the source gives."""
+    of_person: dict[str, list[Copy]] = {}
+    for copy in copies:
+        if copy.subject is not None:
+            of_person.setdefault(copy.subject, []).append(copy)
+    groups = (Repeated(PERSON, tuple(of_person[name])) for name in sorted(of_person))
+    return [group for group in groups if group.across_parts]
 
 
 def _uncalibrated(splits: dict[str, Split]) -> list[str]:

@@ -1,10 +1,13 @@
-"""Read a table as rows of text: CSV with commas, semicolons or tabs, as editors and libraries write it, or Parquet."""
+"""Read a table as rows of text: CSV with commas, semicolons or tabs, as editors and libraries write it; JSON Lines;
+Parquet.
+"""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,8 @@ def read_rows(path: Path) -> Rows:
     """Return the rows of a table; raises `DataError` that names the file and the line."""
     if path.suffix.lower() == ".parquet":
         return _from_parquet(path)
+    if path.suffix.lower() == ".jsonl":
+        return _from_lines(path)
     try:
         with open_regular(path, MAX_BYTES) as raw:
             start = raw.read(4)
@@ -47,7 +52,7 @@ def read_rows(path: Path) -> Rows:
             header = [normal_name(name) for name in next(reader, [])]
             lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
     except (OSError, UnicodeError, csv.Error) as error:
-        raise DataError(f"{path}: can't be read as CSV in UTF-8: {error}") from error
+        raise DataError(f"{path}: can't be read as CSV in UTF-8: {error}; save it in UTF-8") from error
     return _checked(path, header, lines)
 
 
@@ -68,6 +73,36 @@ def _checked(path: Path, header: list[str], lines: list[tuple[int, list[str]]]) 
         if len(values) != len(header):
             raise DataError(f"{path}, line {line}: {len(values)} values for {len(header)} columns")
     return Rows(header, [(line, dict(zip(header, values, strict=True))) for line, values in lines])
+
+
+def _from_lines(path: Path) -> Rows:
+    """Return the rows of a file with a JSON object on each line, such as `metadata.jsonl` of Hugging Face."""
+    objects: list[tuple[int, dict[str, Any]]] = []
+    try:
+        with open_regular(path, MAX_BYTES) as raw:
+            texts = raw.read().decode("utf-8-sig").split("\n")
+    except (OSError, UnicodeError) as error:
+        raise DataError(f"{path}: can't be read as JSON Lines in UTF-8: {error}") from error
+    for number, text in enumerate(texts, start=1):
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}, line {number}: no JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise DataError(
+                f"{path}, line {number}: {type(value).__name__}, not an object of names and values"
+            )
+        objects.append((number, value))
+    names = list(dict.fromkeys(name for _, value in objects for name in value))
+    lines = []
+    for number, value in objects:
+        try:
+            lines.append((number, [_text(path, number, name, value.get(name), {}, {}) for name in names]))
+        except (ValueError, RecursionError, OverflowError) as error:
+            raise DataError(f"{path}, line {number}: a value that is no text or number: {error}") from error
+    return _checked(path, [normal_name(name) for name in names], lines)
 
 
 def _from_parquet(path: Path) -> Rows:
@@ -128,8 +163,6 @@ def _text(
 
 def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, list[str]]:
     """Return the names of classes that the library `datasets` of Hugging Face leaves beside numbers, by column."""
-    import json
-
     try:
         features = json.loads((metadata or {}).get(b"huggingface", b"{}"))["info"]["features"]
         return {

@@ -11,7 +11,7 @@ LEAST = 2
 
 
 def check_counts(data: Dataset) -> None:
-    """Raise `DataError` for a single class, and for one with too few inputs to learn from.
+    """Raise `DataError` for a single class, and for one with too few inputs to learn from or to hold out.
 
     The message counts those for testing too.
     """
@@ -26,4 +26,10 @@ def check_counts(data: Dataset) -> None:
             raise DataError(
                 f"class {label!r} has {in_all[label]} inputs, {counts[label]} of them to learn from; learning needs "
                 f"at least {LEAST}, so 4 in all if preforget splits the data; add inputs or leave the class out"
+            )
+        if "val" in data.taken and label not in data.validation.labels:
+            raise DataError(
+                f"class {label!r} has {counts[label]} inputs to learn from, of which none can be held out to set its "
+                "threshold: they are copies of each other, or of one or two persons whom the split keeps together; add "
+                "others, or give a validation part"
             )

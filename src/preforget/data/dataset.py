@@ -169,7 +169,7 @@ class Dataset:
 
     `skipped`: files that were left out because they can't be used, each with the reason; `remarks`: sentences on how
     the source was read, and on names and inputs that are odd; `left_out`: how many files and folders aren't used, by
-    reason; `repeated`: inputs that are there more than once.
+    reason; `repeated`: inputs that are there more than once; `taken`: the parts that were taken from train.
     """
 
     name: str
@@ -182,6 +182,7 @@ class Dataset:
     remarks: tuple[str, ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
     repeated: tuple[Repeated, ...] = ()
+    taken: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Count inputs and classes, without names of classes."""

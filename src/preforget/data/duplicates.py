@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from preforget.core.errors import DataError
-from preforget.data.repeated import NEAR, SAME, Copy, Repeated
+from preforget.data.repeated import NEAR, PERSON, SAME, Copy, Repeated
 
 SIDE = 16
 MEAN, MOST = 2.0, 16
@@ -22,6 +22,21 @@ LEAST_SPREAD = 24
 
 CROWD = 64
 """Of more pictures with an equal quarter of a fingerprint only neighbours in the list are compared."""
+
+LISTED = 5
+"""How many of each kind an error names before it counts the others."""
+
+ACROSS = {
+    SAME: (
+        "input is the same in several parts of the split",
+        "inputs are the same in several parts of the split",
+    ),
+    NEAR: (
+        "picture looks like others in another part of the split",
+        "pictures look like others in another part of the split",
+    ),
+    PERSON: ("person is in several parts of the split", "persons are in several parts of the split"),
+}
 
 Thumbs = npt.NDArray[np.uint8]
 
@@ -73,30 +88,42 @@ def repeated(
 
 
 def refuse_across_parts(source: object, groups: Iterable[Repeated], allow: bool) -> None:
-    """Raise `DataError` for inputs of the same content in several parts of a split, unless they are allowed."""
-    across = [group for group in groups if group.kind == SAME and group.across_parts]
-    if across and not allow:
-        listed = "\n".join(f"  {_shown(group)}" for group in across[:5])
-        more = f"\n  and {len(across) - 5:,} more" if len(across) > 5 else ""
-        raise DataError(
-            f"{source}: {len(across):,} inputs are the same in several parts of the split, so that what is tested was "
-            f"learned:\n{listed}{more}\nremove them from one part; --duplicates FILE (duplicates=) lists them, "
-            "--allow-duplicates (allow_duplicates=True) takes them as they are"
-        )
+    """Raise `DataError` for inputs that are alike, or of one person, in several parts of a split, unless allowed."""
+    across = [group for group in groups if group.across_parts]
+    if not across or allow:
+        return
+    texts = []
+    for kind, (one, several) in ACROSS.items():
+        chosen = [group for group in across if group.kind == kind]
+        if chosen:
+            listed = "\n".join(f"  {_shown_across(group)}" for group in chosen[:LISTED])
+            more = f"\n  and {len(chosen) - LISTED:,} more" if len(chosen) > LISTED else ""
+            texts.append(
+                f"{f'{len(chosen):,} {several}' if len(chosen) > 1 else f'1 {one}'}:\n{listed}{more}"
+            )
+    listed = "\n".join(texts)
+    raise DataError(
+        f"{source}: {listed}\nWhat is tested was learned from in this way. Remove them from one part; --duplicates "
+        "FILE lists all, --allow-duplicates (allow_duplicates=True) takes them as they are"
+    )
 
 
 def sentences(groups: Sequence[Repeated]) -> list[str]:
     """Return one sentence on inputs of the same content and one on pictures that look alike, where there are any."""
     texts = {
-        SAME: "{n:,} inputs are there more than once with the same content",
-        NEAR: "{n:,} pictures look like others, such as copies that were saved anew",
+        SAME: ("input is there", "inputs are there", "more than once with the same content"),
+        NEAR: ("picture looks", "pictures look", "like others, such as copies that were saved anew"),
     }
-    return [
-        f"{text.format(n=sum(len(group.copies) - 1 for group in chosen))}: {', '.join(_counted(chosen))}, such as "
-        f"{_shown(chosen[0])}"
-        for kind, text in texts.items()
-        if (chosen := [group for group in groups if group.kind == kind])
-    ]
+    said = []
+    for kind, (one, several, rest) in texts.items():
+        chosen = [group for group in groups if group.kind == kind]
+        count = sum(len(group.copies) - 1 for group in chosen)
+        if chosen:
+            counts = ", ".join(_counted(chosen))
+            said.append(
+                f"{count:,} {one if count == 1 else several} {rest}: {counts}, such as {_shown(chosen[0])}"
+            )
+    return said
 
 
 def _counted(groups: Sequence[Repeated]) -> Iterator[str]:
@@ -112,6 +139,13 @@ def _counted(groups: Sequence[Repeated]) -> Iterator[str]:
     rest = sum(not (group.across_parts or group.across_classes or group.across_subjects) for group in groups)
     if rest:
         yield f"{rest:,} within a class"
+
+
+def _shown_across(group: Repeated) -> str:
+    """Return two places of a group in different parts."""
+    first = group.copies[0]
+    other = next((copy for copy in group.copies if copy.part != first.part), group.copies[-1])
+    return f"{first.place} and {other.place}"
 
 
 def _shown(group: Repeated) -> str:

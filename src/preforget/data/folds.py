@@ -19,6 +19,7 @@ from preforget.core.errors import DataError, UsageError
 from preforget.core.files import open_regular
 from preforget.core.seeds import derive_seed
 from preforget.data.assemble import Listed, assemble
+from preforget.data.counts import LEAST
 from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.folder import chosen_folds
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
@@ -64,7 +65,7 @@ def load_folded(root: Path, options: DataOptions | None = None) -> Dataset:
     used, test = chosen_folds(root, sorted({clip.fold for clip in clips}), options)
     clips = [clip for clip in clips if clip.fold in used]
     learn = [clip for clip in clips if clip.fold != test]
-    out = _held_out(learn, options.seed)
+    out, alone = _held_out(learn, options.seed)
     parts = {
         "train": [clip for position, clip in enumerate(learn) if position not in out],
         "val": [clip for position, clip in enumerate(learn) if position in out],
@@ -83,6 +84,10 @@ def load_folded(root: Path, options: DataOptions | None = None) -> Dataset:
                 f"{parts[part][position].path}: its {'class' if what == 'label' else what}"
             ),
             "name it in the table",
+            remarks=[
+                f"class {label!r} has clips of a single recording to learn from: those that are held out are of it, too"
+                for label in alone
+            ],
         ),
         replace(options, allow_duplicates=True),  # a published set is as it is
     )
@@ -105,9 +110,13 @@ class OfficialFolds(DataFormat):
         return load_folded(path, options)
 
 
-def _held_out(clips: Sequence[Clip], seed: int) -> set[int]:
-    """Choose whole recordings and return their positions; each class draws from its own stream, and one must stay."""
+def _held_out(clips: Sequence[Clip], seed: int) -> tuple[set[int], list[str]]:
+    """Choose whole recordings and return their positions; each class draws from its own stream, and one must stay.
+
+    Of a class with a single recording a share of its clips is chosen; these classes are returned, too.
+    """
     chosen: set[int] = set()
+    alone: list[str] = []
     for label in sorted({clip.label for clip in clips}):
         positions: dict[str, list[int]] = {}
         for position, clip in enumerate(clips):
@@ -117,11 +126,16 @@ def _held_out(clips: Sequence[Clip], seed: int) -> set[int]:
         np.random.default_rng(derive_seed(seed, "recordings", label)).shuffle(order)
         enough = VALIDATION * sum(map(len, positions.values()))
         held_out: list[int] = []
+        if len(order) == 1 and len(positions[order[0]]) > LEAST:
+            clips_of_one = positions[order[0]]
+            np.random.default_rng(derive_seed(seed, "clips", label)).shuffle(clips_of_one)
+            held_out = clips_of_one[: max(1, round(enough))]
+            alone.append(label)
         for recording in order[1:]:
             if len(held_out) + len(positions[recording]) / 2 < enough or not held_out:
                 held_out += positions[recording]
         chosen.update(held_out)
-    return chosen
+    return chosen, alone
 
 
 def _clips(root: Path, subjects: str | None) -> tuple[str, list[Clip]]:

@@ -65,6 +65,7 @@ def hold_out(
     )
     if missing and not train.multilabel:
         raise DataError(
-            f"the validation data hold no input of class {missing[0]!r}; add one or leave them out"
+            f"the validation data hold no input of class {missing[0]!r}; add one, or give no validation data: then a "
+            "part of each class is held out"
         )
     return train, held_out

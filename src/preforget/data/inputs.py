@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,6 +31,11 @@ VECTORS = "vectors"
 TEXTS = "texts"
 """The kinds of encoders whose inputs are rows of numbers, or texts; every other kind reads images, sounds or files."""
 
+
+class CutNumbersWarning(UserWarning):
+    """Images hold no value above 1, as if numbers from 0 to 1 had been cut to whole ones."""
+
+
 SHAPES = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
 
 
@@ -53,6 +59,13 @@ def as_split(
     if y is None:
         raise UsageError("labels are missing: give y, one class name per input")
     inputs, labels = as_inputs(X, kind), _labels(y, conditions)
+    if isinstance(inputs, np.ndarray) and inputs.size and inputs.max() == 1:
+        warnings.warn(
+            f"all {len(inputs):,} images hold no value above 1, as if numbers from 0 to 1 had been cut to whole ones; "
+            'if so, write (X * 255).round().astype("uint8") before',
+            CutNumbersWarning,
+            stacklevel=3,
+        )
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} inputs but {len(labels)} labels; each input needs one label")
     return Split(inputs, labels, None if subjects is None else as_labels(subjects, "subject"))

@@ -46,8 +46,10 @@ def find_layout(root: Path, listing: Listing, *, top_classes: bool = False, pers
         return Layout({}, {})
     if others:
         several = len(set(named.values())) > 1 and all(inside[name] for name in named)
-        if several and not any(inside[name] for name in others):
-            for name in others:  # such as pictures to be answered, which have no class
+        if several and all(inside[name] <= {name} for name in others):
+            for (
+                name
+            ) in others:  # such as pictures to be answered, which have no class, as in `seg_pred/seg_pred`
                 for path in listing.all_files(folders[name]):
                     listing.leave_out(path, NO_CLASS)
         elif len(set(named.values())) == 1 and all(inside.values()):

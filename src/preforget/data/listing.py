@@ -10,8 +10,12 @@ from pathlib import Path
 from preforget.core.errors import DataError
 from preforget.data.images import EXTENSIONS as IMAGES
 from preforget.data.sounds import EXTENSIONS as SOUNDS
+from preforget.data.sounds import NOT_READ
 
 EXTENSIONS = IMAGES | SOUNDS
+
+LISTED = EXTENSIONS | NOT_READ
+"""Endings of files that are data, also those that can't be decoded and whose error says the remedy."""
 
 DEEPEST = 100
 """The most levels of folders below a class."""
@@ -25,7 +29,12 @@ OUTPUT_MARKS = frozenset({"preforget.json", "model.safetensors.index.json", "che
 OUTPUT_ENDINGS = (".audit", ".learning")
 """Endings of the folders that a command makes beside a model."""
 
-HIDDEN, OF_SYSTEM, OUTPUT, NO_CLASS = "hidden", "of the system", "a model or output", "outside of the classes"
+HIDDEN, OF_SYSTEM, OUTPUT, NO_CLASS = (
+    "hidden",
+    "of the system",
+    "of a model or output",
+    "outside of the classes",
+)
 
 
 class Listing:
@@ -44,7 +53,7 @@ class Listing:
     def files(self, folder: Path) -> list[str]:
         """Return the paths of images and sounds that lie in a folder itself, sorted."""
         entries = [entry for entry in self._entries(folder) if not is_folder(entry)]
-        return sorted(entry.path for entry in entries if ending(entry.name) in EXTENSIONS)
+        return sorted(entry.path for entry in entries if ending(entry.name) in LISTED)
 
     def all_files(self, folder: Path) -> list[str]:
         """Return the paths of images and sounds at any depth of a folder, sorted as text; see `_walk`."""
@@ -62,7 +71,7 @@ class Listing:
     def note_others(self, folder: Path, used: str | Path = "") -> None:
         """Note the files that lie in a folder itself, above the classes, except the one that is `used`."""
         for entry in self._entries(folder):
-            if not is_folder(entry) and entry.name != Path(used).name and ending(entry.name) in EXTENSIONS:
+            if not is_folder(entry) and entry.name != Path(used).name and ending(entry.name) in LISTED:
                 self.leave_out(entry.path, NO_CLASS)
 
     def _walk(self, folder: str, above: tuple[str, ...]) -> Iterator[str]:
@@ -77,7 +86,7 @@ class Listing:
         for entry in self._entries(folder):
             if is_folder(entry):
                 yield from self._walk(entry.path, (*above, real))
-            elif ending(entry.name) in EXTENSIONS:
+            elif ending(entry.name) in LISTED:
                 if not entry.is_file():
                     raise DataError(f"{entry.path}: a symbolic link that leads nowhere; remove or repair it")
                 yield entry.path
@@ -94,7 +103,7 @@ class Listing:
             reason = _why_not(entry)
             if reason is None:
                 usable.append(entry)
-                if ending(entry.name) in EXTENSIONS or is_folder(entry):
+                if ending(entry.name) in LISTED or is_folder(entry):
                     continue
                 reason = f"unknown ending {ending(entry.name) or 'none'}"
             self.left_out[entry.path] = reason

@@ -11,6 +11,7 @@ from preforget.core.paths import given_path, shortened
 from preforget.data.content_names import named_by_content, wants_each
 from preforget.data.dataset import Dataset
 from preforget.data.registry import ONE_SIZE, DataOptions, formats, named_set, names_of_sets, refuse_unused
+from preforget.data.summary import copies_in, counted
 
 
 def load_data(
@@ -47,8 +48,9 @@ def load_data(
         fold: Of a sound set with official folds, the one to test on; the last by default.
         folds: The folds to use; all by default.
         skip_broken: Whether files that can't be used are left out.
-        strict: Whether a file that is left out, for whatever reason, is an error.
-        allow_duplicates: Whether inputs of the same content may be in several parts of a given split.
+        strict: Whether a file that is left out, for whatever reason, is an error; one that is there twice, too.
+        allow_duplicates: Whether copies, pictures that look alike, and persons may be in several parts of a given
+            split.
         split_by: `subject` for splits that are made so that no person is in two parts.
         top_classes: Whether the folders at the top are the classes, whatever they are called and hold.
         columns: Of a table: the names of the columns of `path`, `label`, `split`, `subject` and `text`, where they
@@ -117,13 +119,19 @@ def _load(source: str | Path, options: DataOptions) -> Dataset:
     refuse_unused(str(source), chosen, options)
     data = chosen.load(path, options)
     if options.strict:
-        refuse_left_out(path, data)
+        refuse_left_out(path, data, options.allow_duplicates)
     return data
 
 
-def refuse_left_out(path: Path, data: Dataset) -> None:
-    """Raise `DataError` if a file was left out."""
+def refuse_left_out(path: Path, data: Dataset, allow_duplicates: bool = False) -> None:
+    """Raise `DataError` if a file was left out, or is there more than once and this isn't allowed."""
+    same = 0 if allow_duplicates else copies_in(data)
     reasons = [*data.left_out, *([("broken", len(data.skipped))] if data.skipped else [])]
+    if same:
+        raise DataError(
+            f"{path}: {counted(same, 'duplicate')}, which --strict (strict=True) doesn't allow; --duplicates FILE "
+            "lists them, --allow-duplicates (allow_duplicates=True) takes them as they are"
+        )
     if reasons:
         listed = ", ".join(f"{count:,} {reason}" for reason, count in reasons)
         raise DataError(f"{path}: files are left out ({listed}), which --strict (strict=True) doesn't allow")

@@ -16,7 +16,7 @@ from preforget.data.dataset import Images
 from preforget.data.duplicates import SIDE, Thumbs
 from preforget.data.images import decode
 from preforget.data.sounds import EXTENSIONS as SOUNDS
-from preforget.data.sounds import check_sound
+from preforget.data.sounds import NOT_READ, check_sound
 from preforget.data.texts import Texts
 from preforget.data.vectors import Vectors
 
@@ -41,7 +41,7 @@ SEVERAL = "have several pages, frames or slices, of which one is read (the first
 
 def look_at(path: Path) -> Look:
     """Decode one file; raises `DataError` for one that can't be used."""
-    if path.suffix.lower() in SOUNDS:
+    if path.suffix.lower() in SOUNDS | NOT_READ:
         return Look(check_sound(path))
     content = read_content(path)
     decoded = decode(content, path)
@@ -101,6 +101,14 @@ def oddities(paths: Sequence[Path], looks: Sequence[Look | None]) -> list[str]:
     for odd in (ONE_COLOUR, MASKED, DARK, SEVERAL):
         such = [path for path, look in zip(paths, looks, strict=True) if look is not None and odd in look.odd]
         if such:
-            share = f"{len(such) / len(paths):.1%}".replace("%", " %")
-            texts.append(f"{len(such):,} of {len(paths):,} files ({share}) {odd}, such as {such[0]}")
+            texts.append(f"{share_of(len(such), len(paths), 'files')} {odd}, such as {such[0]}")
     return texts
+
+
+def share_of(count: int, total: int, what: str = "") -> str:
+    """Return a count and its share.
+
+    >>> share_of(1, 8, "files")
+    '1 of 8 files (12.5 %)'
+    """
+    return f"{count:,} of {total:,}{what and ' '}{what} ({100 * count / total:.1f} %)"

@@ -6,7 +6,7 @@ import lzma
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of
 from preforget.data.duplicates import refuse_across_parts, repeated, sentences
 from preforget.data.inputs import as_inputs
 from preforget.data.labels import as_labels, as_texts, name_parts, noted
-from preforget.data.looks import DARK, digests_of
+from preforget.data.looks import DARK, ONE_COLOUR, digests_of, share_of
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 from preforget.data.multilabel import as_label_sets
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
@@ -67,7 +67,7 @@ def load_npz(path: Path, subjects: str | None = None, allow_duplicates: bool = T
     classes = tuple(label for label in order if label in present)
     groups = _copies(named)
     refuse_across_parts(path, groups, allow_duplicates)
-    remarks = (*remarks, *sentences(groups), *_dark(path, named))
+    remarks = (*remarks, *sentences(groups), *_odd(path, named))
     note = noted(_note(path, known), remarks)
     return refuse_unlearnable(
         Dataset(path.stem, train, validation, test, classes, note, remarks=remarks, repeated=groups)
@@ -135,12 +135,25 @@ def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]
         ) from error
 
 
-def _dark(path: Path, parts: dict[str, Split]) -> list[str]:
-    """Return a sentence on pixels that look like floats from 0 to 1 that were cut to whole numbers."""
+def _odd(path: Path, parts: dict[str, Split]) -> list[str]:
+    """Return a sentence on images of one colour, or on pixels that look like floats from 0 to 1 that were cut."""
     highest = [
         split.inputs.max() for split in parts.values() if isinstance(split.inputs, np.ndarray) and len(split)
     ]
-    return [f"{path}: the images {DARK}"] if highest and max(highest) == 1 else []
+    if highest and max(highest) == 1:
+        return [f"{path}: the images {DARK}"]
+    plain = [
+        f"{part}_images[{position}]"
+        for part, split in parts.items()
+        if isinstance(split.inputs, np.ndarray)
+        for position in np.flatnonzero(_ends(split.inputs, np.min) == _ends(split.inputs, np.max))
+    ]
+    total = sum(map(len, parts.values()))
+    return [f"{path}: {share_of(len(plain), total)} images {ONE_COLOUR}, such as {plain[0]}"] if plain else []
+
+
+def _ends(images: npt.NDArray[np.uint8], end: Callable[..., Any]) -> Any:
+    return end(images.reshape(len(images), -1), axis=1, initial=0 if end is np.max else 255)
 
 
 def _copies(parts: dict[str, Split]) -> tuple[Repeated, ...]:

@@ -19,11 +19,14 @@ class OneHotWarning(UserWarning):
 def as_matrix(y: Any) -> npt.NDArray[np.int8] | None:
     """Return `y` as a matrix `[n, columns]` of 0 and 1, of two columns at least, None if it is anything else.
 
-    Lists of equal length that hold nothing but 0 and 1 are a matrix, too.
+    Lists of equal length that hold nothing but 0 and 1 are a matrix, too, also as text if one is twice in a list.
 
     >>> as_matrix([[0, 1, 1], [1, 0, 0]]).tolist(), as_matrix([["a"], []]), as_matrix([[0, 1], [1]])
     ([[0, 1, 1], [1, 0, 0]], None, None)
+    >>> as_matrix([["0", "1", "1"], ["1", "0", "1"]]).tolist(), as_matrix([["0", "1"], ["1", "0"]])
+    ([[0, 1, 1], [1, 0, 1]], None)
     """
+    y = _numbers(y)
     values: npt.NDArray[Any]
     if isinstance(y, np.ndarray):
         values = y
@@ -42,6 +45,23 @@ def as_matrix(y: Any) -> npt.NDArray[np.int8] | None:
     ):
         return None
     return values.astype(np.int8) if np.isin(values.astype(np.float64), (0, 1)).all() else None
+
+
+def _numbers(y: Any) -> Any:
+    """Return rows of the texts `0` and `1`, of which one is twice in a row, as numbers; anything else as it is."""
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.dtype.kind in "OUS":
+        y = y.tolist()
+    elif not isinstance(y, list | tuple):
+        return y
+    texts = ("0", "1", b"0", b"1")
+    rows = [row for row in y if isinstance(row, list | tuple)]
+    if len(rows) < len(y) or not all(
+        type(each) in (str, bytes) and each in texts for row in rows for each in row
+    ):
+        return y
+    return (
+        [[int(each) for each in row] for row in rows] if any(len(set(row)) < len(row) for row in rows) else y
+    )
 
 
 def from_frame(y: Any) -> tuple[Any, list[str] | None]:

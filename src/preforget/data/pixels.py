@@ -44,8 +44,10 @@ def to_rgb(
         inverted = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
         return Image.fromarray(255 - grey if inverted else grey).convert("RGB"), False
     if image.mode == "F":
+        low, high = image.getextrema()
         raise DataError(
-            f"{path}: pixels are floating-point numbers of unknown range; save it with 8 or 16 bits"
+            f"{path}: pixels are floating-point numbers from {low:g} to {high:g}, and what is white isn't known; save "
+            "it with 8 or 16 bits"
         )
     if signed and image.mode == "L":
         image = Image.fromarray(np.asarray(image) ^ np.uint8(128))

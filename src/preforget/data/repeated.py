@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SAME, NEAR = "same", "near"
+SAME, NEAR, PERSON = "same", "near", "person"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,10 @@ class Copy:
 
 @dataclass(frozen=True)
 class Repeated:
-    """Inputs of the same content, or pictures that look alike: `kind` is `same` or `near`."""
+    """Inputs that shouldn't be in several parts of a split; `kind`: what they have in common.
+
+    `same`: their content; `near`: they are pictures that look alike; `person`: they are of one person.
+    """
 
     kind: str
     copies: tuple[Copy, ...]

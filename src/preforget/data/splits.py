@@ -99,9 +99,10 @@ def split_units(split: Split, fractions: Sequence[float], seed: int) -> tuple[Po
 
 
 def split_persons(split: Split, fractions: Sequence[float], seed: int) -> tuple[Positions, ...]:
-    """Divide inputs so that each person is in one part alone, drawing as `split_units` does; each class stays in train.
+    """Divide inputs so that each person is in one part alone, drawing as `split_units` does.
 
-    A class whose inputs would all leave the first part keeps its person with the smallest number there.
+    A class that a part would lack gets the person whose number is nearest to it, unless another class would be lacking
+    then. One whose inputs would all leave the first part keeps its person with the smallest number there.
     """
     if split.subjects is None:
         raise UsageError("the split is to keep persons together, and no subjects are given; give --subjects")
@@ -112,9 +113,16 @@ def split_persons(split: Split, fractions: Sequence[float], seed: int) -> tuple[
     for label, person in zip(split.labels, split.subjects, strict=True):
         for name in (label,) if isinstance(label, str) else label:
             labels_of.setdefault(name, set()).add(person)
-    for label in sorted(labels_of):
-        if all(drawn[person] for person in labels_of[label]):
-            drawn[min(labels_of[label], key=numbers.__getitem__)] = 0
+    middles = np.cumsum(fractions) - np.array(fractions) / 2
+    for part in sorted(range(len(fractions)), key=lambda part: (part > 0, -fractions[part])):
+        for label in sorted(labels_of) if fractions[part] > 0 else ():
+            if any(drawn[person] == part for person in labels_of[label]):
+                continue
+            free = [p for p in sorted(labels_of[label]) if _can_leave(p, drawn, labels_of)]
+            if free:
+                drawn[min(free, key=lambda p: abs(numbers[p] - middles[part]))] = part
+            elif part == 0:
+                drawn[min(labels_of[label], key=numbers.__getitem__)] = 0
     return _pieces_of(np.array([drawn[person] for person in split.subjects]), len(fractions))
 
 
@@ -142,6 +150,15 @@ def keep_rare(labels: Labels, pieces: Sequence[Positions], least: int) -> tuple[
         for position in [position for position in marked if part_of[position]][: max(0, lacking)]:
             part_of[position] = 0
     return _pieces_of(part_of, len(pieces))
+
+
+def _can_leave(person: str, drawn: dict[str, int], labels_of: dict[str, set[str]]) -> bool:
+    """Tell whether the part of a person keeps another one of each of the person's classes."""
+    return all(
+        any(drawn[other] == drawn[person] for other in members if other != person)
+        for members in labels_of.values()
+        if person in members
+    )
 
 
 def _draw_persons(

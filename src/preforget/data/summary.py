@@ -28,8 +28,22 @@ def summary(data: Dataset, *, named: bool = True) -> str:
     if data.skipped:
         reasons.append(f"{len(data.skipped):,} broken")
     left_out = f"; left out: {', '.join(reasons)}" if reasons else ""
-    same = sum(len(group.copies) - 1 for group in data.repeated if group.kind == SAME)
-    return f"read {', '.join(parts)}{left_out}" + (f"; {same:,} duplicates" if same else "")
+    same = copies_in(data)
+    return f"read {', '.join(parts)}{left_out}" + (f"; {counted(same, 'duplicate')}" if same else "")
+
+
+def copies_in(data: Dataset) -> int:
+    """Return how many inputs have the same content as another one, without the first of each."""
+    return sum(len(group.copies) - 1 for group in data.repeated if group.kind == SAME)
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with a word, in the plural if it isn't 1.
+
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def duplicates_table(groups: Sequence[Repeated]) -> str:

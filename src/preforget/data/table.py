@@ -21,7 +21,7 @@ from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.folder import chosen_folds
 from preforget.data.labels import one_name_each
 from preforget.data.listing import Listing
-from preforget.data.part_names import part_of_word
+from preforget.data.part_names import parts_of_words
 from preforget.data.registry import DATASETS, DataFormat, DataOptions, refuse_folds
 
 PATH = (
@@ -51,6 +51,12 @@ DIVIDERS = ("|", ";", ",")
 """What may stand between several labels in a cell; the last two count only where a label also stands alone."""
 
 ENDINGS = (".csv", ".tsv", ".parquet")
+
+TABLES = (*ENDINGS, ".jsonl")
+"""Endings of tables of files; the others may hold texts or vectors."""
+
+FLOAT = re.compile(r"\d+\.0+")
+"""A whole number as a column is written that once had a missing value."""
 
 Labelled = str | tuple[str, ...]
 
@@ -89,7 +95,7 @@ def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None =
         )
     places, left_out = _places(path, root or path.parent, [row[path_column] for _, row in rows.lines], rows)
     _refuse_times(path, others, places)
-    remarks = list(rows.remarks)
+    remarks = [*rows.remarks, *_whole_numbers(path, rows, [c for c in (single, subjects) if c is not None])]
     labels: Sequence[Labelled]
     if single is None:
         one_name_each(others, "label", lambda i: f"{path}: column {i + 1} of the conditions", "rename it")
@@ -137,13 +143,13 @@ def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None =
 class Table(DataFormat):
     """A table of paths and labels."""
 
-    what = "a .csv, .tsv or .parquet table"
+    what = "a .csv, .tsv, .jsonl or .parquet table"
     uses = frozenset({"subjects", "folds", "split_by", "columns"})
     order = 20
 
     def reads(self, path: Path) -> bool:
         """Tell whether it is a file with the ending of a table."""
-        return path.is_file() and path.suffix.lower() in ENDINGS
+        return path.is_file() and path.suffix.lower() in TABLES
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names a column."""
@@ -161,14 +167,16 @@ def _places(
         if name in rows.files:
             places.append(rows.files[name])
             continue
-        input_path = root / name.replace("\\", "/") if name.strip() else root
+        input_path = root / name.replace("\\", "/")
         if not is_file(input_path):
+            if not name.strip():
+                raise DataError(f"{path}, line {line}: the path is empty; name a file or remove the line")
             if by_name is None:
                 by_name = {}
                 for file in listing.all_files(root):
                     for key in {Path(file).name, Path(file).stem}:
                         by_name.setdefault(key, []).append(file)
-            known = by_name.get(Path(name.strip()).name, []) if name.strip() else []
+            known = by_name.get(Path(name.strip()).name, [])
             if len(known) != 1:
                 several = (
                     f"{len(known)} files are called so, such as {known[0]}"
@@ -178,10 +186,20 @@ def _places(
                 raise DataError(f"{path}, line {line}: {several}")
             input_path = Path(known[0])
         places.append(input_path)
+    listing.left_out.pop(str(path), None)  # the table itself is read
     used = {str(input_path) for input_path in places}
     for file in {file for files in (by_name or {}).values() for file in files} - used:
         listing.leave_out(file, "not in the table")
     return places, listing.counts()
+
+
+def _whole_numbers(path: Path, rows: Rows, columns: Sequence[str]) -> list[str]:
+    """Take off the `.0` that libraries put behind whole numbers, and return a sentence on each column that had it."""
+    changed = [name for name in columns if all(FLOAT.fullmatch(row[name].strip()) for _, row in rows.lines)]
+    for name in changed:
+        for _, row in rows.lines:
+            row[name] = row[name].strip().partition(".")[0]
+    return [f"{path}: column {name!r} holds whole numbers with '.0'; taken without it" for name in changed]
 
 
 def _refuse_times(path: Path, others: Sequence[str], places: Sequence[Path]) -> None:
@@ -240,8 +258,9 @@ def _parts(
     if part is None:
         return ["train"] * len(rows.lines), False, ""
     names = []
+    meant = parts_of_words(sorted({row[part] for _, row in rows.lines}))
     for line, row in rows.lines:
-        name = part_of_word(row[part])
+        name = meant.get(row[part])
         if name is None:
             raise DataError(f"{path}, line {line}: part {row[part]!r} is unknown; write train, val or test")
         names.append(name)
