@@ -63,7 +63,7 @@ def room_of(name: str) -> str | None:
 
 
 LATE = {
-    *("ABSTAIN", "PreForgettableClassifier", "PreforgetError", "bench", "certify", "examine"),
+    *("ABSTAIN", "Client", "PreForgettableClassifier", "PreforgetError", "bench", "certify", "examine"),
     *("load_backbone", "load_data", "verify_receipt"),
 }
 

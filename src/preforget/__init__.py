@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from preforget.core.errors import PreforgetError
     from preforget.data import load_data
     from preforget.erasure.verify import verify_receipt
+    from preforget.serve.client import Client
 
 __all__ = [
     "ABSTAIN",
+    "Client",
     "PreForgettableClassifier",
     "PreforgetError",
     "__version__",
@@ -42,6 +44,7 @@ __all__ = [
 __getattr__, _ = lazily(
     __name__,
     {
+        "Client": ".serve.client",
         "PreForgettableClassifier": ".classifier",
         "PreforgetError": ".core.errors",
         "bench": ".benchmark.bench",

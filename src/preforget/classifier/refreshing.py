@@ -41,7 +41,7 @@ class Refreshing(Bound):
         except ChangedError:
             pass
         while True:
-            folder = open_folder(before.path, before.keyring_place)
+            folder = open_folder(before.path, before.keyring)
             manifest, kind = folder.manifest, type(self.engine_)
             if (manifest.model, manifest.engine) != (before.manifest.model, kind.name):
                 raise StoreError(

@@ -29,6 +29,9 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
     add_keyring(parser)
     parser.add_argument("--backbone", metavar="PATH", help="path of the models' checkpoint, if it was moved")
     add_machine(parser)
+    parser.add_argument(
+        "--data", metavar="DATA", help="what the models were learned from, for audits and evaluations"
+    )
     where = parser.add_argument_group("where")
     where.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     where.add_argument("--port", type=int, default=8080, help="port to listen on, 0 for any (default: 8080)")
@@ -113,6 +116,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         args.models,
         tokens,
         settings,
+        args.data,
         keyring=keyring(args),
         backbone=args.backbone,
         device=args.device,

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import Request
 
+from preforget.serve.logs import CALLER
 from preforget.serve.problems import Problem
 from preforget.serve.service import Service
 from preforget.serve.tokens import ANYBODY, NOBODY, Caller, Right
@@ -24,6 +25,12 @@ def service_of(request: Request) -> Service:
 
 def caller_of(request: Request) -> Caller:
     """Return who asks: by bearer token, by a session of the page, or nobody; raises `Problem` for a wrong token."""
+    caller = _caller_of(request)
+    request.scope[CALLER] = caller.id
+    return caller
+
+
+def _caller_of(request: Request) -> Caller:
     service, header = service_of(request), request.headers.get("authorization")
     if header is not None:
         scheme, _, text = header.partition(" ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from preforget.core.errors import PreforgetError
 from preforget.core.version import __version__
-from preforget.serve import oip_routes, page
+from preforget.serve import logs, metrics_route, oip_routes, page
 from preforget.serve.api import ROUTERS
 from preforget.serve.limits import Rates
 from preforget.serve.problems import MEDIA_TYPE, Problem, problem_of
@@ -50,10 +50,18 @@ def make_app(service: Service, *, tls: bool = False) -> FastAPI:
     app.include_router(oip_routes.router)
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")
+    app.include_router(metrics_route.router)
     for router in page.ROUTERS:
         app.include_router(router, include_in_schema=False)
     _add_errors(app)
-    app.add_middleware(Guard, settings=settings, tls=tls)
+
+    def saw(scope: MutableMapping[str, Any], code: int, seconds: float) -> None:
+        service.metrics.latency.labels(logs.route_of(scope), logs.method_of(scope), str(code)).observe(
+            seconds
+        )
+        logs.note(scope, code, seconds)
+
+    app.add_middleware(Guard, settings=settings, tls=tls, saw=saw)
     return app
 
 

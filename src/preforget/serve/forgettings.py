@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.turns import reads
@@ -22,6 +22,15 @@ NAMED_IN_REASON = (
     "the reason or the grounds can't be used: each is one line of at most 500 characters that names no class and no "
     "person of the model, since it stays in the receipt; give a request's number"
 )
+
+
+class Watch(Protocol):
+    """Is told of every forgetting that has ended."""
+
+    def __call__(self, model: str, seconds: float, *, done: bool) -> None:
+        """Take note of how long it took, of which model, and whether it is done."""
+
+
 RETRY = 1.0
 """Seconds until an erasure that has begun and can't be ended, as on a full disk, is tried again."""
 
@@ -29,15 +38,15 @@ RETRY = 1.0
 class Forgettings:
     """The requests to forget of one model."""
 
-    def __init__(self, model: ServedModel, folder: Path | None = None) -> None:
+    def __init__(self, model: ServedModel, watch: Watch | None = None) -> None:
         path = model.path
         self.model = model
-        self.journal = Journal(folder or path.with_name(f"{path.name}.requests"))
+        self.journal = Journal(path.with_name(f"{path.name}.requests"))
+        self._watch = watch
         self._work = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: dict[str, asyncio.Event] = {}
         self._stopping = False
-        self.watch: Callable[[float], None] = lambda seconds: None
 
     def entry(self, forgetting_id: str) -> Forgetting:
         """Return a request; raises `Problem`."""
@@ -130,7 +139,8 @@ class Forgettings:
                 if self._stopping:
                     break
                 await asyncio.sleep(RETRY)
-        self.watch(asyncio.get_running_loop().time() - begun)
+        if self._watch is not None and (status := self.journal.entries[entry.id].status) != PENDING:
+            self._watch(self.model.name, asyncio.get_running_loop().time() - begun, done=status == DONE)
         if entry.id in self._ended:
             self._ended.pop(entry.id).set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,10 @@ from preforget.serve.problems import Problem, problem_of
 EPOCH, LEFT = "preforget-epoch", "preforget-left"
 """Headers of every answer: the epoch it was made with, and when it left."""
 TRIES = 50
+SLOWEST = 5.0
+"""Seconds in which who asked must have taken the answer: a forgetting waits for answers that are leaving."""
+TRANSPORT = "preforget.transport"
+"""Where in a request's scope the server puts the connection."""
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -65,7 +70,7 @@ class Leaving(Response):
             for _ in range(TRIES):
                 async with self._model.membership.leaving() as standing:
                     if standing == made.standing:
-                        await _send(made, send)
+                        await _send(made, send, scope.get(TRANSPORT))
                         return
                 await self._model.catch_up(standing)
                 made = await self._make()
@@ -77,7 +82,8 @@ class Leaving(Response):
         await self._complain(problem)(scope, receive, send)
 
 
-async def _send(made: Made, send: Send) -> None:
+async def _send(made: Made, send: Send, transport: asyncio.WriteTransport | None) -> None:
+    """Hand an answer to the system, whole; whoever doesn't take it in time loses the connection."""
     headers = {
         "content-type": made.media_type,
         "content-length": str(len(made.body)),
@@ -86,5 +92,12 @@ async def _send(made: Made, send: Send) -> None:
         **made.headers,
     }
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": made.status, "headers": raw})
-    await send({"type": "http.response.body", "body": made.body})
+    try:
+        async with asyncio.timeout(SLOWEST):
+            await send({"type": "http.response.start", "status": made.status, "headers": raw})
+            await send({"type": "http.response.body", "body": made.body})
+            while transport is not None and not transport.is_closing() and transport.get_write_buffer_size():
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        if transport is not None:
+            transport.abort()

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from preforget.serve.forgettings import Forgettings
+from preforget.serve.metrics import Metrics
 from preforget.serve.models import load_models
+from preforget.serve.reports import Reports
 from preforget.serve.service import Service
 from preforget.serve.settings import Settings
 from preforget.serve.tokens import Tokens
@@ -17,13 +19,17 @@ def make_service(
     paths: Sequence[Path],
     tokens: Tokens | None = None,
     settings: Settings | None = None,
+    data: str | None = None,
     **options: Any,
 ) -> Service:
-    """Load models, which ends erasures that were cut off, and return a service; `options`: as `from_pretrained` takes.
+    """Load models, which ends erasures that were cut off, and return a service.
 
+    `data`: what the models were learned from, for audits and evaluations; `options`: as `from_pretrained` takes.
     Raises as `from_pretrained`, and `UsageError` for names that can't be used.
     """
     settings = settings or Settings()
-    models = load_models(paths, settings, **options)
-    forgettings = {name: Forgettings(model) for name, model in models.items()}
-    return Service(models, forgettings, tokens or Tokens(), settings)
+    metrics = Metrics()
+    models = load_models(paths, settings, metrics.saw_batch, **options)
+    forgettings = {name: Forgettings(model, metrics.saw_forgetting) for name, model in models.items()}
+    reports = {name: Reports(model, data, options) for name, model in models.items()}
+    return Service(models, forgettings, tokens or Tokens(), settings, metrics, reports)

@@ -26,6 +26,8 @@ from preforget.store.manifest import NAME
 
 PAUSE = 0.002
 """Seconds between two looks whether whoever changes the folder has ended."""
+LONGEST = 1.0
+"""Seconds after which answers that leave one after the other make a pause."""
 PATIENCE = 120.0
 """Seconds that an answer waits for a change to end."""
 
@@ -71,6 +73,7 @@ class FolderMembership:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._seen: tuple[tuple[int, ...], Standing] | None = None
+        self._leaving, self._since = 0, 0.0
 
     def standing(self) -> Standing:
         """Return the folder's standing, read again only if the manifest was replaced; the caller shares the lock."""
@@ -87,14 +90,26 @@ class FolderMembership:
 
     @asynccontextmanager
     async def leaving(self) -> AsyncIterator[Standing]:
-        """Share the folder's lock, see `Membership`."""
+        """Share the folder's lock, see `Membership`.
+
+        Where answers have been leaving for a while without a pause, the next ones wait until all have left, so that
+        whoever wants to change the folder comes in.
+        """
+        while self._leaving and time.monotonic() - self._since > LONGEST:
+            await asyncio.sleep(PAUSE)
         try:
             descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise StoreError(f"{self.folder} can't be read: {error.strerror or error}") from error
         try:
             await _share(descriptor)
-            yield self.standing()
+            if not self._leaving:
+                self._since = time.monotonic()
+            self._leaving += 1
+            try:
+                yield self.standing()
+            finally:
+                self._leaving -= 1
         finally:
             os.close(descriptor)
 

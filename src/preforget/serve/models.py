@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from preforget.serve.inputs import Batchable
 from preforget.serve.membership import FolderMembership, Standing
 from preforget.serve.problems import Problem
 from preforget.serve.settings import Settings
+
+NamedWatch = Callable[[str, int, int, float], None]
+"""Is told of every batch of a model by name, see `Watch`."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
@@ -92,11 +96,11 @@ def _standing(model: PreForgettableClassifier) -> Standing:
 
 
 def load_models(
-    paths: Sequence[Path], settings: Settings, watches: Mapping[str, Watch] | None = None, **options: Any
+    paths: Sequence[Path], settings: Settings, watch: NamedWatch | None = None, **options: Any
 ) -> dict[str, ServedModel]:
     """Load model folders by name, `NAME=PATH` or the folder's own name; raises as `from_pretrained`, and `UsageError`.
 
-    `options`: as `from_pretrained` takes them. Erasures that were cut off are ended first.
+    `watch`: is told of batches; `options`: as `from_pretrained` takes them. Erasures that were cut off are ended first.
     """
     named: dict[str, Path] = {}
     for given in paths:
@@ -116,7 +120,7 @@ def load_models(
             name,
             PreForgettableClassifier.from_pretrained(path, **options),
             settings,
-            (watches or {}).get(name),
+            None if watch is None else partial(watch, name),
         )
         for name, path in named.items()
     }

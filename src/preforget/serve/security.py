@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -14,10 +15,17 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
+Saw = Callable[[MutableMapping[str, Any], int, float], None]
+"""Is told of every request: its scope, the code of the response, and the seconds that it took."""
+
 CSP = (
     "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "media-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+STANDALONE = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; {}"
+)
+"""Of reports and receipts, which are whole pages with styles of their own; filled with the source of their script."""
 HEADERS = {
     "content-security-policy": CSP,
     "x-content-type-options": "nosniff",
@@ -34,8 +42,8 @@ HEADERS = {
 class Guard:
     """Stands before the whole application."""
 
-    def __init__(self, app: App, settings: Settings, tls: bool = False) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: App, settings: Settings, tls: bool = False, saw: Saw | None = None) -> None:
+        self._app, self._settings, self._saw = app, settings, saw
         headers = {**HEADERS, **({"strict-transport-security": "max-age=31536000"} if tls else {})}
         self._headers = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
 
@@ -46,18 +54,29 @@ class Guard:
                 await self._app(scope, receive, send)
             return
 
+        begun, code = time.monotonic(), 500
+
         async def with_headers(message: Message) -> None:
+            nonlocal code
             if message["type"] == "http.response.start":
+                code = message["status"]
                 present = {name.lower() for name, _ in message["headers"]}
                 more = [(name, value) for name, value in self._headers.items() if name not in present]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         try:
+            await self._pass_on(scope, receive, with_headers)
+        finally:
+            if self._saw is not None:
+                self._saw(scope, code, time.monotonic() - begun)
+
+    async def _pass_on(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        try:
             self._check_host(scope)
             body = await self._body(scope, receive)
         except Problem as problem:
-            await refuse(problem, with_headers)
+            await refuse(problem, send)
             return
         except _Gone:
             return
@@ -70,7 +89,7 @@ class Guard:
             handed = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, whole, with_headers)
+        await self._app(scope, whole, send)
 
     def _check_host(self, scope: MutableMapping[str, Any]) -> None:
         """Refuse names that aren't this service's: a page elsewhere may have its name lead here (DNS rebinding)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import ssl
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from preforget.core.errors import UsageError
 from preforget.serve.app import make_app
+from preforget.serve.leaving import TRANSPORT
 from preforget.serve.service import Service
 
 
@@ -57,6 +60,21 @@ class Address:
             )
 
 
+class Connection(H11Protocol):
+    """A connection of uvicorn that tells the application of its transport."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Put the transport into the scope of every request."""
+        super().connection_made(transport)
+        app: Any = self.app
+
+        async def with_transport(scope: Any, receive: Any, send: Any) -> None:
+            scope[TRANSPORT] = transport
+            await app(scope, receive, send)
+
+        self.app = with_transport
+
+
 class Server(uvicorn.Server):
     """A server of uvicorn that says when it has begun to listen, and to which port."""
 
@@ -93,7 +111,7 @@ def run(service: Service, address: Address, listening: Callable[[int], None] | N
         timeout_keep_alive=30,
         timeout_graceful_shutdown=int(service.settings.drain),
         h11_max_incomplete_event_size=32 * 1024,
-        http="h11",
+        http=Connection,
         ws="none",
         lifespan="on",
     )

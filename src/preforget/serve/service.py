@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from preforget.serve.forgettings import Forgettings
+from preforget.serve.metrics import Metrics
 from preforget.serve.models import ServedModel, model_named
+from preforget.serve.reports import Reports
 from preforget.serve.settings import Settings
 from preforget.serve.telling import Telling
 from preforget.serve.tokens import Caller, Tokens
@@ -23,6 +25,8 @@ class Service:
     forgettings: Mapping[str, Forgettings]
     tokens: Tokens
     settings: Settings = field(default_factory=Settings)
+    metrics: Metrics = field(default_factory=Metrics)
+    reports: Mapping[str, Reports] = field(default_factory=dict)
     ready: bool = False
     draining: bool = False
 
@@ -41,6 +45,8 @@ class Service:
 
     async def start(self) -> None:
         """Finish what was cut off, then be ready."""
+        for reports in self.reports.values():
+            reports.read()
         for forgettings in self.forgettings.values():
             await forgettings.resume()
         self.ready = True
@@ -50,5 +56,7 @@ class Service:
         self.draining = True
         for forgettings in self.forgettings.values():
             await forgettings.stop()
+        for reports in self.reports.values():
+            await reports.stop()
         for model in self.models.values():
             model.close()

@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from preforget.erasure.receipt import read_receipt
 from preforget.erasure.receipt_page import page
+from preforget.erasure.verify_page import verifier
 from preforget.serve.api.common import PROBLEMS, Officer, TheModel, TheService, Viewer
 from preforget.serve.journal import Forgetting
 from preforget.serve.problems import Problem
+from preforget.serve.security import STANDALONE
 
 router = APIRouter(tags=["forgetting"], responses=PROBLEMS)
 
@@ -140,4 +142,7 @@ async def receipt_page(service: TheService, model: TheModel, caller: Viewer, id:
         assert folder is not None
         return page(*read_receipt(content, folder.keyring.signing.known()), checked=True)
 
-    return Response(await model.call(render), media_type="text/html")
+    policy = STANDALONE.format(f"script-src {verifier().script_source}")
+    return Response(
+        await model.call(render), media_type="text/html", headers={"content-security-policy": policy}
+    )

@@ -1,0 +1,62 @@
+"""The process that audits or evaluates a model for a service: what to do comes by standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from preforget.audit.report.page import page
+from preforget.audit.result import hide_labels
+from preforget.audit.run import audit
+from preforget.audit.work_place import end_work
+from preforget.classifier import PreForgettableClassifier
+from preforget.core.canonical import canonical_json
+from preforget.core.errors import PreforgetError
+from preforget.core.files import write_atomic
+from preforget.data import load_data
+from preforget.serve.reports import AUDIT, NAMES, PAGE, RESULT
+
+MOST = 2**20
+UNKNOWN = "not known to the model"
+"""What all classes of the data are called that the model doesn't know: it may have forgotten them."""
+
+
+def main() -> int:
+    """Read the request, carry it out, and return the exit code."""
+    try:
+        carry_out(json.loads(sys.stdin.buffer.read(MOST)))
+    except PreforgetError:
+        return 1  # the message may name somebody
+    return 0
+
+
+def carry_out(request: dict[str, Any]) -> None:
+    """Audit or evaluate, and write result and page into the folder `out`; raises `PreforgetError`."""
+    model = PreForgettableClassifier.from_pretrained(request["model"], **request["options"])
+    data, place = load_data(request["data"], seed=model.engine_.config.seed), Path(request["out"])
+    if request["kind"] == AUDIT:
+        work = place / "work"
+        result = audit(model, data, request["forget"], suite=request["suite"], work=work)
+        hidden = hide_labels(result)
+        write_atomic(place / PAGE, page(hidden).encode())
+        write_atomic(place / RESULT, canonical_json({**hidden.as_dict(), "passed": hidden.passed}))
+        if model.folder is not None and model.folder.is_writable():
+            model.refresh()
+            model.folder.note_audit(f"attacks-{request['suite']}", hidden.passed, hidden.as_dict())
+        end_work(work, model)
+        return
+    known = set(model.engine_.bank.labels)
+    labels = np.array([label if label in known else UNKNOWN for label in data.test.labels], dtype=object)
+    measured = model.evaluate(replace(data.test, labels=labels))
+    write_atomic(place / NAMES, json.dumps(sorted(known)).encode())
+    write_atomic(place / PAGE, measured.to_html("Evaluation").encode())
+    write_atomic(place / RESULT, json.dumps(measured.as_dict()).encode())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

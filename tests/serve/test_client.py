@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import uvicorn
+
+import preforget as pf
+from preforget.core.errors import DataError, UnknownLabelError, UsageError
+from preforget.serve.app import make_app
+from preforget.serve.client import Client, ServiceError
+from preforget.serve.making import make_service
+from preforget.serve.settings import Settings
+
+from .conftest import ROWS
+
+
+@pytest.fixture
+def client(model: Path) -> Iterator[Client]:
+    """A client of a server on a port of its own."""
+    service = make_service([model], settings=Settings(open_reading=True), device="cpu")
+    token = service.tokens.add("officer")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(32)
+        config = uvicorn.Config(make_app(service), log_config=None, access_log=False, http="h11", ws="none")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        try:
+            yield Client(f"http://127.0.0.1:{listener.getsockname()[1]}", token)
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def test_it_has_the_methods_of_a_model(client: Client, model: Path, tmp_path: Path) -> None:
+    assert client.labels == ["Ada", "Grace", "Mary"]
+    assert client.predict(ROWS[::20]).tolist() == ["Ada", "Grace", "Mary"]
+    known = pf.PreForgettableClassifier.from_pretrained(model, device="cpu")
+    assert np.allclose(client.predict_proba(ROWS), known.predict_proba(ROWS), atol=1e-5)
+    client.detach("Ada")
+    assert client.labels == ["Grace", "Mary"]
+    client.attach("Ada")
+    assert "Ada" not in client.predict(ROWS[:1], without="Ada").tolist()
+    done = client.forget("Grace", reason="r-1")
+    assert client.epoch >= done.epoch
+    assert "Grace" not in client.predict(ROWS).tolist()
+    assert pf.verify_receipt(done.save(tmp_path / "receipt.json"), model).passed
+    client.forget_subject(["Kim"])
+    with pytest.raises(UnknownLabelError):
+        client.forget("Grace")
+    with pytest.raises(DataError):
+        client.predict(ROWS[:, :2])
+    with pytest.raises(DataError, match="can't be read"):
+        client.predict([tmp_path / "none.png"])
+    assert "Ada" not in repr(client)
+
+
+def test_a_service_that_isnt_there_and_an_address_that_is_none() -> None:
+    with pytest.raises(ServiceError, match="can't be reached"):
+        _ = Client("http://127.0.0.1:9", timeout=1).labels
+    with pytest.raises(UsageError, match="no address"):
+        Client("127.0.0.1:9")
