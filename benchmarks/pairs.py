@@ -1,11 +1,12 @@
 """Run every pair of commands at the same time on one model folder and keyring, then look at what is left.
 
     python benchmarks/pairs.py --out pairs            # stopped, the same command goes on
-    python benchmarks/pairs.py --out pairs --times 5 --only forget seal --models exact-plain
+    python benchmarks/pairs.py --out pairs --times 5 --only forget seal --models exact-plain persons-sealed
 
 Two processes are started together, one of them after a drawn part of the other's time. Each must succeed, or be refused
 with an error of ours. What is left must be what one of the two orders gives, or what the one gives where the other was
-refused; ledger and receipts must verify, and no unfinished file may be left. The exact engine has all commands.
+refused; ledger and receipts must verify, and no unfinished file may be left. The exact engine has all commands;
+of the kind `persons`, records lie in packs.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from pathlib import Path
 
 import torch
 
+import scene_persons
 from campaign import Results
 from preforget.cli.keys import NEW_VARIABLE
 from preforget.core.errors import PreforgetError
 from preforget.store.layout import RECEIPTS
-from scene_cases import MACHINE, OPTIONS, base_of, both, call, write_vit_once
+from scene_cases import MACHINE, OPTIONS, both, call, write_vit_once
 from scenes import FORMER, Place, Told, View, forked, preload, telling, unfinished_files, view
 
 Command = Callable[[Place], int]
@@ -44,45 +46,65 @@ def first_receipt(place: Place) -> int:
     return place.run("verify", "old receipt.json", "model")
 
 
-PEOPLE = ("--subjects", "1", "--device", "cpu")
-CHANGE: dict[str, Command] = {
-    "forget": call("forget", "model", "bee", "--yes"),
-    "forget two": call("forget", "model", "bee", "cow", "--yes"),
-    "forget --subject": call("forget", "model", "--subject", "Kim", "--yes"),
-    "detach": call("detach", "model", "ant"),
-    "attach": call("attach", "model", "cow"),
-    "set-keep": call("set-keep", "model", "0.8"),
-    "add": call("add", "model", "doe", "more", *PEOPLE),
-    "refit": call("refit", "model", "data", *PEOPLE),
-    "copies --add": call("copies", "model", "--add", "backup", "tape 7"),
-    "copies --remove": first_copy,
-    "seal": call("seal", "model"),
-}
-"""Commands that change what `View` shows of the model."""
-LEAVE: dict[str, Command] = {
-    "ledger export": call("ledger", "export", "model", "--out", "ledger.jsonl"),
-    "restore": call("restore", "model"),
-    "restore --replay": call("restore", "model", "--replay", "old ledger.jsonl"),
-    "learn": call(
-        *("learn", "data", "--out", "other", "--backbone", "../../vit", "--engine", "exact"),
-        *(*OPTIONS["exact"], *MACHINE, "--seal"),
+def changes_of(data: str, more: str, people: tuple[str, ...]) -> dict[str, Command]:
+    """Return the commands that change what `View` shows of the model; `people`: how to read persons."""
+    people = (*people, "--device", "cpu")
+    return {
+        "forget": call("forget", "model", "bee", "--yes"),
+        "forget two": call("forget", "model", "bee", "cow", "--yes"),
+        "forget --subject": call("forget", "model", "--subject", KIM, "--yes"),
+        "detach": call("detach", "model", "ant"),
+        "attach": call("attach", "model", "cow"),
+        "set-keep": call("set-keep", "model", "0.8"),
+        "add": call("add", "model", "doe", more, *people),
+        "refit": call("refit", "model", data, *people),
+        "copies --add": call("copies", "model", "--add", "backup", "tape 7"),
+        "copies --remove": first_copy,
+        "seal": call("seal", "model"),
+    }
+
+
+def others_of(data: str, one: str, options: tuple[str, ...], people: tuple[str, ...]) -> dict[str, Command]:
+    """Return the commands after which the model is what it was: they write other things, or nothing."""
+    return {
+        "ledger export": call("ledger", "export", "model", "--out", "ledger.jsonl"),
+        "restore": call("restore", "model"),
+        "restore --replay": call("restore", "model", "--replay", "old ledger.jsonl"),
+        "learn": call("learn", data, "--out", "other", *options, "--seal"),
+        "audit": call(
+            *("audit", "model", "--data", data, "--forget", "bee", "--attacks", "mixed_stream"),
+            *("--seeds", "1", "--workers", "1", *people, *MACHINE),
+        ),
+        "against-retrain": call("verify", "model", "--against-retrain", data, *people, "--device", "cpu"),
+        "keys make": call("keys", "make"),
+        "keys rotate": call("keys", "rotate"),
+        "keys backup": call("keys", "backup", "keys.backup"),
+        "keys restore": call("keys", "restore", "old keys.backup"),
+        "keys passphrase": call("keys", "passphrase", **{NEW_VARIABLE: FORMER}),
+        "verify": first_receipt,
+        "predict": call("predict", "model", one, "--device", "cpu"),
+        "info": call("info", "model"),
+    }
+
+
+KIM, PAT = "Kim", "Pat"
+"""The person whom a command forgets, and the one whom the start has forgotten."""
+FOLDERS = (
+    changes_of("data", "more", ("--subjects", "1")),
+    others_of(
+        "data",
+        "data/ant/Kim/0.png",
+        ("--backbone", "../../vit", "--engine", "exact", *OPTIONS["exact"], *MACHINE),
+        ("--subjects", "1"),
     ),
-    "audit": call(
-        *("audit", "model", "--data", "data", "--forget", "bee", "--attacks", "mixed_stream"),
-        *("--seeds", "1", "--workers", "1", "--subjects", "1", *MACHINE),
-    ),
-    "against-retrain": call("verify", "model", "--against-retrain", "data", *PEOPLE),
-    "keys make": call("keys", "make"),
-    "keys rotate": call("keys", "rotate"),
-    "keys backup": call("keys", "backup", "keys.backup"),
-    "keys restore": call("keys", "restore", "old keys.backup"),
-    "keys passphrase": call("keys", "passphrase", **{NEW_VARIABLE: FORMER}),
-    "verify": first_receipt,
-    "predict": call("predict", "model", "data/ant/Kim/0.png", "--device", "cpu"),
-    "info": call("info", "model"),
-}
-"""Commands after which the model is what it was: they write other things, or nothing."""
-COMMANDS = {**CHANGE, **LEAVE}
+)
+TABLES = (
+    changes_of("data.csv", "more.csv", ("--subjects", "subject")),
+    others_of("data.csv", "one.csv", scene_persons.OPTIONS, ("--subjects", "subject")),
+)
+"""Of a model of many persons, whose records lie in packs."""
+CHANGE = FOLDERS[0]
+COMMANDS = {**CHANGE, **FOLDERS[1]}
 
 
 @dataclass
@@ -91,6 +113,7 @@ class Start:
 
     root: Path
     sealed: bool
+    commands: dict[str, Command]
     told: tuple[Told, Told] = field(default_factory=lambda: (Told(), Told()))
     known: dict[tuple[str, ...], tuple[tuple[object, ...], View | None]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -113,7 +136,7 @@ class Start:
             place, codes = self.copy("alone"), []
             for name in names:
                 begun = time.perf_counter()
-                forked(lambda name=name: telling(COMMANDS[name], place, self.told[0]))  # type: ignore[misc]
+                forked(lambda name=name: telling(self.commands[name], place, self.told[0]))  # type: ignore[misc]
                 self.seconds.setdefault(name, time.perf_counter() - begun)
                 code, _said, modules = self.told[0].get()
                 codes.append(code)
@@ -122,19 +145,20 @@ class Start:
         return self.known[names]
 
 
-def make_start(root: Path, sealed: bool, *, detached: bool = True) -> Start:
+def make_start(root: Path, kind: str, sealed: bool, *, detached: bool = True) -> Start:
     """Prepare a model that every command has something to do on, in `root`.
 
-    `detached`: whether it has a detached class; `attach` needs one, and `audit` refuses a model that has one.
+    `kind`: `exact`, or one of many persons. `detached`: whether it has a detached class; `attach` needs one, and
+    `audit` refuses a model that has one.
     """
     place = Place(root / "start")
     models = root.parent
     shutil.rmtree(place.root, ignore_errors=True)
-    shutil.copytree(base_of(models, "exact", sealed).root, place.root)
+    shutil.copytree(scene_persons.base_of(models, kind, sealed).root, place.root)
 
     def prepare() -> None:
         both(
-            call("forget", "model", "--subject", "Pat", "--yes"),
+            call("forget", "model", "--subject", PAT, "--yes"),
             *([call("detach", "model", "cow")] if detached else []),
             call("copies", "model", "--add", "backup", "tape 1"),
             call("ledger", "export", "model", "--out", "old ledger.jsonl"),
@@ -149,7 +173,8 @@ def make_start(root: Path, sealed: bool, *, detached: bool = True) -> Start:
 
     if forked(prepare) != 0:
         raise SystemExit("preparing the model failed")
-    return Start(root, sealed)
+    change, others = FOLDERS if kind == "exact" else TABLES
+    return Start(root, sealed, {**change, **others})
 
 
 def together(start: Start, names: tuple[str, str], number: int) -> dict[str, object]:
@@ -166,7 +191,7 @@ def together(start: Start, names: tuple[str, str], number: int) -> dict[str, obj
         if child == 0:
             try:
                 time.sleep(delay if index == waiting else 0)
-                telling(COMMANDS[name], place, start.told[index])
+                telling(start.commands[name], place, start.told[index])
             finally:
                 os._exit(0)
         children.append(child)
@@ -255,7 +280,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     results = Results(root / "pairs.jsonl", 1.0, (1, 1))
     write_vit_once(root / "vit")
     for kind in args.models:
-        sealed = kind == "exact-sealed"
+        engine, _, state = kind.partition("-")
+        sealed = state == "sealed"
         starts = dict[bool, Start]()
         names = [name for name in COMMANDS if name not in args.without and (name != "seal" or not sealed)]
         for pair in combinations_with_replacement(names, 2):
@@ -266,7 +292,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(case, file=sys.stderr, flush=True)
             detached = "audit" not in pair
             if detached not in starts:
-                starts[detached] = make_start(root / f"{kind} {detached}", sealed, detached=detached)
+                starts[detached] = make_start(root / f"{kind} {detached}", engine, sealed, detached=detached)
             for number in left:
                 results.add(case, number, pair=pair, **together(starts[detached], pair, int(number)))
     print(summary(results))

@@ -30,11 +30,12 @@ from scene_cases import (
 )
 from scenes import FORMER, PRESENT, Case, Place, forked
 
-PERSONS = {"persons": 50, "pages": PAGED_FROM // 2 + 20}
-"""How many persons learn two classes, by the kind of model: enough for packs, and for pages of keys."""
-CENTRES = {"ant": 0.0, "bee": 5.0, "doe": -5.0}
+PERSONS = {"persons": 40, "pages": PAGED_FROM // 3 + 20}
+"""How many persons there are, with an input of each of three classes: enough for packs, and for pages of keys."""
+CENTRES = {"ant": 0.0, "bee": 5.0, "cow": -5.0, "doe": 10.0}
 OPTIONS = ("--backbone", "features", "--engine", "exact", "--subjects", "subject", *MACHINE)
-SOME = ("person-0001", "person-0004", "person-0009")
+SOME = ("Kim", "Lee", "Pat")
+"""Persons of the table whose names are known to the commands; the others have numbers."""
 GONE = frozenset({0, 5})
 
 
@@ -67,7 +68,7 @@ def cases_of(kind: str, sealed: bool, share: float) -> Iterator[Case]:
 
     people = ("--subjects", "subject", "--device", "cpu")
     person = call("forget", "model", "--subject", SOME[0], "--yes", "--reason", "request 7")
-    three = call("forget", "model", "--subject", *SOME, "--yes")
+    three = call("forget", "model", *(part for name in SOME for part in ("--subject", name)), "--yes")
     class_ = call("forget", "model", "bee", "--yes")
     yield one("forget --subject", 150, person, GONE)
     yield one("forget --subject, three", 60, three, GONE)
@@ -112,7 +113,7 @@ def write_table(path: Path, persons: int, names: Sequence[str]) -> None:
         for number in range(persons):
             part = "test" if number >= persons - 4 else "val" if number >= persons - 10 else "train"
             numbers = ",".join(f"{x:.4f}" for x in rng.normal(size=3) + CENTRES[name])
-            lines.append(f"{name},person-{number:04},{part},{numbers}")
+            lines.append(f"{name},{(*SOME, f'person-{number:04}')[min(number, len(SOME))]},{part},{numbers}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -125,8 +126,9 @@ def base_of(root: Path, kind: str, sealed: bool) -> Place:
         unfinished = Place(root / ".unfinished")
         shutil.rmtree(unfinished.root, ignore_errors=True)
         unfinished.root.mkdir()
-        write_table(unfinished.root / "data.csv", PERSONS[kind], ("ant", "bee"))
-        write_table(unfinished.root / "more.csv", PERSONS[kind], ("ant", "bee", "doe"))
+        write_table(unfinished.root / "data.csv", PERSONS[kind], ("ant", "bee", "cow"))
+        (unfinished.root / "one.csv").write_text("x0,x1,x2\n0.5,0.25,-0.5\n", encoding="utf-8")
+        write_table(unfinished.root / "more.csv", PERSONS[kind], ("ant", "bee", "cow", "doe"))
         learn = ("learn", "data.csv", "--out", "model", *OPTIONS, *(["--seal"] if sealed else []))
         if code := forked(lambda: unfinished.run(*learn)):
             raise SystemExit(f"learning the model of {kind} failed with exit code {code}")

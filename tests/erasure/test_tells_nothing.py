@@ -27,6 +27,8 @@ from preforget.erasure.receipt import payload_of
 from preforget.records import ClassRecord, UnitBank
 from preforget.records.units import make_unit
 from preforget.store import Manifest, ModelFolder
+from preforget.store.layout import PACKS
+from preforget.store.pack import slots_of
 
 from .conftest import BACKBONE, make_record
 
@@ -46,6 +48,22 @@ def of_persons(rng: torch.Generator) -> list[ClassRecord]:
             images = torch.randint(-99, 99, (3 + number, 32), generator=rng, dtype=torch.int16)
             records.append(make_unit(label, name, [images], images[:1]))
     return [*records, *missing_pairs(UnitBank.of(records), ["face", "hand"], 1.0)]
+
+
+def of_many(rng: torch.Generator) -> list[ClassRecord]:
+    """Return the units of the five persons and of 30 others, which are so many that they lie in packs."""
+    others = [
+        make_unit(
+            label,
+            f"somebody {number}",
+            [torch.zeros(1, 32, dtype=torch.int16)],
+            torch.zeros(1, 32, dtype=torch.int16),
+        )
+        for label in ("face", "hand")
+        for number in range(30)
+    ]
+    units = [record for record in of_persons(rng) if record.subject is not None] + others
+    return [*units, *missing_pairs(UnitBank.of(units), ["face", "hand"], 1.0)]
 
 
 def of_classes(_: torch.Generator) -> list[ClassRecord]:
@@ -74,6 +92,36 @@ def orders_of(folder: ModelFolder) -> dict[str, list[str]]:
         "changed": sorted(status, key=lambda i: status[i].st_mtime_ns),
         "inode": sorted(status, key=lambda i: status[i].st_ino),
     }
+
+
+def places_in_packs(folder: ModelFolder) -> dict[str, list[str]]:
+    """Return the ids of packed records in the orders that the packs show."""
+    paths = sorted((folder.path / PACKS).iterdir())
+    packs = [list(slots_of(path.read_bytes(), path.name)) for path in paths]
+    sizes = {i: (len(pack), n) for pack in packs for n, i in enumerate(pack)}
+    return {
+        "pack": [i for pack in packs for i in pack],
+        "slot": sorted(sizes, key=lambda i: sizes[i][1]),
+        "pack by size": sorted(sizes, key=lambda i: sizes[i]),
+    }
+
+
+def erase_packed(place: Path, number: int, name: str) -> Seen:
+    """As `erase_one`, of a model whose records lie in packs: where the records stood, and what is left of the packs."""
+    manifest = replace(Manifest("exact", "exact", {"shrinkage": 1.0}, BACKBONE, 0.95), sealed=True)
+    records = of_many(torch.Generator().manual_seed(number))
+    folder = ModelFolder.create(place / f"{number}", manifest, records, {}, place / f"keyring of {number}")
+    orders = places_in_packs(folder)
+    receipt = forget(plan(folder, subject=name), folder=folder).receipt
+    assert receipt is not None
+    gone = payload_of(receipt.read_bytes())["predicate"]["records"]
+    packed = [i for i in (record["id"] for record in gone) if i in orders["pack"]]
+    assert len(packed) == 2
+    seen = {"records": len(gone), "events": folder.ledger.head().seq, "receipt": receipt.stat().st_size}
+    for what, order in orders.items():
+        seen |= {f"{what} {n}": order.index(i) for n, i in enumerate(packed)}
+    left = sorted(path.stat().st_size for path in (folder.path / PACKS).iterdir())
+    return {**seen, **{f"left {n}": size for n, size in enumerate(left)}}
 
 
 def erase_one(place: Path, number: int, name: str) -> Seen:
@@ -134,6 +182,17 @@ def hits_of(cases: list[tuple[str, int]]) -> dict[str, int]:
         "learned from the others": (learned_rule(second), first),
     }
     return {what: sum(rule(value) == name for name, value in of) for what, (rule, of) in rules.items()}
+
+
+def test_no_rule_names_who_was_erased_from_packs(tmp_path: Path) -> None:
+    rng, cases = random.Random(2), []
+    for number in range(MODELS // 5):
+        cases.append((name := rng.choice(NAMES), erase_packed(tmp_path, number, name)))
+    for what in cases[0][1]:
+        hits = hits_of([(name, seen.get(what, -1)) for name, seen in cases])
+        learned = hits["learned"] + hits["learned from the others"]
+        for count in (hits["in order"], learned):
+            assert lower_bound(count, len(cases)) <= 1 / len(NAMES), (what, hits)
 
 
 @pytest.mark.parametrize("kind", ["person", "class"])
