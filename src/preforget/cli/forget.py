@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 Target = tuple[str, str]
 """`class` or `subject`, and its name."""
 
-FEW_INPUTS = 5
-"""Traces of fewer inputs can be computed from the model before and after (docs/erasure.md)."""
-
 MOST_NAMES_BYTES = 2**24
 """The largest file of names that is read."""
 
@@ -263,6 +260,8 @@ def show_plan(
     folder: ModelFolder, planned: Plan, records: Sequence[ClassRecord], delete_copies: bool
 ) -> None:
     """Say on stderr what goes, which files, what that promises, and how many classes are left."""
+    from preforget.erasure.forewarnings import forewarnings
+
     engine = planned.engine
     gone = {record.id for record in planned.records}
     named = [record for record in records if record.label]  # without the sums of every image
@@ -280,38 +279,14 @@ def show_plan(
     for copy in folder.manifest.copies.values():
         end = ", to be deleted as a whole" if delete_copies else ", which --delete-copies would delete"
         note(f"  copy       {copy['kind']} at {printable(copy['place'])}{end if copy['delete'] else ''}")
-    few = fewest_inputs(planned)
-    if few is not None and few < FEW_INPUTS:
-        note(
-            f"  warning    as few as {few} inputs go: whoever has this model or its scores from before and after can "
-            f"work them out; forget at least {FEW_INPUTS} at once if requests can wait for each other"
-        )
-    nobodys = {r.label for r in named if r.subject is None and r.partner is None}
-    if nobodys and any(target.what == "subject" for target in planned.targets):
-        note(
-            f"  warning    {len(nobodys)} classes have inputs that were learned without a person: {_shown(nobodys)}; "
-            "whether some of them are of a person to be forgotten, the model can't tell"
-        )
+    for sentence in forewarnings(planned, records):
+        note(f"  warning    {sentence}")
     sealed = folder.manifest.sealed
     note(
         "This can't be undone. The keys go too, so that no copy and no backup of the folder can be read."
         if sealed
         else "This can't be undone. Copies and backups of the folder can still be read: it isn't sealed."
     )
-
-
-def _shown(names: set[str]) -> str:
-    return ", ".join(printable(name) for name in sorted(names)[:10]) + (" …" if len(names) > 10 else "")
-
-
-def fewest_inputs(planned: Plan) -> int | None:
-    """Return of how few inputs a sum changes in which what is forgotten had a part; None without sums."""
-    by_class: dict[str, int] = {}
-    for record in planned.records:
-        count = planned.engine.inputs_in(record)
-        if count:
-            by_class[record.label] = by_class.get(record.label, 0) + count
-    return min(by_class.values(), default=None)
 
 
 def is_confirmed(what: str) -> bool:

@@ -14,9 +14,12 @@ from starlette.exceptions import HTTPException
 
 from preforget.core.errors import PreforgetError
 from preforget.core.version import __version__
-from preforget.serve import logs, metrics_route, oip_routes, page
+from preforget.serve import logs, metrics_route, oip_routes
 from preforget.serve.api import ROUTERS
 from preforget.serve.limits import Rates
+from preforget.serve.page.adding import add_page
+from preforget.serve.page.refusing import is_for_people
+from preforget.serve.page.rendering import complain
 from preforget.serve.problems import MEDIA_TYPE, Problem, problem_of
 from preforget.serve.security import HEADERS, Guard
 from preforget.serve.service import Service
@@ -51,8 +54,7 @@ def make_app(service: Service, *, tls: bool = False) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix="/api/v1")
     app.include_router(metrics_route.router)
-    for router in page.ROUTERS:
-        app.include_router(router, include_in_schema=False)
+    add_page(app)
     _add_errors(app)
 
     def saw(scope: MutableMapping[str, Any], code: int, seconds: float) -> None:
@@ -97,6 +99,8 @@ def told(request: Request, problem: Problem) -> Response:
     """Return a problem in the way of the interface that was asked."""
     if request.url.path.startswith("/v2"):
         return oip_routes.complain(problem)
+    if is_for_people(request.url.path):
+        return complain(request, problem)
     return JSONResponse(problem.as_dict(), problem.status, problem.headers, MEDIA_TYPE)
 
 

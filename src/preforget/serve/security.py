@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from preforget.serve.page.refusing import bare_problem, is_for_people
+from preforget.serve.page.templating import HTML
 from preforget.serve.problems import MEDIA_TYPE, Problem
 from preforget.serve.settings import Settings
 
@@ -76,7 +78,7 @@ class Guard:
             self._check_host(scope)
             body = await self._body(scope, receive)
         except Problem as problem:
-            await refuse(problem, send)
+            await refuse(problem, send, str(scope["path"]))
             return
         except _Gone:
             return
@@ -135,11 +137,12 @@ def host_of(header: str) -> str:
     return name[:end]
 
 
-async def refuse(problem: Problem, send: Send) -> None:
-    """Send a problem."""
-    body = problem.body()
+async def refuse(problem: Problem, send: Send, path: str) -> None:
+    """Send a problem, as a page where people asked."""
+    people = is_for_people(path)
+    body = bare_problem(problem) if people else problem.body()
     headers = {
-        "content-type": MEDIA_TYPE,
+        "content-type": HTML if people else MEDIA_TYPE,
         "content-length": str(len(body)),
         **{name.lower(): value for name, value in problem.headers.items()},
     }

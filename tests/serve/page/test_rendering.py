@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from .conftest import Visitor
+
+
+def test_an_unknown_page_is_a_page_and_an_unknown_address_of_programs_is_none(visitor: Visitor) -> None:
+    page = visitor.get("/models/people/nothing")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is nothing at this address" in page.text
+    assert visitor.get("/models/other").status_code == 404
+    assert "json" in visitor.get("/api/v1/nothing").headers["content-type"]
+
+
+def test_a_request_that_is_too_large_is_a_page(visitor: Visitor) -> None:
+    answer = visitor.client.post("/models/people/try", content=b"x", headers={"content-length": "999999999"})
+    assert answer.status_code == 413
+    assert "That is too large" in answer.text
