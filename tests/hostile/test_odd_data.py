@@ -152,6 +152,9 @@ def test_odd_tables(firing_range: Range) -> None:
     bits = io.BytesIO()
     Image.new("L", (2, 2), 9).save(bits, "PNG")
     tables = {"t.csv": TABLE, "u.csv": TABLE.decode().encode("utf-16"), "t.tsv": TABLE.replace(b",", b"\t")}
+    header, *rows = TABLE.decode().splitlines()
+    objects = [dict(zip(header.split(","), row.split(","), strict=True)) for row in rows]
+    tables["t.jsonl"] = "\n".join(map(json.dumps, objects)).encode()
     try:
         import pyarrow
         import pyarrow.parquet
