@@ -135,3 +135,23 @@ def test_whatever_forgetting_leaves_can_be_certified() -> None:
     model.forget("b")
     assert model.labels == ["a"]
     assert certify(model, train, validation).equal
+
+
+@pytest.mark.parametrize(
+    ("classes", "persons"),
+    [(["b", "c"], []), (["a", "c"], []), (["c"], ["p"]), ([], ["p"]), (["a", "b"], ["q"]), (["a"], ["p"])],
+)
+def test_one_class_left_or_one_image_of_a_class_is_certified(classes: list[str], persons: list[str]) -> None:
+    rng = np.random.default_rng(1)
+    labels = ["a"] * 6 + ["b"] * 7 + ["c"] * 5
+    people = ["p", "q"] * 3 + ["p"] * 6 + ["q"] + ["p"] * 4 + ["q"]
+    rows = rng.normal(size=(18, 3)) + 4.0 * np.array(
+        [["abc".index(label) == n for n in range(3)] for label in labels]
+    )
+    train, validation = (as_split(rows + shift, labels, people, kind="vectors") for shift in (0, 0.1))
+    model = PreForgettableClassifier("features", "exact").fit(train, validation=validation)
+    for person in persons:
+        model.forget_subject(person)
+    for label in classes:
+        model.forget(label)
+    assert certify(model, train, validation).equal

@@ -242,3 +242,14 @@ def test_inputs_without_persons_are_refused_by_a_model_that_knows_some(
     with pytest.raises(UsageError, match=r"knows 3 subjects, and the inputs of .* come without"):
         exact.add(names, *data(4, [*CLASSES, "emu", "fly"]), more=more)
     assert state(exact) == before
+
+
+@pytest.mark.parametrize("engine", ["isolated", "paper"])
+def test_an_emptied_model_says_what_can_be_done(tiny_vit: Path, engine: str) -> None:
+    made = PreForgettableClassifier(str(tiny_vit), engine, 16, device="cpu", epochs=1)
+    model = made.fit(*data(4, ["ant", "bee"]))
+    model.forget(["ant", "bee"])
+    for label, classes in (("ant", ["ant", "bee"]), ("emu", ["emu", "fly"]), ("bee", ["bee"])):
+        with pytest.raises(UsageError, match=r"knows no class any more.*learn a new model"):
+            model.add(label, *data(4, classes))
+    assert model.add(["emu", "fly"], *data(4, ["emu", "fly"])).labels == ["emu", "fly"]

@@ -50,3 +50,11 @@ def test_what_can_not_be_held_out(validation: Any, needed: Any, kind: type[Excep
     with pytest.raises(kind, match=message):
         hold_out(TRAIN, validation, 0, needed)
     hold_out(TRAIN, images(["a"], ["Ada"]), 0, set())
+
+
+@pytest.mark.parametrize("each", [1, 2, 5])
+@pytest.mark.parametrize("persons", [2, 8, 12])
+def test_persons_of_few_inputs_leave_some_of_each_class_to_calibrate_with(each: int, persons: int) -> None:
+    people = [f"{label}{n}" for label in "abc" for n in range(persons) for _ in range(each)]
+    kept, out = hold_out(images([name[0] for name in people], people), None, 0)
+    assert set(out.labels) == set(kept.labels) == {"a", "b", "c"}

@@ -101,6 +101,15 @@ def test_numbers_that_differ_in_zeros_are_said() -> None:
     ]
 
 
+@pytest.mark.parametrize("names", [["007", "7"], ["0", "00"], ["0010", "010", "10"], ["05", "5", "x", "50"]])
+def test_whichever_numbers_differ_in_zeros(names: list[str]) -> None:
+    texts, remarks = one_name_each(names, "label", str)
+    assert texts == names
+    (said,) = remarks
+    assert all(repr(name) in said for name in names if name not in ("x", "50"))
+    assert "50" not in said
+
+
 def test_names_that_look_alike_are_refused_with_both_shown() -> None:
     with pytest.raises(DataError, match=r"two classes look alike, 'Cat' and 'cat'"):
         check_look_alikes(["Cat", "dog", "cat"])

@@ -59,7 +59,7 @@ def as_split(
     if y is None:
         raise UsageError("labels are missing: give y, one class name per input")
     inputs, labels = as_inputs(X, kind), _labels(y, conditions)
-    if isinstance(inputs, np.ndarray) and inputs.size and inputs.max() == 1:
+    if isinstance(inputs, np.ndarray) and inputs.size and inputs.max() == 1 and _vary(inputs):
         warnings.warn(
             f"all {len(inputs):,} images hold no value above 1, as if numbers from 0 to 1 had been cut to whole ones; "
             'if so, write (X * 255).round().astype("uint8") before',
@@ -69,6 +69,12 @@ def as_split(
     if len(inputs) != len(labels):
         raise DataError(f"{len(inputs)} inputs but {len(labels)} labels; each input needs one label")
     return Split(inputs, labels, None if subjects is None else as_labels(subjects, "subject"))
+
+
+def _vary(images: npt.NDArray[np.uint8]) -> bool:
+    """Tell whether an image holds different values."""
+    rows = images.reshape(len(images), -1)
+    return bool((rows != rows[:, :1]).any())
 
 
 def _checked(split: Split, conditions: Any, kind: str) -> Split:
