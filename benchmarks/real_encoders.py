@@ -8,10 +8,9 @@ learned) and `spoken-digits/DIGIT/SPEAKER/` (recordings); MINILM and WHISPER are
 
 - `banking77`, `clinc150`: vectors, the mean of the last states at unit length (`--cache` keeps them);
 - `banking20`: 20 drawn intents, 40 texts each to learn from, through the blocks of the text encoder;
-- `digits`, `speakers`: recordings through the blocks of the speech encoder, all of them to the exact engine and 600 to
-  the isolated one; digits or speakers are the classes;
-- `persons`: digits are the classes, speakers persons, of whom two are forgotten, each in a model
-  of all, and the rest is compared with a retrained model.
+- `digits`, `speakers`: recordings through the blocks of the speech encoder; digits or speakers are the classes;
+- `persons`: digits are the classes, speakers persons, of whom one is forgotten, and what is left is
+  compared with a retrained model.
 
 Classes are forgotten one at a time. AUROC: of the confidence, test inputs of the other classes against those of the
 forgotten one; turned away: forgotten inputs where 95 % of the others are answered. Logistic regression reads the mean
@@ -54,10 +53,7 @@ WORDS = {"banking77": 32, "banking20": 32, "clinc150": 24}
 FRAMES = 100
 """A second: 50 states."""
 
-PART = 600
-"""Recordings that the isolated engine learns from."""
-
-PERSONS = 2
+PERSONS = 1
 """How many persons are forgotten: each takes two learnings."""
 
 
@@ -103,6 +99,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--cache", type=Path, help="folder for vectors")
     parser.add_argument("--forget", type=int, default=10, help="classes that are forgotten, of vectors")
+    parser.add_argument(
+        "--recordings", type=int, default=50, help="of each digit and speaker, of 50; fewer take less time"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -148,13 +147,14 @@ def material(args: argparse.Namespace, case: str, method: str) -> tuple[Encoder,
             parts = parts.only(drawn).cut(40)
     else:
         encoder = pf.load_backbone(str(args.speech), image_size=FRAMES, device="cpu", dtype="float32")
-        parts = recordings(args.data / "spoken-digits", speakers=case == "speakers")
-        if method == "isolated":
-            parts = parts.cut(PART // len(set(parts.train.labels)))
+        splits = spoken(args).values()
+        kept = [split.subjects if case == "speakers" else split.labels for split in splits]
+        parts = Parts(*(Split(s.inputs, names) for s, names in zip(splits, kept, strict=True)))  # type: ignore[arg-type]
     through_blocks = case not in ("banking77", "clinc150") and method in ENGINES
     if through_blocks:
         return encoder, parts
-    cache = None if args.cache is None else args.cache / f"{case}.npz"
+    shared = case if case in TEXT_CASES else "spoken-digits"  # of one split, whatever the classes are
+    cache = None if args.cache is None else args.cache / f"{shared}.npz"
     return encoder, encoded(encoder, parts, cache)
 
 
@@ -170,12 +170,12 @@ def texts(folder: Path) -> Parts:
     return Parts(data.train, data.validation, data.test, outside)
 
 
-def recordings(folder: Path, *, speakers: bool) -> Parts:
-    """Return the recordings of digits with their speakers, who are the classes if asked for."""
-    data = pf.load_data(folder, subjects=1)
-    splits = [data.train, data.validation, data.test]
-    labels = [split.subjects if speakers else split.labels for split in splits]
-    return Parts(*(Split(split.inputs, names) for split, names in zip(splits, labels, strict=True)))  # type: ignore[arg-type]
+def spoken(args: argparse.Namespace) -> dict[str, Split]:
+    """Return the recordings of digits with their speakers by part: so many of each, in the order of their names."""
+    data = pf.load_data(args.data / "spoken-digits", subjects=1)
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    numbers = {part: [int(path.stem) for path in split.paths] for part, split in parts.items()}
+    return {part: split.select(np.array(numbers[part]) < args.recordings) for part, split in parts.items()}
 
 
 def encoded(encoder: Encoder, parts: Parts, cache: Path | None) -> Parts:
@@ -279,26 +279,26 @@ def persons(args: argparse.Namespace) -> dict[str, Any]:
 
     What a forgotten speaker says is then asked about as a stranger's words are.
     """
-    data = pf.load_data(args.data / "spoken-digits", subjects=1)
+    train, validation, test = spoken(args).values()
     start = time.process_time()
     model = pf.PreForgettableClassifier(
         str(args.speech), "exact", image_size=FRAMES, device="cpu", dtype="float32", on_unknown="best"
-    ).fit(data.train, validation=data.validation)
+    ).fit(train, validation=validation)
     seconds = time.process_time() - start
-    whole = float((model.predict(data.test.inputs) == data.test.labels).mean())
+    whole = float((model.predict(test.inputs) == test.labels).mean())
     equal: list[bool] = []
     own, others = [], []
-    for person in sorted(set(data.train.subjects if data.train.subjects is not None else ()))[:PERSONS]:
-        copy = model.untrained().fit(data.train, validation=data.validation) if equal else model
+    for person in sorted(set(train.subjects if train.subjects is not None else ()))[:PERSONS]:
+        copy = model.untrained().fit(train, validation=validation) if equal else model
         copy.forget_subject(person)
-        equal.append(bool(pf.certify(copy, data.train, data.validation).equal))
-        right = copy.predict(data.test.inputs) == data.test.labels
-        theirs = data.test.subjects == person
+        equal.append(bool(pf.certify(copy, train, validation).equal))
+        right = copy.predict(test.inputs) == test.labels
+        theirs = test.subjects == person
         own.append(float(right[theirs].mean()))
         others.append(float(right[~theirs].mean()))
     return {
-        "train": len(data.train),
-        "test": len(data.test),
+        "train": len(train),
+        "test": len(test),
         "accuracy": whole,
         "equal": equal,
         "own_digits": own,

@@ -15,8 +15,8 @@ EXTRAS = ("heif", "medical", "plot", "ray", "serve", "tables")
 """Extras whose libraries the package imports where they are installed."""
 
 
-FOR_OTHERS = {"python-multipart"}
-"""Libraries that only other libraries import: FastAPI reads forms with it."""
+FOR_OTHERS = {"datasets", "pandas", "python-multipart"}
+"""Libraries that only others import: FastAPI reads forms with one, and users make their tables with the other two."""
 
 
 def normalised(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from preforget import PreForgettableClassifier
 from preforget.core.errors import DataError
 from preforget.data import as_inputs, as_split
 from preforget.data.embedded import EmbeddedFile
-from preforget.data.hf_dataset import is_dataset, split_of
+from preforget.data.hf_dataset import is_dataset, refuse_parts, split_of
 
 PICTURES = [Image.new("RGB", (8, 8 + n % 2), (20 * n, 0, 200 - 20 * n)) for n in range(8)]
 
@@ -100,6 +101,24 @@ def test_a_classifier_takes_them(tmp_path: Path) -> None:
     assert model.classes_.tolist() == ["ant", "bee"]
     assert len(model.predict(rows)) == 8
     assert model.evaluate(rows).accuracy > 0.5
+
+
+def test_vectors_in_a_column() -> None:
+    rows = Rows({"embedding": [[1.0, 2.0], [3.0, 4.0]], "label": ["a", "b"]}, {"embedding": 1, "label": 1})
+    assert as_split(rows, kind="vectors").inputs.values.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_several_parts_and_streams_are_no_data_set() -> None:
+    rows = Rows({"label": ["a"]}, {})
+    with pytest.raises(
+        DataError, match=r"these are 2 data sets \(train, test\); give one of them, such as ds\['train'"
+    ):
+        refuse_parts({"train": rows, "test": rows})
+    stream = SimpleNamespace(column_names=["label"], features={})
+    model = PreForgettableClassifier("builtin", "exact", 32, device="cpu")
+    with pytest.raises(DataError, match="is a stream, which has no length"):
+        model.fit(stream)
+    refuse_parts({"image": [1]})
 
 
 def test_the_real_library(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from preforget.core.errors import InputsCutWarning, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.content_names import EACH, wants_each
 from preforget.data.dataset import names_of
-from preforget.data.hf_dataset import is_dataset, split_of
+from preforget.data.hf_dataset import is_dataset, refuse_parts, split_of
 from preforget.data.hold_out import hold_out
 from preforget.data.labels import check_look_alikes
 from preforget.data.one_hot import from_frame, single_labels
@@ -117,6 +117,7 @@ class Learning(Bound):
     ) -> tuple[Engine, Split, Split, str]:
         """Return an engine that has learned nothing, what it learns from, what is held out, and the kind of labels."""
         check_answering(self.keep, self.on_unknown, self.shortlist)
+        refuse_parts(X)
         X = split_of(X) if y is None and is_dataset(X) else X
         y, columns = from_frame(y)
         conditions = columns if conditions is None and getattr(y, "ndim", 1) == 2 else conditions

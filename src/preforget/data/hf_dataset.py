@@ -6,7 +6,7 @@ it, so that they are decoded here and as files of a folder are; else as pictures
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from preforget.core.errors import DataError
 from preforget.data.dataset import Split
 from preforget.data.embedded import embedded
 
-INPUTS = ("image", "img", "audio", "picture", "file", "pixel_values", "text", "sentence")
+INPUTS = (
+    *("image", "img", "audio", "picture", "file", "pixel_values", "text", "sentence"),
+    *("embedding", "embeddings", "vector", "features"),
+)
 LABELS = ("label", "labels", "class", "category", "fine_label", "target")
 """Names of columns, in the order in which they are looked for; types of columns come first."""
 
@@ -30,6 +33,21 @@ def is_dataset(X: Any) -> bool:
         and hasattr(X, "__getitem__")
         and hasattr(X, "__len__")
     )
+
+
+def refuse_parts(X: Any) -> None:
+    """Raise `DataError` for a dictionary of data sets, as `load_dataset` gives it, and for a stream."""
+    parts = list(X) if isinstance(X, Mapping) else []
+    if parts and all(is_dataset(X[part]) for part in parts):
+        raise DataError(
+            f"these are {len(parts)} data sets ({', '.join(map(str, parts[:5]))}); give one of them, such as "
+            f"ds[{str(parts[0])!r}], and another as validation"
+        )
+    if hasattr(X, "column_names") and hasattr(X, "features") and not hasattr(X, "__len__"):
+        raise DataError(
+            "this data set is a stream, which has no length and can't be read twice; make a list of it first: "
+            "datasets.Dataset.from_list(list(ds), features=ds.features)"
+        )
 
 
 def split_of(X: Any) -> Split:
