@@ -142,3 +142,21 @@ def test_sounds_that_are_not_decoded_are_refused_with_the_remedy(tmp_path: Path,
     with pytest.raises(DataError, match=r"1 of 9 files can't be used(?s:.*)ffmpeg -i IN OUT\.flac"):
         load_data(tmp_path / "s")
     assert [path.name for path, _ in load_data(tmp_path / "s", skip_broken=True).skipped] == [Path(name).name]
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"\x89PNG", b"<html>"])
+@pytest.mark.parametrize("kind", ["folder", "parts", "table"])
+def test_whatever_empties_a_class_it_is_named(make_folder: MakeFolder, content: bytes, kind: str) -> None:
+    root = make_folder({f"{'train/' * (kind == 'parts')}{label}": 4 for label in ("a", "b", "saw")})
+    files = sorted(root.rglob("*.png"))
+    for path in files[8:]:
+        path.write_bytes(content)
+    source = root
+    if kind == "table":
+        source = root / "list.csv"
+        source.write_text(
+            "\n".join(["path,label", *(f"{p.relative_to(root)},{p.parent.name}" for p in files)])
+        )
+    data = load_data(source, skip_broken=True)
+    assert data.classes == ("a", "b")
+    assert "class 'saw' is left out: none of its 4 files to learn from can be used" in data.remarks

@@ -101,3 +101,24 @@ def test_background_noise_is_no_class(make_folder: MakeFolder) -> None:
     data = load_data(make_folder({"yes": 3, "no": 3, "_background_noise_": 2}))
     assert data.classes == ("no", "yes")
     assert data.left_out == (("in _background_noise_, which is no class", 2),)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model/preforget.json",
+        "cat/inner/preforget.json",
+        "old.audit/report.png",
+        "Model.learning/state.png",
+        "dog/shards/model.safetensors.index.json",
+        "half/checkpoint.safetensors",
+    ],
+)
+def test_output_of_ours_is_no_class(make_folder: MakeFolder, name: str) -> None:
+    root = make_folder({"cat": 4, "dog": 4})
+    (root / name).parent.mkdir(exist_ok=True)
+    for file in (root / name, (root / name).with_name("a.png")):
+        file.write_bytes(b"x")
+    data = load_data(root)
+    assert data.classes == ("cat", "dog")
+    assert data.left_out == (("of a model or output", 1),)
