@@ -38,6 +38,18 @@ def test_forgetting_everything_leaves_a_model_that_always_abstains(model: PreFor
         model.forget("ant")
 
 
+def test_the_share_of_a_forgotten_class_goes_in_a_loaded_model_too(
+    model: PreForgettableClassifier, tmp_path: Path
+) -> None:
+    model.keep = {"cat": 0.5, "dog": 0.6}
+    model.save_pretrained(tmp_path / "m")
+    loaded = PreForgettableClassifier.from_pretrained(tmp_path / "m", device="cpu")
+    loaded.forget("cat")
+    assert loaded.keep_.classes == {"dog": 0.6}
+    assert len(loaded.predict(data(1)[0])) == 4
+    assert reloaded(loaded).keep_.classes == {"dog": 0.6}
+
+
 def test_forgetting_everything_is_written_too(saved: PreForgettableClassifier) -> None:
     for label in CLASSES:
         saved.forget(label)

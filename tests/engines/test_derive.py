@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from preforget.engines import derive
-from preforget.engines.derive import MOST_PAIRED, Derived, Rules, missing_pairs
+from preforget.engines.derive import MOST_PAIRED, Derived, Rules, missing_pairs, regression_share
 from preforget.engines.discriminant import pair
 from preforget.engines.heads import PairHeads, PooledHeads
 from preforget.records import UnitBank
@@ -87,3 +87,22 @@ def test_leaving_out_is_like_forgetting() -> None:
     rest = bank(40)
     rest.erase("c007")
     assert torch.equal(left_out.scores(x), Derived(rest, RULES).heads(rest.labels).scores(x))
+
+
+def test_a_regression_counts_by_its_inputs_and_features() -> None:
+    assert regression_share(3072, 1536) == 1
+    assert regression_share(2304, 1536) == 0.5
+    assert regression_share(1536, 1536) == regression_share(0, 1536) == 0
+    assert regression_share(10**6, 384) == 0.25
+
+
+def test_a_class_between_others_is_not_masked() -> None:
+    """On few features a linear regression to one number per class hardly ever gives the middle of three the highest."""
+    generator = torch.Generator().manual_seed(0)
+    units, middle = UnitBank(2), torch.empty(0)
+    for label, place in {"left": -900, "middle": 0, "right": 900}.items():
+        x = torch.randn(600, 2, generator=generator).mul(250).add(torch.tensor([place, 0])).round()
+        units.insert(make_unit(label, None, [x[:300].to(torch.int16)], x[:9].to(torch.int16)))
+        middle = x[300:].double() if label == "middle" else middle
+    heads = Derived(units, Rules(3.0, 2, ridge=40.0, floor=256.0)).heads(units.labels)
+    assert (heads.scores(middle).argmax(dim=1) == 1).float().mean() > 0.9

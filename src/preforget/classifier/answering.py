@@ -277,8 +277,8 @@ class Answering(Bound):
             NotFittedError: Nothing was learned yet.
 
         Example:
-            >>> round(model.score(X, y), 2)
-            0.98
+            >>> model.score(X, y)
+            1.0
         """
         answers = self.answer(X)[0]
         truth = [label if isinstance(label, tuple) else name_of(label) for label in y]

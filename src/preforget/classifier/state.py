@@ -96,7 +96,7 @@ class State(Parameters):
 
     def _drop_keep(self) -> None:
         """Drop shares that are set for classes that the model knows no more."""
-        if not isinstance(self.keep, float):
+        if isinstance(self.keep, Keep) or not isinstance(self.keep, float):
             keep = as_keep(self.keep, name_of)
             self.keep = keep.only(self._fitted().bank.labels) if keep.classes else self.keep
 

@@ -35,6 +35,9 @@ KEPT_BYTES = 2**30
 RIDGE_PENALTY = 1e-5
 """What is added to the scatter of the regression, as a share of its mean variance."""
 
+MANY_FEATURES = 1536
+"""From so many features on the regression to all classes counts as much as its inputs allow."""
+
 
 Kept = TypeVar("Kept")
 
@@ -77,6 +80,22 @@ def missing_pairs(
 def few_rows(bank: UnitBank, labels: Sequence[str], width: int) -> bool:
     """Return whether classes have fewer rows than `width`, so that their rows are solved for instead of moments."""
     return sum(map(bank.count, labels)) < width
+
+
+def regression_share(inputs: int, features: int) -> float:
+    """Return how much of its weight a regression of `features` numbers deserves that was fitted to so many inputs.
+
+    `n / F - 1`, at most 1: noise adds `F / (n - F)` times its variance to what a least-squares fit says of new inputs,
+    which is more than the noise itself below two inputs a feature, and with no more inputs than features it fits
+    any classes.
+    `F / 1536`, at most 1: where features are few, a straight line from them to one number per class is nowhere
+    highest for a class that lies between others ("masking": Hastie, Tibshirani and Friedman, The Elements of
+    Statistical Learning, section 4.2). Both depend on live classes alone.
+
+    >>> [round(regression_share(n, f), 3) for n, f in [(100, 4), (12000, 1536), (640, 384), (640, 1536)]]
+    [0.003, 1.0, 0.167, 0.0]
+    """
+    return min(1.0, max(0.0, inputs / features - 1)) * min(1.0, features / MANY_FEATURES)
 
 
 class _Cached(Generic[Kept]):
@@ -186,12 +205,11 @@ class Derived:
         none = torch.zeros(0, dtype=torch.float64)
         rows = torch.stack([t[PAIR_ROW] for t in tensors]) if tensors else none.view(0, self.bank.features)
         biases = torch.stack([t[PAIR_BIAS] for t in tensors]) if tensors else none
-        wanted = self.rules.ridge > 0 and len(labels) > 1
         heads = PairHeads(
             rows,
             biases,
             [self._gaussian(label) for label in labels],
-            self._ridge(labels) if wanted else None,
+            self._ridge(labels) if len(labels) > 1 else None,
         )
         if self.rules.floor is not None:
             layout = self.bank.layout
@@ -211,12 +229,14 @@ class Derived:
             return few_inputs.gaussian(bank.near_rows(label)[:, : self.rules.near], floor=floor)
         return Gaussian.typical_of(self._nearest(bank.near_moments(label)), floor)
 
-    def _ridge(self, labels: Sequence[str]) -> RidgeHead:
-        if self._few(labels):
-            solved = few_inputs.ridge([self.bank.scored_rows(label) for label in labels], RIDGE_PENALTY)
-        else:
-            solved = ridge(*self._sums(labels), RIDGE_PENALTY)
-        return RidgeHead(*solved, self.rules.ridge)
+    def _ridge(self, labels: Sequence[str]) -> RidgeHead | None:
+        share = regression_share(self._inputs(labels), self.bank.features)
+        if not share * self.rules.ridge:
+            return None
+        return RidgeHead(*ridge(*self._sums(labels), RIDGE_PENALTY), share * self.rules.ridge)
+
+    def _inputs(self, labels: Sequence[str]) -> int:
+        return sum(map(self.bank.count, labels)) // self.bank.layout.views
 
     def _few(self, labels: Sequence[str]) -> bool:
         return self.rules.by_rows and few_rows(self.bank, labels, self.bank.features)
@@ -235,7 +255,7 @@ class Derived:
 
     def _pooled(self, labels: Sequence[str]) -> PooledHeads:
         strength = self.rules.strength
-        added = self._ridge(labels) if self.rules.ridge else None
+        added = self._ridge(labels)
         if self._few(labels):
             of = [self.bank.scored_rows(label) for label in labels]
             rows, biases = few_inputs.pooled(of, strength)
