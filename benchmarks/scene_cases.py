@@ -294,6 +294,7 @@ def join_case(sealed: bool) -> Case:
 
     def prepare(place: Place) -> None:
         shutil.rmtree(place.model)
+        place.run("keys", "make")  # unless there is a key
         both(call("keys", "show", "--parts-key", "parts.pem"), *halves)(place)
 
     join = call(*("join", "part-1", "part-2", "--out", "model", "--device", "cpu"), *reader[:1])

@@ -88,7 +88,8 @@ def test_a_parquet_table_with_whole_files(tmp_path: Path, make: Any) -> None:
         files
     )
     digest = split_digest(data.train)
-    data.train.inputs[0].content = files[0] + b"x"
+    first = data.train.inputs[0]
+    data.train.inputs[0] = EmbeddedFile.at(first.parent, first.name, files[0] + b"x")
     assert split_digest(data.train) != digest
     frame[column] = [{**value, "bytes": value["bytes"][:20]} for value in values]
     frame.to_parquet(tmp_path / "t.parquet")

@@ -15,7 +15,9 @@ from typing import Any
 from preforget.core.errors import DataError
 from preforget.core.files import open_regular
 from preforget.core.names import normal_name
+from preforget.data.addresses import open_source, source_of
 from preforget.data.embedded import EmbeddedFile, embedded
+from preforget.data.stored_files import CellFile
 
 MAX_BYTES = 2**30
 """The largest table that is read."""
@@ -114,31 +116,41 @@ def _from_parquet(path: Path) -> Rows:
             f"{path}: Parquet tables need a library that isn't installed: pip install 'preforget[tables]', or save it "
             "as CSV"
         ) from None
+    lines: list[tuple[int, list[str]]] = []
+    files: dict[str, EmbeddedFile] = {}
     try:
-        with open_regular(path, MAX_BYTES) as raw:
-            table = pyarrow.parquet.read_table(io.BytesIO(raw.read()))
-        columns = {name: table.column(name).to_pylist() for name in table.column_names}
+        with open_source(path) as raw:
+            table = pyarrow.parquet.ParquetFile(raw)
+            columns = [n for n in table.schema_arrow.names if not n.startswith("__index_level_")]
+            names = _class_names(table.schema_arrow.metadata)
+            for group in range(table.num_row_groups):  # so that one alone is in memory
+                part = table.read_row_group(group, columns=columns).to_pydict()
+                for row, values in enumerate(zip(*part.values(), strict=True)):
+                    where = _Cell(path, len(lines) + 1, group, row)
+                    cells = [
+                        _text(where, name, value, names, files)
+                        for name, value in zip(part, values, strict=True)
+                    ]
+                    lines.append((where.number, cells))
     except OSError as error:
         raise DataError(f"{path}: can't be read as Parquet: {error}") from error
     except (pyarrow.ArrowException, ValueError, TypeError, KeyError, RuntimeError, OverflowError) as error:
         raise DataError(f"{path}: can't be read as Parquet: {error}") from error
-    names = _class_names(table.schema.metadata)
-    header = [normal_name(name) for name in columns if not name.startswith("__index_level_")]
-    lines = []
-    files: dict[str, EmbeddedFile] = {}
-    for number, values in enumerate(zip(*columns.values(), strict=True), start=1):
-        cells = [
-            _text(path, number, name, value, names, files)
-            for name, value in zip(columns, values, strict=True)
-            if not name.startswith("__index_level_")
-        ]
-        lines.append((number, cells))
-    return replace(_checked(path, header, lines), files=files)
+    return replace(_checked(path, [normal_name(name) for name in columns], lines), files=files)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """Where a row of a Parquet table lies; `number`: of the row in the whole table, from 1."""
+
+    path: Path
+    number: int
+    group: int
+    row: int
 
 
 def _text(
-    path: Path,
-    number: int,
+    where: _Cell,
     name: str,
     value: Any,
     names: dict[str, list[str]],
@@ -147,8 +159,8 @@ def _text(
     """Return a value as a cell: whole numbers of classes by their names, a file by its path; files go to `files`."""
     if value is None or value != value:
         return ""
-    if (file := embedded(value, path / name, number)) is not None:
-        files[str(file)] = file
+    if (file := embedded(value, where.path / name, where.number)) is not None:
+        files[str(file)] = CellFile.within(file, (source_of(where.path), name, where.group, where.row))
         return str(file)
     if isinstance(value, dict):
         return str(value.get("path") or "")
@@ -157,7 +169,7 @@ def _text(
     if name in names and isinstance(value, int) and 0 <= value < len(names[name]):
         return names[name][value]
     if isinstance(value, list | tuple):
-        return "|".join(_text(path, number, name, each, names, files) for each in value)
+        return "|".join(_text(where, name, each, names, files) for each in value)
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 

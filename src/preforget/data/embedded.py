@@ -23,7 +23,12 @@ class EmbeddedFile(type(Path())):  # type: ignore[misc]
     '3.flac'
     """
 
-    content: bytes
+    _content: bytes
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        return self._content
 
     @classmethod
     def at(cls, folder: Path, name: str, content: bytes) -> Self:
@@ -31,7 +36,7 @@ class EmbeddedFile(type(Path())):  # type: ignore[misc]
         kinds = (ending for start, ending in SOUND_STARTS if content.startswith(start))
         ending = "" if Path(name).suffix else next(kinds, "")
         made = cls(folder / f"{Path(name).name}{ending}")
-        made.content = content
+        made._content = content
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -41,7 +46,7 @@ class EmbeddedFile(type(Path())):  # type: ignore[misc]
 
 def _made(path: str, content: bytes) -> EmbeddedFile:
     made = EmbeddedFile(path)
-    made.content = content
+    made._content = content
     return made
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import given_path, shortened
+from preforget.data.addresses import Address, is_address
 from preforget.data.content_names import named_by_content, wants_each
 from preforget.data.dataset import Dataset
 from preforget.data.registry import ONE_SIZE, DataOptions, formats, named_set, names_of_sets, refuse_unused
@@ -36,7 +37,8 @@ def load_data(
     Args:
         source: The name of a data set (`digits`, `bloodmnist`, ...), or the path of a file or folder in a known
             format: class folders, a folder with a table, a sound set with official folds, `.npz`, `.csv`, `.tsv`,
-            `.parquet`, and those of extensions. A name
+            `.parquet`, tars of WebDataset, and those of extensions; or the address of a `.parquet` or `.tar` that
+            fsspec opens, such as `s3://bucket/pictures.tar`. A name
             wins over a folder of the same name; write `./digits` for the folder.
         size: Pixels of the side of a MedMNIST set's images, 28, 64, 128 or 224, which chooses the edition.
         seed: Of splits that the source doesn't have.
@@ -97,7 +99,7 @@ def _load(source: str | Path, options: DataOptions) -> Dataset:
     if known is not None:
         refuse_unused(str(source), known, options)
         return known.load(options)
-    path = given_path(source)
+    path = Address.of(str(source)) if is_address(source) else given_path(source)
     try:
         is_present = path.exists()
         chosen = (

@@ -9,6 +9,7 @@ from pathlib import Path
 from preforget.core.errors import DataError
 from preforget.core.files import open_regular, read_regular
 from preforget.core.names import normal_name
+from preforget.data.addresses import open_source
 from preforget.data.assemble import Listed, assemble
 from preforget.data.cells import MAX_BYTES, SEPARATORS, read_rows
 from preforget.data.columns import Columns, chosen, has
@@ -57,7 +58,8 @@ def header_of(path: Path) -> list[str]:
         except ImportError:
             return []
         try:
-            return [normal_name(name) for name in parquet.read_schema(path).names]
+            with open_source(path) as raw:
+                return [normal_name(name) for name in parquet.read_schema(raw).names]
         except (ArrowException, OSError):
             return []
     return [normal_name(name) for name in _cells(path, 0)]

@@ -16,11 +16,13 @@ import numpy.typing as npt
 
 from preforget.core.errors import DataError
 from preforget.core.files import open_regular
+from preforget.data.addresses import open_source
 from preforget.data.assemble import Listed, assemble
 from preforget.data.cells import read_rows
 from preforget.data.columns import Columns, chosen, has
 from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.labels import as_texts
+from preforget.data.parquet_vectors import Chosen, holds_numbers, read_vectors_of
 from preforget.data.part_names import part_of_word
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.table import ENDINGS, LABEL, PART, PATH
@@ -115,10 +117,16 @@ class VectorTable(DataFormat):
 
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names a column, and `part` or `split` is one that divides the rows."""
-        rows = read_rows(path)
+        header = header_of(path)
         asked = (("label", LABEL), ("split", PART), ("vector", LISTS))
-        label, split, whole = (chosen(path, rows.header, options.columns, *names) for names in asked)
+        label, split, whole = (chosen(path, header, options.columns, *names) for names in asked)
         subjects = None if options.subjects is None else str(options.subjects)
+        if path.suffix.lower() == ".parquet" and label is not None and subjects in (None, *header):
+            named = (label, split, subjects, "__index_level_0__")
+            columns = Chosen(label, split, subjects, [n for n in header if n not in named], whole)
+            if holds_numbers(path, columns):
+                return _assembled(path, _by_part(path, columns), options)
+        rows = read_rows(path)
         if subjects is not None and subjects not in rows.header:
             raise DataError(
                 f"{path}: has no column {subjects!r} of subjects; it has {', '.join(rows.header)}"
@@ -151,14 +159,38 @@ class VectorTable(DataFormat):
         return _assembled(path, parts, options)
 
 
+def _by_part(path: Path, columns: Chosen) -> dict[str, Part]:
+    """Return the vectors of a Parquet table by part, each with its labels and persons."""
+    read = read_vectors_of(path, columns)
+    labels = read.cells[columns.label]
+    persons = None if columns.person is None else read.cells[columns.person]
+    if columns.split is None:
+        return {"train": (read.rows, labels, persons)}
+    words = read.cells[columns.split]
+    known = {word: part_of_word(str(word)) for word in set(words)}
+    unknown = next((line for line, word in enumerate(words, start=1) if known[word] is None), None)
+    if unknown is not None:
+        raise DataError(
+            f"{path}, line {unknown}: part {words[unknown - 1]!r} is unknown; write train, val or test"
+        )
+    parts: dict[str, Part] = {}
+    for part in dict.fromkeys(known.values()):
+        chosen_rows = [row for row, word in enumerate(words) if known[word] == part]
+        some = None if persons is None else [persons[row] for row in chosen_rows]
+        parts[str(part)] = read.rows[chosen_rows], [labels[row] for row in chosen_rows], some
+    return parts
+
+
 def _starts_with_numbers(path: Path) -> bool:
     """Tell whether the first row of a table holds numbers beside its label and part."""
     if path.suffix.lower() == ".parquet":
         from pyarrow import parquet, types
 
+        with open_source(path) as raw:
+            schema = parquet.read_schema(raw)
         kinds = {
             field.name.casefold(): field.type
-            for field in parquet.read_schema(path)
+            for field in schema
             if not field.name.startswith("__index_level_")
         }
         kinds = {name: kind for name, kind in kinds.items() if name not in (*LABEL, *PART)}
