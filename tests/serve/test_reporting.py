@@ -23,16 +23,16 @@ def request(monkeypatch: pytest.MonkeyPatch, **values: object) -> int:
 def test_an_evaluation_names_what_the_model_knows_and_nobody_else(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labels = np.repeat(["Ada", "Grace", "Forgotten"], 20)
+    labels = np.repeat(["Ada", "Grace", "Zenobia"], 20)
     arrays = {f"{part}_X": ROWS + shift for shift, part in enumerate(("train", "val", "test"))}
     arrays |= {f"{part}_y": labels for part in ("train", "val", "test")}
     np.savez(tmp_path / "data.npz", **arrays)
     told = {"kind": EVALUATION, "model": str(model), "data": str(tmp_path / "data.npz"), "out": str(tmp_path)}
     assert request(monkeypatch, **told, options={"device": "cpu"}) == 0
     assert json.loads((tmp_path / NAMES).read_text()) == ["Ada", "Grace", "Mary"]
-    assert json.loads((tmp_path / RESULT).read_text())["count"] == 60
+    assert json.loads((tmp_path / RESULT).read_text())["inputs"] == 60
     page = (tmp_path / PAGE).read_text()
-    assert "Forgotten" not in page
+    assert "Zenobia" not in page
     assert UNKNOWN in page
 
 

@@ -1,0 +1,70 @@
+"""`preforget serve` in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import requests
+
+from preforget.cli.main import main
+from preforget.serve.tokens import Tokens
+
+from ..forked import Forked
+
+
+class Running:
+    """A service on a port of its own, with an officer's token."""
+
+    def __init__(self, model: Path, *options: str) -> None:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            self.port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        file = model.with_name("tokens.json")
+        tokens = Tokens()
+        tokens.path = file
+        self.token = tokens.add("officer")
+        self.headers = {"Authorization": f"Bearer {self.token}"}
+        self._arguments = [
+            "serve",
+            str(model),
+            "--port",
+            str(self.port),
+            "--tokens",
+            str(file),
+            "--device",
+            "cpu",
+        ]
+        self._arguments += options
+        self.child = Forked(lambda: main(self._arguments))
+
+    def wait(self) -> None:
+        """Wait until it is ready."""
+        while self.child.poll() is None:
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.url}/v2/health/ready", timeout=60).ok:
+                    return
+            time.sleep(0.01)
+        raise AssertionError(self.child.said())
+
+    def again(self) -> None:
+        """Start it once more, after its end, and wait until it is ready."""
+        self.child = Forked(lambda: main(self._arguments))
+        self.wait()
+
+
+@contextlib.contextmanager
+def running(model: Path, *options: str) -> Iterator[Running]:
+    """Serve a model, and end the service at the end whatever happens."""
+    service = Running(model, *options)
+    try:
+        service.wait()
+        yield service
+    finally:
+        service.child.send(signal.SIGKILL)
+        service.child.said()
