@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from preforget.audit.attacks import key_recovery, retain_finetune
 from preforget.audit.attacks.attack import Effort
 from preforget.audit.attacks.observe import Parts
 from preforget.audit.examine import examine
@@ -72,8 +73,14 @@ class Wrapped:
 
 
 def test_a_retrained_model_passes_all(
-    tiny_encoder: Encoder, splits: Parts[Split], retrain: list[HeadModel], whole: list[HeadModel]
+    tiny_encoder: Encoder,
+    splits: Parts[Split],
+    retrain: list[HeadModel],
+    whole: list[HeadModel],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(key_recovery, "STEPS", 10)
+    monkeypatch.setitem(retain_finetune.STEPS, "quick", 6)
     again = [fit(tiny_encoder, drawn(splits, seed + 50).without(GONE)) for seed in range(3)]
     found = verdicts(examine(again, retrain[:3], splits, original=whole[:3], effort=Effort("quick", 40)))
     assert {key for key, verdict in found.items() if verdict == "different"} == set()

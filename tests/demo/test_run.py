@@ -49,7 +49,7 @@ def test_the_whole_demo_on_a_tiny_backbone(tiny_vit: Path, tmp_path: Path, thin:
 
 @pytest.mark.slow
 def test_the_builtin_backbone(tmp_path: Path, thin: Thin) -> None:
-    thin(6)
+    thin(9)
     result = run(tmp_path, say=lambda line: None, start=time.perf_counter(), epochs=1)
     assert is_proven(result)
     assert result["backbone"] == "builtin"

@@ -82,7 +82,7 @@ def change(engine: IsolatedEngine, step: str, label: str, seed: int) -> None:
         ("bfloat16", {"lora_rank": 2, "tokens_per_class": 2}),
     ],
 )
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, batches=st.lists(st.integers(1, 140), min_size=1, max_size=2))
 def test_scores_of_the_others_stay_bit_identical(
     make_engine: MakeEngine,
