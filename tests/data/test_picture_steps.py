@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from preforget.core.errors import UsageError
+from preforget.core.errors import DataError, UsageError
 from preforget.data.picture_steps import PictureSteps, middle
 
 
@@ -68,3 +68,9 @@ def test_a_background_and_an_axis_are_kept_and_checked() -> None:
     for wrong in ({"background": "no colour"}, {"background": ""}, {"axis": 3}, {"axis": True}):
         with pytest.raises(UsageError, match=r"no colour|must be 0, 1 or 2"):
             PictureSteps(8, 8, **wrong)
+
+
+@pytest.mark.parametrize("size", [(1, 20_000), (20_000, 1)])
+def test_a_strip_is_refused_before_its_shorter_side_makes_it_any_length(size: tuple[int, int]) -> None:
+    with pytest.raises(DataError, match="too narrow"):
+        PictureSteps(224, 224, shortest=True, crop=224).apply(Image.new("RGB", size))

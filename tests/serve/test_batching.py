@@ -93,3 +93,14 @@ def test_the_bits_of_an_answer_are_the_same_alone_and_beside_others(model: Path,
         [(_, alone)] = ask(Batches(respond, rows, 100), [row])
         assert among.probabilities.tobytes() == alone.probabilities.tobytes()
         assert among.confidence.tobytes() == alone.confidence.tobytes()
+
+
+def test_a_fault_reaches_the_request_that_met_it_and_no_other_and_nobody_waits_for_ever() -> None:
+    def faulty(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        if (np.asarray(inputs) == 7).any():
+            raise RuntimeError("a fault")
+        return doubled(inputs, without)
+
+    said = ask(Batches(faulty, 4, 100), [[1.0]], [[7.0]], [[2.0]])
+    assert [part[1].answers.tolist() for part in (said[0], said[2])] == [["1.0"], ["2.0"]]
+    assert isinstance(said[1], RuntimeError)

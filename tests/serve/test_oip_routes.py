@@ -82,3 +82,14 @@ def test_less_is_told(serve: Serve) -> None:
 def test_too_many_inputs(serve: Serve) -> None:
     with serve(most_inputs=2) as client:
         assert client.post("/v2/models/model/infer", json=tensor(ROWS[:3])).status_code == 413
+
+
+def test_numbers_of_any_size_are_refused_and_not_met(serve: Serve) -> None:
+    with serve(most_inputs=4) as client:
+        header = {oip.LENGTH: "9" * 5000}
+        assert client.post("/v2/models/model/infer", content=b"{}", headers=header).status_code == 400
+        for shape in ([2**31 - 1] * 5 + [0], [0], [1, 0], [1, 0, 2**31 - 1], [], [True]):
+            wanted = {"inputs": [{"name": "x", "datatype": "FP32", "shape": shape, "data": []}]}
+            assert client.post("/v2/models/model/infer", json=wanted).status_code in (400, 422), shape
+        files = {"name": "x", "datatype": "BYTES", "shape": [1, 5], "data": ["a"] * 5}
+        assert client.post("/v2/models/model/infer", json={"inputs": [files]}).status_code == 413

@@ -34,3 +34,11 @@ def test_a_body_that_is_too_long_said_or_unsaid(serve: Serve) -> None:
         assert client.post("/v2/models/model/infer", content=b"x" * 11).status_code == 413
         assert client.post("/v2/models/model/infer", content=iter([b"x" * 6] * 2)).status_code == 413
         assert client.post("/v2/models/model/infer", content=b"x" * 10).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:abc", "localhost:65536", "[::1]evil", "localhost:80:80", "localhost:80@evil", "::1"]
+)
+@pytest.mark.parametrize("path", ["/v2", "/sign-in"])
+def test_a_host_that_is_no_name_and_port(client: TestClient, host: str, path: str) -> None:
+    assert client.get(path, headers={"Host": host}).status_code == 421

@@ -13,8 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageColor
 
-from preforget.core.errors import UsageError
+from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import shortened
+
+MOST_RESIZED = 2**26
+"""Pixels of a resized picture: a strip one pixel wide would become one of any length by its shorter side."""
 
 AUTO = "auto"
 """The background that depends on the picture."""
@@ -114,6 +117,11 @@ class PictureSteps:
             return self.width, self.height
         short, long = sorted(picture.size)
         other = int(self.height * long / short)
+        if other * self.height > MOST_RESIZED:
+            raise DataError(
+                f"a picture of {picture.width:,} x {picture.height:,} pixels is too narrow to be resized by its "
+                "shorter side; cut it first"
+            )
         return (self.height, other) if picture.width <= picture.height else (other, self.height)
 
 

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from preforget.classifier.answering import Answers
-from preforget.core.errors import DataError, PreforgetError
 from preforget.serve.inputs import Batchable, joined
 from preforget.serve.membership import Standing
 from preforget.serve.problems import Problem
@@ -64,7 +63,7 @@ class Batches:
         return sum(len(each.inputs) - each.taken for each in self._queue)
 
     async def answer(self, inputs: Batchable, without: tuple[str, ...] = ()) -> tuple[Standing, Answers]:
-        """Return the answers to inputs, made with one standing; raises `PreforgetError`, `Problem` if too many wait."""
+        """Return the answers to inputs, made with one standing; raises as the model, `Problem` if too many wait."""
         while True:
             if self.waiting + len(inputs) > max(self._most, len(inputs)):
                 raise Problem(503, "too many inputs are waiting; ask again", {"Retry-After": "1"})
@@ -90,12 +89,8 @@ class Batches:
             shares = self._next()
             try:
                 part = await loop.run_in_executor(self._thread, self._answered, shares)
-            except DataError as error:
+            except Exception as error:  # noqa: BLE001 - each request tells its own; none waits for ever
                 await self._each_alone(shares, error)
-                continue
-            except PreforgetError as error:
-                for entry, _, _ in shares:
-                    self._fail(entry, error)
                 continue
             self._hand_out(shares, part)
 
@@ -118,7 +113,7 @@ class Batches:
         parts = [entry.inputs.part(start, count) for entry, start, count in shares]
         return self._respond(joined(parts, self.rows), shares[0][0].without)
 
-    async def _each_alone(self, shares: Sequence[Share], error: DataError) -> None:
+    async def _each_alone(self, shares: Sequence[Share], error: Exception) -> None:
         """Answer the requests of a batch one by one, so that one that can't be read spoils no other's answer."""
         if len(shares) == 1:
             self._fail(shares[0][0], error)
@@ -126,7 +121,7 @@ class Batches:
         for share in shares:
             try:
                 part = await asyncio.get_running_loop().run_in_executor(self._thread, self._answered, [share])
-            except PreforgetError as its_own:
+            except Exception as its_own:  # noqa: BLE001 - as above
                 self._fail(share[0], its_own)
             else:
                 self._hand_out([share], part)
@@ -149,7 +144,7 @@ class Batches:
             abstained = sum(not isinstance(answer, str | tuple) for answer in answers.answers[:start])
             self._watch(start, self.waiting, abstained / start)
 
-    def _fail(self, entry: Waiting, error: PreforgetError) -> None:
+    def _fail(self, entry: Waiting, error: Exception) -> None:
         if entry in self._queue:
             self._queue.remove(entry)
         if not entry.done.done():

@@ -104,9 +104,13 @@ class Forgettings:
         for entry in self.journal.pending():
             await self._carry_out(entry)
 
+    def give_up(self) -> None:
+        """Try no erasure again: whoever starts next ends it."""
+        self._stopping = True
+
     async def stop(self) -> None:
         """Wait for what is under way."""
-        self._stopping = True
+        self.give_up()
         if self._tasks:
             await asyncio.wait(self._tasks)
 

@@ -15,6 +15,7 @@ from preforget.core.errors import DataError
 from preforget.data import as_inputs
 from preforget.data.dataset import Sounds
 from preforget.data.embedded import EmbeddedFile
+from preforget.data.images import FORMATS
 from preforget.data.inputs import TEXTS, VECTORS
 from preforget.data.texts import texts_of
 from preforget.data.vectors import Vectors
@@ -104,7 +105,7 @@ def of_files(kind: str, contents: Sequence[bytes], most_pixels: int) -> Batchabl
 def _check_size(content: bytes, most_pixels: int) -> None:
     """Refuse an image that says it has too many pixels, before they are decoded."""
     try:
-        with Image.open(io.BytesIO(content)) as picture:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             width, height = picture.size
     except Image.DecompressionBombError:
         width, height = most_pixels, 2

@@ -31,6 +31,21 @@ def method_of(scope: MutableMapping[str, Any]) -> str:
     return method if method in METHODS else OTHER
 
 
+class WithoutMessages(logging.Filter):
+    """Leaves the kind of an error in a log, without its message and its traceback, which can hold names."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change a record that tells of an error."""
+        if record.exc_info and record.exc_info[0] is not None:
+            record.msg, record.args = f"a fault of the service: {record.exc_info[0].__name__}", ()
+            record.exc_info = record.exc_text = None
+        elif "Traceback (most recent call last)" in str(
+            record.msg
+        ):  # what uvicorn says of a start that failed
+            record.msg, record.args = "the service couldn't start", ()
+        return True
+
+
 def note(scope: MutableMapping[str, Any], code: int, seconds: float) -> None:
     """Write the line of one request."""
     caller = scope.get(CALLER, "-")

@@ -26,6 +26,8 @@ LENGTH = "inference-header-content-length"
 BINARY = "binary_tensor_data"
 """The name of the extension, as the server's metadata list it."""
 MOST_NESTED = 6
+MOST_VALUES = 2**40
+"""Of one input, sides of no length left out: numpy makes no array of a longer shape, not even an empty one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ def parse(body: bytes, header: str | None) -> InferRequest:
     if header is None:
         head, blob = body, memoryview(b"")
     else:
-        if not (header.isascii() and header.isdigit()) or int(header) > len(body):
+        if not (header.isascii() and header.isdigit() and len(header) < 20) or int(header) > len(body):
             raise _bad("Inference-Header-Content-Length is no length within the body")
         head, blob = body[: int(header)], memoryview(body)[int(header) :]
     values = _json(head)
@@ -138,6 +140,8 @@ def _tensor(values: Any, blob: memoryview) -> tuple[Tensor, memoryview]:
         raise _bad(f"the shape of input {name!r} is no list of whole numbers")
     if len(shape) > MOST_NESTED:
         raise _bad(f"input {name!r} has more than {MOST_NESTED} dimensions")
+    if prod(size for size in shape if size) > MOST_VALUES:
+        raise _bad(f"input {name!r} has more than {MOST_VALUES:,} values")
     count, own = prod(shape), _mapping(values.get("parameters", {}), "the parameters of an input")
     size = own.get("binary_data_size")
     if size is None:

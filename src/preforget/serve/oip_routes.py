@@ -136,13 +136,14 @@ def _read(service: Service, model: ServedModel, parsed: oip.InferRequest) -> Bat
     if len(parsed.inputs) != 1:
         raise Problem(400, "a request has one input, whose first dimension is the batch")
     tensor = parsed.inputs[0]
-    count = tensor.data.shape[0] if tensor.data.ndim else 0
+    is_files = tensor.datatype == oip.BYTES
+    count = tensor.data.size if is_files else tensor.data.shape[0] if tensor.data.ndim else 0
     if not 1 <= count <= service.settings.most_inputs:
         raise Problem(
             400 if not count else 413,
             f"a request has between 1 and {service.settings.most_inputs} inputs; this one has {count}",
         )
-    if tensor.datatype == oip.BYTES:
+    if is_files:
         return of_files(model.kind, tensor.data.reshape(-1).tolist(), service.settings.most_pixels)
     rate = tensor.parameters.get("rate")
     return of_array(model.kind, tensor.data, rate if type(rate) is int else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -39,6 +40,9 @@ HEADERS = {
     "cache-control": "no-store",
 }
 """Of every response that doesn't say otherwise itself; no header of CORS, so other origins can't read anything."""
+
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\[\]:@/?#\\\s]+)(?::([0-9]{0,5}))?", re.ASCII)
 
 
 class Guard:
@@ -127,14 +131,13 @@ class _Gone(Exception):  # noqa: N818 - a signal within this file
 
 
 def host_of(header: str) -> str:
-    """Return the name in a `Host` header, without the port.
+    """Return the name in a `Host` header, without the port; empty if it is no name with or without a port.
 
-    >>> host_of("localhost:8080"), host_of("[::1]:8080"), host_of("EXAMPLE.org")
-    ('localhost', '[::1]', 'example.org')
+    >>> host_of("localhost:8080"), host_of("[::1]:8080"), host_of("EXAMPLE.org"), host_of("localhost:x")
+    ('localhost', '[::1]', 'example.org', '')
     """
-    name = header.strip().lower()
-    end = name.rfind("]") + 1 if name.startswith("[") else name.find(":") if ":" in name else len(name)
-    return name[:end]
+    parts = _HOST.fullmatch(header.strip().lower())
+    return "" if parts is None or int(parts[2] or 0) > 65535 else parts[1]
 
 
 async def refuse(problem: Problem, send: Send, path: str) -> None:

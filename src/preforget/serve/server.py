@@ -18,7 +18,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from preforget.core.errors import UsageError
 from preforget.serve.app import make_app
 from preforget.serve.leaving import TRANSPORT
+from preforget.serve.logs import WithoutMessages
 from preforget.serve.service import Service
+
+MESSAGES = WithoutMessages()
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,12 @@ class Server(uvicorn.Server):
         if self.started and self.listening is not None:
             self.listening(self.servers[0].sockets[0].getsockname()[1])
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """End, also where the service waits at its start for something that was cut off, as on a full disk."""
+        super().handle_exit(sig, frame)
+        if self.service is not None:
+            self.service.give_up()
+
     async def shutdown(self, sockets: Any = None) -> None:
         """Say that it is ending, before connections are closed."""
         if self.service is not None:
@@ -123,6 +132,8 @@ def run(service: Service, address: Address, listening: Callable[[int], None] | N
         ws="none",
         lifespan="on",
     )
+    for name in ("uvicorn.error", "asyncio"):
+        logging.getLogger(name).addFilter(MESSAGES)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = Server(config)
     server.listening, server.service = listening, service
@@ -134,3 +145,5 @@ def run(service: Service, address: Address, listening: Callable[[int], None] | N
         raise UsageError(
             f"can't listen on {address.host}:{address.port}, or the service couldn't start; is the port taken?"
         ) from None
+    if service.failed is not None:
+        raise service.failed

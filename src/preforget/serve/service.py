@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from preforget.core.errors import PreforgetError
 from preforget.serve.forgettings import Forgettings
 from preforget.serve.metrics import Metrics
 from preforget.serve.models import ServedModel, model_named
@@ -18,7 +19,8 @@ from preforget.serve.tokens import Caller, Tokens
 class Service:
     """Models by name, the forgettings of each, the tokens that open them, and how answers are limited.
 
-    `ready`: whether everything that was cut off is finished; `draining`: whether it is about to end.
+    `failed`: why it couldn't start; `ready`: whether everything that was cut off is finished; `draining`: whether it
+    is about to end.
     """
 
     models: Mapping[str, ServedModel]
@@ -27,6 +29,7 @@ class Service:
     settings: Settings = field(default_factory=Settings)
     metrics: Metrics = field(default_factory=Metrics)
     reports: Mapping[str, Reports] = field(default_factory=dict)
+    failed: PreforgetError | None = None
     ready: bool = False
     draining: bool = False
 
@@ -45,11 +48,20 @@ class Service:
 
     async def start(self) -> None:
         """Finish what was cut off, then be ready."""
-        for reports in self.reports.values():
-            reports.read()
-        for forgettings in self.forgettings.values():
-            await forgettings.resume()
+        try:
+            for reports in self.reports.values():
+                reports.read()
+            for forgettings in self.forgettings.values():
+                await forgettings.resume()
+        except PreforgetError as error:
+            self.failed = error
+            raise
         self.ready = True
+
+    def give_up(self) -> None:
+        """Try nothing again that can't be done now."""
+        for forgettings in self.forgettings.values():
+            forgettings.give_up()
 
     async def stop(self) -> None:
         """Wait for forgettings that are under way, and let the threads end."""

@@ -53,3 +53,10 @@ def test_a_text_is_itself_and_nothing_is_in_the_repr() -> None:
     shown = shown_back("texts", "\ufeffIch wär’s".encode())
     assert shown.text == "Ich wär’s"
     assert "wär" not in repr(shown)
+
+
+def test_of_a_long_sound_the_beginning_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("preforget.serve.page.showing.MOST_SAMPLES", 200)
+    file = io.BytesIO()
+    soundfile.write(file, np.r_[np.full(200, 0.5), np.full(10_000, 1.0)], 8000, format="WAV")
+    assert shown_back("sounds", file.getvalue()).wave == [1.0] * BARS

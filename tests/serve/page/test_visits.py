@@ -131,3 +131,11 @@ def test_another_host_is_refused_as_a_page(visitor: Visitor) -> None:
     assert answer.status_code == 421
     assert answer.headers["content-type"].startswith("text/html")
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+def test_an_origin_that_is_no_address_and_a_field_that_is_no_text(visitor: Visitor) -> None:
+    assert visitor.get("/sign-in", headers={"origin": "http://["}).status_code == 200
+    assert visitor.post("/sign-in", {"token": "x"}, headers={"origin": "http://["}).status_code == 403
+    body = '--B\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n+2AA-\r\n--B--\r\n'
+    headers = {"origin": ORIGIN, "content-type": "multipart/form-data; charset=utf-7; boundary=B"}
+    assert visitor.client.post("/sign-in", content=body, headers=headers).status_code == 403

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 
+from preforget.core.errors import StoreError
 from preforget.serve.leaving import Leaving, Made
 from preforget.serve.membership import Standing
 from preforget.serve.models import ServedModel
@@ -53,7 +54,10 @@ def redirect(address: str, headers: dict[str, str] | None = None) -> Response:
 
 def complain(request: Request, problem: Problem) -> Response:
     """Return a problem as a page."""
-    visit = visit_of(request)
+    try:
+        visit = visit_of(request)
+    except StoreError:  # the tokens can't be read, so nobody knows who asks
+        visit = None
     text = problem_page(problem, visit)
-    headers = {**HEADERS, **visit.headers, **problem.headers}
+    headers = {**HEADERS, **(visit.headers if visit else {}), **problem.headers}
     return HTMLResponse(text, problem.status, headers)

@@ -11,12 +11,15 @@ import numpy as np
 import soundfile
 from PIL import Image, ImageOps
 
+from preforget.data.images import FORMATS
 from preforget.data.inputs import TEXTS
 
 LONGEST_SIDE = 720
 """Pixels of a picture that is shown back; a larger one is made smaller."""
 MOST_SOUND = 8 * 2**20
 """Bytes of a sound that is played back."""
+MOST_SAMPLES = 2**25
+"""Samples of a sound whose loudness is drawn; silence packs so well that a small file can hold any number."""
 BARS = 96
 _SOUND_TYPES = (
     (b"RIFF", "audio/wav"),
@@ -49,7 +52,7 @@ def shown_back(kind: str, content: bytes) -> Shown:
 
 def _picture(content: bytes) -> Shown:
     try:
-        with Image.open(io.BytesIO(content)) as opened:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as opened:
             size = opened.size
             picture = ImageOps.exif_transpose(opened).convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
@@ -62,7 +65,8 @@ def _picture(content: bytes) -> Shown:
 
 def _sound(content: bytes) -> Shown:
     try:
-        samples, _ = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            samples = file.read(MOST_SAMPLES // max(1, file.channels), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, ValueError):
         return Shown()
     media = next((media for mark, media in _SOUND_TYPES if content.startswith(mark)), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
@@ -96,11 +96,11 @@ class Posted:
     def text(self, name: str) -> str:
         """Return a field, empty if the form has none."""
         value = self.form.get(name)
-        return value if isinstance(value, str) else ""
+        return utf8(value) if isinstance(value, str) else ""
 
     def texts(self, name: str) -> list[str]:
         """Return all values of a field."""
-        return [value for value in self.form.getlist(name) if isinstance(value, str)]
+        return [utf8(value) for value in self.form.getlist(name) if isinstance(value, str)]
 
     async def file(self, name: str) -> bytes:
         """Return the content of a file, empty if none was chosen."""
@@ -108,28 +108,45 @@ class Posted:
         return await value.read() if isinstance(value, UploadFile) else b""
 
 
+def utf8(text: str) -> str:
+    """Return a text without what UTF-8 can't hold; a form may state an encoding in which it can be written.
+
+    >>> utf8("caf\u00e9 \ud800")
+    'café ?'
+    """
+    return text.encode("utf-8", "replace").decode()
+
+
 async def posted(request: Request) -> AsyncIterator[Posted]:
     """Yield the form of a request; raises `Problem` unless it came from this page and this visitor."""
     check_origin(request)
     visit = visit_of(request)
     async with request.form(max_files=4, max_fields=MOST_FIELDS, max_part_size=4 * 2**20) as form:
-        given = form.get(CSRF)
-        if visit.fresh or not isinstance(given, str) or not sessions_of(request).is_csrf(visit.cookie, given):
+        sent = Posted(visit, form)
+        if visit.fresh or not sessions_of(request).is_csrf(visit.cookie, sent.text(CSRF)):
             raise Problem(403, STRANGE)
-        yield Posted(visit, form)
+        yield sent
 
 
 def check_origin(request: Request) -> None:
     """Raise `Problem` unless a form was sent from a page of this origin; that `Host` is ours was checked before."""
-    origin = urlsplit(request.headers.get("origin", ""))
+    origin = origin_of(request)
     same = origin.scheme in ("http", "https") and origin.netloc == request.headers.get("host", "")
     if not same or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         raise Problem(403, STRANGE)
 
 
+def origin_of(request: Request) -> SplitResult:
+    """Return the origin that a browser states, an empty one if it states none or what is no address."""
+    try:
+        return urlsplit(request.headers.get("origin", ""))
+    except ValueError:
+        return urlsplit("")
+
+
 def is_secure(request: Request) -> bool:
     """Tell whether the visitor's browser speaks TLS, to this service or to a proxy before it."""
-    return "https" in (request.url.scheme, urlsplit(request.headers.get("origin", "")).scheme)
+    return "https" in (request.url.scheme, origin_of(request).scheme)
 
 
 def port_of(request: Request) -> str:
