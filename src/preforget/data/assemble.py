@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import overload
+
+import numpy as np
 
 from preforget.core.errors import DataError
 from preforget.data.dataset import Dataset, Split, names_of, refuse_unlearnable
@@ -58,7 +61,7 @@ def assemble(listed: Listed, options: DataOptions) -> Dataset:
     remarks += oddities([path for path, _ in every], [look for _, look in every])
     splits, looks, emptied = _without_broken(splits, looks)
     remarks += emptied
-    copies = _copies(splits)
+    copies = _Copies(dict(splits))  # as they are now: parts are taken from train below
     usable = [look for part in splits for look in looks[part] if look is not None]
     groups = (
         *repeated(copies, [look.digest for look in usable], [look.thumb for look in usable]),
@@ -117,23 +120,45 @@ def _without_broken(
     return left, {part: [looks[part][i] for i in kept[part]] for part in splits}, sentences_
 
 
-def _copies(splits: dict[str, Split]) -> list[Copy]:
-    return [
-        Copy(
+class _Copies(Sequence[Copy]):
+    """All inputs, each as it is named where it is there twice; made when asked for, since there can be millions."""
+
+    def __init__(self, splits: dict[str, Split]) -> None:
+        self._splits = splits
+        self._starts = np.cumsum([0, *(len(split) for split in splits.values())])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def of_persons(self) -> bool:
+        """Whether it is known of any part whom its inputs are of."""
+        return any(split.subjects is not None for split in self._splits.values())
+
+    @overload
+    def __getitem__(self, index: int) -> Copy: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Copy]: ...
+
+    def __getitem__(self, index: int | slice) -> Copy | list[Copy]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        number = int(np.searchsorted(self._starts, range(len(self))[index], side="right")) - 1
+        part, split = list(self._splits.items())[number]
+        position = range(len(self))[index] - int(self._starts[number])
+        return Copy(
             split.paths[position] if split.paths else f"{part}[{position}]",
             part,
-            label,
+            split.labels[position],
             None if split.subjects is None else split.subjects[position],
         )
-        for part, split in splits.items()
-        for position, label in enumerate(split.labels)
-    ]
 
 
-def _persons_in_several(copies: Sequence[Copy]) -> list[Repeated]:
+def _persons_in_several(copies: _Copies) -> list[Repeated]:
     """Return the inputs of each person who is in several parts of the split that the source gives."""
     of_person: dict[str, list[Copy]] = {}
-    for copy in copies:
+    for copy in copies if copies.of_persons else ():
         if copy.subject is not None:
             of_person.setdefault(copy.subject, []).append(copy)
     groups = (Repeated(PERSON, tuple(of_person[name])) for name in sorted(of_person))

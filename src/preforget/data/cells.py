@@ -101,7 +101,8 @@ def _from_lines(path: Path) -> Rows:
     lines = []
     for number, value in objects:
         try:
-            lines.append((number, [_text(path, number, name, value.get(name), {}, {}) for name in names]))
+            where = _Cell(path, number, 0, 0)  # without files: JSON has no bytes
+            lines.append((number, [_text(where, name, value.get(name), {}, {}) for name in names]))
         except (ValueError, RecursionError, OverflowError) as error:
             raise DataError(f"{path}, line {number}: a value that is no text or number: {error}") from error
     return _checked(path, [normal_name(name) for name in names], lines)

@@ -47,10 +47,14 @@ def groups_of_same(digests: Sequence[bytes]) -> list[list[int]]:
     >>> groups_of_same([b"a", b"b", b"a"])
     [[0, 2]]
     """
+    seen, again = set[bytes](), set[bytes]()
+    for digest in digests:
+        (again if digest in seen else seen).add(digest)
     positions: dict[bytes, list[int]] = {}
     for position, digest in enumerate(digests):
-        positions.setdefault(digest, []).append(position)
-    return [group for group in positions.values() if len(group) > 1]
+        if digest in again:
+            positions.setdefault(digest, []).append(position)
+    return list(positions.values())
 
 
 def groups_of_near(thumbs: Sequence[Thumbs | None], digests: Sequence[bytes]) -> list[list[int]]:

@@ -24,7 +24,7 @@ LISTED = 10
 """How many broken files an error names one by one before it counts the others; all are in `broken`."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Look:
     """What one look at a file shows: its digest, and of a picture a grey thumbnail and what is odd about it."""
 
