@@ -227,5 +227,6 @@ def test_widths_of_sixteen_heads_and_the_rest(tmp_path: Path) -> None:
     wide = {
         name: torch.zeros([n * 8 if n in (24, 72) else n for n in shape]) for name, shape in shapes.items()
     }
-    folder = write(tmp_path / "timm", wide, model_args={})
-    assert load(folder).blocks[0].heads == 3
+    for name, heads in (("vit_tiny_patch8_32", 3), ("vit_base_patch16_gap_224", 16)):
+        folder = write(tmp_path / "timm", wide, architecture=name, model_args={})
+        assert load(folder).blocks[0].heads == heads

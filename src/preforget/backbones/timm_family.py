@@ -41,6 +41,9 @@ EXACT = re.compile(r"vit_large_patch16_siglip(_gap)?_(256|384)")
 SIXTEEN_HEADS = (1152, 1280, 1408, 1664)
 """Widths of transformers with sixteen heads; others have one for 64 numbers."""
 
+SIXTEEN = re.compile(r"vit_giantopt_|vit_base_patch16_gap_224")
+"""Names of others with sixteen heads."""
+
 OURS = {"gelu": "gelu", "gelu_tanh": "gelu_pytorch_tanh", "quick_gelu": "quick_gelu", "silu": "silu"}
 """Functions by timm's names."""
 
@@ -98,7 +101,7 @@ class TimmFamily(PictureFamily):
 
     def _heads(self, checkpoint: Checkpoint, name: str) -> int:
         width = len(checkpoint.stored.get(self.known))
-        return 16 if width in SIXTEEN_HEADS or "giantopt" in name else width // 64
+        return 16 if width in SIXTEEN_HEADS or SIXTEEN.match(name) else width // 64
 
     def _refuse_others(self, checkpoint: Checkpoint, name: str) -> None:
         remedy = (
