@@ -168,8 +168,8 @@ def _against(
     yield _ledger(store.digest(), entries, manifest)
     yield _inclusion(entries, row, receipt, content)
     failed = [check["name"] for check in receipt.checks if not check["passed"]]
-    said = f"a check failed: {failed[0]}" if failed else "all checks passed"
-    yield _check("receipt", not failed, f"the receipt itself says that {said}")
+    detail = f"a check failed: {failed[0]}" if failed else "all checks passed"
+    yield _check("receipt", not failed, f"the receipt itself says that {detail}")
     yield _bytes(model, manifest, receipt)
     yield (files := _files(model, manifest, entries))
     as_written = {} if deep or not files["passed"] else manifest.packs
@@ -214,8 +214,8 @@ def _ledger(digest: str, entries: Sequence[Entry], manifest: Manifest) -> dict[s
     last = entries[-1] if entries else None
     whole = last is not None and (last.head, digest) == (known, manifest.ledger["digest"])
     stated = last is not None and last.data.get("state") == manifest.state()
-    said = "whole" if whole and stated else "not the ones the model ended with, or a change was cut off"
-    return _check("ledger", whole and stated, f"{len(entries)} rows, {said}")
+    detail = "whole" if whole and stated else "not the ones the model ended with, or a change was cut off"
+    return _check("ledger", whole and stated, f"{len(entries)} rows, {detail}")
 
 
 def _inclusion(
@@ -267,8 +267,8 @@ def _pieces(
     total, names = search(model, Finder([str(text) for text in known]).holds, LENGTH, as_written)
     where = f"; found in {names[0]!a}" if names else "; none found"
     packs = f", {len(as_written)} packs are as they were written (--deep searches them)" if as_written else ""
-    said = f"{total:,} bytes of the folder searched for {len(known)} pieces{packs}{where}"
-    yield _check("pieces", not names, said)
+    detail = f"{total:,} bytes of the folder searched for {len(known)} pieces{packs}{where}"
+    yield _check("pieces", not names, detail)
 
 
 def _receipts(model: Path, entries: Sequence[Entry], keys: Mapping[str, Ed25519PublicKey]) -> dict[str, Any]:
@@ -298,8 +298,8 @@ def _with_keyring(
     except UsageError as error:
         skipped.append(f"keys: {error}")
         return
-    said = f"the key of record {min(held)} is there" if held else f"none of {len(ids)} keys is there"
-    yield _check("keys", not held, f"{said}, in the keyring {keyring.place}")
+    detail = f"the key of record {min(held)} is there" if held else f"none of {len(ids)} keys is there"
+    yield _check("keys", not held, f"{detail}, in the keyring {keyring.place}")
 
 
 def _not_unsealed(folder: ModelFolder) -> Iterator[dict[str, Any]]:

@@ -150,15 +150,15 @@ class SigningKeys:
             self._write_public(old)
             private = Ed25519PrivateKey.generate()
             new = Signer(private)
-            said = {
+            unsigned = {
                 "format": 1,
                 "old": old.key_id,
                 "new": new.key_id,
                 "public_key": new.public_pem.decode(),
                 "time": now(),
             }
-            signature = base64.b64encode(old.sign(canonical_json(said))).decode()
-            statements = [*self._statements(), {**said, "signature": signature}]
+            signature = base64.b64encode(old.sign(canonical_json(unsigned))).decode()
+            statements = [*self._statements(), {**unsigned, "signature": signature}]
             write_atomic(self.folder / ROTATIONS, canonical_json({"format": 1, "rotations": statements}))
             self._write_current(private)
             self._write_public(new)
@@ -189,10 +189,10 @@ class SigningKeys:
         for number, statement in enumerate(statements, 1):
             if statement["old"] not in known:
                 raise self._broken(f"rotation {number} is signed by {statement['old']}, whose key is missing")
-            said = {name: value for name, value in statement.items() if name != "signature"}
+            unsigned = {name: value for name, value in statement.items() if name != "signature"}
             try:
                 signature = base64.b64decode(statement["signature"])
-                known[statement["old"]].verify(signature, canonical_json(said))
+                known[statement["old"]].verify(signature, canonical_json(unsigned))
             except (InvalidSignature, binascii.Error):
                 raise self._broken(f"the signature of rotation {number} is wrong") from None
             known[statement["new"]] = _read_public_pem(
