@@ -14,6 +14,7 @@ import transformers.models.audio_spectrogram_transformer.feature_extraction_audi
 from safetensors.torch import load_file, save_file
 
 from preforget.backbones import load_backbone
+from preforget.backbones.checked import checked
 from preforget.backbones.filterbank import samples_for
 from preforget.backbones.spectrogram import AudioEncoder
 from preforget.core.errors import BackboneError, UsageError
@@ -86,6 +87,13 @@ def compare(encoder: AudioEncoder, model: Any, spectrograms: torch.Tensor) -> No
     for number, hidden in enumerate(wanted.hidden_states[:-1]):
         assert far(states[:, number], hidden) < 1e-5, f"the state that enters block {number}"
     assert far(encoder.norm(states[:, -1]), wanted.last_hidden_state) < 1e-5
+
+
+def test_fewer_frames_than_the_library_reads_are_no_difference(make_ast: MakeAst) -> None:
+    folder, _ = make_ast()
+    encoder = checked(load_backbone(str(folder), image_size=24, device="cpu", dtype="float32"))
+    assert torch.tensor(encoder.identity.checked) < 1e-5
+    assert encoder.preprocessing.image_size == 24
 
 
 @pytest.mark.parametrize(

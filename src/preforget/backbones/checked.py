@@ -15,6 +15,7 @@ from preforget.backbones.encoder import Encoder
 from preforget.backbones.family import Family, family_of
 from preforget.backbones.load import load_backbone
 from preforget.backbones.pinned import pinned
+from preforget.backbones.spectrogram import ARCHITECTURE as SPECTROGRAM
 from preforget.backbones.speech_encoder import WhisperEncoder
 from preforget.core.errors import BackboneError
 
@@ -24,7 +25,7 @@ LARGEST = 1e-4
 COUNT = 2
 """How many inputs of noise are compared."""
 
-_KNOWN: dict[tuple[str, tuple[tuple[str, str], ...], int], float] = {}
+_KNOWN: dict[tuple[str, tuple[tuple[str, str], ...], int | None], float] = {}
 """What this process has compared already, by name, digests of files and size."""
 
 
@@ -46,17 +47,22 @@ def checked(encoder: Encoder) -> Encoder:
     family = family_of(identity.architecture)
     if family is None or family.library is None or not identity.files or identity.checked is not None:
         return encoder
-    key = (identity.id, tuple(sorted(identity.files.items())), encoder.preprocessing.image_size)
+    key = (identity.id, tuple(sorted(identity.files.items())), _size(encoder))
     if key not in _KNOWN:
         _KNOWN[key] = _difference(encoder, family, family.library)
     return replace(encoder, identity=replace(identity, checked=_KNOWN[key]))
+
+
+def _size(encoder: Encoder) -> int | None:
+    """Return the size at which an encoder is compared: None, its own, where the library's model reads no other."""
+    return None if encoder.identity.architecture == SPECTROGRAM else encoder.preprocessing.image_size
 
 
 def _difference(encoder: Encoder, family: Family, library: str) -> float:
     identity = encoder.identity
     plain = load_backbone(
         identity.id,
-        image_size=encoder.preprocessing.image_size,
+        image_size=_size(encoder),
         device="cpu",
         dtype="float32",
         revision=identity.revision,
