@@ -19,6 +19,7 @@ HEADLINES = {
     405: "There is nothing to open at this address",
     408: "That took too long",
     409: "Not now",
+    410: "That is gone",
     413: "That is too large",
     421: "This service has another name",
     422: "That cannot be used",

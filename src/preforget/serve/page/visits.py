@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData, UploadFile
 
 from preforget.serve.access import service_of
+from preforget.serve.logs import CALLER
 from preforget.serve.models import ServedModel
 from preforget.serve.page.sessions import Sessions, is_cookie
 from preforget.serve.page.themes import theme_of
@@ -71,6 +72,7 @@ def visit_of(request: Request) -> Visit:
     caller = None if token is None else service.caller(token)
     if token is not None and caller is None:
         sessions.end(cookie)
+    request.scope[CALLER] = (caller or NOBODY).id
     return Visit(
         caller=caller or (ANYBODY if service.settings.open_reading else NOBODY),
         signed_in=caller is not None,
