@@ -267,7 +267,7 @@ def described(attack: Attack, count: int) -> None:
     import schemathesis
     from hypothesis import HealthCheck, Phase
 
-    token = {"Authorization": f"Bearer {attack.running.predictor}"}
+    token = {"Authorization": f"Bearer {attack.running.officer}"}
     schema = schemathesis.openapi.from_url(f"{attack.running.url}/api/v1/openapi.json")
     operations: list[Any] = [cast(Any, result).ok() for result in schema.get_all_operations()]
     for number, operation in enumerate(operations):
@@ -282,6 +282,7 @@ def described(attack: Attack, count: int) -> None:
         )
         @hypothesis.given(case=operation.as_strategy())
         def ask(case: Any) -> None:
+            case.query = {**(case.query or {}), "model": "model"}
             said = case.call(headers=token)
             attack.judge("described", said.status_code, said.content, has_token=True)
 

@@ -92,6 +92,7 @@ def test_what_is_wanted_is_returned_in_the_form_it_is_wanted_in() -> None:
         body(name=""),
         body(name="\ud800"),
         body(datatype="COMPLEX"),
+        body(datatype=["FP32"]),
         body(shape="2"),
         body(shape=[-1]),
         body(shape=[2.0]),

@@ -14,6 +14,16 @@ CALLER = "preforget.asked-by"
 """Where in a request's scope stands the id of who asked."""
 
 
+def set_up() -> None:
+    """Write the lines of this service to stderr."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name in ("preforget.access", "preforget.serve"):
+        logger = logging.getLogger(name)
+        logger.handlers[:], logger.propagate = [handler], False
+        logger.setLevel(logging.INFO)
+
+
 def route_of(scope: MutableMapping[str, Any]) -> str:
     """Return the route that answered, with the names of its parameters in place of their values."""
     route = scope.get("route")

@@ -86,8 +86,8 @@ def render(
 ) -> tuple[bytes, dict[str, str]]:
     """Return body and headers of the response; raises `Problem` for an output that there isn't."""
     wanted = request.wanted
-    if wanted is not None and (unknown := set(wanted) - {output.name for output in outputs}):
-        raise _bad(f"there is no output called {sorted(unknown)[0][:100]!r}")
+    if wanted is not None and set(wanted) - {output.name for output in outputs}:
+        raise _bad("there is no output of a name that is asked for")
     listed, tail = list[dict[str, Any]](), list[bytes]()
     for output in outputs:
         if wanted is not None and output.name not in wanted:
@@ -133,48 +133,48 @@ def texts(values: Sequence[str]) -> np.ndarray:
 def _tensor(values: Any, blob: memoryview) -> tuple[Tensor, memoryview]:
     values = _mapping(values, "an input")
     name, datatype = _text(values.get("name"), "the name of an input"), values.get("datatype")
-    if datatype != BYTES and datatype not in DATATYPES:
-        raise _bad(f"input {name!r} has no datatype of the protocol")
+    if not isinstance(datatype, str) or (datatype != BYTES and datatype not in DATATYPES):
+        raise _bad("an input has no datatype of the protocol")
     shape = values.get("shape")
     if not isinstance(shape, list) or not all(type(n) is int and 0 <= n < 2**31 for n in shape):
-        raise _bad(f"the shape of input {name!r} is no list of whole numbers")
+        raise _bad("the shape of an input is no list of whole numbers")
     if len(shape) > MOST_NESTED:
-        raise _bad(f"input {name!r} has more than {MOST_NESTED} dimensions")
+        raise _bad(f"an input has more than {MOST_NESTED} dimensions")
     if prod(size for size in shape if size) > MOST_VALUES:
-        raise _bad(f"input {name!r} has more than {MOST_VALUES:,} values")
+        raise _bad(f"an input has more than {MOST_VALUES:,} values")
     count, own = prod(shape), _mapping(values.get("parameters", {}), "the parameters of an input")
     size = own.get("binary_data_size")
     if size is None:
-        data = _from_json(values.get("data"), datatype, count, name)
+        data = _from_json(values.get("data"), datatype, count)
     else:
         if type(size) is not int or not 0 <= size <= len(blob):
-            raise _bad(f"the binary data of input {name!r} are longer than the body")
-        data, blob = _from_binary(blob[:size], datatype, count, name), blob[size:]
+            raise _bad("the binary data of an input are longer than the body")
+        data, blob = _from_binary(blob[:size], datatype, count), blob[size:]
     return Tensor(name, datatype, data.reshape(shape), own), blob
 
 
-def _from_json(data: Any, datatype: str, count: int, name: str) -> np.ndarray:
+def _from_json(data: Any, datatype: str, count: int) -> np.ndarray:
     if not isinstance(data, list):
-        raise _bad(f"input {name!r} has no data")
+        raise _bad("an input has no data")
     flat = _flat(data)
     if len(flat) != count:
-        raise _bad(f"input {name!r} has {len(flat)} values, which is not what its shape says")
+        raise _bad(f"an input has {len(flat)} values, which is not what its shape says")
     if datatype == BYTES:
         if not all(isinstance(value, str) for value in flat):
-            raise _bad(f"the values of input {name!r} are no texts")
+            raise _bad("the values of an input are no texts")
         try:
             return texts(flat)
         except UnicodeEncodeError:
-            raise _bad(f"the values of input {name!r} are no UTF-8") from None
+            raise _bad("the values of an input are no UTF-8") from None
     if not all(type(value) in (int, float, bool) for value in flat):
-        raise _bad(f"the values of input {name!r} are no numbers")
+        raise _bad("the values of an input are no numbers")
     dtype = np.dtype(DATATYPES[datatype])
     if dtype.kind in "iu" and not all(type(value) is int for value in flat):
-        raise _bad(f"the values of input {name!r} are no whole numbers")
+        raise _bad("the values of an input are no whole numbers")
     try:
         return np.array(flat, dtype=dtype)
     except (OverflowError, ValueError):
-        raise _bad(f"a value of input {name!r} doesn't fit its datatype") from None
+        raise _bad("a value of an input doesn't fit its datatype") from None
 
 
 def _flat(data: list[Any]) -> list[Any]:
@@ -186,21 +186,21 @@ def _flat(data: list[Any]) -> list[Any]:
     return data
 
 
-def _from_binary(raw: memoryview, datatype: str, count: int, name: str) -> np.ndarray:
+def _from_binary(raw: memoryview, datatype: str, count: int) -> np.ndarray:
     if datatype != BYTES:
         dtype = np.dtype(DATATYPES[datatype]).newbyteorder("<")
         if len(raw) != count * dtype.itemsize:
-            raise _bad(f"the binary data of input {name!r} are not what its shape says")
+            raise _bad("the binary data of an input are not what its shape says")
         return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("="))
     values, at = list[bytes](), 0
     while at < len(raw):
         length = int.from_bytes(raw[at : at + 4], "little") if at + 4 <= len(raw) else len(raw)
         if at + 4 + length > len(raw):
-            raise _bad(f"the binary data of input {name!r} end within a value")
+            raise _bad("the binary data of an input end within a value")
         values.append(bytes(raw[at + 4 : at + 4 + length]))
         at += 4 + length
     if len(values) != count:
-        raise _bad(f"input {name!r} has {len(values)} values, which is not what its shape says")
+        raise _bad(f"an input has {len(values)} values, which is not what its shape says")
     array = np.empty(count, dtype=object)
     array[:] = values
     return array

@@ -16,6 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from preforget.core.errors import UsageError
+from preforget.serve import logs
 from preforget.serve.app import make_app
 from preforget.serve.leaving import TRANSPORT
 from preforget.serve.logs import WithoutMessages
@@ -132,6 +133,7 @@ def run(service: Service, address: Address, listening: Callable[[int], None] | N
         ws="none",
         lifespan="on",
     )
+    logs.set_up()
     for name in ("uvicorn.error", "asyncio"):
         logging.getLogger(name).addFilter(MESSAGES)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
