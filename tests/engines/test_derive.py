@@ -92,7 +92,9 @@ def test_leaving_out_is_like_forgetting() -> None:
 def test_a_regression_counts_by_its_inputs_and_features() -> None:
     assert regression_share(3072, 1536) == 1
     assert regression_share(2304, 1536) == 0.5
-    assert regression_share(1536, 1536) == regression_share(0, 1536) == 0
+    assert regression_share(1536, 1536) == 0
+    assert regression_share(1024, 1536) == 0.5
+    assert regression_share(700, 1536) == 1
     assert regression_share(10**6, 384) == 0.25
 
 

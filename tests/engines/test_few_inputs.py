@@ -43,8 +43,16 @@ def test_two_single_inputs_are_told_apart_by_their_difference() -> None:
     assert float(a.double() @ row + bias) > 0 > float(b.double() @ row + bias)
 
 
-def test_a_shared_covariance_equals_that_of_moments() -> None:
+def test_regression_and_shared_covariance_equal_those_of_moments() -> None:
+    close(few_inputs.ridge(PARTS, 1e-4), discriminant.ridge(WHOLE, SUMS, 1e-4))
     close(few_inputs.pooled(PARTS, STRENGTH), discriminant.pooled(WHOLE, SUMS, STRENGTH))
+
+
+def test_inputs_that_never_vary_have_a_regression() -> None:
+    same = [torch.ones(2, SIZE, dtype=torch.int16)] * 2
+    row, bias = few_inputs.ridge(same, 1e-4)
+    assert not row.any()
+    assert bias.tolist() == [0.5, 0.5]
 
 
 def test_energies_equal_those_of_moments() -> None:

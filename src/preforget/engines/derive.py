@@ -85,17 +85,17 @@ def few_rows(bank: UnitBank, labels: Sequence[str], width: int) -> bool:
 def regression_share(inputs: int, features: int) -> float:
     """Return how much of its weight a regression of `features` numbers deserves that was fitted to so many inputs.
 
-    `n / F - 1`, at most 1: noise adds `F / (n - F)` times its variance to what a least-squares fit says of new inputs,
-    which is more than the noise itself below two inputs a feature, and with no more inputs than features it fits
-    any classes.
-    `F / 1536`, at most 1: where features are few, a straight line from them to one number per class is nowhere
-    highest for a class that lies between others ("masking": Hastie, Tibshirani and Friedman, The Elements of
-    Statistical Learning, section 4.2). Both depend on live classes alone.
+    `|n - F| / min(n, F)`, at most 1: noise adds the inverse of that times its variance to what least squares say of new
+    inputs, which is most where there are as many inputs as features and little where there are many more or many fewer
+    (Hastie et al., Annals of Statistics 50, 2022). `F / 1536`, at most 1: where features are few, a straight line from
+    them to one number per class is nowhere highest for a class that lies between others ("masking": Hastie, Tibshirani
+    and Friedman, The Elements of Statistical Learning, section 4.2). Both depend on live classes alone.
 
-    >>> [round(regression_share(n, f), 3) for n, f in [(100, 4), (12000, 1536), (640, 384), (640, 1536)]]
-    [0.003, 1.0, 0.167, 0.0]
+    >>> [round(regression_share(n, f), 3) for n, f in [(100, 4), (12000, 1536), (640, 384), (1536, 1536), (480, 1536)]]
+    [0.003, 1.0, 0.167, 0.0, 1.0]
     """
-    return min(1.0, max(0.0, inputs / features - 1)) * min(1.0, features / MANY_FEATURES)
+    apart = abs(inputs - features) / max(1, min(inputs, features))
+    return min(1.0, apart) * min(1.0, features / MANY_FEATURES)
 
 
 class _Cached(Generic[Kept]):
@@ -233,7 +233,11 @@ class Derived:
         share = regression_share(self._inputs(labels), self.bank.features)
         if not share * self.rules.ridge:
             return None
-        return RidgeHead(*ridge(*self._sums(labels), RIDGE_PENALTY), share * self.rules.ridge)
+        if self._few(labels):
+            solved = few_inputs.ridge([self.bank.scored_rows(label) for label in labels], RIDGE_PENALTY)
+        else:
+            solved = ridge(*self._sums(labels), RIDGE_PENALTY)
+        return RidgeHead(*solved, share * self.rules.ridge)
 
     def _inputs(self, labels: Sequence[str]) -> int:
         return sum(map(self.bank.count, labels)) // self.bank.layout.views

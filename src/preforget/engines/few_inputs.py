@@ -47,3 +47,20 @@ def gaussian(rows: Tensor, strength: float = 1.0, floor: float = FLOOR) -> Gauss
     """Return the normal distribution of rows `[n, F]`."""
     means, centred = means_and_centred([rows])
     return Gaussian(means[0], RowCovariance.shrunk(centred, strength, floor))
+
+
+def ridge(parts: Sequence[Tensor], gamma: float) -> tuple[Tensor, Tensor]:
+    """Return rows `[C, F]` and biases `[C]` of the ridge regression of `discriminant.ridge`.
+
+    `W = X' (X X' + gamma tr(S) / F I)^-1 Y` with `X` the rows around their mean and `Y` one number per class.
+    """
+    (mean,), centred = means_and_centred([torch.cat(list(parts))])
+    gram = centred @ centred.T
+    # features that never vary have no scale; any will do
+    scale = float(gram.trace()) / centred.shape[1] or 1.0
+    factor = torch.linalg.cholesky(gram + gamma * scale * torch.eye(len(gram), dtype=gram.dtype))
+    counts = torch.tensor([len(part) for part in parts])
+    targets = torch.zeros(len(centred), len(parts), dtype=torch.float64)
+    targets[torch.arange(len(centred)), torch.arange(len(parts)).repeat_interleave(counts)] = 1.0
+    rows = torch.cholesky_solve(targets, factor).T @ centred
+    return rows, counts.double() / len(centred) - rows @ mean

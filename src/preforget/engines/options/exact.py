@@ -24,7 +24,7 @@ class Exact(EngineOptions):
         levels: At how many depths of the backbone features are read; at least 1. It has no meaning on vectors.
         shrinkage: Factor by which the covariance is shrunk more than estimated; above 0.
         ridge: Weight of a ridge regression to all classes beside the pairs of them; 0 for none. It counts less where
-            features are few or hardly fewer than the inputs, and nothing where they are more.
+            features are few, or about as many as the inputs.
         energy_depth: Depth of the backbone, in blocks, whose states tell the unknown; by default a third of all
             blocks. 0: as in model folders of format 2.
         views: Mirrored copies of an image to read too: `"h"` (left and right exchanged), `"v"` (top and bottom) or
