@@ -2,16 +2,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from fastapi.testclient import TestClient
 
 from preforget.classifier import PreForgettableClassifier
+from preforget.core.errors import StoreError, UsageError
 from preforget.serve.journal import Forgetting, Journal
+from preforget.store import ModelFolder
 
 from .conftest import Serve, bearer, forget, labels, service_of
 
 
 def requests(model: Path) -> Journal:
-    journal = Journal(model.with_name(f"{model.name}.requests"))
+    folder = ModelFolder.open(model)
+    requests = model.with_name(f"{model.name}.requests")
+    journal = Journal(requests, folder.manifest.model, folder.keyring.signing)
     journal.read()
     return journal
 
@@ -58,3 +63,20 @@ def test_answers_from_the_receipts_epoch_on_name_nobody_forgotten(client: TestCl
     said = client.get("/api/v1/classes")
     assert int(said.headers["preforget-epoch"]) >= outcome["epoch"]
     assert "Mary" not in said.text
+
+
+def test_a_journal_is_one_services_alone(serve: Serve, model: Path) -> None:
+    with serve(), pytest.raises(UsageError, match="another service"), serve():
+        pass
+    with serve() as client:
+        assert "Mary" in labels(client)
+
+
+def test_a_folder_of_requests_that_a_stranger_made_keeps_the_service_from_starting(
+    serve: Serve, model: Path
+) -> None:
+    planted = model.with_name(f"{model.name}.requests")
+    planted.mkdir()
+    planted.chmod(0o777)
+    with pytest.raises(StoreError, match="every user"), serve():
+        pass

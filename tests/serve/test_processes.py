@@ -137,4 +137,4 @@ def test_sigterm_lets_what_is_under_way_end(model: Path) -> None:
         service.child.send(signal.SIGTERM)
         assert service.child.wait() == 0
     kept = json.loads((model.with_name("model.requests") / f"{asked['id']}.json").read_text())
-    assert kept["status"] == "done"
+    assert kept["request"]["status"] == "done"

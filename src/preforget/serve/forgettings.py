@@ -10,8 +10,10 @@ from typing import Protocol
 from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.turns import reads
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UnknownLabelError, UsageError
+from preforget.core.files import exclusive
 from preforget.erasure import plan_in_memory
 from preforget.erasure.transaction import Request
+from preforget.serve.beside import own_folder
 from preforget.serve.journal import DONE, PENDING, Forgetting, Journal, request_digest
 from preforget.serve.models import ServedModel
 from preforget.serve.problems import NO_NAME, Problem, problem_of
@@ -41,7 +43,12 @@ class Forgettings:
     def __init__(self, model: ServedModel, watch: Watch | None = None) -> None:
         path = model.path
         self.model = model
-        self.journal = Journal(path.with_name(f"{path.name}.requests"))
+        folder = model.classifier.folder
+        assert folder is not None
+        self.journal = Journal(
+            path.with_name(f"{path.name}.requests"), folder.manifest.model, folder.keyring.signing
+        )
+        self._held = contextlib.ExitStack()
         self._watch = watch
         self._work = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,7 +106,11 @@ class Forgettings:
         return self.entry(forgetting_id)
 
     async def resume(self) -> None:
-        """Read the journal, and finish what is pending; raises `StoreError` for a damaged journal."""
+        """Read the journal, and finish what is pending; raises `StoreError` for a damaged journal.
+
+        Until `stop` the journal is this service's alone; raises `UsageError` if another service has it.
+        """
+        await self.model.call(self._hold)
         await self.model.call(self.journal.read)
         for entry in self.journal.pending():
             await self._carry_out(entry)
@@ -113,6 +124,18 @@ class Forgettings:
         self.give_up()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        self._held.close()
+
+    def _hold(self) -> None:
+        own_folder(self.journal.folder)
+        try:
+            self._held.enter_context(exclusive(self.journal.folder, wait=False))
+        except BlockingIOError:
+            raise UsageError(
+                f"another service answers for {self.model.path} already; end it first, or ask it"
+            ) from None
+        except OSError as error:
+            raise StoreError(f"{self.journal.folder} can't be locked: {error.strerror or error}") from error
 
     def receipt(self, entry: Forgetting) -> bytes:
         """Return the signed receipt of a request that is done; raises `Problem`."""
@@ -136,7 +159,7 @@ class Forgettings:
                     outcome = await self.model.call(_carried_out, self.model.classifier, entry)
                 if outcome is not None:
                     with contextlib.suppress(
-                        StoreError
+                        StoreError, IntegrityError
                     ):  # a full disk: the name stays until it can be taken out
                         await self.model.call(self.journal.write, outcome)
                         continue

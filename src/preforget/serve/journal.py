@@ -1,10 +1,12 @@
 """Requests to forget, durable until they are done: a kill loses none, and a repeated request is known again.
 
 The name of whom to forget stands here only until the receipt is there. The folder is one for each model, beside it.
+Every request is signed with the key of the model's receipts, so that nobody else can put one there.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -12,11 +14,14 @@ import re
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from preforget.core.canonical import canonical_json
 from preforget.core.clock import now
 from preforget.core.errors import StoreError
-from preforget.core.files import make_private, read_regular, write_atomic
+from preforget.core.files import read_regular, write_atomic
+from preforget.serve.beside import own_folder
+from preforget.store.signing import SigningKeys
 
 PENDING, DONE, FAILED = "pending", "done", "failed"
 MOST_BYTES = 2**22
@@ -101,34 +106,41 @@ def request_digest(
 
 
 class Journal:
-    """The requests of one model, a file each."""
+    """The requests of one model, a file each; `model`: its id, `signing`: the keys of its receipts."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, model: str, signing: SigningKeys) -> None:
+        self.folder, self._model, self._signing = folder, model, signing
         self.entries: dict[str, Forgetting] = {}
         self.keys: dict[str, str] = {}
 
     def read(self) -> None:
         """Read what is there; raises `StoreError`."""
         try:
-            make_private(self.folder)
+            own_folder(self.folder)
             for leftover in self.folder.glob(".writing-*"):
                 leftover.unlink()
             for path in sorted(self.folder.glob("*.json")):
                 if _ID.fullmatch(path.stem):
-                    self._take(Forgetting(**json.loads(read_regular(path, MOST_BYTES))))
+                    self._take(self._read(path))
         except OSError as error:
             if isinstance(error, StoreError):
                 raise
             raise StoreError(f"{self.folder} can't be read: {error.strerror or error}") from error
-        except (ValueError, TypeError) as error:
-            raise StoreError(f"a request to forget in {self.folder} is damaged: {error}") from None
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise StoreError(
+                f"a request to forget in {self.folder} is damaged, or was not written by a service of this model; see "
+                "who did it, and take the file away"
+            ) from None
 
     def write(self, entry: Forgetting) -> None:
         """Keep a request, durably, in place of what was kept of it before; raises `StoreError`."""
         try:
-            write_atomic(self.folder / f"{entry.id}.json", json.dumps(asdict(entry)).encode())
+            signature = base64.b64encode(self._signing.current().sign(self._signed(asdict(entry)))).decode()
+            content = json.dumps({"request": asdict(entry), "signature": signature}).encode()
+            write_atomic(self.folder / f"{entry.id}.json", content)
         except OSError as error:
+            if isinstance(error, StoreError):
+                raise
             raise StoreError(f"{self.folder} can't be written: {error.strerror or error}") from error
         self._take(entry)
 
@@ -140,6 +152,20 @@ class Journal:
     def pending(self) -> list[Forgetting]:
         """Return the requests that aren't done, the oldest first."""
         return sorted((e for e in self.entries.values() if e.status == PENDING), key=lambda e: e.asked)
+
+    def _read(self, path: Path) -> Forgetting:
+        """Return the request in a file; raises `ValueError` unless it was signed for this model and this name."""
+        values = json.loads(read_regular(path, MOST_BYTES))
+        signature = base64.b64decode(values["signature"], validate=True)
+        if not self._signing.verifies(self._signed(values["request"]), signature, former=True):
+            raise ValueError("another signature")
+        entry = Forgetting(**values["request"])
+        if entry.id != path.stem:
+            raise ValueError("another name")
+        return entry
+
+    def _signed(self, values: dict[str, Any]) -> bytes:
+        return b"preforget request to forget\n" + canonical_json({"model": self._model, "request": values})
 
     def _take(self, entry: Forgetting) -> None:
         self.entries[entry.id] = entry
