@@ -66,3 +66,27 @@ def test_a_service_that_isnt_there_and_an_address_that_is_none() -> None:
         _ = Client("http://127.0.0.1:9", timeout=1).labels
     with pytest.raises(UsageError, match="no address"):
         Client("127.0.0.1:9")
+
+
+def test_it_follows_nobody_to_another_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(2**16)
+                connection.sendall(
+                    b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
+                )
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(ServiceError, match="another address"):
+            Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "pf_x").detach("Ada")
+        thread.join()
+
+
+def test_a_token_that_is_none_is_not_told() -> None:
+    with pytest.raises(UsageError) as failure:
+        Client("http://127.0.0.1:1", "pf_secret\nX: y")
+    assert "secret" not in str(failure.value)

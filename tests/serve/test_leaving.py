@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
+from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from preforget.classifier import PreForgettableClassifier
+from preforget.serve.leaving import Made, _send
+from preforget.serve.membership import Standing
 
 from .conftest import ROWS, labels, service_of, tensor
 
@@ -40,3 +46,28 @@ def test_a_folder_that_is_gone_is_a_problem_not_an_answer(client: TestClient, mo
     said = client.post("/v2/models/model/infer", json=tensor(ROWS[:1]))
     assert said.status_code == 503
     assert "Ada" not in said.text
+
+
+def test_nothing_of_an_answer_leaves_later_where_the_connection_is_being_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("preforget.serve.leaving.SLOWEST", 0.1)
+    body, (ours, theirs) = b"x" * 2**24, socket.socketpair()
+
+    async def leave() -> None:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                transport.write(message["body"])
+                transport.close()  # as after a request with Connection: close
+
+        await _send(Made(Standing(1, ""), body), send, transport)
+        assert not transport.get_write_buffer_size()
+
+    asyncio.run(leave())
+    taken = 0
+    with theirs:
+        while part := theirs.recv(2**20):
+            taken += len(part)
+    assert taken < len(body)

@@ -49,3 +49,16 @@ def test_roles_notes_and_ids_that_there_are_not() -> None:
         Tokens().add("viewer", "für Ada\n")
     with pytest.raises(UsageError, match="there is no token"):
         Tokens().revoke("0" * 12)
+
+
+def test_a_file_into_which_others_can_write_opens_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "private" / "tokens.json"
+    tokens = Tokens()
+    tokens.path = path
+    text = tokens.add("officer")
+    for mode in (0o620, 0o602):
+        path.chmod(mode)
+        with pytest.raises(StoreError, match="others can write"):
+            tokens.caller(text)
+    path.chmod(0o644)
+    assert tokens.caller(text) is not None

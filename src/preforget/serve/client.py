@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from preforget.core.files import write_atomic
 from preforget.core.paths import given_path
 
 LENGTH = "Inference-Header-Content-Length"
+_TOKEN = re.compile("[!-~]+", re.ASCII)
 PAUSE = 0.1
 """Seconds between two looks whether a forgetting is done."""
 
@@ -74,6 +76,8 @@ class Client:
             raise UsageError(f"{url!r} is no address; give one such as http://127.0.0.1:8080")
         self.url, self.model, self.timeout = url.rstrip("/"), model, timeout
         self._session = requests.Session()
+        if token is not None and not _TOKEN.fullmatch(token := token.strip()):
+            raise UsageError("the token has characters that no token has; it begins with pf_")
         if token is not None:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -197,10 +201,20 @@ class Client:
         parameters = {} if self.model is None or path.startswith("/v2") else {"model": self.model}
         try:
             said = self._session.request(
-                method, f"{self.url}{path}", params=parameters, timeout=self.timeout, **options
+                method,
+                f"{self.url}{path}",
+                params=parameters,
+                timeout=self.timeout,
+                allow_redirects=False,  # names and inputs go to this address and to no other
+                **options,
             )
         except requests.RequestException as error:
             raise ServiceError(f"{self.url} can't be reached: {type(error).__name__}") from error
+        if said.is_redirect:
+            raise ServiceError(
+                f"{self.url} sends on to another address; give that one to Client if it is the service's",
+                said.status_code,
+            )
         if said.ok:
             return said
         detail = _detail(said)

@@ -92,12 +92,39 @@ async def _send(made: Made, send: Send, transport: asyncio.WriteTransport | None
         **made.headers,
     }
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    outgoing = None if transport is None else Outgoing(transport)
     try:
         async with asyncio.timeout(SLOWEST):
             await send({"type": "http.response.start", "status": made.status, "headers": raw})
             await send({"type": "http.response.body", "body": made.body})
-            while transport is not None and not transport.is_closing() and transport.get_write_buffer_size():
+            while outgoing is not None and outgoing.waits():
                 await asyncio.sleep(0.005)
     except TimeoutError:
-        if transport is not None:
-            transport.abort()
+        if outgoing is not None:
+            outgoing.abort()
+
+
+class Outgoing:
+    """What of a connection the system hasn't taken yet.
+
+    A connection that is being closed goes on sending, and below TLS there is a second buffer that the connection itself
+    doesn't count.
+    """
+
+    def __init__(self, transport: asyncio.WriteTransport) -> None:
+        self._tls: Any = getattr(transport, "_ssl_protocol", None)
+        self._transport = transport if self._tls is None else self._tls._transport or transport
+
+    def waits(self) -> bool:
+        """Tell whether something is still to be sent."""
+        if self._transport.get_write_buffer_size():
+            return True
+        return (
+            self._tls is not None
+            and not self._transport.is_closing()
+            and self._tls._get_write_buffer_size() > 0
+        )
+
+    def abort(self) -> None:
+        """End the connection, without what wasn't sent."""
+        self._transport.abort()

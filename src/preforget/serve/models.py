@@ -14,14 +14,19 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.answering import Answers
 from preforget.classifier.turns import reads
 from preforget.core.errors import UsageError
+from preforget.core.names import same_name
 from preforget.serve.batching import Batches, Watch
 from preforget.serve.inputs import Batchable
 from preforget.serve.membership import FolderMembership, Standing
 from preforget.serve.problems import Problem
 from preforget.serve.settings import Settings
+from preforget.serve.tokens import Caller, Right
 
 NamedWatch = Callable[[str, int, int, float], None]
 """Is told of every batch of a model by name, see `Watch`."""
+
+MOST_NAMES = 1000
+"""Classes that one request may leave out."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
@@ -58,8 +63,18 @@ class ServedModel:
         """Return the standing of what is in memory, once nobody changes it."""
         return _standing(self.classifier)
 
+    async def check_known(self, names: Sequence[str], caller: Caller) -> None:
+        """Raise `UnknownLabelError` for a class that the model doesn't know, to who may see its classes alone."""
+        if len(names) > MOST_NAMES:
+            raise Problem(422, f"a request leaves out at most {MOST_NAMES:,} classes")
+        if names and Right.SEE in caller.rights:
+            await self.call(_check_known, self.classifier, names)
+
     async def answer(self, inputs: Batchable, without: Sequence[str] = ()) -> tuple[Standing, Answers]:
-        """Return the answers to inputs and the standing that they were made with; raises `PreforgetError`."""
+        """Return the answers to inputs and the standing that they were made with; raises `PreforgetError`.
+
+        `without`: classes that are in no answer; ones that the model doesn't know are none, anyway.
+        """
         return await self.batches.answer(inputs, tuple(sorted(without)))
 
     async def call(self, do: Any, *args: Any) -> Any:
@@ -86,7 +101,16 @@ def _respond(
     model: PreForgettableClassifier, inputs: Any, without: tuple[str, ...]
 ) -> tuple[Standing, Answers]:
     """Answer, and say with which standing: no change can come between the two."""
-    return _standing(model), model.respond(inputs, without=without)
+    # a class that was forgotten since it was asked for is in no answer, so there is nothing to leave out
+    labels = model.engine_.bank.labels
+    left_out = [name for name in without if same_name(name, labels) is not None]
+    return _standing(model), model.respond(inputs, without=left_out)
+
+
+@reads
+def _check_known(model: PreForgettableClassifier, names: Sequence[str]) -> None:
+    for name in names:
+        model.engine_.bank.known_as(name)
 
 
 @reads

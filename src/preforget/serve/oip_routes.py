@@ -89,10 +89,12 @@ async def infer(request: Request, name: str, version: str = VERSION) -> Response
     """Answer tensors."""
     service = service_of(request)
     model = _model(service, name, version)
-    within_rate(request, check(request, Right.ANSWER))
+    caller = check(request, Right.ANSWER)
+    within_rate(request, caller)
     parsed = oip.parse(await request.body(), request.headers.get(oip.LENGTH))
     inputs = await model.call(_read, service, model, parsed)
     without = _without(parsed)
+    await model.check_known(without, caller)
 
     async def make() -> Made:
         standing, answers = await model.answer(inputs, without)

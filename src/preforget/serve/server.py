@@ -131,6 +131,7 @@ def run(service: Service, address: Address, listening: Callable[[int], None] | N
         h11_max_incomplete_event_size=32 * 1024,
         http=Connection,
         ws="none",
+        loop="asyncio",  # whose buffers below TLS can be seen, see `leaving`
         lifespan="on",
     )
     logs.set_up()

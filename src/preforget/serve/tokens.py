@@ -154,14 +154,20 @@ def _mark(path: Path) -> tuple[int, ...]:
 
 def _read(path: Path) -> dict[str, Token]:
     try:
+        if path.stat().st_mode & 0o022:
+            raise ValueError(
+                f"others can write into it, who could make themselves officers; run: chmod 600 {path}"
+            )
         values = json.loads(read_regular(path, MOST_BYTES, follow=True))
         if values["format"] != FORMAT:
             raise ValueError("it has another format")
         tokens = {entry["id"]: Token(**entry) for entry in values["tokens"]}
         if not all(token.role in ROLES for token in tokens.values()):
             raise ValueError("it names a role that there isn't")
+        if not all(re.fullmatch("[0-9a-f]{64}", token.digest, re.ASCII) for token in tokens.values()):
+            raise ValueError("a digest is none")
     except OSError as error:
         raise StoreError(f"the tokens in {path} can't be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise StoreError(f"{path} holds no tokens, or is damaged: {error}") from None
     return tokens

@@ -63,6 +63,7 @@ async def predict(
     contents = [await file.read() for file in files]
     inputs = await model.call(of_files, model.kind, contents, service.settings.most_pixels)
     left_out = [name for name in without or [] if name.strip()]
+    await model.check_known(left_out, caller)
 
     async def make() -> Made:
         standing, answers = await model.answer(inputs, left_out)
