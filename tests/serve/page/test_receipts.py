@@ -44,7 +44,10 @@ def test_all_receipts_are_listed_and_can_be_kept(after: Visitor) -> None:
     assert after.model.folder is not None
     receipt, key_id = read_receipt(signed.content, after.model.folder.keyring.signing.known())
     assert receipt.erasure == entry.erasure
-    assert key_id in after.get(at).text
+    page = after.get(at).text
+    assert key_id in page
+    for kept in ("receipt.json", "receipt.html"):
+        assert f'href="{at}/{kept}"' in page
     assert signed.headers["content-disposition"] == f'attachment; filename="receipt-{entry.erasure[:8]}.json"'
     assert "Receipt of an erasure" in after.get(f"{at}/receipt.html").text
     assert after.get("/models/people/key.pem").text.startswith("-----BEGIN PUBLIC KEY-----")
