@@ -18,9 +18,12 @@ from preforget.erasure.receipt_page import page as receipt_page
 from preforget.erasure.verify_page import verify_page
 
 from .forgeries import GOOD, PEM, SIGNER
+from .serving import service, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
+
+__all__ = ["service", "visit"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -32,8 +35,8 @@ def _missing(what: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One browser for the whole session."""
+def playwright_of() -> Iterator[Callable[..., Browser]]:
+    """Launch browsers, with arguments."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -42,9 +45,19 @@ def browser() -> Iterator[Browser]:
     if program is None:
         _missing(f"none of {', '.join(NAMES)} is installed")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program)
-        yield launched
-        launched.close()
+
+        def launch(*arguments: str) -> Browser:
+            return playwright.chromium.launch(executable_path=program, args=[*arguments])
+
+        yield launch
+
+
+@pytest.fixture(scope="session")
+def browser(playwright_of: Callable[..., Browser]) -> Iterator[Browser]:
+    """One browser for the whole session."""
+    launched = playwright_of()
+    yield launched
+    launched.close()
 
 
 @pytest.fixture(scope="session")
