@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from preforget.core.errors import UsageError
-from preforget.serve.server import Address
+from preforget.serve.server import Address, Connection
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
@@ -26,3 +31,31 @@ def test_other_addresses_need_both(host: str) -> None:
 def test_addresses_for_a_browser() -> None:
     assert Address("::1", 80).url == "http://[::1]:80"
     assert Address("a", 443, Path("c"), Path("k")).url == "https://a:443"
+
+
+@pytest.mark.parametrize(
+    "begin", [b"", b"GET / HTTP/1.1\r\nHost: a", b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /"]
+)
+def test_a_head_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, begin: bytes) -> None:
+    monkeypatch.setattr(Connection, "patience", 0.05)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async def ends() -> bytes:
+        loop, (ours, theirs) = asyncio.get_running_loop(), socket.socketpair()
+        config = uvicorn.Config(app, log_config=None, http=Connection, ws="none")
+        config.load()
+        with theirs:
+            await loop.create_connection(
+                lambda: Connection(config=config, server_state=ServerState(), app_state={}, _loop=loop),
+                sock=ours,
+            )
+            theirs.sendall(begin)
+            said = b""
+            while part := await asyncio.to_thread(theirs.recv, 2**16):
+                said += part
+            return said
+
+    assert asyncio.run(ends())[:12] in (b"", b"HTTP/1.1 204")

@@ -30,6 +30,13 @@ def make_service(
     settings = settings or Settings()
     metrics = Metrics()
     models = load_models(paths, settings, metrics.saw_batch, **options)
-    forgettings = {name: Forgettings(model, metrics.saw_forgetting) for name, model in models.items()}
     reports = {name: Reports(model, data, options) for name, model in models.items()}
+
+    def ended(model: str, seconds: float, *, done: bool) -> None:
+        metrics.saw_forgetting(model, seconds, done=done)
+        reports[model].sweep()
+
+    for name, model in models.items():
+        model.changed = reports[name].sweep
+    forgettings = {name: Forgettings(model, ended) for name, model in models.items()}
     return Service(models, forgettings, tokens or Tokens(), settings, metrics, reports)

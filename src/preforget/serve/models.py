@@ -32,7 +32,10 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 
 class ServedModel:
-    """One model: its `name` in the interface, the classifier, and what everybody who answers for it must agree on."""
+    """One model: its `name` in the interface, the classifier, and what everybody who answers for it must agree on.
+
+    `changed`: is called once what is in memory has followed a change by another process.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class ServedModel:
         self.name, self.classifier = name, classifier
         self.membership = FolderMembership(classifier.folder.path)
         self.batches = Batches(self._respond, settings.rows, settings.most_waiting, watch)
+        self.changed: Callable[[], None] | None = None
         self._catching_up = asyncio.Lock()
         self._thread = ThreadPoolExecutor(2, "preforget-changes")
 
@@ -86,6 +90,8 @@ class ServedModel:
         async with self._catching_up:
             if await self.call(self.standing) != standing:
                 await self.call(self.classifier.refresh)
+                if self.changed is not None:
+                    await self.call(self.changed)
 
     def close(self) -> None:
         """Let the threads end."""

@@ -17,8 +17,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from preforget.core.clock import now
-from preforget.core.errors import StoreError
+from preforget.core.errors import PreforgetError, StoreError
 from preforget.core.files import make_private, read_regular, write_atomic
+from preforget.serve.beside import own_folder
 from preforget.serve.models import ServedModel
 from preforget.serve.problems import Problem
 
@@ -55,7 +56,12 @@ class Reports:
         self._processes: set[asyncio.subprocess.Process] = set()
 
     def read(self) -> None:
-        """Read what is there; what was under way when the service ended has failed."""
+        """Read what is there; what was under way when the service ended has failed, and leaves nothing.
+
+        Raises `StoreError` if the folder isn't this user's own.
+        """
+        if self.folder.exists() or self.folder.is_symlink():
+            own_folder(self.folder)
         for path in sorted(self.folder.glob(f"*/{STATE}")):
             if _ID.fullmatch(path.parent.name):
                 with contextlib.suppress(OSError, ValueError, TypeError):
@@ -63,6 +69,17 @@ class Reports:
         for report in [*self.entries.values()]:
             if report.status == RUNNING:
                 self._keep(replace(report, status=FAILED, ended=now(), detail=CUT_OFF))
+        for report in self.entries.values():
+            if report.status == FAILED:
+                self._clear(report)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Destroy the reports that name a class which the model doesn't know any more."""
+        for report in [*self.entries.values()]:
+            if report.status == DONE:
+                with contextlib.suppress(Problem, OSError):
+                    self._check_names(report)
 
     def report(self, kind: str, report_id: str) -> Report:
         """Return one; raises `Problem`."""
@@ -79,6 +96,7 @@ class Reports:
             raise Problem(409, "an audit or an evaluation of this model is under way")
         report = Report(secrets.token_hex(16), kind, RUNNING, now())
         try:
+            own_folder(self.folder)
             make_private(self.folder / report.id)
             self._keep(report)
         except OSError as error:
@@ -108,12 +126,13 @@ class Reports:
 
     def _check_names(self, report: Report) -> None:
         """Destroy a report that names a class which the model doesn't know any more, and raise `Problem`."""
-        place = self.folder / report.id
-        try:
+        if report.kind != EVALUATION:
+            return  # it names nobody
+        place, names = self.folder / report.id, None
+        with contextlib.suppress(OSError, ValueError):
             names = json.loads(read_regular(place / NAMES, MOST_BYTES))
-        except (OSError, ValueError):
-            names = []
-        if not set(names) <= set(self.model.classifier.engine_.bank.labels):
+        known = set(self.model.classifier.engine_.bank.labels)
+        if not isinstance(names, list) or not {*map(str, names)} <= known:
             for name in (RESULT, PAGE, NAMES):
                 (place / name).unlink(missing_ok=True)
             raise Problem(410, "the report named what was forgotten since, and is gone; ask for a new one")
@@ -154,6 +173,21 @@ class Reports:
             await asyncio.to_thread(shutil.rmtree, place / "work", ignore_errors=True)
         with contextlib.suppress(StoreError, OSError):
             self._keep(outcome)
+
+    def _clear(self, report: Report) -> None:
+        """Delete what one that was cut off has left: models that know what is to be forgotten among it."""
+        from preforget.audit.work_place import end_work  # brings the whole room of audits
+
+        place, classifier = self.folder / report.id, self.model.classifier
+        if (place / "work").is_dir():
+            with contextlib.suppress(PreforgetError):
+                classifier.refresh()
+                end_work(place / "work", classifier)
+        for path in [*place.iterdir()]:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != STATE:
+                path.unlink(missing_ok=True)
 
     def _keep(self, report: Report) -> None:
         write_atomic(self.folder / report.id / STATE, json.dumps(asdict(report)).encode())

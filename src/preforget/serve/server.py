@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -66,11 +67,16 @@ class Address:
 
 
 class Connection(H11Protocol):
-    """A connection of uvicorn that tells the application of its transport."""
+    """A connection of uvicorn that tells the application of its transport, and waits for no request for ever."""
+
+    patience = 30.0
+    """Seconds in which the head of a request must have arrived, counted from the connection or from its first byte."""
+    _late: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Put the transport into the scope of every request."""
         super().connection_made(transport)
+        self._late = self.loop.call_later(self.patience, transport.abort)
         app: Any = self.app
 
         async def with_transport(scope: Any, receive: Any, send: Any) -> None:
@@ -78,6 +84,25 @@ class Connection(H11Protocol):
             await app(scope, receive, send)
 
         self.app = with_transport
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a head that is not whole yet has begun to be late."""
+        super().data_received(data)
+        is_whole = self.conn.their_state is not h11.IDLE
+        if is_whole:
+            self._stop_waiting()
+        elif self._late is None and self.conn.trailing_data[0]:
+            self._late = self.loop.call_later(self.patience, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class Server(uvicorn.Server):
