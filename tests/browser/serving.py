@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -76,21 +77,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     texts = {role: tokens.add(role) for role in ROLES}
     said = folder / "said"
 
-    def serve() -> int:
-        import sys
+    command = ["serve", str(folder / "digits"), "--tokens", str(folder / "tokens.json")]
 
-        with said.open("w") as sys.stdout:
-            command = [
-                "serve",
-                str(folder / "digits"),
-                "--tokens",
-                str(folder / "tokens.json"),
-                "--port",
-                "0",
-                "--most-mib",
-                "1",
-            ]
-            return main(command)
+    def serve() -> int:
+        sys.stdout = said.open("w")  # left open: whoever ends this child flushes it
+        return main([*command, "--port", "0", "--most-mib", "1"])
 
     process = Forked(serve)
     try:
