@@ -48,6 +48,21 @@ def test_what_was_erased_before_the_kill_has_its_receipt(serve: Serve, model: Pa
         assert client.get(f"/api/v1/forgettings/{entry.id}").json()["erasure"] == erasure.id
 
 
+def test_a_receipt_of_one_name_is_none_of_a_request_for_two(serve: Serve, model: Path) -> None:
+    with serve() as client:
+        engine = service_of(client).models["model"].classifier.engine_
+        ids = {record.id for name in ("Grace", "Mary") for record in engine.affected_records(name)}
+    entry = Forgetting.asked_for(["Grace", "Mary"], [], sorted(ids), None, None, "officer", None)
+    requests(model).write(entry)
+    other = PreForgettableClassifier.from_pretrained(model, device="cpu")
+    other.forget("Grace")
+    other.forget("Mary")
+    with serve() as client:
+        outcome = client.get(f"/api/v1/forgettings/{entry.id}").json()
+    assert outcome["status"] == "failed"
+    assert outcome["erasure"] is None
+
+
 def test_whom_another_process_forgot_meanwhile_is_unknown(client: TestClient, model: Path) -> None:
     PreForgettableClassifier.from_pretrained(model, device="cpu").forget("Grace")
     asked = client.post("/api/v1/forgettings", json={"label": "Grace"}, headers=bearer(client))

@@ -60,3 +60,7 @@ def test_a_picture_of_too_many_pixels_is_refused_unread() -> None:
         of_files("images", [png(11, 10)], 100)
     assert refused.value.status == 413
     assert len(of_files("images", [b"no picture at all"], 100)) == 1
+    assert len(of_files("images", [png(10, 10)] * 4, 100)) == 4
+    with pytest.raises(Problem, match="together") as refused:
+        of_files("images", [png(10, 10)] * 5, 100)
+    assert refused.value.status == 413

@@ -85,12 +85,12 @@ class Forgettings:
                     )
                 return known
             await self._current()
-            records = await self.model.call(
+            records = await self.model.change(
                 _planned, self.model.classifier, labels, subjects, reason, grounds
             )
             entry = Forgetting.asked_for(labels, subjects, records, reason, grounds, by, key)
             try:
-                await self.model.call(self.journal.write, entry)
+                await self.model.change(self.journal.write, entry)
             except StoreError:
                 raise Problem(
                     507, "the request can't be kept: the disk is full or can't be written"
@@ -110,8 +110,8 @@ class Forgettings:
 
         Until `stop` the journal is this service's alone; raises `UsageError` if another service has it.
         """
-        await self.model.call(self._hold)
-        await self.model.call(self.journal.read)
+        await self.model.change(self._hold)
+        await self.model.change(self.journal.read)
         for entry in self.journal.pending():
             await self._carry_out(entry)
 
@@ -156,12 +156,12 @@ class Forgettings:
             outcome: Forgetting | None = None
             while outcome is None or self.journal.entries[entry.id].status == PENDING:
                 if outcome is None:
-                    outcome = await self.model.call(_carried_out, self.model.classifier, entry)
+                    outcome = await self.model.change(_carried_out, self.model.classifier, entry)
                 if outcome is not None:
                     with contextlib.suppress(
                         StoreError, IntegrityError
                     ):  # a full disk: the name stays until it can be taken out
-                        await self.model.call(self.journal.write, outcome)
+                        await self.model.change(self.journal.write, outcome)
                         continue
                 if self._stopping:
                     break
@@ -237,13 +237,16 @@ def _carried_out(model: PreForgettableClassifier, entry: Forgetting) -> Forgetti
 
 
 def _ended_before(folder: ModelFolder | None, entry: Forgetting) -> Forgetting | None:
-    """Return a request as done if the ledger says that its records were erased, as after a crash."""
+    """Return a request as done if the ledger says that its records were erased, as after a crash.
+
+    For several names the one erasure must have taken all of them: its receipt speaks for the whole request.
+    """
     if folder is None or not entry.records or any(map(folder.is_live, entry.records)):
         return None
-    ids = set(entry.records)
+    ids, names = set(entry.records), len(entry.labels) + len(entry.subjects)
     for row in folder.ledger.entries():
         if row.event == "forget" and row.time >= entry.asked:
             erased = {str(record["id"]) for record in row.data["records"]}
-            if erased and erased <= ids:
+            if ids <= erased or (names == 1 and erased and erased <= ids):
                 return entry.done(str(row.data["erasure"]), folder.manifest.generation)
     return None

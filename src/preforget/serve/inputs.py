@@ -22,6 +22,8 @@ from preforget.data.vectors import Vectors
 from preforget.serve.problems import Problem
 
 SOUNDS = "sounds"
+PICTURES = 4
+"""How many pictures of the largest size one request may hold, or more that are smaller."""
 UPLOADS = Path("request")
 """The folder that files of a request seem to lie in; it stands in messages alone."""
 
@@ -96,20 +98,23 @@ def of_files(kind: str, contents: Sequence[bytes], most_pixels: int) -> Batchabl
         return Batchable(texts, (TEXTS,))
     if kind == VECTORS:
         raise DataError("this model reads rows of numbers; send a tensor of FP32")
-    for content in contents:
-        _check_size(content, most_pixels)
+    if sum(_pixels(content, most_pixels) for content in contents) > PICTURES * most_pixels:
+        raise Problem(
+            413, f"the images of a request have more than {PICTURES * most_pixels:,} pixels together"
+        )
     files = [EmbeddedFile.at(UPLOADS, str(number), content) for number, content in enumerate(contents)]
     return Batchable(files, ("files",))
 
 
-def _check_size(content: bytes, most_pixels: int) -> None:
-    """Refuse an image that says it has too many pixels, before they are decoded."""
+def _pixels(content: bytes, most_pixels: int) -> int:
+    """Return how many pixels an image says it has; raises `Problem` for too many, before they are decoded."""
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             width, height = picture.size
     except Image.DecompressionBombError:
         width, height = most_pixels, 2
     except (OSError, ValueError, SyntaxError):
-        return  # no picture, or a broken one: whoever reads it says so
+        return 0  # no picture, or a broken one: whoever reads it says so
     if width * height > most_pixels:
         raise Problem(413, f"an image has more than {most_pixels:,} pixels, which this service doesn't read")
+    return int(width * height)

@@ -51,7 +51,8 @@ class ServedModel:
         self.batches = Batches(self._respond, settings.rows, settings.most_waiting, watch)
         self.changed: Callable[[], None] | None = None
         self._catching_up = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(2, "preforget-changes")
+        self._readers = ThreadPoolExecutor(2, "preforget-reading")
+        self._changers = ThreadPoolExecutor(2, "preforget-changes")
 
     @property
     def kind(self) -> str:
@@ -82,21 +83,26 @@ class ServedModel:
         return await self.batches.answer(inputs, tuple(sorted(without)))
 
     async def call(self, do: Any, *args: Any) -> Any:
-        """Call a function in a thread of this model, beside its answers; return what it returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)
+        """Call a function that reads in a thread of this model, beside its answers; return what it returns."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, do, *args)
+
+    async def change(self, do: Any, *args: Any) -> Any:
+        """Call a function that changes or follows the folder, in a thread that no reader can keep waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._changers, do, *args)
 
     async def catch_up(self, standing: Standing) -> None:
         """Bring what is in memory to the folder's standing; raises `StoreError` if the folder can't be read."""
         async with self._catching_up:
-            if await self.call(self.standing) != standing:
-                await self.call(self.classifier.refresh)
+            if await self.change(self.standing) != standing:
+                await self.change(self.classifier.refresh)
                 if self.changed is not None:
-                    await self.call(self.changed)
+                    await self.change(self.changed)
 
     def close(self) -> None:
         """Let the threads end."""
         self.batches.close()
-        self._thread.shutdown(wait=False)
+        self._readers.shutdown(wait=False)
+        self._changers.shutdown(wait=False)
 
     def _respond(self, inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
         return _respond(self.classifier, inputs, without)

@@ -48,7 +48,7 @@ async def change(model: TheModel, caller: Operator, change: Change) -> Response:
         model.classifier.refresh()
         (model.classifier.detach if change.detached else model.classifier.attach)(change.label)
 
-    await model.call(carry_out)
+    await model.change(carry_out)
     return await leave(model, lambda: detached_of(model.classifier))
 
 

@@ -95,7 +95,7 @@ async def switch(request: Request, model: ServedModel, posted: Posted, *, out: b
     labels = posted.texts("label")
     if not labels:
         return await shown(request, model, posted.visit, "", "Choose at least one class first.")
-    await model.call(_switch, model.classifier, labels, out)
+    await model.change(_switch, model.classifier, labels, out)
     return redirect(f"/models/{model.name}#classes")
 
 
