@@ -22,7 +22,7 @@ async def main() -> None:
         asked = InferInput("vectors", list(rows.shape), "FP32")
         asked.set_data_from_numpy(rows, binary_data=binary)
         request = InferRequest(model_name="model", infer_inputs=[asked], request_id="9")
-        said = await client.infer(url, request, model_name="model", headers=headers)
+        said = await client.infer(url, request, model_name="model", headers=dict(headers))
         assert said.id == "9"
         outputs = {output.name: output.as_numpy() for output in said.outputs}
         labels = [v.decode() if isinstance(v, bytes) else v for v in outputs["label"].tolist()]
@@ -33,7 +33,7 @@ async def main() -> None:
     request = InferRequest(model_name="model", infer_inputs=[asked])
     said = ""
     try:
-        await client.infer(url, request, model_name="model", headers=headers)
+        await client.infer(url, request, model_name="model", headers=dict(headers))
     except httpx.HTTPStatusError as error:
         said = str(error)
     assert "features" in said, said
