@@ -159,6 +159,9 @@ def test_ctrl_c_at_the_question_forgets_nothing(
                 shown.append(os.read(screen, 4096))
 
     person = threading.Thread(target=interrupt, daemon=True)
+    before_it = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background jobs ignore it
     with (
         os.fdopen(os.dup(slave), "r") as stdin,
         os.fdopen(slave, "w") as stderr,
@@ -167,9 +170,12 @@ def test_ctrl_c_at_the_question_forgets_nothing(
         patch.setattr("sys.stdin", stdin)
         patch.setattr("sys.stderr", stderr)
         person.start()
-        done = terminal("forget", model, "dog")
-        stderr.flush()
-        person.join()
+        try:
+            done = terminal("forget", model, "dog")
+            stderr.flush()
+            person.join()
+        finally:
+            signal.signal(signal.SIGINT, before_it)
     os.close(screen)
     assert (done.code, done.out) == (130, "")
     assert b"".join(shown).decode().splitlines()[-1] == "preforget: interrupted; nothing was forgotten"
