@@ -34,7 +34,7 @@ def _missing(what: str) -> None:
     pytest.skip(what)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright_of() -> Iterator[Callable[..., Browser]]:
     """Launch browsers, with arguments."""
     try:
@@ -52,15 +52,15 @@ def playwright_of() -> Iterator[Callable[..., Browser]]:
         yield launch
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(playwright_of: Callable[..., Browser]) -> Iterator[Browser]:
-    """One browser for the whole session."""
+    """One browser for a file of tests: playwright keeps an event loop in this thread, which no other test could use."""
     launched = playwright_of()
     yield launched
     launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser without a network; fails if any page asked for anything but a local file."""
     context = browser.new_context(offline=True)
@@ -71,7 +71,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     assert [url for url in asked if not url.startswith("file:")] == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tab(context: BrowserContext) -> Page:
     """One tab for all tests, since each new one starts a process."""
     return context.new_page()

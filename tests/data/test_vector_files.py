@@ -31,7 +31,9 @@ def test_arrays_of_three_parts_with_persons(tmp_path: Path) -> None:
             f"{part}_who": np.arange(20) % 4,
         }
     np.savez(tmp_path / "parts.npz", **arrays)
-    data = load_data(tmp_path / "parts.npz", subjects="who")
+    with pytest.raises(DataError, match="4 persons are in several parts"):
+        load_data(tmp_path / "parts.npz", subjects="who")
+    data = load_data(tmp_path / "parts.npz", subjects="who", allow_duplicates=True)
     np.testing.assert_array_equal(data.test.inputs.values, X[20:])
     assert set(data.train.subjects) <= {"0", "1", "2", "3"}
 

@@ -143,15 +143,15 @@ def leftovers(beside: Path) -> list[Path]:
             folders = [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
-    folders = []
+    left = []
     for folder in folders:
         if folder.name.endswith(LEARNING):
             files = _files(folder)
             if files and time.time() - max(files.values()) > KEPT_DAYS * 24 * 3600:
-                folders.append(folder)
+                left.append(folder)
         elif folder.name.startswith(".") and folder.name.endswith(UNFINISHED) and _is_model(folder):
-            folders.append(folder)
-    return sorted(folders)
+            left.append(folder)
+    return sorted(left)
 
 
 def _files(folder: Path) -> dict[Path, float]:

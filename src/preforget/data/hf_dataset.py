@@ -38,7 +38,7 @@ def is_dataset(X: Any) -> bool:
 def refuse_parts(X: Any) -> None:
     """Raise `DataError` for a dictionary of data sets, as `load_dataset` gives it, and for a stream."""
     parts = list(X) if isinstance(X, Mapping) else []
-    if parts and all(is_dataset(X[part]) for part in parts):
+    if parts and all(isinstance(part, str) and is_dataset(X[part]) for part in parts):
         raise DataError(
             f"these are {len(parts)} data sets ({', '.join(map(str, parts[:5]))}); give one of them, such as "
             f"ds[{str(parts[0])!r}], and another as validation"

@@ -5,7 +5,6 @@ What is unusual in a file, and so everything that is wrong with it, is left to t
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 from functools import lru_cache
@@ -35,6 +34,7 @@ def read_small(content: bytes) -> tuple[dict[str, str], dict[str, Tensor]] | Non
     try:
         header = json.loads(raw.decode())
         metadata = header.pop("__metadata__")
+        layout = json.dumps(header)
     except (ValueError, KeyError, RecursionError):
         return None
     if raw.count(b'"data_offsets"') != len(header) or not isinstance(metadata, dict):
@@ -42,7 +42,7 @@ def read_small(content: bytes) -> tuple[dict[str, str], dict[str, Tensor]] | Non
     if not all(isinstance(value, str) for value in metadata.values()):
         return None
     data = bytearray(memoryview(content)[start:])
-    parts = _parts(repr(header), len(data))
+    parts = _parts(layout, len(data))
     return None if parts is None else (metadata, {part[0]: _tensor(*part[1:], data) for part in parts})
 
 
@@ -51,13 +51,13 @@ _Part = tuple[str, type[np.generic], list[int], int, int]
 
 
 @lru_cache(maxsize=256)
-def _parts(header: str, size: int) -> list[_Part] | None:
-    """Return how tensors lie in `size` bytes by a header, as `repr` writes it, without metadata.
+def _parts(layout: str, size: int) -> list[_Part] | None:
+    """Return how tensors lie in `size` bytes by the JSON of a header without metadata.
 
     Records of as many inputs have the same header, and checking one takes longer than reading what it describes.
     """
     parts, ranges = [], []
-    for name, entry in ast.literal_eval(header).items():
+    for name, entry in json.loads(layout).items():
         part = _part(name, entry, size)
         if part is None:
             return None

@@ -113,7 +113,7 @@ class Posted:
 def utf8(text: str) -> str:
     """Return a text without what UTF-8 can't hold; a form may state an encoding in which it can be written.
 
-    >>> utf8("caf\u00e9 \ud800")
+    >>> utf8("caf\u00e9 " + chr(0xD800))
     'café ?'
     """
     return text.encode("utf-8", "replace").decode()
