@@ -20,16 +20,14 @@ def test_processes_leave_no_copies() -> None:
         list_cluster(executor, None)
 
 
-def test_commands_answer_alike_elsewhere(
-    learned: Path, pets: Path, tmp_path: Path, terminal: Terminal
-) -> None:
+def test_commands_answer_alike_elsewhere(model: Path, pets: Path, tmp_path: Path, terminal: Terminal) -> None:
     work = ("--on", "processes", "--workers", 1, "--work", tmp_path / "work")
-    for words in (("predict", learned, pets / "owl"), ("evaluate", learned, pets, "--part", "train")):
+    for words in (("predict", model, pets / "owl"), ("evaluate", model, pets, "--part", "train")):
         here, elsewhere = terminal(*words, "--json"), terminal(*words, "--json", *work)
         assert elsewhere.code == 0, elsewhere.err
         assert elsewhere.json == here.json
         assert not (tmp_path / "work").exists()
-    assert terminal("copies", learned, "--json").json["copies"] == []
+    assert terminal("copies", model, "--json").json["copies"] == []
     for more, reason in ((("--workers", 2), "--on"), (("--work", tmp_path), "--on")):
-        refused = terminal("predict", learned, pets, *more)
+        refused = terminal("predict", model, pets, *more)
         assert (refused.code, reason in refused.err) == (2, True)

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from preforget.classifier import PreForgettableClassifier
+from preforget.serve import leaving
 from preforget.serve.leaving import Made, _send
 from preforget.serve.membership import Standing
 
@@ -51,7 +52,7 @@ def test_a_folder_that_is_gone_is_a_problem_not_an_answer(client: TestClient, mo
 def test_nothing_of_an_answer_leaves_later_where_the_connection_is_being_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("preforget.serve.leaving.SLOWEST", 0.1)
+    monkeypatch.setattr(leaving, "SLOWEST", 0.1)
     body, (ours, theirs) = b"x" * 2**24, socket.socketpair()
 
     async def leave() -> None:
