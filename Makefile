@@ -41,7 +41,7 @@ docs: .venv/installed-docs
 	$(VENV)
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
-	$(INSTALL) -c constraints.txt -e '.[plot]'
+	$(INSTALL) -c constraints.txt -e '.[plot,serve]'
 	touch $@
 
 .venv/installed-test: pyproject.toml constraints.txt | .venv/bin/python
