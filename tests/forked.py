@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NoReturn
 
-PATIENCE = 300.0
+PATIENCE = 240.0
 """Seconds after which a child that doesn't end is killed."""
 
 
@@ -58,9 +60,16 @@ class Forked:
         begun = time.monotonic()
         while (code := self.poll()) is None:
             if time.monotonic() - begun > PATIENCE:
-                os.kill(self.pid, signal.SIGKILL)
+                self.end_with_stacks()
             time.sleep(0.005)
         return code
+
+    def end_with_stacks(self) -> None:
+        """End one that waits for ever; where each of its threads stood is written to its stderr."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGUSR1)
+            time.sleep(1)
+            os.kill(self.pid, signal.SIGKILL)
 
     def said(self) -> tuple[str, str]:
         """Wait for its end and return what it wrote to stdout and stderr."""
@@ -124,6 +133,7 @@ def live(do: Callable[[], int | None], *streams: int) -> NoReturn:
         sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
         # a background job of a shell ignores Ctrl-C, and hands that down to the tests and from them to here
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        faulthandler.register(signal.SIGUSR1, 2)
         code = do() or 0
     except BaseException:  # noqa: BLE001 (a child must not go on as a second test run)
         traceback.print_exc()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -87,7 +88,9 @@ def forget(client: TestClient, **request: Any) -> dict[str, Any]:
     """Have somebody forgotten, wait for it, and return the outcome."""
     asked = client.post("/api/v1/forgettings", json=request, headers=bearer(client))
     assert asked.status_code == 202, asked.text
-    while True:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         outcome: dict[str, Any] = client.get(asked.headers["location"]).json()
         if outcome["status"] != "pending":
             return outcome
+    raise AssertionError("the request to forget stays pending")

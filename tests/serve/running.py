@@ -6,7 +6,7 @@ import contextlib
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import requests
@@ -15,6 +15,18 @@ from preforget.cli.main import main
 from preforget.serve.tokens import Tokens
 
 from ..forked import Forked
+
+
+PATIENCE = 120.0
+"""Seconds in which a service must be ready, and in which what a test waits for must have come."""
+
+
+def until(is_so: Callable[[], bool], what: str) -> None:
+    """Wait until something is so; fail with `what` if that takes too long."""
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end, what
+        time.sleep(0.01)
 
 
 class Running:
@@ -45,10 +57,14 @@ class Running:
 
     def wait(self) -> None:
         """Wait until it is ready."""
+        end = time.monotonic() + PATIENCE
         while self.child.poll() is None:
             with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/v2/health/ready", timeout=60).ok:
+                if requests.get(f"{self.url}/v2/health/ready", timeout=10).ok:
                     return
+            if time.monotonic() > end:
+                self.child.end_with_stacks()
+                break
             time.sleep(0.01)
         raise AssertionError(self.child.said())
 

@@ -27,15 +27,23 @@ def client(model: Path) -> Iterator[Client]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(32)
-        config = uvicorn.Config(make_app(service), log_config=None, access_log=False, http="h11", ws="none")
+        config = uvicorn.Config(
+            make_app(service),
+            log_config=None,
+            access_log=False,
+            http="h11",
+            ws="none",
+            timeout_graceful_shutdown=10,
+        )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
             yield Client(f"http://127.0.0.1:{listener.getsockname()[1]}", token)
         finally:
             server.should_exit = True
-            thread.join()
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def test_it_has_the_methods_of_a_model(client: Client, model: Path, tmp_path: Path) -> None:
@@ -70,20 +78,22 @@ def test_a_service_that_isnt_there_and_an_address_that_is_none() -> None:
 
 def test_it_follows_nobody_to_another_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
 
         def answer() -> None:
             connection, _ = listener.accept()
+            connection.settimeout(60)
             with connection:
                 connection.recv(2**16)
                 connection.sendall(
                     b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
                 )
 
-        thread = threading.Thread(target=answer)
+        thread = threading.Thread(target=answer, daemon=True)
         thread.start()
         with pytest.raises(ServiceError, match="another address"):
             Client(f"http://127.0.0.1:{listener.getsockname()[1]}", "pf_x").detach("Ada")
-        thread.join()
+        thread.join(60)
 
 
 def test_a_token_that_is_none_is_not_told() -> None:

@@ -29,6 +29,8 @@ def test_they_get_answers_in_json_and_in_binary(model: Path, environment: str, s
     with running(model) as service:
         address, clean = f"127.0.0.1:{service.port}", {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
         command = [python, HERE / script, address, service.token]
-        done = subprocess.run(command, capture_output=True, text=True, env=clean)
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=clean, timeout=120
+        )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "['Ada', 'Grace', 'Mary']"

@@ -54,6 +54,7 @@ def test_nothing_of_an_answer_leaves_later_where_the_connection_is_being_closed(
 ) -> None:
     monkeypatch.setattr(leaving, "SLOWEST", 0.1)
     body, (ours, theirs) = b"x" * 2**24, socket.socketpair()
+    theirs.settimeout(60)
 
     async def leave() -> None:
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)

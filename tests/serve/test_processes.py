@@ -6,7 +6,6 @@ import base64
 import json
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from preforget.erasure.verify import verify_receipt
 
 from ..forked import Forked
 from .conftest import ROWS, tensor
-from .running import Running, running
+from .running import PATIENCE, Running, running, until
 
 Answer = tuple[str, int, str]
 """When it left, its epoch, and its text."""
@@ -31,33 +30,45 @@ def asked_all_the_time(service: Running, clients: int = 3) -> Iterator[list[Answ
     """Ask from several threads until the end; every answer must be one."""
     answers: list[Answer] = []
     refused: list[str] = []
+    ended: list[BaseException] = []
     stop = threading.Event()
 
     def ask() -> None:
         with requests.Session() as session:
             while not stop.is_set():
                 url = f"{service.url}/v2/models/model/infer"
-                said = session.post(url, json=tensor(ROWS[::20]), headers=service.headers, timeout=120)
+                said = session.post(url, json=tensor(ROWS[::20]), headers=service.headers, timeout=60)
                 if not said.ok:
                     refused.append(said.text)
+                    return
                 head = said.headers
                 answers.append((head["preforget-left"], int(head["preforget-epoch"]), said.text))
 
-    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    def ask_until_it_ends() -> None:
+        try:
+            ask()
+        except (requests.RequestException, KeyError) as error:
+            ended.append(error)
+
+    def has_come_to(count: int) -> bool:
+        assert not refused
+        assert not ended
+        return len(answers) >= count
+
+    threads = [threading.Thread(target=ask_until_it_ends, daemon=True) for _ in range(clients)]
     for thread in threads:
         thread.start()
     try:
-        while len(answers) < clients:
-            time.sleep(0.01)
+        until(lambda: has_come_to(clients), "the service answers nobody")
         yield answers
         count = len(answers)
-        while len(answers) < count + 2 * clients:
-            time.sleep(0.01)
+        until(lambda: has_come_to(count + 2 * clients), "the service has stopped answering")
     finally:
         stop.set()
         for thread in threads:
-            thread.join()
+            thread.join(PATIENCE)
     assert refused == []
+    assert ended == []
 
 
 def stated(receipt: bytes) -> dict[str, Any]:
@@ -88,8 +99,12 @@ def test_the_service_forgets_while_it_answers_and_the_command_line_sees_it(
                 timeout=60,
             )
             url = service.url + asked.headers["location"]
-            while requests.get(url, headers=service.headers, timeout=60).json()["status"] == "pending":
-                time.sleep(0.01)
+
+            def is_done() -> bool:
+                asked = requests.get(url, headers=service.headers, timeout=60)
+                return bool(asked.json()["status"] != "pending")
+
+            until(is_done, "the request to forget stays pending")
             receipt = requests.get(f"{url}/receipt", headers=service.headers, timeout=60).content
         check(answers, receipt, "Grace")
         listed = Forked(lambda: main(["classes", str(model)]))

@@ -45,6 +45,7 @@ def test_a_head_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
 
     async def ends() -> bytes:
         loop, (ours, theirs) = asyncio.get_running_loop(), socket.socketpair()
+        theirs.settimeout(60)
         config = uvicorn.Config(app, log_config=None, http=Connection, ws="none")
         config.load()
         with theirs:
