@@ -16,7 +16,6 @@ from preforget.serve.tokens import Tokens
 
 from ..forked import Forked
 
-
 PATIENCE = 120.0
 """Seconds in which a service must be ready, and in which what a test waits for must have come."""
 
