@@ -1,7 +1,7 @@
 """What wide encoders cost the exact engine, in the shapes of ViT-B and RAD-DINO with random weights.
 
     python benchmarks/wide_encoders.py --shape vit-b
-    python benchmarks/wide_encoders.py --shape rad-dino --images 8
+    python benchmarks/wide_encoders.py --shape rad-dino --images 4
 
 Drawn images of three classes are learned, one class is forgotten, and the rest is compared with a model that never had
 it. Prints seconds, the most memory that the process held, and how long one pair takes in both forms. The answers of
@@ -54,6 +54,7 @@ def measured(shape: str, count: int) -> dict[str, Any]:
     X = np.random.default_rng(0).integers(0, 256, (3 * count, size, size, 3), dtype=np.uint8)
     y = np.repeat(CLASSES, count)
     kept = y != "bee"
+    start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = write(Path(folder) / "checkpoint", **SHAPES[shape], spread=0.02)
         made = pf.PreForgettableClassifier(str(checkpoint), "exact", dtype="float32")
@@ -69,8 +70,10 @@ def measured(shape: str, count: int) -> dict[str, Any]:
         return {
             "shape": shape,
             "features": engine.bank.features,
+            "tokens": model.engine_.encoder.tokens,
             "images": len(X),
             "threads": torch.get_num_threads(),
+            "processor_seconds": time.process_time() - start,
             "learn_seconds": learned,
             "first_answer_seconds": answered,
             "forget_seconds": forgotten,

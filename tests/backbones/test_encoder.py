@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,3 +84,16 @@ def test_how_it_reads_pictures_can_be_changed(tiny_encoder: Encoder) -> None:
         tiny_encoder.reading("no colour")
     with pytest.raises(UsageError, match="is for images, and the backbone reads vectors"):
         vector_encoder(3).reading("black")
+
+
+@pytest.mark.parametrize(
+    ("tokens", "dim", "of_128", "of_16"),
+    [(37, 192, 128, 16), (261, 768, 128, 16), (257, 1536, 64, 8), (1370, 768, 16, 2), (9000, 4096, 1, 1)],
+)
+def test_large_inputs_are_read_by_fewer(
+    tiny_encoder: Encoder, tokens: int, dim: int, of_128: int, of_16: int
+) -> None:
+    """ViT-Ti at 96 px, DINOv2-B with registers, a giant of 14 pixels, RAD-DINO at 518 px, and one that is larger."""
+    embedding = replace(tiny_encoder.embedding, positions=torch.empty(tokens, 1))
+    encoder = replace(tiny_encoder, embedding=embedding, norm_weight=torch.empty(dim))
+    assert (encoder.at_once(128), encoder.at_once(16)) == (of_128, of_16)

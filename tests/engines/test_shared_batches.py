@@ -5,13 +5,20 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+import preforget.backbones.encoder
 from preforget.backbones import Encoder
 from preforget.data import Split
 from preforget.data.dataset import Images, label_array
 from preforget.engines.base import Session
 from preforget.engines.reading import Reading, Walked
 from preforget.engines.shards import Shard
-from preforget.engines.shared_batches import SHARED, read_together, rows_are_independent, shared_rows
+from preforget.engines.shared_batches import (
+    SHARED,
+    batch_size,
+    read_together,
+    rows_are_independent,
+    shared_rows,
+)
 from preforget.engines.summing import HELD_OUT_ROWS, sum_up
 from preforget.records import UnitBank
 from preforget.records.joined_units import put_together
@@ -32,6 +39,22 @@ def test_rows_keep_their_bits_in_any_batch_of_one_size(tiny_encoder: Encoder) ->
     for views in ("", "h"):
         assert rows_are_independent(Reading(tiny_encoder, 1, 1, views))
     assert not rows_are_independent(OfTheBatch(tiny_encoder, 1, 1))
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_large_inputs_share_smaller_batches(
+    tiny_encoder: Encoder, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(
+        preforget.backbones.encoder, "LARGE", most * tiny_encoder.tokens * tiny_encoder.dim // SHARED
+    )
+    reading, images = Reading(tiny_encoder, 1, 1), pictures(11, seed=4)
+    assert batch_size(reading) == max(2, most)
+    assert rows_are_independent(reading)
+    assert not rows_are_independent(OfTheBatch(tiny_encoder, 1, 1))
+    read = dict(read_together(reading, [(images, [7])]))
+    many = torch.cat([rows for _, rows in read_together(reading, [(images, range(11))])])
+    assert torch.equal(many[7:8], read[0])
 
 
 def test_parts_are_read_in_order_whatever_they_share_a_batch_with(tiny_encoder: Encoder) -> None:

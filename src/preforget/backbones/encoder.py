@@ -18,6 +18,9 @@ from preforget.data.dataset import Images
 from preforget.data.images import read_batch
 from preforget.data.picture_steps import PictureSteps
 
+LARGE = 1 << 18
+"""Numbers in the states of an input beyond which fewer inputs are read at once; ViT-L has less at 224 px."""
+
 
 @dataclass(frozen=True)
 class Preprocessing:
@@ -114,6 +117,11 @@ class Encoder:
     def tokens(self) -> int:
         """The number `N` of tokens of an image, CLS included."""
         return self.embedding.positions.shape[0]
+
+    def at_once(self, most: int) -> int:
+        """Return how many inputs are read in one batch: `most`, a power of two, or a smaller one for large inputs."""
+        fits = most * LARGE // (self.tokens * self.dim)
+        return min(most, max(1, 1 << (fits.bit_length() - 1))) if fits else 1
 
     @property
     def device(self) -> torch.device:

@@ -381,8 +381,9 @@ class Engine(ABC):
 
     def pixel_batches(self, inputs: Images) -> Iterator[tuple[int, Tensor]]:
         """Yield start index and normalised pixels of consecutive batches."""
-        for start in range(0, len(inputs), self.score_rows):
-            stop = min(start + self.score_rows, len(inputs))
+        rows = self.encoder.at_once(self.score_rows)
+        for start in range(0, len(inputs), rows):
+            stop = min(start + rows, len(inputs))
             yield start, self.encoder.read(inputs, range(start, stop))
 
     def checkpoint(self, session: Session, digest: str) -> Checkpoint | None:

@@ -382,7 +382,7 @@ class ExactEngine(Engine):
         self, pixels: Tensor, prompted: list[tuple[int, dict[str, Tensor]]], classes: int
     ) -> tuple[Tensor, Tensor | None]:
         """Return rows as units hold them and what prompts add to the logits of pairs, from one walk."""
-        if isinstance(self.encoder, VectorEncoder):
+        if isinstance(self.encoder, VectorEncoder) or not prompted:
             return self.reading.rows(pixels), None
         walked = list(self.encoder.walk(pixels))
         return self.reading.rows(pixels, walked), pair_prompts.boost(

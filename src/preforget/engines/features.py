@@ -114,14 +114,14 @@ def of_states(encoder: Encoder, states: Sequence[Tensor], levels: int) -> Tensor
     return quantised(torch.stack(chosen, dim=1), encoder.prefix, padded=encoder.padded)
 
 
-def batch_sizes(count: int) -> Iterator[int]:
-    """Yield sizes of batches for `count` images: full ones, then powers of two downwards; they depend on `count` alone.
+def batch_sizes(count: int, most: int = AT_ONCE) -> Iterator[int]:
+    """Yield sizes of batches for `count` images: of `most`, then powers of two downwards; they depend on both alone.
 
     >>> list(batch_sizes(300))
     [128, 128, 32, 8, 4]
     """
     while count:
-        size = AT_ONCE if count >= AT_ONCE else 1 << (count.bit_length() - 1)
+        size = most if count >= most else 1 << (count.bit_length() - 1)
         yield size
         count -= size
 
@@ -133,7 +133,7 @@ def unit_features(encoder: Encoder, images: Split, levels: int) -> Iterator[Tens
     batches depend on another unit.
     """
     start = 0
-    for count in batch_sizes(len(images)):
+    for count in batch_sizes(len(images), encoder.at_once(AT_ONCE)):
         part = range(start, start + count)
         yield features(encoder, encoder.read(images.inputs, part), levels)
         start += count

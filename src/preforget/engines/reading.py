@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,20 +71,22 @@ class Reading:
         """
         if isinstance(self.encoder, VectorEncoder):
             return features.fixed_point(pixels)
-        parts = [self._of_walk(list(self.encoder.walk(pixels)) if walked is None else walked)]
+        states = self._read_states(pixels) if walked is None else [states for states, _, _ in walked]
+        parts = [self.of_states(states)]
         for letter in self.views:
             mirrored = pixels.flip(MIRRORS[letter]).contiguous()
-            parts.append(self._of_walk(list(self.encoder.walk(mirrored))))
+            parts.append(self.of_states(self._read_states(mirrored)))
         return torch.stack(parts, dim=1).flatten(0, 1)
 
     def probe(self) -> str:
         """Return the digest of the rows of seeded noise: machines that compute other bits have another one."""
-        return hashlib.sha256(self.rows(self.encoder.noise(PROBED)).numpy().tobytes()).hexdigest()
+        parts = self.encoder.noise(PROBED).split(self.encoder.at_once(PROBED))
+        return hashlib.sha256(torch.cat([self.rows(part) for part in parts]).numpy().tobytes()).hexdigest()
 
     def unit_rows(self, images: Split) -> Iterator[Tensor]:
         """Yield the rows of the images of one unit, in order, in batches that depend on their number alone."""
         start = 0
-        for count in features.batch_sizes(len(images)):
+        for count in features.batch_sizes(len(images), self.encoder.at_once(features.AT_ONCE)):
             part = range(start, start + count)
             yield self.rows(self.encoder.read(images.inputs, part))
             start += count
@@ -94,10 +96,13 @@ class Reading:
         near_depth = [self.energy_depth] if self.layout.near else []
         return [*features.depths(self.encoder, self.levels), *near_depth]
 
-    def _of_walk(self, walked: Walked) -> Tensor:
-        return self.of_states([states for states, _, _ in walked])
+    def _read_states(self, pixels: Tensor) -> dict[int, Tensor]:
+        """Return the states that are read, by their number; no others are kept."""
+        wanted = {*self.depths()}
+        walked = enumerate(self.encoder.walk(pixels))
+        return {number: states for number, (states, _, _) in walked if number in wanted}
 
-    def of_states(self, states: Sequence[Tensor]) -> Tensor:
-        """Return `int16 [batch, W]` of the states `[batch, N, D]` that enter every block, and the output."""
+    def of_states(self, states: Sequence[Tensor] | Mapping[int, Tensor]) -> Tensor:
+        """Return `int16 [batch, W]` of the states `[batch, N, D]` that enter every block, and the output, by number."""
         chosen = torch.stack([states[depth] for depth in self.depths()], dim=1)
         return features.quantised(chosen, self.encoder.prefix, padded=self.encoder.padded)

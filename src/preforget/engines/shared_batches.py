@@ -16,7 +16,7 @@ from preforget.data.dataset import Images
 from preforget.engines.reading import Reading
 
 SHARED = 16
-"""How many inputs a batch has: few, since a single input costs as much as a batch."""
+"""How many inputs a batch has at most: few, since a single input costs as much as a batch."""
 
 
 def shares_batches(reading: Reading) -> bool:
@@ -26,17 +26,25 @@ def shares_batches(reading: Reading) -> bool:
 
 def rows_are_independent(reading: Reading) -> bool:
     """Tell whether rows of a batch keep their bits in another order, among other inputs and in a batch filled up."""
-    noise = reading.encoder.noise(SHARED + SHARED // 2)
-    first = _rows(reading, noise[:SHARED])
-    moved = torch.cat([noise[SHARED:], noise[: SHARED // 2].flip(0)])
-    return torch.equal(_rows(reading, moved)[SHARED // 2 :], first[: SHARED // 2].flip(0)) and torch.equal(
+    size = batch_size(reading)
+    half = size // 2
+    noise = reading.encoder.noise(size + half)
+    first = _rows(reading, noise[:size])
+    moved = torch.cat([noise[size:], noise[:half].flip(0)])
+    return torch.equal(_rows(reading, moved)[half:], first[:half].flip(0)) and torch.equal(
         shared_rows(reading, noise[:1])[0], first[0]
     )
 
 
+def batch_size(reading: Reading) -> int:
+    """Return how many inputs share a batch: `SHARED`, fewer if they are large, and two at least."""
+    return max(2, reading.encoder.at_once(SHARED))
+
+
 def shared_rows(reading: Reading, pixels: Tensor) -> Tensor:
-    """Return `int16 [n, versions, W]` of up to `SHARED` inputs, read in a batch that is filled up with the last one."""
-    filled = torch.cat([pixels, pixels[-1:].expand(SHARED - len(pixels), *pixels.shape[1:])])
+    """Return `int16 [n, versions, W]` of up to a batch of inputs, which is filled up with the last one."""
+    missing = batch_size(reading) - len(pixels)
+    filled = torch.cat([pixels, pixels[-1:].expand(missing, *pixels.shape[1:])])
     return _rows(reading, filled.contiguous())[: len(pixels)]
 
 
@@ -48,13 +56,14 @@ def read_together(
     A part is inputs and the positions of those to read; its number comes with its rows, a part of them at a time.
     """
     waiting: list[tuple[int, Tensor]] = []
+    size = batch_size(reading)
     for number, (inputs, positions) in enumerate(parts):
-        for start in range(0, len(positions), SHARED):
-            pixels = reading.encoder.read(inputs, positions[start : start + SHARED])
+        for start in range(0, len(positions), size):
+            pixels = reading.encoder.read(inputs, positions[start : start + size])
             waiting += [(number, one) for one in pixels]
-            if len(waiting) >= SHARED:
-                yield from _read(reading, waiting[:SHARED])
-                del waiting[:SHARED]
+            if len(waiting) >= size:
+                yield from _read(reading, waiting[:size])
+                del waiting[:size]
     if waiting:
         yield from _read(reading, waiting)
 

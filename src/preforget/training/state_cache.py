@@ -71,8 +71,9 @@ class StateCache:
             )
         self._memory: Tensor | None = None
         self._file: IO[bytes] | None = None
+        step = encoder.at_once(ENCODE_BATCH)
         batches = track(
-            self._encode(split), total=self.size, what="reading", unit="input", show=show, step=ENCODE_BATCH
+            self._encode(split), total=self.size, what="reading", unit="input", show=show, step=step
         )
         if cache_dir is None:
             self._memory = torch.empty(self.size, *self.shape, dtype=self.dtype, device=self._memory_device())
@@ -112,8 +113,9 @@ class StateCache:
         self.close()
 
     def _encode(self, split: Split) -> Iterator[tuple[int, Tensor]]:
-        for start in range(0, self.size, ENCODE_BATCH):
-            part = range(start, min(start + ENCODE_BATCH, self.size))
+        at_once = self.encoder.at_once(ENCODE_BATCH)
+        for start in range(0, self.size, at_once):
+            part = range(start, min(start + at_once, self.size))
             states = self.encoder.states(self.encoder.read(split.inputs, part), self.blocks)
             yield start, states.to(self.dtype)
 
