@@ -9,6 +9,7 @@ by how much.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,7 +116,7 @@ def calibration(
     """
     binned = equal_mass_bins(probability, right, bins)
     error, plain = debiased_error(binned)
-    drawn = generator.integers(0, len(right), (RESAMPLES, len(right)))
+    drawn = _drawn(generator, len(right), RESAMPLES)
     errors = [debiased_error(equal_mass_bins(probability[rows], right[rows], bins))[0] for rows in drawn]
     return Calibration(error, _middle(errors), plain, floor_of(binned))
 
@@ -143,7 +144,7 @@ def classwise_calibration(
         raise DataError("probabilities of no class have no calibration; give one column per class")
     binned = [equal_mass_bins(probabilities[:, c], truth == c, bins) for c in classes]
     error, plain = np.mean([debiased_error(one) for one in binned], axis=0)
-    drawn = generator.integers(0, len(truth), (max(1, RESAMPLES // len(classes)), len(truth)))
+    drawn = _drawn(generator, len(truth), max(1, RESAMPLES // len(classes)))
     errors = [
         float(
             np.mean(
@@ -158,6 +159,11 @@ def classwise_calibration(
     return Calibration(
         float(error), _middle(errors), float(plain), float(np.mean([floor_of(b) for b in binned]))
     )
+
+
+def _drawn(generator: np.random.Generator, inputs: int, times: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield as many inputs as there are, drawn again, one drawing at a time: all at once can be gigabytes."""
+    return (generator.integers(0, inputs, inputs) for _ in range(times))
 
 
 def _middle(values: list[float]) -> tuple[float, float]:
