@@ -5,7 +5,11 @@ import json
 import numpy as np
 from fastapi.testclient import TestClient
 
+from preforget.classifier.answering import Answers
+from preforget.core.abstain import ABSTAIN
 from preforget.serve import oip
+from preforget.serve.oip_routes import outputs_of
+from preforget.serve.telling import Telling, of_line
 
 from .conftest import ROWS, Serve, labels, tensor
 
@@ -93,3 +97,17 @@ def test_numbers_of_any_size_are_refused_and_not_met(serve: Serve) -> None:
             assert client.post("/v2/models/model/infer", json=wanted).status_code in (400, 422), shape
         files = {"name": "x", "datatype": "BYTES", "shape": [1, 5], "data": ["a"] * 5}
         assert client.post("/v2/models/model/infer", json={"inputs": [files]}).status_code == 413
+
+
+def test_labels_of_several_are_lines_whatever_they_hold_and_one_label_is_as_it_is() -> None:
+    zeros, names = np.zeros(3, np.float32), ["a\nb", "c\\n"]
+    answers = np.empty(3, dtype=object)
+    answers[:] = [tuple(names), ("c\\n",), ABSTAIN]
+    several = outputs_of(Answers(names, answers, np.zeros((3, 2)), None, zeros, zeros), Telling())[0]
+    assert several.parameters == {"several": True}
+    lines = [value.decode().split("\n") for value in several.data]
+    assert [[*map(of_line, each)] for each in lines] == [names, ["c\\n"], [""]]
+    answers[:] = ["a\nb", "c\\n", ABSTAIN]
+    one = outputs_of(Answers(names, answers, np.zeros((3, 2)), zeros, zeros, zeros), Telling())[0]
+    assert one.parameters == {}
+    assert one.data.tolist() == [b"a\nb", b"c\\n", b""]

@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from preforget.serve.reporting import UNKNOWN, main
+from preforget.serve.reporting import UNKNOWN, end_with, main
 from preforget.serve.reports import EVALUATION, NAMES, PAGE, RESULT
 
+from ..forked import Forked
 from .conftest import ROWS
 
 
@@ -39,3 +43,19 @@ def test_an_evaluation_names_what_the_model_knows_and_nobody_else(
 def test_data_that_there_arent(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"kind": EVALUATION, "model": str(model), "data": str(tmp_path / "none.npz"), "out": str(tmp_path)}
     assert request(monkeypatch, **told, options={"device": "cpu"}) == 1
+
+
+def test_it_ends_as_soon_as_the_service_does() -> None:
+    read, write = os.pipe()
+
+    def work() -> None:
+        os.close(write)
+        end_with(read)
+        threading.Event().wait(60)
+
+    child = Forked(work)
+    os.close(read)
+    assert child.poll() is None
+    os.close(write)
+    assert child.wait() == -signal.SIGKILL
+    child.said()

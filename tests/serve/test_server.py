@@ -9,8 +9,11 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from preforget.cli.main import main
 from preforget.core.errors import UsageError
 from preforget.serve.server import Address, Connection
+
+from ..forked import Forked
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "127.9.9.9"])
@@ -34,9 +37,17 @@ def test_addresses_for_a_browser() -> None:
 
 
 @pytest.mark.parametrize(
-    "begin", [b"", b"GET / HTTP/1.1\r\nHost: a", b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /"]
+    "begin",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: a",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /",
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nthe rest",
+    ],
 )
-def test_a_head_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, begin: bytes) -> None:
+def test_a_head_or_a_body_that_never_ends_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, begin: bytes
+) -> None:
     monkeypatch.setattr(Connection, "patience", 0.05)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -60,3 +71,12 @@ def test_a_head_that_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatc
             return said
 
     assert asyncio.run(ends())[:12] in (b"", b"HTTP/1.1 204")
+
+
+def test_why_it_couldnt_start_is_told(model: Path) -> None:
+    requests = model.with_name("model.requests")
+    requests.mkdir(0o700)
+    (requests / f"{'0' * 32}.json").write_text("{}")
+    child = Forked(lambda: main(["serve", str(model), "--port", "0", "--device", "cpu"]))
+    assert child.wait() != 0
+    assert "is damaged, or was not written" in child.said()[1]

@@ -27,6 +27,9 @@ LEAST_SECONDS = 0.025
 SILENCE = 2.0**-15
 """Sounds whose samples span less than this, one step of 16 bits, count as silent."""
 
+UNSAID = 1 << 50
+"""A file that says it holds so many samples doesn't know how many."""
+
 BLOCK = 1 << 18
 """Samples that are read at once."""
 
@@ -81,8 +84,25 @@ def read_sounds(
 
 def recorded_rate(path: Path) -> int:
     """Return the rate in Hz at which a file was recorded; raises `DataError` as `read_sound` does."""
-    with _opened(path) as (rate, _):
+    with _opened(path) as (rate, _, _):
         return rate
+
+
+def decoded_samples(path: Path, most: int) -> int:
+    """Return how many samples a file decodes to, of all channels; where it doesn't say, they are counted up to `most`.
+
+    What a file says is no less than what is read of it: libsndfile reads no more. Raises `DataError` as `read_sound`
+    does.
+    """
+    with _opened(path) as (_, blocks, said):
+        if 0 < said < UNSAID:
+            return said
+        count = 0
+        for wave in blocks:
+            count += len(wave)
+            if count > most:
+                break
+        return count
 
 
 def fixed_length(wave: Wave, samples: int) -> Wave:
@@ -96,7 +116,7 @@ def check_sound(path: Path) -> bytes:
     """Decode a whole file in blocks and return a digest of its samples; raises `DataError` if it can't be used."""
     total = hashlib.blake2b(digest_size=16)
     count, low, high = 0, float("inf"), float("-inf")
-    with _opened(path) as (rate, blocks):
+    with _opened(path) as (rate, blocks, _):
         total.update(rate.to_bytes(8, "little"))
         for wave in blocks:
             total.update(wave.tobytes())
@@ -123,7 +143,7 @@ def _decode(path: Path, seconds: float | None) -> tuple[Wave, int]:
 
     Of a sound that is silent for so long, they are counted from its first sample that can be heard.
     """
-    with _opened(path) as (rate, blocks):
+    with _opened(path) as (rate, blocks, _):
         limit = None if seconds is None else int((seconds + MARGIN) * rate) + 1
         wave = _heard(blocks, limit, math.ceil(LEAST_SECONDS * rate))
         _check_length(path, len(wave), rate)
@@ -150,8 +170,11 @@ def _heard(blocks: Iterator[Wave], limit: int | None, lead: int) -> Wave:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[int, Iterator[Wave]]]:
-    """Open a file as its rate and its blocks of mono samples; all errors inside become `DataError`s that name it."""
+def _opened(path: Path) -> Iterator[tuple[int, Iterator[Wave], int]]:
+    """Open a file as its rate, its blocks of mono samples, and how many samples it says that it holds.
+
+    All errors inside become `DataError`s that name the file.
+    """
     import soundfile
 
     class Stream(soundfile.SoundFile):  # type: ignore[misc]
@@ -171,7 +194,7 @@ def _opened(path: Path) -> Iterator[tuple[int, Iterator[Wave]]]:
         raise DataError(f"{path}: empty file")
     try:
         with Stream(path if held is None else io.BytesIO(held)) as file:
-            yield int(file.samplerate), _blocks(file, path)
+            yield int(file.samplerate), _blocks(file, path), int(file.frames) * int(file.channels)
     except DataError:
         raise
     except MemoryError as error:

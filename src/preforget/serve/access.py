@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from fastapi import Request
 
@@ -11,9 +10,6 @@ from preforget.serve.logs import CALLER
 from preforget.serve.problems import Problem
 from preforget.serve.service import Service
 from preforget.serve.tokens import ANYBODY, NOBODY, Caller, Right
-
-SESSION = "preforget.caller"
-"""Where in a request's scope the page puts the caller of a session, once cookie, origin and CSRF token are checked."""
 
 
 def service_of(request: Request) -> Service:
@@ -24,7 +20,7 @@ def service_of(request: Request) -> Service:
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who asks: by bearer token, by a session of the page, or nobody; raises `Problem` for a wrong token."""
+    """Return who asks, by bearer token, or nobody; raises `Problem` for a wrong token."""
     caller = _caller_of(request)
     request.scope[CALLER] = caller.id
     return caller
@@ -38,9 +34,6 @@ def _caller_of(request: Request) -> Caller:
         if caller is None:
             raise Problem(401, "the token is none of this service", {"WWW-Authenticate": "Bearer"})
         return caller
-    session: Any = request.scope.get(SESSION)
-    if isinstance(session, Caller):
-        return session
     return ANYBODY if service.settings.open_reading else NOBODY
 
 

@@ -19,7 +19,10 @@ from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, PreforgetError, UnknownLabelError, UsageError
 from preforget.core.files import write_atomic
 from preforget.core.paths import given_path
+from preforget.serve.telling import of_line
 
+SEVERAL = ""
+"""Where `_tensors` says whether an input can have several labels."""
 LENGTH = "Inference-Header-Content-Length"
 _TOKEN = re.compile("[!-~]+", re.ASCII)
 PAUSE = 0.1
@@ -111,10 +114,7 @@ class Client:
             DataError: The inputs can't be used.
             UnknownLabelError: A class to leave out is none of the model's.
         """
-        labels = self._infer(X, without)["label"]
-        answers = np.empty(len(labels), dtype=object)
-        answers[:] = [_answer(label.decode()) for label in labels]
-        return answers
+        return _answers(self._infer(X, without))
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the probability of each class, `float32 [n, classes]`, columns as `labels`; see `predict`."""
@@ -250,7 +250,7 @@ def _request(X: Any) -> tuple[dict[str, Any], bytes]:
 def _tensors(said: requests.Response) -> dict[str, Any]:
     """Return the tensors of a response by name."""
     size = int(said.headers.get(LENGTH, len(said.content)))
-    rest, tensors = said.content[size:], dict[str, Any]()
+    rest, tensors = said.content[size:], dict[str, Any]({SEVERAL: False})
     for output in json.loads(said.content[:size])["outputs"]:
         length = output["parameters"]["binary_data_size"]
         raw, rest = rest[:length], rest[length:]
@@ -260,16 +260,25 @@ def _tensors(said: requests.Response) -> dict[str, Any]:
                 end = 4 + int.from_bytes(raw[:4], "little")
                 values.append(raw[4:end])
                 raw = raw[end:]
+            if output["name"] == "label":
+                tensors[SEVERAL] = output["parameters"].get("several") is True
             tensors[output["name"]] = values
         else:
             tensors[output["name"]] = np.frombuffer(raw, "<f4").reshape(output["shape"])
     return tensors
 
 
-def _answer(text: str) -> Any:
-    if not text:
-        return ABSTAIN
-    return tuple(text.split("\n")) if "\n" in text else text
+def _answers(tensors: dict[str, Any]) -> npt.NDArray[Any]:
+    """Return the labels of a response as a model answers: names, tuples where an input can have several, `ABSTAIN`."""
+    texts = [label.decode() for label in tensors["label"]]
+    if tensors[SEVERAL]:
+        given = [tuple(map(of_line, text.split("\n"))) if text else ABSTAIN for text in texts]
+    else:
+        given = [text or ABSTAIN for text in texts]
+    answers = np.empty(len(given), dtype=object)
+    for row, answer in enumerate(given):
+        answers[row] = answer
+    return answers
 
 
 def _detail(said: requests.Response) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from preforget.data.dataset import Sounds
 from preforget.data.embedded import EmbeddedFile
 from preforget.data.images import FORMATS
 from preforget.data.inputs import TEXTS, VECTORS
+from preforget.data.sounds import decoded_samples
 from preforget.data.texts import texts_of
 from preforget.data.vectors import Vectors
 from preforget.serve.problems import Problem
+from preforget.serve.settings import Settings
 
 SOUNDS = "sounds"
 PICTURES = 4
@@ -86,11 +89,16 @@ def of_array(kind: str, array: Any, rate: int | None = None) -> Batchable:
     return Batchable(pixels, ("pixels", *pixels.shape[1:]))
 
 
-def of_files(kind: str, contents: Sequence[bytes], most_pixels: int) -> Batchable:
-    """Return encoded files, or texts, as inputs; raises `DataError`, and `Problem` for an image of too many pixels."""
+def of_files(kind: str, contents: Sequence[bytes], settings: Settings) -> Batchable:
+    """Return encoded files, or texts, as inputs; raises `DataError`, and `Problem` for more than the settings allow.
+
+    Nothing is decoded here, so that a small file which holds a huge picture or sound costs nothing.
+    """
     if not contents:
         raise DataError("there are no inputs")
     if kind == TEXTS:
+        if sum(map(len, contents)) > settings.most_text:
+            raise Problem(413, f"the texts of a request have more than {settings.most_text:,} bytes together")
         try:
             texts = texts_of([content.decode("utf-8-sig") for content in contents])
         except UnicodeDecodeError:
@@ -98,12 +106,28 @@ def of_files(kind: str, contents: Sequence[bytes], most_pixels: int) -> Batchabl
         return Batchable(texts, (TEXTS,))
     if kind == VECTORS:
         raise DataError("this model reads rows of numbers; send a tensor of FP32")
+    files = [EmbeddedFile.at(UPLOADS, str(number), content) for number, content in enumerate(contents)]
+    if kind == SOUNDS:
+        _check_samples(files, settings.most_samples)
+        return Batchable(files, ("files",))
+    most_pixels = settings.most_pixels
     if sum(_pixels(content, most_pixels) for content in contents) > PICTURES * most_pixels:
         raise Problem(
             413, f"the images of a request have more than {PICTURES * most_pixels:,} pixels together"
         )
-    files = [EmbeddedFile.at(UPLOADS, str(number), content) for number, content in enumerate(contents)]
     return Batchable(files, ("files",))
+
+
+def _check_samples(files: Sequence[EmbeddedFile], most: int) -> None:
+    """Raise `Problem` if sounds would decode to more than `most` samples: silence takes next to no bytes."""
+    left = most
+    for file in files:
+        with contextlib.suppress(DataError):  # whoever reads it says so
+            left -= decoded_samples(file, left)
+        if left < 0:
+            raise Problem(
+                413, f"the sounds of a request have more than {most:,} samples together; send a part of them"
+            )
 
 
 def _pixels(content: bytes, most_pixels: int) -> int:

@@ -20,7 +20,7 @@ from preforget.serve.limits import within_rate
 from preforget.serve.models import ServedModel
 from preforget.serve.problems import Problem
 from preforget.serve.service import Service
-from preforget.serve.telling import Telling, labels_of
+from preforget.serve.telling import Telling, as_line, labels_of
 from preforget.serve.tokens import Right
 
 VERSION = "1"
@@ -111,9 +111,15 @@ async def infer(request: Request, name: str, version: str = VERSION) -> Response
 
 
 def outputs_of(answers: Answers, telling: Telling) -> list[oip.Tensor]:
-    """Return answers as tensors: `label` is empty where the model abstains; several labels are divided by line ends."""
-    labels = oip.texts(["\n".join(labels_of(answer)) for answer in answers.answers])
-    tensors = [oip.Tensor("label", oip.BYTES, labels)]
+    """Return answers as tensors: `label` is empty where the model abstains.
+
+    Where an input can have several labels, the tensor has the parameter `several`, and its values are lines, one for
+    each label, in which a backslash and a line end are written as `\\\\` and `\\n`.
+    """
+    several = answers.known is None
+    given = [labels_of(answer) for answer in answers.answers]
+    texts = ["\n".join(map(as_line, labels)) if several else "".join(labels) for labels in given]
+    tensors = [oip.Tensor("label", oip.BYTES, oip.texts(texts), {"several": True} if several else {})]
     if telling.labels_only:
         return tensors
     order = telling.ranked(answers)
@@ -146,7 +152,7 @@ def _read(service: Service, model: ServedModel, parsed: oip.InferRequest) -> Bat
             f"a request has between 1 and {service.settings.most_inputs} inputs; this one has {count}",
         )
     if is_files:
-        return of_files(model.kind, tensor.data.reshape(-1).tolist(), service.settings.most_pixels)
+        return of_files(model.kind, tensor.data.reshape(-1).tolist(), service.settings)
     rate = tensor.parameters.get("rate")
     return of_array(model.kind, tensor.data, rate if type(rate) is int else None)
 

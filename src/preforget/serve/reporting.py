@@ -1,9 +1,15 @@
-"""The process that audits or evaluates a model for a service: what to do comes by standard input."""
+"""The process that audits or evaluates a model for a service: what to do comes by standard input, as one line.
+
+The service leaves that input open as long as it runs, so its end is that of the service, however that came about.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +32,16 @@ UNKNOWN = "not known to the model"
 """What all classes of the data are called that the model doesn't know: it may have forgotten them."""
 
 
-def main() -> int:
-    """Read the request, carry it out, and return the exit code."""
+def main(input_end: int | None = None) -> int:
+    """Read the request, carry it out, and return the exit code.
+
+    `input_end`: the descriptor with whose end the process ends, None to go on to the end of the work.
+    """
+    request = json.loads(sys.stdin.buffer.readline(MOST))
+    if input_end is not None:
+        end_with(input_end)
     try:
-        carry_out(json.loads(sys.stdin.buffer.read(MOST)))
+        carry_out(request)
     except PreforgetError:
         return 1  # the message may name somebody
     return 0
@@ -58,5 +70,16 @@ def carry_out(request: dict[str, Any]) -> None:
     write_atomic(place / RESULT, json.dumps(measured.as_dict()).encode())
 
 
+def end_with(descriptor: int) -> None:
+    """End this process, and all that it has started, as soon as nobody holds the other end of a pipe any more."""
+
+    def watch() -> None:
+        while os.read(descriptor, 1):
+            pass
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(0))

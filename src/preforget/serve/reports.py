@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import secrets
 import shutil
+import signal
 import sys
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -120,7 +122,7 @@ class Reports:
         """End what is under way."""
         for process in [*self._processes]:
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it has started itself
         if self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -156,10 +158,11 @@ class Reports:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
         )
         self._processes.add(process)
         try:
-            await process.communicate(json.dumps(told).encode())
+            await self._tell(process, told)
         finally:
             self._processes.discard(process)
         outcome = replace(
@@ -173,6 +176,15 @@ class Reports:
             await asyncio.to_thread(shutil.rmtree, place / "work", ignore_errors=True)
         with contextlib.suppress(StoreError, OSError):
             self._keep(outcome)
+
+    async def _tell(self, process: asyncio.subprocess.Process, told: dict[str, Any]) -> None:
+        """Tell the process what to do, and wait for its end; it ends as soon as its standard input does."""
+        assert process.stdin is not None
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(json.dumps(told).encode() + b"\n")
+            await process.stdin.drain()
+        await process.wait()
+        process.stdin.close()
 
     def _clear(self, report: Report) -> None:
         """Delete what one that was cut off has left: models that know what is to be forgotten among it."""

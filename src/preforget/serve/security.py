@@ -8,9 +8,13 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from fastapi import Request
+
+from preforget.core.errors import PreforgetError
+from preforget.serve.admission import admitted
 from preforget.serve.page.refusing import bare_problem, is_for_people
 from preforget.serve.page.templating import HTML
-from preforget.serve.problems import MEDIA_TYPE, Problem
+from preforget.serve.problems import MEDIA_TYPE, Problem, problem_of
 from preforget.serve.settings import Settings
 
 Message = MutableMapping[str, Any]
@@ -80,7 +84,10 @@ class Guard:
     async def _pass_on(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         try:
             self._check_host(scope)
-            body = await self._body(scope, receive)
+            body = await self._body(scope, receive, admitted(Request(scope), self._settings.most_body))
+        except PreforgetError as error:
+            await refuse(problem_of(error), send, str(scope["path"]))
+            return
         except Problem as problem:
             await refuse(problem, send, str(scope["path"]))
             return
@@ -103,12 +110,11 @@ class Guard:
         if len(hosts) != 1 or host_of(hosts[0]) not in self._settings.hosts:
             raise Problem(421, "this service isn't called by that name; see --host-name")
 
-    async def _body(self, scope: MutableMapping[str, Any], receive: Receive) -> bytes:
-        """Return the whole body; raises `Problem` if it is too long or takes too long."""
-        most = self._settings.most_body
+    async def _body(self, scope: MutableMapping[str, Any], receive: Receive, most: int) -> bytes:
+        """Return the whole body; raises `Problem` if it has more than `most` bytes or takes too long."""
         stated = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not stated.isdigit() or int(stated[:20]) > most:
-            raise Problem(413, f"a request has at most {most:,} bytes")
+            raise Problem(413, f"such a request has at most {most:,} bytes")
         parts, length = list[bytes](), 0
         try:
             async with asyncio.timeout(self._settings.patience):
@@ -119,7 +125,7 @@ class Guard:
                     parts.append(message.get("body", b""))
                     length += len(parts[-1])
                     if length > most:
-                        raise Problem(413, f"a request has at most {most:,} bytes")
+                        raise Problem(413, f"such a request has at most {most:,} bytes")
                     if not message.get("more_body", False):
                         return b"".join(parts)
         except TimeoutError:

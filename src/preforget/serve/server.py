@@ -86,13 +86,15 @@ class Connection(H11Protocol):
         self.app = with_transport
 
     def data_received(self, data: bytes) -> None:
-        """Read on; a head that is not whole yet has begun to be late."""
+        """Read on; a head that isn't whole yet has begun to be late, and so has a body whose request is answered."""
         super().data_received(data)
-        is_whole = self.conn.their_state is not h11.IDLE
-        if is_whole:
+        theirs = self.conn.their_state
+        in_head = theirs is h11.IDLE and bool(self.conn.trailing_data[0])
+        if in_head or (theirs is h11.SEND_BODY and self.conn.our_state is h11.DONE):
+            if self._late is None:
+                self._late = self.loop.call_later(self.patience, self.transport.abort)
+        elif theirs is not h11.IDLE:
             self._stop_waiting()
-        elif self._late is None and self.conn.trailing_data[0]:
-            self._late = self.loop.call_later(self.patience, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -170,8 +172,8 @@ def run(service: Service, address: Address, listening: Callable[[int], None] | N
     except (ssl.SSLError, FileNotFoundError) as error:
         raise UsageError(f"the certificate or its key can't be used: {error}") from error
     except SystemExit:
-        raise UsageError(
-            f"can't listen on {address.host}:{address.port}, or the service couldn't start; is the port taken?"
-        ) from None
+        if service.failed is not None:
+            raise service.failed from None
+        raise UsageError(f"can't listen on {address.host}:{address.port}; is the port taken?") from None
     if service.failed is not None:
         raise service.failed

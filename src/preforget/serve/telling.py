@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,3 +69,17 @@ def labels_of(answer: Any) -> list[str]:
     if answer is ABSTAIN:
         return []
     return [answer] if isinstance(answer, str) else list(answer)
+
+
+def as_line(label: str) -> str:
+    r"""Return a label as one line, from which `of_line` makes it again.
+
+    >>> as_line("a\nb"), of_line(as_line("a\n\\nb")) == "a\n\\nb"
+    ('a\\nb', True)
+    """
+    return label.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def of_line(line: str) -> str:
+    """Return the label that `as_line` wrote."""
+    return re.sub(r"\\(.)", lambda escaped: "\n" if escaped[1] == "n" else escaped[1], line)

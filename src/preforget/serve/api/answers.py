@@ -61,7 +61,7 @@ async def predict(
     if not 1 <= len(files) <= most:
         raise Problem(413, f"a request has between 1 and {most} files; this one has {len(files)}")
     contents = [await file.read() for file in files]
-    inputs = await model.call(of_files, model.kind, contents, service.settings.most_pixels)
+    inputs = await model.call(of_files, model.kind, contents, service.settings)
     left_out = [name for name in without or [] if name.strip()]
     await model.check_known(left_out, caller)
 

@@ -20,6 +20,7 @@ from preforget.serve.page.scale import scale_of
 from preforget.serve.page.showing import Shown, shown_back
 from preforget.serve.page.visits import PageModel, PageService, ThePosted, TheVisit, Visit, require
 from preforget.serve.problems import Problem, problem_of
+from preforget.serve.settings import Settings
 from preforget.serve.tokens import Right
 
 router = APIRouter(include_in_schema=False)
@@ -52,7 +53,7 @@ async def answered(request: Request, service: PageService, model: PageModel, pos
     if not content:
         return _wrong(visit, model, values, NOTHING.get(model.kind, "Choose a file first."))
     try:
-        inputs = await model.call(_inputs, model.kind, content, settings.most_pixels)
+        inputs = await model.call(_inputs, model.kind, content, settings)
     except DataError as error:
         return _wrong(visit, model, values, problem_of(error).detail)
     except Problem as problem:
@@ -100,9 +101,9 @@ def _wrong(
     return answer("try.html", visit, model.name, status, **{**values, "wrong": detail})
 
 
-def _inputs(kind: str, content: bytes, most_pixels: int) -> Batchable:
+def _inputs(kind: str, content: bytes, settings: Settings) -> Batchable:
     if kind != VECTORS:
-        return of_files(kind, [content], most_pixels)
+        return of_files(kind, [content], settings)
     return of_array(kind, numbers(content))
 
 
