@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,28 @@ import uvicorn
 import preforget as pf
 from preforget.core.errors import DataError, UnknownLabelError, UsageError
 from preforget.serve.app import make_app
-from preforget.serve.client import Client, ServiceError
+from preforget.serve.client import ELSEWHERE, Client, ServiceError
 from preforget.serve.making import make_service
 from preforget.serve.settings import Settings
 
-from .conftest import ROWS
+from .conftest import NAMES, ROWS
+
+
+@pytest.fixture
+def served(model: Path) -> Callable[..., AbstractContextManager[Client]]:
+    """A client of a server on a port of its own, with the data that it is given."""
+    return lambda data=None: serving(model, data)
 
 
 @pytest.fixture
 def client(model: Path) -> Iterator[Client]:
-    """A client of a server on a port of its own."""
-    service = make_service([model], settings=Settings(open_reading=True), device="cpu")
+    with serving(model, None) as client:
+        yield client
+
+
+@contextmanager
+def serving(model: Path, data: str | None) -> Iterator[Client]:
+    service = make_service([model], settings=Settings(open_reading=True), data=data, device="cpu")
     token = service.tokens.add("officer")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -51,6 +63,9 @@ def test_it_has_the_methods_of_a_model(client: Client, model: Path, tmp_path: Pa
     assert client.predict(ROWS[::20]).tolist() == ["Ada", "Grace", "Mary"]
     known = pf.PreForgettableClassifier.from_pretrained(model, device="cpu")
     assert np.allclose(client.predict_proba(ROWS), known.predict_proba(ROWS), atol=1e-5)
+    assert np.allclose(client.known_proba(ROWS), known.known_proba(ROWS), atol=1e-5)
+    assert client.score(ROWS, np.repeat(NAMES, 20)) == known.score(ROWS, np.repeat(NAMES, 20))
+    assert client.classes_.tolist() == known.classes_.tolist()
     client.detach("Ada")
     assert client.labels == ["Grace", "Mary"]
     client.attach("Ada")
@@ -67,6 +82,30 @@ def test_it_has_the_methods_of_a_model(client: Client, model: Path, tmp_path: Pa
     with pytest.raises(DataError, match="can't be read"):
         client.predict([tmp_path / "none.png"])
     assert "Ada" not in repr(client)
+
+
+def test_what_a_model_has_and_a_service_hasnt_says_where_it_is(client: Client) -> None:
+    model = {name for name in dir(pf.PreForgettableClassifier) if not name.startswith(("_", "set_", "get_"))}
+    assert model - {*dir(Client)} - {*ELSEWHERE} <= {"folder", "keep_"}
+    assert not {*ELSEWHERE} & {*dir(Client)}
+    with pytest.raises(AttributeError, match=r"doesn't offer 'fit'.*command line"):
+        client.fit  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        client.nothing  # noqa: B018
+
+
+def test_an_evaluation_to_its_end(
+    model: Path, tmp_path: Path, served: Callable[..., AbstractContextManager[Client]]
+) -> None:
+    shifts = zip(("train", "val", "test"), (0.0, 0.01, 0.02), strict=True)
+    arrays = {f"{part}_X": ROWS + shift for part, shift in shifts}
+    np.savez(
+        tmp_path / "data.npz", **arrays, **{f"{p}_y": np.repeat(NAMES, 20) for p in ("train", "val", "test")}
+    )
+    with served(str(tmp_path / "data.npz")) as client:
+        assert client.evaluate()["inputs"] == 60
+    with served() as client, pytest.raises(ServiceError, match="--data"):
+        client.evaluate()
 
 
 def test_a_service_that_isnt_there_and_an_address_that_is_none() -> None:

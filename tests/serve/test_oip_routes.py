@@ -27,7 +27,13 @@ def test_an_answer_in_json_with_the_id_of_its_request(client: TestClient) -> Non
     said = client.post("/v2/models/model/infer", json={"id": "7", **tensor(ROWS[::20])}).json()
     assert said["id"] == "7"
     assert said["outputs"][0]["data"] == ["Ada", "Grace", "Mary"]
-    assert [each["name"] for each in said["outputs"]] == ["label", "confidence", "threshold", "probabilities"]
+    assert [each["name"] for each in said["outputs"]] == [
+        "label",
+        "confidence",
+        "threshold",
+        "probabilities",
+        "known",
+    ]
     assert said["outputs"][3]["parameters"] == {"classes": ["Ada", "Grace", "Mary"]}
 
 
@@ -40,7 +46,8 @@ def test_an_answer_in_binary(client: TestClient) -> None:
     outputs = json.loads(said.content[:size])["outputs"]
     shares = outputs[3]
     assert shares["shape"] == [3, 3]
-    numbers = np.frombuffer(said.content[-shares["parameters"]["binary_data_size"] :], "<f4")
+    size_of = [output["parameters"]["binary_data_size"] for output in outputs]
+    numbers = np.frombuffer(said.content[-size_of[3] - size_of[4] : -size_of[4]], "<f4")
     assert numbers.reshape(3, 3).argmax(axis=1).tolist() == [0, 1, 2]
     assert said.content[size:].startswith(b"\x03\x00\x00\x00Ada")
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from preforget.serve.reporting import UNKNOWN, end_with, main
-from preforget.serve.reports import EVALUATION, NAMES, PAGE, RESULT
+from preforget.serve.reports import AUDIT, CANNOT_BE_OPENED, EVALUATION, NAMES, OTHER_DATA, PAGE, RESULT
 
 from ..forked import Forked
+from .conftest import NAMES as CLASSES
 from .conftest import ROWS
 
 
@@ -42,7 +43,21 @@ def test_an_evaluation_names_what_the_model_knows_and_nobody_else(
 
 def test_data_that_there_arent(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told = {"kind": EVALUATION, "model": str(model), "data": str(tmp_path / "none.npz"), "out": str(tmp_path)}
-    assert request(monkeypatch, **told, options={"device": "cpu"}) == 1
+    assert request(monkeypatch, **told, options={"device": "cpu"}) == OTHER_DATA
+
+
+def test_a_model_that_cant_be_audited(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = {f"{part}_X": ROWS + shift for shift, part in enumerate(("train", "val", "test"))}
+    arrays |= {f"{part}_y": np.repeat(CLASSES, 20) for part in ("train", "val", "test")}
+    np.savez(tmp_path / "data.npz", **arrays)
+    told: dict[str, object] = {
+        "kind": AUDIT,
+        "model": str(model),
+        "data": str(tmp_path / "data.npz"),
+        "out": str(tmp_path),
+    }
+    told |= {"forget": ["Grace"], "suite": "quick"}
+    assert request(monkeypatch, **told, forget=["Grace"], options={"device": "cpu"}) == CANNOT_BE_OPENED
 
 
 def test_it_ends_as_soon_as_the_service_does() -> None:

@@ -15,18 +15,39 @@ import numpy as np
 import numpy.typing as npt
 import requests
 
-from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, PreforgetError, UnknownLabelError, UsageError
 from preforget.core.files import write_atomic
 from preforget.core.paths import given_path
-from preforget.serve.telling import of_line
+from preforget.serve.client_tensors import LENGTH, answers_of, request_to_infer, tensors_of
 
-SEVERAL = ""
-"""Where `_tensors` says whether an input can have several labels."""
-LENGTH = "Inference-Header-Content-Length"
 _TOKEN = re.compile("[!-~]+", re.ASCII)
 PAUSE = 0.1
-"""Seconds between two looks whether a forgetting is done."""
+"""Seconds between two looks whether something is done."""
+_AT_THE_FOLDER = "the model's folder is changed beside the service, which follows: see the command line"
+_IN_ANSWERS = (
+    "answers tell labels, confidence, threshold and probabilities; see predict, predict_proba and known_proba"
+)
+_LOCAL = "it belongs to a model in this process: PreForgettableClassifier.from_pretrained"
+ELSEWHERE = {
+    **dict.fromkeys(
+        ("add", "add_subject", "fit", "merge", "refit", "rename", "forget_input"), _AT_THE_FOLDER
+    ),
+    **dict.fromkeys(("answer", "predict_with_confidence", "respond", "scores"), _IN_ANSWERS),
+    **dict.fromkeys(
+        (
+            "copy",
+            "from_engine",
+            "from_pretrained",
+            "get_params",
+            "refresh",
+            "save_pretrained",
+            "set_params",
+            "untrained",
+        ),
+        _LOCAL,
+    ),
+}
+"""Methods of a model that a service doesn't offer, and why."""
 
 
 class ServiceError(PreforgetError):
@@ -84,6 +105,12 @@ class Client:
         if token is not None:
             self._session.headers["Authorization"] = f"Bearer {token}"
 
+    def __getattr__(self, name: str) -> Any:
+        """Say of a method that only a model has how its work is done for a service; nothing else is found here."""
+        if name in ELSEWHERE:
+            raise AttributeError(f"a service doesn't offer {name!r}: {ELSEWHERE[name]}", name=name, obj=self)
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}", name=name, obj=self)
+
     def __repr__(self) -> str:
         """Name the address alone."""
         return f"<Client of {self.url}>"
@@ -93,6 +120,11 @@ class Client:
         """The names of the classes that can be answered."""
         listed = self._get("/api/v1/classes")["classes"]
         return [each["label"] for each in listed if not each["detached"]]
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """The names of the classes that can be answered, as an array; columns of `predict_proba` are in this order."""
+        return np.array(self.labels, dtype=object)
 
     @property
     def epoch(self) -> int:
@@ -114,7 +146,7 @@ class Client:
             DataError: The inputs can't be used.
             UnknownLabelError: A class to leave out is none of the model's.
         """
-        return _answers(self._infer(X, without))
+        return answers_of(self._infer(X, without))
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
         """Return the probability of each class, `float32 [n, classes]`, columns as `labels`; see `predict`."""
@@ -122,6 +154,49 @@ class Client:
         if "probabilities" not in answered:
             raise ServiceError("this service tells no probabilities of all classes")
         return np.asarray(answered["probabilities"], dtype=np.float32)
+
+    def known_proba(self, X: Any) -> npt.NDArray[np.float32]:
+        """Return how likely each input is of a class that the model knows, `float32 [n]`; see `predict`."""
+        answered = self._infer(X, ())
+        if "known" not in answered:
+            raise ServiceError("this service doesn't tell how likely an input is of a known class")
+        return np.asarray(answered["known"], dtype=np.float32)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of inputs with the right answer; an abstention is a wrong one.
+
+        Args:
+            X: As for `predict`.
+            y: `n` labels, or tuples of labels where an input can have several.
+            sample_weight: `n` numbers, how much each input counts.
+        """
+        answers = self.predict(X)
+        truth = [label if isinstance(label, tuple) else str(label) for label in y]
+        if len(truth) != len(answers):
+            raise UsageError(f"{len(answers)} inputs but {len(truth)} labels; each input needs one")
+        right = [bool(answer == label) for answer, label in zip(answers, truth, strict=True)]
+        return float(np.average(right, weights=sample_weight))
+
+    def evaluate(self) -> dict[str, Any]:
+        """Have the model evaluated on the data that the service was given, and return all measures.
+
+        Raises:
+            ServiceError: The service was given no data, or can't carry it out.
+        """
+        return self._reported("evaluations", {})
+
+    def audit(self, forget: Any, suite: str = "quick") -> dict[str, Any]:
+        """Have a copy of the model forget classes and attacked beside retrained ones; return all measures.
+
+        Args:
+            forget: A class or several, which the copy forgets for the audit, or that the model has forgotten already.
+            suite: How much is tried: `quick`, `standard` or `full`.
+
+        Returns:
+            The measures, and under `passed` whether none differs from retraining; classes are numbers in them.
+        """
+        names = [forget] if isinstance(forget, str) else [*forget]
+        return self._reported("audits", {"forget": names, "suite": suite})
 
     def forget(
         self, label: Any, reason: str | None = None, grounds: str | None = None, *, key: str | None = None
@@ -173,8 +248,18 @@ class Client:
         receipt = self._ask("GET", f"{url}/receipt").content
         return Forgotten(asked["id"], state["erasure"], int(state["epoch"]), receipt)
 
+    def _reported(self, what: str, request: dict[str, Any]) -> dict[str, Any]:
+        report = self._post(f"/api/v1/{what}", request)
+        url = f"/api/v1/{what}/{report['id']}"
+        while (state := self._get(url))["status"] == "running":
+            time.sleep(PAUSE)
+        if state["status"] == "failed":
+            raise ServiceError(f"the service couldn't carry it out: {state['detail']}")
+        measures: dict[str, Any] = self._get(f"{url}/report")
+        return measures
+
     def _infer(self, X: Any, without: Any) -> dict[str, Any]:
-        head, blob = _request(X)
+        head, blob = request_to_infer(X)
         names = [without] if isinstance(without, str) else [str(name) for name in without]
         if names:
             head["parameters"]["without"] = names
@@ -182,10 +267,18 @@ class Client:
         headers = {LENGTH: str(len(content)), "Content-Type": "application/octet-stream"}
         name = self.model or self._only_model()
         said = self._ask("POST", f"/v2/models/{name}/infer", data=content + blob, headers=headers)
-        return _tensors(said)
+        return tensors_of(said.content, said.headers.get(LENGTH))
 
     def _only_model(self) -> str:
-        listed = self._get("/api/v1/models")
+        try:
+            listed = self._get("/api/v1/models")
+        except ServiceError as error:
+            if error.status != 403:
+                raise
+            raise ServiceError(
+                "this token may not see which models there are; say which one: Client(url, token, model=NAME)",
+                403,
+            ) from error
         if len(listed) != 1:
             raise UsageError("the service has several models; say which one: Client(url, token, model=NAME)")
         self.model = str(listed[0]["name"])
@@ -222,63 +315,6 @@ class Client:
             kind = UnknownLabelError if "no class or subject" in detail else DataError
             raise kind(f"{self.url} says: {detail}")
         raise ServiceError(f"{self.url} says: {detail}", said.status_code)
-
-
-def _request(X: Any) -> tuple[dict[str, Any], bytes]:
-    """Return inputs as a request to infer, and the bytes of its tensor."""
-    if isinstance(X, list | tuple) and X and all(isinstance(item, str | Path) for item in X):
-        try:
-            contents = [given_path(item).read_bytes() for item in X]
-        except OSError as error:
-            raise DataError(f"{error.filename} can't be read: {error.strerror}") from error
-        blob = b"".join(len(content).to_bytes(4, "little") + content for content in contents)
-        datatype, shape = "BYTES", [len(contents)]
-    else:
-        array = np.asarray(X)
-        array = array if array.dtype == np.uint8 else array.astype("<f4")
-        blob, shape = np.ascontiguousarray(array).tobytes(), [*array.shape]
-        datatype = "UINT8" if array.dtype == np.uint8 else "FP32"
-    tensor = {
-        "name": "inputs",
-        "datatype": datatype,
-        "shape": shape,
-        "parameters": {"binary_data_size": len(blob)},
-    }
-    return {"inputs": [tensor], "parameters": {"binary_data_output": True}}, blob
-
-
-def _tensors(said: requests.Response) -> dict[str, Any]:
-    """Return the tensors of a response by name."""
-    size = int(said.headers.get(LENGTH, len(said.content)))
-    rest, tensors = said.content[size:], dict[str, Any]({SEVERAL: False})
-    for output in json.loads(said.content[:size])["outputs"]:
-        length = output["parameters"]["binary_data_size"]
-        raw, rest = rest[:length], rest[length:]
-        if output["datatype"] == "BYTES":
-            values = list[bytes]()
-            while raw:
-                end = 4 + int.from_bytes(raw[:4], "little")
-                values.append(raw[4:end])
-                raw = raw[end:]
-            if output["name"] == "label":
-                tensors[SEVERAL] = output["parameters"].get("several") is True
-            tensors[output["name"]] = values
-        else:
-            tensors[output["name"]] = np.frombuffer(raw, "<f4").reshape(output["shape"])
-    return tensors
-
-
-def _answers(tensors: dict[str, Any]) -> npt.NDArray[Any]:
-    """Return the labels of a response as a model answers: names, tuples where an input can have several, `ABSTAIN`."""
-    texts = [label.decode() for label in tensors["label"]]
-    if tensors[SEVERAL]:
-        given = [tuple(map(of_line, text.split("\n"))) if text else ABSTAIN for text in texts]
-    else:
-        given = [text or ABSTAIN for text in texts]
-    answers = np.empty(len(given), dtype=object)
-    for row, answer in enumerate(given):
-        answers[row] = answer
-    return answers
 
 
 def _detail(said: requests.Response) -> str:

@@ -78,7 +78,7 @@ async def model_metadata(request: Request, name: str, version: str = VERSION) ->
             "versions": [VERSION],
             "platform": "preforget",
             "inputs": _inputs_of(model),
-            "outputs": _outputs_of(service.telling),
+            "outputs": _outputs_of(service.telling, several=model.classifier.engine_.multilabel),
         }
     )
 
@@ -128,15 +128,17 @@ def outputs_of(answers: Answers, telling: Telling) -> list[oip.Tensor]:
         oip.Tensor("confidence", "FP32", telling.numbers(answers.confidence)),
         oip.Tensor("threshold", "FP32", telling.numbers(answers.limit)),
     ]
+    known = [] if several else [oip.Tensor("known", "FP32", telling.numbers(answers.known))]
     if telling.top_k is None:
         names = {"classes": answers.labels}
-        return [*tensors, oip.Tensor("probabilities", "FP32", shares, names)]
+        return [*tensors, oip.Tensor("probabilities", "FP32", shares, names), *known]
     top = np.take_along_axis(shares, order, axis=1)
     named = oip.texts([answers.labels[column] for row in order for column in row]).reshape(order.shape)
     return [
         *tensors,
         oip.Tensor("top_labels", oip.BYTES, named),
         oip.Tensor("top_probabilities", "FP32", top),
+        *known,
     ]
 
 
@@ -183,16 +185,18 @@ def _inputs_of(model: ServedModel) -> list[dict[str, Any]]:
     return [{"name": "images", "datatype": "UINT8", "shape": [-1, -1, -1, 3]}]
 
 
-def _outputs_of(telling: Telling) -> list[dict[str, Any]]:
+def _outputs_of(telling: Telling, *, several: bool) -> list[dict[str, Any]]:
     label = {"name": "label", "datatype": oip.BYTES, "shape": [-1]}
     if telling.labels_only:
         return [label]
     numbers = [{"name": name, "datatype": "FP32", "shape": [-1]} for name in ("confidence", "threshold")]
+    known = [] if several else [{"name": "known", "datatype": "FP32", "shape": [-1]}]
     if telling.top_k is None:
-        return [label, *numbers, {"name": "probabilities", "datatype": "FP32", "shape": [-1, -1]}]
+        return [label, *numbers, {"name": "probabilities", "datatype": "FP32", "shape": [-1, -1]}, *known]
     return [
         label,
         *numbers,
         {"name": "top_labels", "datatype": oip.BYTES, "shape": [-1, -1]},
         {"name": "top_probabilities", "datatype": "FP32", "shape": [-1, -1]},
+        *known,
     ]

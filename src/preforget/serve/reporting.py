@@ -22,12 +22,36 @@ from preforget.audit.run import audit
 from preforget.audit.work_place import end_work
 from preforget.classifier import PreForgettableClassifier
 from preforget.core.canonical import canonical_json
-from preforget.core.errors import PreforgetError
+from preforget.core.errors import DataError, PreforgetError, UnknownLabelError, UsageError
 from preforget.core.files import write_atomic
 from preforget.data import load_data
-from preforget.serve.reports import AUDIT, NAMES, PAGE, RESULT
+from preforget.serve.reports import (
+    AUDIT,
+    CANNOT_BE_OPENED,
+    NAMES,
+    NO_SUCH_CLASS,
+    NOT_POSSIBLE,
+    OTHER_DATA,
+    PAGE,
+    RESULT,
+)
+from preforget.white_box.open_model import surface_of
 
 MOST = 2**20
+
+
+class CannotBeOpenedError(UsageError):
+    """A model whose weights no attack can use."""
+
+
+REASONS = {
+    CANNOT_BE_OPENED: CannotBeOpenedError,
+    NO_SUCH_CLASS: UnknownLabelError,
+    OTHER_DATA: DataError,
+    NOT_POSSIBLE: UsageError,
+    1: PreforgetError,
+}
+"""Exit codes; the first that fits says what went wrong."""
 UNKNOWN = "not known to the model"
 """What all classes of the data are called that the model doesn't know: it may have forgotten them."""
 
@@ -42,16 +66,24 @@ def main(input_end: int | None = None) -> int:
         end_with(input_end)
     try:
         carry_out(request)
-    except PreforgetError:
-        return 1  # the message may name somebody
+    except PreforgetError as error:  # its message may name somebody
+        return next(code for code, kind in REASONS.items() if isinstance(error, kind))
     return 0
 
 
 def carry_out(request: dict[str, Any]) -> None:
     """Audit or evaluate, and write result and page into the folder `out`; raises `PreforgetError`."""
     model = PreForgettableClassifier.from_pretrained(request["model"], **request["options"])
-    data, place = load_data(request["data"], seed=model.engine_.config.seed), Path(request["out"])
+    try:
+        data = load_data(request["data"], seed=model.engine_.config.seed)
+    except PreforgetError as error:
+        raise DataError(str(error)) from error
+    place = Path(request["out"])
     if request["kind"] == AUDIT:
+        try:
+            surface_of(model.engine_)
+        except UsageError as error:
+            raise CannotBeOpenedError(str(error)) from error
         work = place / "work"
         result = audit(model, data, request["forget"], suite=request["suite"], work=work)
         hidden = hide_labels(result)

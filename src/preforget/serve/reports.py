@@ -28,6 +28,16 @@ from preforget.serve.problems import Problem
 AUDIT, EVALUATION = "audit", "evaluation"
 RUNNING, DONE, FAILED = "running", "done", "failed"
 RESULT, PAGE, NAMES, STATE = "result.json", "report.html", "names.json", "state.json"
+CANNOT_BE_OPENED, NO_SUCH_CLASS, OTHER_DATA, NOT_POSSIBLE = 2, 3, 4, 5
+DETAILS = {
+    CANNOT_BE_OPENED: "the attacks of a suite open a model, and this one can't be opened; run those that need scores "
+    "alone, with: preforget audit --attacks",
+    NO_SUCH_CLASS: "a class to forget is none of the model's",
+    OTHER_DATA: "the data don't fit; --data must name what the model was learned from",
+    NOT_POSSIBLE: "it isn't possible with this model: at least two classes must stay, none may be detached, and inputs "
+    "have one label each",
+}
+"""What the exit codes of the process mean."""
 MOST_BYTES = 2**28
 CUT_OFF = "the service ended before it was done; start it again"
 _ID = re.compile("[0-9a-f]{32}", re.ASCII)
@@ -165,9 +175,8 @@ class Reports:
             await self._tell(process, told)
         finally:
             self._processes.discard(process)
-        outcome = replace(
-            report, status=FAILED, ended=now(), detail="it could not be carried out; see the data"
-        )
+        detail = DETAILS.get(process.returncode or 0, "it could not be carried out; see the data")
+        outcome = replace(report, status=FAILED, ended=now(), detail=detail)
         if process.returncode == 0:
             with contextlib.suppress(OSError, ValueError):
                 passed = json.loads(read_regular(place / RESULT, MOST_BYTES)).get("passed")
