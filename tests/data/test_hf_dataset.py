@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 from preforget import PreForgettableClassifier
 from preforget.core.errors import DataError
 from preforget.data import as_inputs, as_split
+from preforget.data.cells import read_rows
 from preforget.data.embedded import EmbeddedFile
 from preforget.data.hf_dataset import is_dataset, refuse_parts, split_of
+from preforget.data.sounds import read_sound
+
+from ..forked import Forked
 
 PICTURES = [Image.new("RGB", (8, 8 + n % 2), (20 * n, 0, 200 - 20 * n)) for n in range(8)]
 
@@ -121,19 +128,80 @@ def test_several_parts_and_streams_are_no_data_set() -> None:
     refuse_parts({"image": [1]})
 
 
-def test_the_real_library(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
-    features = datasets.Features(
-        {"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])}
-    )
-    rows = datasets.Dataset.from_dict({"image": PICTURES, "label": [0, 1] * 4}, features=features)
-    split = as_split(rows)
-    assert split.labels.tolist() == ["ant", "bee"] * 4
-    decoded = [np.array(Image.open(io.BytesIO(file.content))) for file in split.inputs]
-    assert all(np.array_equal(a, np.array(b)) for a, b in zip(decoded, PICTURES, strict=True))
-    rows.to_parquet(str(tmp_path / "t.parquet"))
-    from preforget.data.cells import read_rows
+class Column:
+    def __init__(self, source: Rows, column_name: str) -> None:
+        self.source, self.column_name = source, column_name
 
-    table = read_rows(tmp_path / "t.parquet")
-    assert [row["label"] for _, row in table.lines] == ["ant", "bee"] * 4
-    assert len(table.files) == 8
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.source[self.column_name])
+
+
+def test_a_column_by_itself_and_rows_that_hold_files() -> None:
+    pictures = Castable({"pic": PICTURES}, {"pic": Image_()})
+    names = Rows({"y": ["ant", "bee"] * 4}, {})
+    split = as_split(Column(pictures, "pic"), Column(names, "y"), Column(names, "y"))
+    assert split.labels.tolist() == split.subjects.tolist() == ["ant", "bee"] * 4
+    rows = [{"bytes": png(picture), "path": "a.png"} for picture in PICTURES]
+    for inputs in (
+        split.inputs,
+        as_inputs(rows),
+        as_inputs(np.array(rows)),
+        as_inputs([r["bytes"] for r in rows]),
+    ):
+        decoded = [np.array(Image.open(io.BytesIO(file.content))) for file in inputs]
+        assert all(np.array_equal(a, np.array(b)) for a, b in zip(decoded, PICTURES, strict=True))
+    with pytest.raises(DataError, match="the input at position 1 is missing; leave it out"):
+        as_inputs([rows[0], None])
+
+
+HAS_DATASETS = importlib.util.find_spec("datasets") is not None
+
+
+@pytest.mark.skipif(not HAS_DATASETS, reason="datasets is not installed")
+def test_the_real_library_with_pictures(tmp_path: Path) -> None:
+    def read() -> None:
+        import datasets
+
+        features = datasets.Features(
+            {"image": datasets.Image(), "label": datasets.ClassLabel(names=["ant", "bee"])}
+        )
+        rows = datasets.Dataset.from_dict({"image": PICTURES, "label": [0, 1] * 4}, features=features)
+        split = as_split(rows)
+        assert split.labels.tolist() == ["ant", "bee"] * 4
+        for inputs in (split.inputs, as_inputs(rows["image"]), as_inputs(rows.to_pandas()["image"])):
+            decoded = [np.array(Image.open(io.BytesIO(file.content))) for file in inputs]
+            assert all(np.array_equal(a, np.array(b)) for a, b in zip(decoded, PICTURES, strict=True))
+        assert as_split(rows["image"], rows["label"]).labels.tolist() == ["0", "1"] * 4
+        rows.to_parquet(str(tmp_path / "t.parquet"))
+        table = read_rows(tmp_path / "t.parquet")
+        assert [row["label"] for _, row in table.lines] == ["ant", "bee"] * 4
+        assert len(table.files) == 8
+
+    child = Forked(read)  # the library changes how others pickle and log
+    assert child.wait() == 0, child.said()
+
+
+@pytest.mark.skipif(not HAS_DATASETS, reason="datasets is not installed")
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_the_real_library_with_sounds(tmp_path: Path, as_bytes: bool) -> None:
+    """Without torchcodec, by which the library itself decodes sounds."""
+    files = [tmp_path / f"{number}.flac" for number in range(4)]
+    for number, file in enumerate(files):
+        soundfile.write(file, 0.4 * np.sin(np.arange(8000) / (9 + number)), 16000)
+
+    def read() -> None:
+        import datasets
+
+        cells = [{"bytes": file.read_bytes() if as_bytes else None, "path": str(file)} for file in files]
+        rows = datasets.Dataset.from_dict({"clip": cells, "label": ["low", "high"] * 2})
+        rows = rows.cast_column("clip", datasets.Audio(sampling_rate=16000))
+        for inputs in (as_split(rows).inputs, as_inputs(rows["clip"])):
+            assert [isinstance(file, EmbeddedFile) for file in inputs] == [as_bytes] * 4
+            waves = [read_sound(file, 16000) for file in inputs]
+            assert all(np.array_equal(w, read_sound(f, 16000)) for w, f in zip(waves, files, strict=True))
+
+    child = Forked(read)
+    assert child.wait() == 0, child.said()

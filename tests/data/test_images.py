@@ -110,10 +110,22 @@ def test_wider_integers_are_refused(tmp_path: Path, high: int) -> None:
         read_image(path)
 
 
-def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.tif", Image.fromarray(np.zeros((2, 2), np.float32)))
+@pytest.mark.parametrize("numbers", [[0, 0.5], [-3, 200], [0, 4000], [0, np.nan]])
+def test_floating_point_pixels_of_unknown_range_are_refused(tmp_path: Path, numbers: list[float]) -> None:
+    path = save(tmp_path / "a.tif", Image.fromarray(np.array([numbers], np.float32)))
     with pytest.raises(DataError, match=r"a\.tif: pixels are floating-point"):
         read_image(path)
+
+
+@pytest.mark.parametrize("white_is_zero", [False, True])
+def test_floating_point_pixels_from_0_to_255_are_rounded(tmp_path: Path, white_is_zero: bool) -> None:
+    numbers = np.array([[0.4, 99.6], [255, 7]], np.float32)
+    save(tmp_path / "a.tif", Image.fromarray(numbers))
+    path = tmp_path / "b.tif"
+    Image.fromarray(numbers).save(path, tiffinfo={262: 0 if white_is_zero else 1})
+    grey = np.array([[0, 100], [255, 7]])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif")[..., 0], grey)
+    np.testing.assert_array_equal(read_image(path)[..., 1], 255 - grey if white_is_zero else grey)
 
 
 def test_exif_orientation_turns_the_image(tmp_path: Path) -> None:

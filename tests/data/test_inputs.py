@@ -10,6 +10,7 @@ from PIL import Image
 from preforget.core.errors import DataError, UsageError
 from preforget.data import Split, as_inputs, as_split, check_trainable
 from preforget.data.dataset import label_array
+from preforget.data.float_pixels import FloatPixelsWarning
 from preforget.data.inputs import CutNumbersWarning
 
 GREY = np.arange(2 * 4 * 5, dtype=np.uint8).reshape(2, 4, 5)
@@ -38,6 +39,17 @@ def test_other_integers_in_range_become_uint8() -> None:
     np.testing.assert_array_equal(result, GREY)
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floats_that_plainly_are_grey_levels_become_uint8_with_a_warning(kind: type) -> None:
+    X = GREY.astype(kind) * 4 + kind(0.25)
+    with pytest.warns(
+        FloatPixelsWarning, match="all 2 images hold floating-point numbers, which are read as"
+    ):
+        np.testing.assert_array_equal(as_inputs(X), GREY * 4)
+    with pytest.warns(FloatPixelsWarning):
+        np.testing.assert_array_equal(as_inputs([*GREY.astype(kind)]), GREY)
+
+
 def test_a_list_of_arrays_is_stacked() -> None:
     np.testing.assert_array_equal(as_inputs([GREY[0], GREY[1]]), GREY)
 
@@ -52,7 +64,8 @@ def test_paths_become_path_objects(file: Path) -> None:
     [
         (np.full((2, 4, 5), 0.5), r"float64 from 0\.5 to 0\.5.*\(X \* 255\)\.round\(\)\.astype\(\"uint8\"\)"),
         (np.full((2, 4, 5), -3.0), r"from -3 to -3.*\(255 \* \(X - -3\) / 1\)"),
-        (np.full((2, 4, 5), 200.0), r"from 200 to 200.*with X\.round\(\)\.astype"),
+        (np.full((2, 4, 5), 20.5), r"from 20\.5 to 20\.5.*with X\.round\(\)\.astype"),
+        (np.full((2, 4, 5), 255.5), r"from 255\.5 to 255\.5.*\(255 \* "),
         (np.full((4, 5), 0.5), r'is one image.*for rows of features give backbone="features"'),
         (np.array([[[0.0, np.nan], [np.inf, 1]]]), r"2 pixel values are NaN or infinite"),
         (GREY.astype(np.int32) - 1, r"int32 from -1 to 38"),

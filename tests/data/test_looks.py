@@ -8,6 +8,7 @@ import soundfile
 from PIL import Image
 
 from preforget.core.errors import DataError
+from preforget.data.float_pixels import FLOATS
 from preforget.data.looks import (
     DARK,
     MASKED,
@@ -15,6 +16,7 @@ from preforget.data.looks import (
     SEVERAL,
     look_at,
     look_at_all,
+    look_in_memory,
     oddities,
     refuse_broken,
 )
@@ -40,7 +42,8 @@ def test_what_is_odd_about_pictures(tmp_path: Path, noise: np.ndarray) -> None:
     frames[0].save(moving, save_all=True, append_images=frames[1:])
     pages = tmp_path / "pages.tif"
     frames[0].save(pages, save_all=True, append_images=frames[1:])
-    odd = {path: look_at(path).odd for path in (plain, flat, dark, masked, moving, pages)}
+    floats = save(tmp_path / "floats.tif", noise[..., 0].astype(np.float32))
+    odd = {path: look_at(path).odd for path in (plain, flat, dark, masked, moving, pages, floats)}
     assert odd == {
         plain: (),
         flat: (ONE_COLOUR,),
@@ -48,11 +51,12 @@ def test_what_is_odd_about_pictures(tmp_path: Path, noise: np.ndarray) -> None:
         masked: (MASKED,),
         moving: (SEVERAL,),
         pages: (SEVERAL,),
+        floats: (FLOATS,),
     }
     paths = list(odd)
     texts = oddities(paths, look_at_all(paths)[0])
-    assert texts[0] == f"1 of 6 files (16.7 %) are of one colour all over, such as {flat}"
-    assert len(texts) == 4
+    assert texts[0] == f"1 of 7 files (14.3 %) are of one colour all over, such as {flat}"
+    assert len(texts) == 5
 
 
 def test_digests_are_of_contents(tmp_path: Path, noise: np.ndarray) -> None:
@@ -84,3 +88,17 @@ def test_all_broken_files_are_named_at_once(tmp_path: Path, noise: np.ndarray) -
         refuse_broken(reasons, 26, skip_broken=False)
     with pytest.raises(DataError, match=r"3\.jpg: empty file"):
         refuse_broken(reasons[:5], 6, skip_broken=False)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (40, 30), (40, 30, 3)])
+def test_pictures_in_memory_are_looked_at_as_files_are(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (4, *shape), dtype=np.uint8)
+    pictures[1] = 9
+    pictures[2] //= 128
+    files = [save(tmp_path / f"{number}.png", pixels) for number, pixels in enumerate(pictures)]
+    for in_memory, in_file in zip(look_in_memory(pictures), look_at_all(files)[0], strict=True):
+        assert in_memory is not None
+        assert in_file is not None
+        assert in_memory.odd == in_file.odd
+        np.testing.assert_array_equal(in_memory.thumb, in_file.thumb)

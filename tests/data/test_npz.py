@@ -175,7 +175,8 @@ def test_floats_that_were_cut_are_said(tmp_path: Path, medmnist_arrays: dict[str
     cut = {key: value // 255 if key.endswith("images") else value for key, value in medmnist_arrays.items()}
     remarks = load_data(save(tmp_path / "cut.npz", cut), allow_duplicates=True).remarks
     assert remarks[-1].endswith(
-        "the images hold no value above 1, as if numbers from 0 to 1 had been cut to whole ones"
+        "cut.npz: 21 of 21 images (100.0 %) hold no value above 1, as if numbers from 0 to 1 had been cut to whole "
+        "ones, such as train_images[0]"
     )
 
 
@@ -186,5 +187,51 @@ def test_images_of_one_colour_are_named_with_their_share(
     medmnist_arrays[f"{part}_images"][2] = colour
     remarks = load_data(save(tmp_path / "plain.npz", medmnist_arrays)).remarks
     assert remarks[-1].endswith(
-        f"1 of 21 (4.8 %) images are of one colour all over, such as {part}_images[2]"
+        f"1 of 21 images (4.8 %) are of one colour all over, such as {part}_images[2]"
     )
+
+
+def test_images_of_a_colour_that_is_not_grey_are_of_one_colour(
+    tmp_path: Path, medmnist_arrays: Arrays
+) -> None:
+    coloured = {
+        key: np.repeat(value[..., None], 3, 3) if key.endswith("images") else value
+        for key, value in medmnist_arrays.items()
+    }
+    coloured["train_images"][4] = (200, 0, 10)
+    (said,) = load_data(save(tmp_path / "c.npz", coloured)).remarks
+    assert said.endswith("1 of 21 images (4.8 %) are of one colour all over, such as train_images[4]")
+
+
+def test_images_that_look_alike_are_counted(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    medmnist_arrays["test_images"][1] = np.minimum(medmnist_arrays["train_images"][2], 250) + 1
+    data = load_data(save(tmp_path / "near.npz", medmnist_arrays))
+    assert [(group.kind, [copy.place for copy in group.copies]) for group in data.repeated] == [
+        ("near", ["train_images[2]", "test_images[1]"])
+    ]
+    assert data.remarks[0].startswith("1 picture looks like others")
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("parts", [("train", "val", "test"), ("test",)])
+def test_floats_from_0_to_255_are_read_and_said(
+    tmp_path: Path, medmnist_arrays: Arrays, kind: type, parts: tuple[str, ...]
+) -> None:
+    images = {f"{part}_images" for part in parts}
+    floats = {key: value.astype(kind) if key in images else value for key, value in medmnist_arrays.items()}
+    data = load_data(save(tmp_path / "floats.npz", floats))
+    np.testing.assert_array_equal(data.test.inputs, medmnist_arrays["test_images"])
+    np.testing.assert_array_equal(data.train.inputs, medmnist_arrays["train_images"])
+    count = sum(len(floats[key]) for key in images)
+    assert f"{count} of 21 images" in data.remarks[-1]
+    assert f"read as grey levels from 0 to 255, rounded, such as {parts[0]}_images[0]" in data.remarks[-1]
+
+
+def test_a_dark_part_of_floats_is_read_as_the_others_are(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    floats = {key: value * 1.0 if key.endswith("images") else value for key, value in medmnist_arrays.items()}
+    floats["val_images"] = floats["val_images"] / 300
+    data = load_data(save(tmp_path / "dark.npz", floats))
+    assert data.validation.inputs.max() <= 1
+    floats["val_images"] -= 1
+    with pytest.raises(DataError, match=r"dark\.npz: "):
+        load_data(save(tmp_path / "dark.npz", floats))

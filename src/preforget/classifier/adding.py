@@ -19,6 +19,7 @@ from preforget.data import Split, as_split, check_trainable
 from preforget.data.dataset import names_of
 from preforget.data.hf_dataset import is_dataset, split_of
 from preforget.data.hold_out import hold_out
+from preforget.data.odd_arrays import warn_of_odd
 from preforget.engines.base import Engine, Session
 from preforget.store.manifest import FORMAT
 
@@ -241,10 +242,13 @@ class Adding(Learning):
     def _data(self, X: Any, y: Any, subjects: Any, *, asked: bool) -> Split:
         """Return checked data with labels as names."""
         engine = self._fitted()
+        is_read = isinstance(X, Split)  # with remarks on what is odd
         X = split_of(X) if y is None and is_dataset(X) else X
         if isinstance(X, Split):
             X = replace(X, labels=as_text(X.labels))
         split = as_split(X, y if y is None else as_text(y), subjects, kind=engine.encoder.kind)
+        if not is_read:
+            warn_of_odd({"X": split}, stacklevel=3)
         return usable_subjects(engine, split, asked=asked)
 
     def _learn_aside(

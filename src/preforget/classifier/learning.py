@@ -24,6 +24,7 @@ from preforget.data.dataset import names_of
 from preforget.data.hf_dataset import is_dataset, refuse_parts, split_of
 from preforget.data.hold_out import hold_out
 from preforget.data.labels import check_look_alikes
+from preforget.data.odd_arrays import warn_of_odd
 from preforget.data.one_hot import from_frame, single_labels
 from preforget.data.vectors import Vectors
 from preforget.engines import Engine, Session, for_multilabel
@@ -118,6 +119,7 @@ class Learning(Bound):
         """Return an engine that has learned nothing, what it learns from, what is held out, and the kind of labels."""
         check_answering(self.keep, self.on_unknown, self.shortlist)
         refuse_parts(X)
+        is_read = isinstance(X, Split)  # with remarks on what is odd, and copies
         X = split_of(X) if y is None and is_dataset(X) else X
         y, columns = from_frame(y)
         conditions = columns if conditions is None and getattr(y, "ndim", 1) == 2 else conditions
@@ -142,6 +144,7 @@ class Learning(Bound):
             if one_hot:
                 held_out_labels = single_labels(held_out_labels, conditions)
             validation = (validation[0], as_text(held_out_labels))
+        all_inputs = train
         train, held_out = hold_out(
             train,
             validation,
@@ -149,6 +152,9 @@ class Learning(Bound):
             conditions=None if one_hot else conditions,
             subjects=EACH if wants_each(subjects) else None,
         )
+        if not is_read:
+            parts = {"X": all_inputs} if validation is None else {"X": train, "validation": held_out}
+            warn_of_odd(parts, stacklevel=3)
         return engine, train, held_out, label_kind
 
 

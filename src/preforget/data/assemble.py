@@ -13,7 +13,7 @@ from preforget.core.errors import DataError
 from preforget.data.dataset import Dataset, Split, names_of, refuse_unlearnable
 from preforget.data.duplicates import groups_of_same, refuse_across_parts, repeated, sentences
 from preforget.data.labels import name_parts, noted
-from preforget.data.looks import Look, digests_of, look_at_all, oddities, refuse_broken
+from preforget.data.looks import Look, look_at_all, look_in_memory, oddities, refuse_broken
 from preforget.data.part_split import SHARES, split_note, take_from_train
 from preforget.data.registry import DataOptions
 from preforget.data.repeated import PERSON, Copy, Repeated
@@ -54,7 +54,7 @@ def assemble(listed: Listed, options: DataOptions) -> Dataset:
     looks: dict[str, list[Look | None]] = {}
     skipped: list[tuple[Path, str]] = []
     for part, files in paths.items():
-        looks[part], broken = look_at_all(files) if files else (digests_of(splits[part].inputs), ())
+        looks[part], broken = look_at_all(files) if files else (look_in_memory(splits[part].inputs), ())
         skipped += broken
     refuse_broken(skipped, sum(map(len, splits.values())), options.skip_broken)
     every = [pair for part, files in paths.items() for pair in zip(files, looks[part], strict=False)]

@@ -23,6 +23,9 @@ LEAST_SPREAD = 24
 CROWD = 64
 """Of more pictures with an equal quarter of a fingerprint only neighbours in the list are compared."""
 
+AT_ONCE = 4096
+"""Pairs of thumbnails that are compared at once."""
+
 LISTED = 5
 """How many of each kind an error names before it counts the others."""
 
@@ -39,6 +42,7 @@ ACROSS = {
 }
 
 Thumbs = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.intp]
 
 
 def groups_of_same(digests: Sequence[bytes]) -> list[list[int]]:
@@ -71,11 +75,14 @@ def groups_of_near(thumbs: Sequence[Thumbs | None], digests: Sequence[bytes]) ->
             i = leader[i]
         return i
 
-    for left, right in _candidates(_fingerprints(pictures)):
-        apart = np.abs(pictures[left] - pictures[right])
-        if apart.max() <= MOST and apart.mean() <= MEAN:
-            low, high = sorted((first(left), first(right)))
-            leader[high] = low
+    for lefts, rights in _candidates(_fingerprints(pictures)):
+        for start in range(0, len(lefts), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            apart = np.abs(pictures[lefts[some]] - pictures[rights[some]])
+            near = (apart.max(axis=(1, 2)) <= MOST) & (apart.mean(axis=(1, 2)) <= MEAN)
+            for left, right in zip(lefts[some][near].tolist(), rights[some][near].tolist(), strict=True):
+                low, high = sorted((first(left), first(right)))
+                leader[high] = low
     members: dict[int, list[int]] = {}
     for i in range(len(chosen)):
         members.setdefault(first(i), []).append(chosen[i])
@@ -166,15 +173,17 @@ def _fingerprints(pictures: npt.NDArray[np.int16]) -> npt.NDArray[np.uint16]:
     return quarters
 
 
-def _candidates(quarters: npt.NDArray[np.uint16]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of pictures with an equal quarter of the fingerprint; in a crowd only neighbours."""
-    for column in range(quarters.shape[1]):
-        order = np.argsort(quarters[:, column], kind="stable")
-        values = quarters[order, column]
-        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]])
-        for start, stop in zip(starts, [*starts[1:], len(order)], strict=True):
-            members = order[start:stop].tolist()
-            reach = len(members) if len(members) <= CROWD else 2
-            for i, left in enumerate(members):
-                for right in members[i + 1 : i + reach]:
-                    yield left, right
+def _candidates(quarters: npt.NDArray[np.uint16]) -> Iterator[tuple[Indices, Indices]]:
+    """Yield pairs of pictures, as two arrays, with an equal quarter of the fingerprint; in a crowd only neighbours."""
+    for column in quarters.T:
+        order = np.argsort(column, kind="stable")
+        _, where, sizes = np.unique(column[order], return_inverse=True, return_counts=True)
+        crowded = sizes[where] > CROWD
+        for apart in range(1, min(CROWD, len(order))):
+            alike = where[apart:] == where[:-apart]
+            if apart > 1:
+                alike &= ~crowded[apart:]
+            if not alike.any():
+                break
+            at = np.flatnonzero(alike)
+            yield order[at], order[at + apart]

@@ -69,10 +69,29 @@ def split_of(X: Any) -> Split:
 
 def inputs_of(X: Any) -> Any:
     """Return the inputs of a data set: files, pictures of Pillow, arrays or texts."""
-    column = _column(X, ("Image", "Audio"), INPUTS, "inputs")
-    values = list(_undecoded(X, column)[column])
-    files = [_file(value, column, number) for number, value in enumerate(values)]
-    return files if all(file is not None for file in files) else values
+    return _values(X, _column(X, ("Image", "Audio"), INPUTS, "inputs"))
+
+
+def is_column(X: Any) -> bool:
+    """Tell whether something is one column of such a data set, which is read from it row by row."""
+    return all(hasattr(X, name) for name in ("column_name", "source", "__len__", "__iter__"))
+
+
+def column_values(X: Any) -> list[Any]:
+    """Return the rows of a column; pictures and sounds as the files that they are."""
+    return _values(X.source, X.column_name) if is_dataset(X.source) else list(X)
+
+
+def as_files(values: Sequence[Any], column: str = "input") -> list[Any]:
+    """Return what holds or names a whole file, see `embedded`, as that file, and anything else as it is."""
+    return [
+        value if (file := _file(value, column, number)) is None else file
+        for number, value in enumerate(values)
+    ]
+
+
+def _values(X: Any, column: str) -> list[Any]:
+    return as_files(list(_undecoded(X, column)[column]), column)
 
 
 def _undecoded(X: Any, column: str) -> Any:

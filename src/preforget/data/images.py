@@ -47,11 +47,15 @@ DAMAGE = (
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A picture as upright RGB; `several`: whether the file has more pages, frames or slices; `masked`: all of it."""
+    """A picture as upright RGB; `several`: whether the file has more pages, frames or slices.
+
+    `masked`: whether all of it is transparent; `floats`: whether its pixels are floating-point numbers.
+    """
 
     picture: Image.Image
     several: bool = False
     masked: bool = False
+    floats: bool = False
 
 
 def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
@@ -59,7 +63,8 @@ def read_image(path: str | Path) -> npt.NDArray[np.uint8]:
 
     EXIF orientation and colour profile are applied; transparent pixels are put on white, or on black where all that is
     visible is nearly white; 12 and 16 bits are scaled from their full range, signed ones too; white is 255 whichever
-    way round a TIFF or DICOM file has it; of several frames or pages the first is read, of a volume the middle slice.
+    way round a TIFF or DICOM file has it; of several frames or pages the first is read, of a volume the middle slice;
+    floating-point numbers that plainly are grey levels from 0 to 255 are rounded.
     Raises `DataError` that names the file if it is missing, damaged, larger than `MAX_PIXELS`, of a pixel type without
     a known range, or of a type whose library isn't installed.
     """
@@ -140,4 +145,4 @@ def _upright(
 ) -> Decoded:
     ImageOps.exif_transpose(image, in_place=True)
     picture, masked = to_rgb(image, path, ground)
-    return Decoded(picture, several, masked)
+    return Decoded(picture, several, masked, image.mode == "F")

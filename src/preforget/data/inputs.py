@@ -18,7 +18,8 @@ from preforget.core.paths import given_path, shortened
 from preforget.data.content_names import named_by_content, wants_each
 from preforget.data.dataset import Images, Labels, Sounds, Split
 from preforget.data.embedded import EmbeddedFile
-from preforget.data.hf_dataset import inputs_of, is_dataset, split_of
+from preforget.data.float_pixels import FLOATS, FloatPixelsWarning, levels_of
+from preforget.data.hf_dataset import as_files, column_values, inputs_of, is_column, is_dataset, split_of
 from preforget.data.labels import as_labels, is_name
 from preforget.data.multilabel import as_label_sets, check_conditions, holds_sets
 from preforget.data.one_hot import from_frame
@@ -107,9 +108,11 @@ def _labels(y: Any, conditions: Any) -> Labels:
 def as_inputs(X: Any, kind: str = IMAGES) -> Images:
     """Return inputs: images as uint8 `[n, h, w]` or `[n, h, w, 3]`, `Sounds`, `Vectors`, or a list of paths that exist.
 
-    Accepts `Sounds`, such an array (a last axis of 1 is dropped; other integers may lie in 0..255), a list of paths,
-    a list of arrays or of pictures of Pillow of one size, a column of pandas, or a `Split`. `kind`: what the encoder
-    reads; only for `vectors` numbers `[n, d]` are accepted, see `as_vectors`, and only for `texts` a list of texts.
+    Accepts `Sounds`, such an array (a last axis of 1 is dropped; other integers may lie in 0..255, and floats that
+    plainly do are rounded with a `FloatPixelsWarning`, see `levels_of`), a list of paths, a list of arrays or of
+    pictures of Pillow of one size, a list of `{"bytes": ..., "path": ...}`, a column of pandas or of the library
+    `datasets`, or a `Split`. `kind`: what the encoder reads; only for `vectors` numbers `[n, d]` are accepted, see
+    `as_vectors`, and only for `texts` a list of texts.
     Raises `DataError` that says what to change.
     """
     if isinstance(X, Split):
@@ -118,6 +121,8 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
         return X
     if is_dataset(X):
         X = inputs_of(X)
+    elif is_column(X):
+        X = column_values(X)
     if kind == TEXTS:
         return texts_of(X)
     if kind == VECTORS:
@@ -137,12 +142,15 @@ def as_inputs(X: Any, kind: str = IMAGES) -> Images:
         raise DataError(f"an array of shape () is one value; images come as a list of paths or as {SHAPES}")
     if len(X) == 0:
         raise DataError("there are no inputs: the list is empty")
-    items = list(X)
+    items = as_files(list(X))
     if all(isinstance(item, str | Path) for item in items):
         return [_check_path(item) for item in items]
     items = [_pixels(item) if isinstance(item, Image.Image) else item for item in items]
     if all(isinstance(item, np.ndarray) for item in items):
         return _check_array(_stack(items))
+    missing = [position for position, item in enumerate(items) if item is None]
+    if missing:
+        raise DataError(f"the input at position {missing[0]} is missing; leave it out")
     kinds = ", ".join(sorted({type(item).__name__ for item in items}))
     raise DataError(f"a list of images holds either paths or numpy arrays, not {kinds}")
 
@@ -199,6 +207,10 @@ def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
             raise DataError(
                 f"{bad} pixel values are NaN or infinite; replace them and convert to uint8, 0..255"
             )
+        levels = levels_of(X)
+        if levels is not None:
+            warnings.warn(f"all {len(X):,} images {FLOATS}", FloatPixelsWarning, stacklevel=5)
+            return levels
         low, high = float(X.min()), float(X.max())
         scaled = "X.round()" if low >= 0 and 1 < high <= 255 else "(X * 255).round()"
         if low < 0 or high > 255:  # by fixed numbers, since those of another batch would differ

@@ -1,4 +1,4 @@
-"""Look once at every file of a data set: broken ones, pictures without contrast, and what identifies copies."""
+"""Look once at every input of a data set: broken files, pictures without contrast, and what identifies copies."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from preforget.core.errors import DataError
 from preforget.data.content import read_content
 from preforget.data.dataset import Images
 from preforget.data.duplicates import SIDE, Thumbs
+from preforget.data.float_pixels import FLOATS
 from preforget.data.images import decode
 from preforget.data.sounds import EXTENSIONS as SOUNDS
 from preforget.data.sounds import NOT_READ, check_sound
@@ -26,7 +27,7 @@ LISTED = 10
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Look:
-    """What one look at a file shows: its digest, and of a picture a grey thumbnail and what is odd about it."""
+    """What one look at an input shows: its digest, and of a picture a grey thumbnail and what is odd about it."""
 
     digest: bytes
     thumb: Thumbs | None = None
@@ -45,17 +46,19 @@ def look_at(path: Path) -> Look:
         return Look(check_sound(path))
     content = read_content(path)
     decoded = decode(content, path)
-    picture = decoded.picture
-    ends = np.array(picture.getextrema())
-    odd = [SEVERAL] if decoded.several else []
-    if decoded.masked:
-        odd.append(MASKED)
-    elif (ends[:, 0] == ends[:, 1]).all():
-        odd.append(ONE_COLOUR)
-    elif ends.max() <= 1:
-        odd.append(DARK)
+    said = {SEVERAL: decoded.several, FLOATS: decoded.floats, MASKED: decoded.masked}
+    odd = tuple(each for each, is_so in said.items() if is_so)
+    return _look_at_picture(content, decoded.picture, odd)
+
+
+def _look_at_picture(content: bytes, picture: Image.Image, odd: tuple[str, ...] = ()) -> Look:
+    """Return a look at a decoded picture; `odd`: what is known of it already."""
+    ends = np.array(picture.getextrema()).reshape(-1, 2)
+    if MASKED not in odd:
+        is_plain = bool((ends[:, 0] == ends[:, 1]).all())
+        odd = (*odd, *([ONE_COLOUR] if is_plain else [DARK] if ends.max() <= 1 else []))
     thumb = np.asarray(picture.convert("L").resize((SIDE, SIDE), Image.Resampling.BOX))
-    return Look(hashlib.blake2b(content, digest_size=16).digest(), thumb, tuple(odd))
+    return Look(hashlib.blake2b(content, digest_size=16).digest(), thumb, odd)
 
 
 def look_at_all(paths: Sequence[Path]) -> tuple[list[Look | None], tuple[tuple[Path, str], ...]]:
@@ -71,11 +74,12 @@ def look_at_all(paths: Sequence[Path]) -> tuple[list[Look | None], tuple[tuple[P
     return looks, tuple(broken)
 
 
-def digests_of(inputs: Images) -> list[Look | None]:
+def look_in_memory(inputs: Images) -> list[Look | None]:
     """Return a look at each input in memory: all but sounds are told apart by their content, and sounds all differ."""
-    if isinstance(inputs, np.ndarray | Vectors):
-        rows = inputs.values if isinstance(inputs, Vectors) else inputs
-        return [Look(hashlib.blake2b(one.tobytes(), digest_size=16).digest()) for one in rows]
+    if isinstance(inputs, np.ndarray):
+        return [_look_at_picture(pixels.tobytes(), Image.fromarray(pixels)) for pixels in inputs]
+    if isinstance(inputs, Vectors):
+        return [Look(hashlib.blake2b(row.tobytes(), digest_size=16).digest()) for row in inputs.values]
     if isinstance(inputs, Texts):
         encoded = (text.encode("utf-8", "surrogatepass") for text in inputs.values)
         return [Look(hashlib.blake2b(one, digest_size=16).digest()) for one in encoded]
@@ -95,13 +99,18 @@ def refuse_broken(broken: Sequence[tuple[Path, str]], total: int, skip_broken: b
     )
 
 
-def oddities(paths: Sequence[Path], looks: Sequence[Look | None]) -> list[str]:
-    """Return a sentence on each kind of odd picture, with count, share and an example."""
+def oddities(places: Sequence[Path | str], looks: Sequence[Look | None], what: str = "files") -> list[str]:
+    """Return a sentence on each kind of odd picture, with count, share and an example.
+
+    `places`: the files, or what pictures in memory are called; `what`: the plural of what they are.
+    """
     texts = []
-    for odd in (ONE_COLOUR, MASKED, DARK, SEVERAL):
-        such = [path for path, look in zip(paths, looks, strict=True) if look is not None and odd in look.odd]
+    for odd in (ONE_COLOUR, MASKED, DARK, FLOATS, SEVERAL):
+        such = [
+            place for place, look in zip(places, looks, strict=True) if look is not None and odd in look.odd
+        ]
         if such:
-            texts.append(f"{share_of(len(such), len(paths), 'files')} {odd}, such as {such[0]}")
+            texts.append(f"{share_of(len(such), len(places), what)} {odd}, such as {such[0]}")
     return texts
 
 

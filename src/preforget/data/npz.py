@@ -6,7 +6,7 @@ import lzma
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from preforget.core.errors import DataError
 from preforget.core.files import open_regular
 from preforget.data.dataset import Dataset, Labels, Split, label_array, names_of, refuse_unlearnable
 from preforget.data.duplicates import refuse_across_parts, repeated, sentences
+from preforget.data.float_pixels import FLOATS, levels_of
 from preforget.data.inputs import as_inputs
 from preforget.data.labels import as_labels, as_texts, name_parts, noted
-from preforget.data.looks import DARK, ONE_COLOUR, digests_of, share_of
+from preforget.data.looks import look_in_memory, oddities, share_of
 from preforget.data.medmnist import PUBLISHED, RECORD, edition, known_md5, md5_of
 from preforget.data.multilabel import as_label_sets
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
@@ -35,7 +36,8 @@ KEYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels")
 def load_npz(path: Path, subjects: str | None = None, allow_duplicates: bool = True) -> Dataset:
     """Return the three parts of a file with `{train,val,test}_images` and `_labels`.
 
-    Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats must lie in 0..1 and are scaled by 255.
+    Images are uint8 `[n, h, w]` or `[n, h, w, 3]`; floats from 0 to 1 are scaled by 255, and those that
+    plainly are from 0 to 255 are rounded, which is said.
     Labels are whole numbers `[n]` or `[n, 1]`, or 0 and 1 for several at once,
     `[n, conditions]`. A file named like a published set gets that set's class names,
     any other its numbers as text. `subjects`: read the subjects of images from `{train,val,test}_<subjects>`, text or
@@ -45,6 +47,7 @@ def load_npz(path: Path, subjects: str | None = None, allow_duplicates: bool = T
     known = edition(path.stem)
     keys = KEYS if subjects is None else (*KEYS, *(f"{part}_{subjects}" for part in PARTS))
     arrays = _read_arrays(path, keys)
+    floats = _whole_numbers(arrays)
     parts = [_read_part(path, arrays, part, known[0] if known else None, subjects) for part in PARTS]
     named, remarks = name_parts(
         dict(zip(PARTS, parts, strict=True)),
@@ -65,9 +68,9 @@ def load_npz(path: Path, subjects: str | None = None, allow_duplicates: bool = T
         raise DataError(f"{path}: train_labels mark no image with any label; there is nothing to learn")
     order = PUBLISHED[known[0]].classes if known else sorted(present, key=_number_first)
     classes = tuple(label for label in order if label in present)
-    groups = _copies(named)
+    groups, odd = _look(named)
     refuse_across_parts(path, groups, allow_duplicates)
-    remarks = (*remarks, *sentences(groups), *_odd(path, named))
+    remarks = (*remarks, *sentences(groups), *(f"{path}: {sentence}" for sentence in (*floats, *odd)))
     note = noted(_note(path, known), remarks)
     return refuse_unlearnable(
         Dataset(path.stem, train, validation, test, classes, note, remarks=remarks, repeated=groups)
@@ -135,37 +138,17 @@ def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]
         ) from error
 
 
-def _odd(path: Path, parts: dict[str, Split]) -> list[str]:
-    """Return a sentence on images of one colour, or on pixels that look like floats from 0 to 1 that were cut."""
-    highest = [
-        split.inputs.max() for split in parts.values() if isinstance(split.inputs, np.ndarray) and len(split)
-    ]
-    if highest and max(highest) == 1:
-        return [f"{path}: the images {DARK}"]
-    plain = [
-        f"{part}_images[{position}]"
-        for part, split in parts.items()
-        if isinstance(split.inputs, np.ndarray)
-        for position in np.flatnonzero(_ends(split.inputs, np.min) == _ends(split.inputs, np.max))
-    ]
-    total = sum(map(len, parts.values()))
-    return [f"{path}: {share_of(len(plain), total)} images {ONE_COLOUR}, such as {plain[0]}"] if plain else []
-
-
-def _ends(images: npt.NDArray[np.uint8], end: Callable[..., Any]) -> Any:
-    return end(images.reshape(len(images), -1), axis=1, initial=0 if end is np.max else 255)
-
-
-def _copies(parts: dict[str, Split]) -> tuple[Repeated, ...]:
-    """Return the images of the same pixels."""
-    copies, digests = [], []
+def _look(parts: dict[str, Split]) -> tuple[tuple[Repeated, ...], list[str]]:
+    """Return the images that are alike, and sentences on odd ones."""
+    copies, looks = [], []
     for part, split in parts.items():
-        looks = digests_of(split.inputs)
-        for position, (look, label) in enumerate(zip(looks, split.labels, strict=True)):
+        looks += look_in_memory(split.inputs)
+        for position, label in enumerate(split.labels):
             person = None if split.subjects is None else split.subjects[position]
             copies.append(Copy(f"{part}_images[{position}]", part, label, person))
-            digests.append(b"" if look is None else look.digest)
-    return repeated(copies, digests)
+    seen = [look for look in looks if look is not None]
+    groups = repeated(copies, [look.digest for look in seen], [look.thumb for look in seen])
+    return groups, oddities([str(copy.place) for copy in copies], looks, "images")
 
 
 def _read_part(
@@ -177,7 +160,7 @@ def _read_part(
     if labels.dtype.names is not None or labels.dtype.kind == "V":
         raise DataError(f"{path}: {part}_labels are {labels.dtype}, not whole numbers")
     try:
-        inputs = as_inputs(_unit_floats(images))
+        inputs = as_inputs(images)
     except DataError as error:
         raise DataError(f"{path}: {part}_images: {error}") from error
     try:
@@ -194,11 +177,24 @@ def _read_part(
         raise DataError(f"{path}: {part}_{subjects}: {error}") from error
 
 
-def _unit_floats(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Scale floats that lie in 0..1; leave everything else to `as_inputs`."""
-    if images.dtype.kind != "f" or images.size == 0 or not (images.min() >= 0 and images.max() <= 1):
-        return images
-    return np.rint(images.astype(np.float64) * 255).astype(np.uint8)
+def _whole_numbers(arrays: dict[str, npt.NDArray[Any]]) -> list[str]:
+    """Bring floats from 0 to 1, or plainly from 0 to 255, in all parts alike to bytes; say so of the latter.
+
+    What is neither is left to `as_inputs`, which says what is wrong with it.
+    """
+    images = {key: arrays[key] for key in (f"{part}_images" for part in PARTS)}
+    floats = {key: array for key, array in images.items() if array.dtype.kind == "f" and array.size}
+    if all(array.min() >= 0 and array.max() <= 1 for array in floats.values()):
+        for key, array in floats.items():
+            arrays[key] = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
+        return []
+    if all(levels_of(array) is None for array in floats.values()):
+        return []
+    fitting = {key: array for key, array in floats.items() if array.min() >= 0 and array.max() <= 255}
+    for key, array in fitting.items():
+        arrays[key] = np.rint(array).astype(np.uint8)
+    count, total = (sum(map(len, some.values())) for some in (fitting, images))
+    return [f"{share_of(count, total, 'images')} {FLOATS}, such as {next(iter(fitting))}[0]"]
 
 
 def _read_labels(labels: npt.NDArray[Any], known: str | None) -> Labels:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from preforget.core.errors import DataError
+from preforget.data.float_pixels import levels_of
 
 BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 """Tags of TIFF 6.0, sections 8 and 19."""
@@ -32,8 +33,9 @@ NEARLY_WHITE = 235
 def to_rgb(
     image: Image.Image, path: Path, ground: tuple[int, int, int] | None = None
 ) -> tuple[Image.Image, bool]:
-    """Return a picture as RGB, and whether all of it is transparent; raises `DataError` for floating-point pixels.
+    """Return a picture as RGB, and whether all of it is transparent.
 
+    Raises `DataError` for floating-point pixels that aren't plainly grey levels from 0 to 255.
     `ground`: the colour under transparent pixels; None: white, or black if all that is visible is nearly white.
     """
     tags: Any = getattr(image, "tag_v2", {})
@@ -41,9 +43,11 @@ def to_rgb(
     if image.mode == "I" or image.mode.startswith("I;16"):
         bits = int(tags.get(BITS, (16,))[0])
         grey = scaled(np.asarray(image), path, min(bits, 16), signed and bits <= 16)
-        inverted = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
-        return Image.fromarray(255 - grey if inverted else grey).convert("RGB"), False
+        return _from_grey(grey, tags), False
     if image.mode == "F":
+        levels = levels_of(np.asarray(image))
+        if levels is not None:
+            return _from_grey(levels, tags), False
         low, high = image.getextrema()
         raise DataError(
             f"{path}: pixels are floating-point numbers from {low:g} to {high:g}, and what is white isn't known; save "
@@ -54,6 +58,11 @@ def to_rgb(
     if image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info:
         return _on_ground(image, ground)
     return _as_srgb(image), False
+
+
+def _from_grey(grey: npt.NDArray[np.uint8], tags: Any) -> Image.Image:
+    inverted = tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
+    return Image.fromarray(255 - grey if inverted else grey).convert("RGB")
 
 
 def scaled(
