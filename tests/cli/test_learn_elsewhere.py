@@ -60,6 +60,7 @@ def test_two_processes_of_torchrun(tmp_path: Path, tiny_vit: Path, terminal: Ter
         capture_output=True,
         text=True,
         check=False,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('"classes"') == 1

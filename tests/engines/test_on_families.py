@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from preforget.backbones import Encoder, load_backbone
 from preforget.core.errors import UsageError
@@ -13,10 +14,26 @@ from preforget.data import Sounds, Split, texts_of
 from preforget.engines import ENGINES, Session
 from preforget.engines.options import Paper
 
+from ..backbones.test_family import SIZES
+from ..backbones.test_timm_family import as_timm, write
 from ..backbones.tiny_families import PICTURES, SPEECH, TEXTS, WORDS, write_tiny
 from .conftest import learnable
 
-OTHERS = [name for name in PICTURES if name != "vit"]
+TIMM = "timm"
+FAMILIES = [*PICTURES, TIMM, *TEXTS, *SPEECH]
+
+
+def test_no_row_of_the_table_is_left_out() -> None:
+    """`tests/backbones/test_family.py` sees to it that its names are all rows but timm's."""
+    assert {*FAMILIES} == {*SIZES, TIMM}
+
+
+def checkpoint(folder: Path, name: str) -> Path:
+    """Write a checkpoint of two blocks with random weights; timm's are those of DINOv2 in its layout."""
+    if name != TIMM:
+        return write_tiny(folder, name)[0]
+    theirs, _ = write_tiny(folder / "theirs", "dinov2_with_registers")
+    return write(folder / TIMM, as_timm(load_file(theirs / "model.safetensors")))
 
 
 def words(labels: str, each: int) -> Split:
@@ -48,16 +65,17 @@ def tones(labels: str, each: int) -> Split:
     return Split(Sounds(np.array(waves, dtype=np.float32), 16_000), names)
 
 
-@pytest.mark.parametrize("name", [*OTHERS, *TEXTS, *SPEECH])
+@pytest.mark.parametrize("name", FAMILIES)
 def test_learn_and_forget(tmp_path: Path, name: str) -> None:
-    folder, _ = write_tiny(tmp_path, name)
-    encoder = load_backbone(str(folder), device="cpu", dtype="float32", image_size=16)
+    encoder = load_backbone(str(checkpoint(tmp_path, name)), device="cpu", dtype="float32", image_size=16)
     make = words if name in TEXTS else tones if name in SPEECH else learnable
     data = make("abc", 6)
     exact = learned("exact", encoder, data, levels=2)
     exact.forget("b")
     without = learned("exact", encoder, data.only(["a", "c"]), levels=2)
-    np.testing.assert_array_equal(exact.scores(data.inputs), without.scores(data.inputs))
+    for left, never in zip(exact.evaluate(data.inputs), without.evaluate(data.inputs), strict=True):
+        np.testing.assert_array_equal(left, never)
+    assert sorted(r.digest() for r in exact.records()) == sorted(r.digest() for r in without.records())
     isolated = learned("isolated", encoder, data, epochs=1)
     before = isolated.scores(data.inputs, ["a", "c"])
     isolated.forget("b")

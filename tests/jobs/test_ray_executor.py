@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,18 +17,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from preforget import PreForgettableClassifier
 from preforget.audit.run import audit
 from preforget.classifier.elsewhere import evaluate_over
 from preforget.classifier.spread import fit_over
 from preforget.cli.elsewhere import listed
+from preforget.cli.main import main
 from preforget.core.errors import DataError, UsageError
 from preforget.data import Dataset, Split
 from preforget.data.dataset import label_array
 from preforget.data.vectors import Vectors
 from preforget.jobs.executor import ExecutorError, Job
 from preforget.jobs.ray_executor import RayExecutor
+from preforget.jobs.work import Work
 
 pytestmark = pytest.mark.cluster
 
@@ -80,8 +87,15 @@ def ray_jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             log_to_driver=False,
             _temp_dir=folder,  # a short path: sockets lie there
         )
+        started = [
+            info.process
+            for infos in ray._private.worker._global_node.all_processes.values()
+            for info in infos
+        ]
         yield ray
         ray.shutdown()
+        for process in started:  # on a busy machine Ray doesn't wait for them as long as they take
+            process.wait(timeout=60)
 
 
 @needs_ray
@@ -151,3 +165,102 @@ def test_ray_measures_answers_and_audits_like_one_process(ray_jobs: Any, tmp_pat
     assert model.folder is not None
     (copy,) = model.folder.manifest.copies.values()
     assert (copy["place"], copy["delete"]) == ("workers of the Ray cluster ray://elsewhere:10001", False)
+
+
+BUSY = b"ray::_do"
+"""What a worker is called while it does a job."""
+
+
+def title_of(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+def parent_of(process: int) -> int:
+    try:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def kill_a_busy_worker(killed: list[int], ended: threading.Event) -> None:
+    """Kill the first worker of this process's Ray that is seen at work; it is stopped first, so that it stays at it."""
+    while not ended.wait(0.005):
+        for process in Path("/proc").glob("[0-9]*"):
+            number = int(process.name)
+            if not title_of(process).startswith(BUSY) or parent_of(parent_of(number)) != os.getpid():
+                continue
+            os.kill(number, signal.SIGSTOP)
+            busy = title_of(process).startswith(BUSY)
+            os.kill(number, signal.SIGKILL if busy else signal.SIGCONT)
+            if busy:
+                killed.append(number)
+                return
+
+
+@contextlib.contextmanager
+def killing() -> Iterator[list[int]]:
+    """Kill one worker while it is at work; yields the numbers of those that were killed."""
+    killed: list[int] = []
+    ended = threading.Event()
+    killer = threading.Thread(target=kill_a_busy_worker, args=(killed, ended))
+    killer.start()
+    try:
+        yield killed
+    finally:
+        ended.set()
+        killer.join(timeout=30)
+
+
+@needs_ray
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="busy workers are found by /proc")
+def test_predict_goes_on_after_a_worker_and_the_command_have_ended(
+    ray_jobs: Any,
+    tmp_path: Path,
+    tiny_vit: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (300, 8, 8, 3), dtype=np.uint8)
+    (tmp_path / "new").mkdir()
+    for number, picture in enumerate(pixels):
+        Image.fromarray(picture).save(tmp_path / "new" / f"{number:03}.png")
+    learner = PreForgettableClassifier(str(tiny_vit), "exact", levels=1, device="cpu", dtype="float32")
+    learner.fit(pixels[:24], np.tile(["cat", "dog"], 12)).save_pretrained(tmp_path / "model")
+    words = ["predict", str(tmp_path / "model"), str(tmp_path / "new"), "--json"]
+
+    def answers(*more: str) -> Any:
+        capsys.readouterr()
+        assert main([*words, *more]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    expected = answers()
+    assert len({row["path"] for row in expected["predictions"]}) == len(expected["predictions"]) == 300
+    work = tmp_path / "work"
+    elsewhere = ("--on", "ray", "--work", str(work))
+    put, written = Work.put, []
+
+    def put_and_interrupt(self: Work, value: Any, *what: Any) -> None:
+        put(self, value, *what)
+        written.append(what[-1])
+        if len(written) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Work, "put", put_and_interrupt)
+    with killing() as killed:
+        assert main([*words, *elsewhere]) == 130
+    assert len(killed) == 1
+    assert written
+    assert len(list((work / "results").iterdir())) == len(written) < 3
+    assert answers(*elsewhere) == expected
+    assert len(written) == len(set(written)) == 3  # each part was answered once
+    assert not work.exists()
+    capsys.readouterr()
+    assert main(["copies", str(tmp_path / "model"), "--json"]) == 0
+    (copy,) = json.loads(capsys.readouterr().out)[
+        "copies"
+    ]  # the Ray of this test stays, and so does what it holds
+    assert copy["place"] == "workers of the Ray that this process was connected to"

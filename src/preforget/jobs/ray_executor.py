@@ -51,7 +51,10 @@ class RayExecutor:
     @property
     def place(self) -> str:
         """Where inputs and models are while jobs run, and perhaps after that, in words or as a path."""
-        return f"workers of the Ray cluster {self.address}" if self.folder is None else str(self.folder)
+        if self.folder is not None:
+            return str(self.folder)
+        known = "that this process was connected to" if self.address is None else f"cluster {self.address}"
+        return f"workers of the Ray {known}"
 
     def run(self, jobs: Sequence[Job], context: Any) -> Iterator[tuple[Job, Any]]:
         """Yield each job with its result as they come; raises `ExecutorError` if workers are lost again and again."""
@@ -105,7 +108,7 @@ class RayExecutor:
         try:
             with _quiet():
                 self._ray.init(**options)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:  # Ray raises a plain one where its start takes more than 30 s
             self.close()
             where = "on this machine" if self.address is None else f"at {self.address}"
             raise ExecutorError(f"Ray can't be reached {where}: {error}") from error
