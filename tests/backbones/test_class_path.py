@@ -68,20 +68,21 @@ def test_scores_equal_the_slow_reference(
 
 def test_read_by_hand() -> None:
     z = torch.tensor([[[[1.0, 3.0], [5.0, 1.0]]]])
-    row = torch.tensor([[10.0, 2.0]])
+    row = torch.tensor([[[10.0, 2.0]]])
     assert class_path.read(z, row).tolist() == [[pytest.approx(0.0, abs=1e-3)]]
     assert class_path.read(z[:, :, :1], row).tolist() == [[pytest.approx(-8.0, rel=1e-4)]]
 
 
 def test_low_rank_by_hand() -> None:
-    x = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+    x = torch.tensor([[[[1.0, 2.0]]], [[[3.0, 4.0]]]])
+    y = torch.tensor([[[[0.0, 0.0]]], [[[1.0, 7.0]]]])
     down = torch.tensor([[[1.0], [1.0]], [[0.0], [2.0]]])
     up = torch.tensor([[[1.0, 10.0]], [[0.5, 0.0]]])
-    assert class_path.low_rank(x, down, up).tolist() == [[[[3.0, 30.0]], [[4.0, 0.0]]]]
+    assert class_path.low_rank(y, x, down, up).tolist() == [[[[3.0, 30.0]]], [[[5.0, 7.0]]]]
 
 
 def test_prompts_start_the_same_for_every_image() -> None:
     prompt = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(0))
     z = class_path.start({"prompt": prompt}, 5, torch.bfloat16)
-    assert z.shape == (5, 3, 2, 4)
-    assert all(torch.equal(image, prompt.bfloat16()) for image in z)
+    assert z.shape == (3, 5, 2, 4)
+    assert all(torch.equal(z[:, image], prompt.bfloat16()) for image in range(5))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from preforget.engines.shortlist import ROWS_PER_GROUP, Groups, cheap_scores
+from preforget.engines.shortlist import cheap_scores, of_pairs
 
 from .conftest import MakeEngine, pictures
 
@@ -19,12 +19,12 @@ def test_the_cheap_score_by_hand() -> None:
     assert scores.tolist() == [pytest.approx([-0.5, 3.0], abs=1e-4), pytest.approx([1.5, -3.0], abs=1e-4)]
 
 
-def test_grouped_adapters_are_those_of_each_pair() -> None:
+def test_adapters_are_those_of_each_pair() -> None:
     generator = torch.Generator().manual_seed(0)
-    chosen = torch.randint(0, 3, (3 * ROWS_PER_GROUP, 2), generator=generator)
-    x = torch.randn(*chosen.shape, 2, 4, generator=generator)
+    pairs = torch.randint(0, 3, (6, 2), generator=generator)
+    x, y = torch.randn(2, *pairs.shape, 2, 4, generator=generator)
     down, up = torch.randn(5, 4, 2, generator=generator), torch.randn(5, 2, 4, generator=generator)
-    assert torch.allclose(Groups(chosen).low_rank(x, down, up), x @ down[chosen] @ up[chosen], atol=1e-5)
+    assert torch.allclose(of_pairs(y, x, down, up, pairs), y + x @ down[pairs] @ up[pairs], atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class BankMachine(RuleBasedStateMachine):
 
     @invariant()
     def blocks_are_whole(self) -> None:
-        assert self.bank.capacity in (0, 8, 16, 32, 64)
+        assert self.bank.capacity in (0, 8, 16, 32, 48, 64)
         blocks = {slot_block(slot) for slot, _, _ in self.wanted.values()}
         assert self.bank.live_blocks() == sorted(blocks, key=min)
 
@@ -183,6 +183,13 @@ def test_an_unknown_label_names_its_neighbours() -> None:
 def test_an_unknown_label_in_a_large_bank_names_ten() -> None:
     with pytest.raises(UnknownLabelError, match=r"class 09 …$"):
         filled(12)["zebra"]
+
+
+def test_live_blocks_of_some_labels() -> None:
+    bank = filled(10)
+    assert bank.live_blocks() == [range(8), range(8, 16)]
+    assert bank.live_blocks(["class 09"]) == [range(8, 16)]
+    assert bank.live_blocks([]) == []
 
 
 @given(st.integers(0, 10_000))

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 Function = Callable[[Tensor], Tensor]
+Add = Callable[[Tensor, Tensor], Tensor]
 
 ACTIVATIONS: Mapping[str, Function] = {
     "gelu": F.gelu,
@@ -89,6 +90,10 @@ class Block:
         """Turn `[batch, tokens, D]` into `[batch, H, tokens, D/H]`."""
         return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
+    def join_heads(self, x: Tensor) -> Tensor:
+        """Turn `[batch, H, tokens, D/H]` into `[batch, tokens, D]`."""
+        return x.transpose(1, 2).flatten(2)
+
     def query_key_value(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values of hidden states `[batch, tokens, D]`, heads split."""
         q, k, v = F.linear(self.norm1(h), self.qkv_weight, self.qkv_bias).chunk(3, dim=-1)
@@ -112,18 +117,18 @@ class Block:
         a, b = x.chunk(2, dim=-1)
         return torch.cat([still, x * cos + torch.cat([-b, a], dim=-1) * sin], dim=-2)
 
-    def finish(self, h: Tensor, attended: Tensor, add: Function | None = None) -> Tensor:
-        """Return the block's output from its input and `Attention(...) [batch, H, tokens, D/H]`.
+    def finish(self, h: Tensor, attended: Tensor, add: Add | None = None) -> Tensor:
+        """Return the block's output from its input and `Attention(...)`, both `[..., D]`, heads side by side.
 
-        `add(x)` is added to what the MLP makes of `x`.
+        `add(h, x)` returns `h` and what is added to what the MLP makes of `x`.
         """
-        h = h + F.linear(attended.transpose(1, 2).flatten(2), self.out_weight, self.out_bias)
+        h = h + F.linear(attended, self.out_weight, self.out_bias)
         if self.post:
             h = self._norm(h, self.norm1_weight, self.norm1_bias)
         x = h if self.post else self._norm(h, self.norm2_weight, self.norm2_bias)
         h = h + self._mlp(x)
         if add is not None:
-            h = h + add(x)
+            h = add(h, x)
         return self._norm(h, self.norm2_weight, self.norm2_bias) if self.post else h
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -134,7 +139,7 @@ class Block:
             attended = F.scaled_dot_product_attention(*apart).flatten(2, 3)
         else:
             attended = F.scaled_dot_product_attention(q, k, v, attn_mask=self.sight(h))
-        out = self.finish(h, attended)
+        out = self.finish(h, self.join_heads(attended))
         return (out * tokens_in(h)[..., None] if self.padded else out), k, v
 
     def sight(self, h: Tensor) -> Tensor | None:

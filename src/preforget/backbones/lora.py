@@ -102,7 +102,7 @@ def forward_with_lora(
         hidden = torch.zeros(seen.shape, dtype=q.dtype, device=q.device).masked_fill(~seen, float("-inf"))
         hidden = hidden if hidden.shape[-2] == 1 else hidden[..., rows, :]
         mask = hidden if mask is None else mask + hidden
-    out = block.finish(h[:, rows], attend(q, k, v, mask))
+    out = block.finish(h[:, rows], block.join_heads(attend(q, k, v, mask)))
     return out * tokens_in(h[:, rows])[..., None] if block.padded else out
 
 

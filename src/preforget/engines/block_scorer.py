@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import ClassVar
 
 import torch
@@ -16,6 +17,9 @@ from preforget.engines import shortlist
 from preforget.engines.options.isolated import STEPS
 from preforget.engines.scorer import Scorer, Weights
 from preforget.records import PromptBank
+
+ROWS = 512
+"""How many class tokens go through a block at once on a CPU, so that its states stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -61,26 +65,24 @@ class BlockScorer(Scorer):
         return shortlist.cheap_scores(last, weights["cheap_row"], weights["cheap_bias"])
 
     @torch.no_grad()
-    def score_bank(self, bank: PromptBank, pixels: Tensor) -> Tensor:
-        """Return the scores of all slots; the image goes through the backbone once."""
-        blocks = bank.live_blocks()
-        slots = {b: slice(b.start, b.stop) for b in blocks}
-        weights = {b: {n: t[slots[b]] for n, t in bank.packed.items()} for b in blocks}
+    def score_bank(self, bank: PromptBank, pixels: Tensor, labels: Sequence[str]) -> Tensor:
+        """Return the scores of the slots in blocks with one of `labels`; the image goes through the backbone once."""
+        first, encoder = self.first_block, self.encoder
+        image = [(k, v) for _, k, v in islice(encoder.walk(pixels), first, encoder.depth)]
         out = torch.zeros(len(pixels), bank.capacity, device=pixels.device)
-        paths = {b: class_path.start(weights[b], len(pixels), self.encoder.dtype) for b in blocks}
-        sums = {b: weights[b]["bias"].expand(len(pixels), -1) for b in blocks}
-        walked = zip(self.encoder.blocks, self.encoder.walk(pixels), strict=False)
-        for number, (block, (_, keys, values)) in enumerate(walked):
-            level = number - self.first_block
-            if level < 0:
-                continue
-            keys, values = class_path.side_by_side(keys, values)
-            for b in blocks:
-                at_level = class_path.at_level(weights[b], level)
-                paths[b] = class_path.advance(block, paths[b], at_level, keys, values)
-                sums[b] = sums[b] + class_path.read(paths[b], at_level["row"])
-        for b in blocks:
-            out[:, slots[b]] = sums[b]
+        for block in bank.live_blocks(labels):
+            slots = slice(block.start, block.stop)
+            at_once = len(pixels)
+            if pixels.device.type == "cpu":
+                at_once = max(1, ROWS // (len(block) * self.tokens_per_class))
+            weights = {name: tensor[slots] for name, tensor in bank.packed.items()}
+            for start in range(0, len(pixels), at_once):
+                rows = slice(start, min(start + at_once, len(pixels)))
+                part = [(k[rows], v[rows]) for k, v in image]
+                count = rows.stop - rows.start
+                out[rows, slots] = class_path.score(
+                    encoder.blocks[first:], weights, part, count, encoder.dtype
+                )
         return out
 
     @torch.no_grad()

@@ -164,8 +164,8 @@ class IsolatedEngine(PromptEngine):
         self._held_out.take([record for record in records if record.label == EVERY_CLASS])
 
     def score_batch(self, pixels: Tensor, labels: Sequence[str]) -> Tensor:
-        """Return `float32 [batch, capacity]`, whatever `labels`; slot blocks one by one, so shapes never change."""
-        return self.scorer.score_bank(self.bank, pixels)
+        """Return `float32 [batch, capacity]`; slot blocks that hold one of `labels` one by one: shapes never change."""
+        return self.scorer.score_bank(self.bank, pixels, labels)
 
     def score_shortlist(self, pixels: Tensor, labels: Sequence[str], size: int) -> Tensor:
         """Return `float32 [batch, capacity]`: scores of the `size` best classes by a cheap score, else `-inf`."""

@@ -128,12 +128,5 @@ def _score_some(
     walked: Sequence[tuple[Tensor, Tensor, Tensor]],
 ) -> Tensor:
     weights: Weights = {n: torch.stack([p[n] for p in pairs]).to(encoder.device) for n in pairs[0]}
-    batch = len(walked[0][0])
-    z = class_path.start(weights, batch, encoder.dtype)
-    total = weights["bias"].expand(batch, -1)
-    for level, block in enumerate(encoder.blocks[first_block:]):
-        _, keys, values = walked[first_block + level]
-        at_level = class_path.at_level(weights, level)
-        z = class_path.advance(block, z, at_level, *class_path.side_by_side(keys, values))
-        total = total + class_path.read(z, at_level["row"])
-    return total
+    image = [(keys, values) for _, keys, values in walked[first_block : encoder.depth]]
+    return class_path.score(encoder.blocks[first_block:], weights, image, len(walked[0][0]), encoder.dtype)

@@ -52,10 +52,11 @@ class Scorer(ABC):
         return None
 
     @abstractmethod
-    def score_bank(self, bank: PromptBank, pixels: Tensor) -> Tensor:
-        """Return `float32 [batch, capacity]` of what `encoder.read` gives.
+    def score_bank(self, bank: PromptBank, pixels: Tensor, labels: Sequence[str]) -> Tensor:
+        """Return `float32 [batch, capacity]` of what `encoder.read` gives; only columns of `labels` mean anything.
 
-        Slot blocks are computed one by one, in shapes that never depend on which classes are live.
+        Slot blocks are computed one by one, in shapes that never depend on which classes are live; those without one
+        of `labels` are left out.
         """
 
     @abstractmethod

@@ -17,8 +17,6 @@ from preforget.backbones.encoder import Encoder
 from preforget.core.errors import UsageError
 from preforget.records import PromptBank
 
-ROWS_PER_GROUP = 8
-
 
 def cheap_scores(cls: Tensor, row: Tensor, bias: Tensor) -> Tensor:
     """Return `float32 [B, S]`: `row [S, D] . LN(cls) + bias` for CLS states `[B, D]` that enter the last block."""
@@ -35,47 +33,31 @@ def score(
         encoder.summary(walked[-2][0]), bank.packed["cheap_row"][slots], bank.packed["cheap_bias"][slots]
     )
     chosen = slots[cheap.topk(min(size, len(labels)), dim=1).indices]
-    groups = Groups(chosen)
-    z = bank.packed["prompt"][chosen].to(encoder.dtype)
-    total = bank.packed["bias"][chosen]
-    for level, block in enumerate(encoder.blocks[first_block:]):
-        _, keys, values = walked[first_block + level]
-        weights = class_path.at_level(bank.packed, level)
-        weights |= {name: weights[name][chosen] for name in ("offsets", "row")}
-        z = class_path.advance(
-            block, z, weights, *class_path.side_by_side(keys, values), adapt=groups.low_rank
-        )
-        total = total + class_path.read(z, weights["row"])
+    pairs = chosen.t()  # by rank, then by image, as the class path lays out classes
+    z = bank.packed["prompt"][pairs].to(encoder.dtype)
+    total = bank.packed["bias"][pairs]
+
+    def adapt(y: Tensor, x: Tensor, down: Tensor, up: Tensor) -> Tensor:
+        return of_pairs(y, x, down, up, pairs)
+
+    for number, block in enumerate(encoder.blocks[first_block:]):
+        _, keys, values = walked[first_block + number]
+        level = {n: bank.packed[n][:, number] for n in class_path.LEVELLED if n in bank.packed}
+        level |= {"offsets": level["offsets"][pairs].to(encoder.dtype), "row": level["row"][pairs]}
+        z = class_path.advance(block, z, level, keys, values, adapt)
+        total = total + class_path.read(z, level["row"])
     out = torch.full((len(pixels), bank.capacity), float("-inf"), device=pixels.device)
-    return out.scatter(1, chosen, total)
+    return out.scatter(1, chosen, total.t())
 
 
-class Groups:
-    """Pairs of input and class, `chosen [B, S]`, sorted by class in groups of at most `ROWS_PER_GROUP`.
+def of_pairs(y: Tensor, x: Tensor, down: Tensor, up: Tensor, pairs: Tensor) -> Tensor:
+    """Return `y` and each pair's own `x A_c B_c` for `x` and `y [K, B, T, D]` and classes `pairs [K, B]`.
 
-    Each group needs its class's adapters once; gathering them for every pair would move most of the bank per input.
+    `A [capacity, D, r]`, `B [capacity, r, D]`. Every pair is a product of its own, so that its bits depend on no other.
     """
-
-    def __init__(self, chosen: Tensor) -> None:
-        slots, self.order = chosen.flatten().sort(stable=True)
-        _, counts = slots.unique_consecutive(return_counts=True)
-        start = counts.cumsum(0) - counts
-        rank = torch.arange(len(slots), device=slots.device) - start.repeat_interleave(counts)
-        first = rank % ROWS_PER_GROUP == 0
-        self.group = first.cumsum(0) - 1
-        self.row = rank % ROWS_PER_GROUP
-        self.slot = slots[first]
-
-    def low_rank(self, x: Tensor, down: Tensor, up: Tensor) -> Tensor:
-        """Return each pair's `x A_c B_c` for `x [B, S, T, D]`, `A [capacity, D, r]`, `B [capacity, r, D]`."""
-        batch, slots, tokens, dim = x.shape
-        padded = x.new_zeros(len(self.slot), ROWS_PER_GROUP, tokens, dim)
-        padded[self.group, self.row] = x.reshape(-1, tokens, dim)[self.order]
-        inner = padded.flatten(1, 2) @ down[self.slot].to(x.dtype)
-        rows = (inner @ up[self.slot].to(x.dtype)).view_as(padded)
-        out = x.new_empty(batch * slots, tokens, dim)
-        out[self.order] = rows[self.group, self.row]
-        return out.view_as(x)
+    classes, rows = pairs.flatten(), x.flatten(0, 1)
+    inner = torch.bmm(rows, down.index_select(0, classes).to(x.dtype))
+    return torch.baddbmm(y.flatten(0, 1), inner, up.index_select(0, classes).to(x.dtype)).view(x.shape)
 
 
 def whole_shortlist(size: int) -> int:

@@ -62,11 +62,11 @@ class VectorScorer(Scorer):
         return scores + (F.gelu(hidden) * weights["up"]).sum(dim=-1)
 
     @torch.no_grad()
-    def score_bank(self, bank: PromptBank, pixels: Tensor) -> Tensor:
-        """Return the scores of all slots."""
+    def score_bank(self, bank: PromptBank, pixels: Tensor, labels: Sequence[str]) -> Tensor:
+        """Return the scores of the slots in blocks with one of `labels`."""
         states = self.encoder.states(pixels, slice(0, 1))
         out = torch.zeros(len(states), bank.capacity, device=states.device)
-        for block in bank.live_blocks():
+        for block in bank.live_blocks(labels):
             slots = slice(block.start, block.stop)
             out[:, slots] = self.score_states({n: t[slots] for n, t in bank.packed.items()}, states)
         return out

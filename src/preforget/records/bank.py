@@ -13,11 +13,11 @@ from preforget.records.roster import Roster
 
 
 def slot_block(slot: int) -> range:
-    """Return the slots that are always computed together with `slot`: 0-7, 8-15, 16-31, from there 32 at a time.
+    """Return the slots that are always computed together with `slot`: 0-7, 8-15, then 16 at a time, from 128 on 32.
 
     Small blocks waste little on small banks, large ones keep large banks fast; which slots form a block never changes.
     """
-    size = 8 if slot < 16 else 16 if slot < 32 else 32
+    size = 8 if slot < 16 else 16 if slot < 128 else 32
     return range(slot // size * size, slot // size * size + size)
 
 
@@ -59,9 +59,9 @@ class PromptBank(Roster):
         """Return the record of a class; raises `UnknownLabelError`."""
         return super().affected_records(label, subject) if subject is not None else [self[str(label)]]
 
-    def live_blocks(self) -> list[range]:
-        """Return the numbers of the slot blocks that hold at least one record, in order."""
-        blocks = {slot_block(self.slot(label)) for label in self._records}
+    def live_blocks(self, labels: Iterable[str] | None = None) -> list[range]:
+        """Return the slot blocks that hold at least one record, or one of `labels`, in order."""
+        blocks = {slot_block(self.slot(label)) for label in (self._records if labels is None else labels)}
         return sorted(blocks, key=lambda block: block.start)
 
     def slots(self, labels: Iterable[str]) -> list[int]:

@@ -89,10 +89,12 @@ class FrozenPath:
         states = read.states[rows].to(self._encoder.device)
         features = []
         z = class_path.start(one, len(states), states.dtype)
-        for level, block in enumerate(self._encoder.blocks[self._first :]):
-            keys, values = class_path.side_by_side(*block.key_value(states[:, level]))
-            z = class_path.advance(block, z, class_path.at_level(one, level), keys, values)
-            features.append(F.layer_norm(z.float(), z.shape[-1:]).mean(dim=2)[:, 0])
+        levels = class_path.by_level(one, states.dtype)
+        for number, (block, level) in enumerate(
+            zip(self._encoder.blocks[self._first :], levels, strict=True)
+        ):
+            z = class_path.advance(block, z, level, *block.key_value(states[:, number]))
+            features.append(F.layer_norm(z.float(), z.shape[-1:]).mean(dim=2)[0])
         return torch.cat(features, dim=1)
 
     def live(self) -> dict[str, Tensor]:
@@ -121,16 +123,9 @@ class FrozenPath:
         if self._closed_form is not None:
             return self._closed_form([h for h, _, _ in self._walk(pixels)])
         live = self.live()
-        z = class_path.start(live, len(pixels), self._encoder.dtype)
-        total = live["bias"].expand(len(pixels), -1)
-        for number, (_, keys, values) in enumerate(self._walk(pixels)):
-            if (level := number - self._first) < 0:
-                continue
-            weights = class_path.at_level(live, level)
-            keys, values = class_path.side_by_side(keys, values)
-            z = class_path.advance(self._encoder.blocks[number], z, weights, keys, values)
-            total = total + class_path.read(z, weights["row"])
-        return total
+        image = [(keys, values) for _, keys, values in self._walk(pixels)][self._first :]
+        blocks = self._encoder.blocks[self._first :]
+        return class_path.score(blocks, live, image, len(pixels), self._encoder.dtype)
 
     def _batches(self, inputs: Images) -> Iterator[Tensor]:
         for start in range(0, len(inputs), ROWS):
