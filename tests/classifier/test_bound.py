@@ -32,7 +32,7 @@ POINTS = 2
 Y = np.repeat(["ant", "bee", "cat"], 8)
 X = np.random.default_rng(0).normal(size=(24, 4)) + np.repeat([[0.0], [5.0], [10.0]], 8, axis=0)
 NOISE = np.random.default_rng(1).integers(0, 30, (24, 32, 32, 3))
-IMAGES = np.clip(X[:, :1, None, None] * 20 + NOISE, 0, 255).astype(np.uint8)
+IMAGES = (60 + X[:, :1, None, None] * 8 + NOISE).astype(np.uint8)
 PEOPLE = ["kim", "lee", "pat", "sam"] * 6
 
 
