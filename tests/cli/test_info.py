@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from preforget.store import ModelFolder
@@ -37,3 +38,18 @@ def test_the_same_for_machines_and_without_the_backbone(model: Path, terminal: T
     assert info["encoder"]["licence"] == "unknown"
     assert info["changes"][0]["seq"] == 1
     assert terminal("info", model.with_name("none")).code == 2
+
+
+def test_the_licence_that_the_encoders_files_state(
+    tmp_path: Path, tiny_vit: Path, pets: Path, terminal: Terminal
+) -> None:
+    encoder = Path(shutil.copytree(tiny_vit, tmp_path / "encoder"))
+    (encoder / "README.md").write_text(
+        "---\nlicense: cc-by-nc-nd-4.0\ntags: [pathology]\n---\n# An encoder\n"
+    )
+    model = tmp_path / "model"
+    words = ("learn", pets, "--out", model, "--engine", "exact", "--levels", 1, "--backbone", encoder)
+    assert terminal(*words, "--device", "cpu").code == 0
+    shutil.rmtree(encoder)
+    assert "licence: cc-by-nc-nd-4.0" in terminal("info", model).out
+    assert terminal("info", model, "--json").json["encoder"]["licence"] == "cc-by-nc-nd-4.0"

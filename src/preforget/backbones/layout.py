@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from preforget.backbones.checkpoint import layers_in, other_depth, read_settings, read_tensors, read_weights
+from preforget.backbones.rows import BlockRow
 from preforget.backbones.stored import renamed
 from preforget.core.errors import BackboneError
 
@@ -33,6 +34,17 @@ OLDER_NAMES = tuple(
     )
 )
 """Names of tensors in files that transformers before 5 wrote, as most files on the hub."""
+
+VIT_BLOCK = BlockRow(
+    "layers.{}.",
+    "layernorm_before",
+    ("attention.q_proj", "attention.k_proj", "attention.v_proj"),
+    "attention.o_proj",
+    "layernorm_after",
+    (("mlp.fc1",),),
+    ("mlp.fc2",),
+)
+"""Names of tensors in a layer of ViT, DeiT and AST."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from preforget.backbones.family import enter
-from preforget.backbones.layout import OLDER_NAMES
+from preforget.backbones.layout import OLDER_NAMES, VIT_BLOCK
 from preforget.backbones.picture_family import PictureFamily
 from preforget.backbones.rows import BlockRow
 
@@ -40,15 +40,6 @@ DINO3_BLOCK = replace(
     fc1=(("mlp.gate_proj", "mlp.up_proj"), ("mlp.up_proj",)),
     fc2=("mlp.down_proj", "mlp.down_proj"),
     gates=(True, False),
-)
-VIT_BLOCK = BlockRow(
-    "layers.{}.",
-    "layernorm_before",
-    ("attention.q_proj", "attention.k_proj", "attention.v_proj"),
-    "attention.o_proj",
-    "layernorm_after",
-    (("mlp.fc1",),),
-    ("mlp.fc2",),
 )
 CLIP_BLOCK = BlockRow(
     "encoder.layers.{}.",

@@ -19,9 +19,8 @@ from preforget.backbones.checkpoint import read_preprocessor
 from preforget.backbones.encoder import Embedding, Encoder, Preprocessing
 from preforget.backbones.family import Checkpoint, Family, enter
 from preforget.backbones.filterbank import HOP, IMPLEMENTATION, log_mel, samples_for, triangles
-from preforget.backbones.layout import OLDER_NAMES, Layout, SpectrogramShape, read_shape
+from preforget.backbones.layout import OLDER_NAMES, VIT_BLOCK, Layout, SpectrogramShape, read_shape
 from preforget.backbones.positions import regrid
-from preforget.backbones.rows import BlockRow
 from preforget.backbones.stored import Settings, Stored
 from preforget.core.errors import BackboneError, UsageError
 from preforget.core.hashing import value_digest
@@ -129,23 +128,14 @@ class SpectrogramFamily(Family):
         return encoder_of(checkpoint, config, hearing, frames, commit)
 
 
-AST_BLOCK = BlockRow(
-    "layers.{}.",
-    "layernorm_before",
-    ("attention.q_proj", "attention.k_proj", "attention.v_proj"),
-    "attention.o_proj",
-    "layernorm_after",
-    (("mlp.fc1",),),
-    ("mlp.fc2",),
-)
 FAMILIES = {
     ARCHITECTURE: SpectrogramFamily(
         library="ASTModel",
-        block=AST_BLOCK,
+        block=VIT_BLOCK,
         known="embeddings.cls_token",
         bases=("", "audio_spectrogram_transformer."),
         older=OLDER_NAMES,
-        needed=(*AST_BLOCK.tensors(), "layernorm.weight", "layernorm.bias"),
+        needed=(*VIT_BLOCK.tensors(), "layernorm.weight", "layernorm.bias"),
     )
 }
 """By the `model_type` of `config.json`."""
