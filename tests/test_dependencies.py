@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS = ("heif", "medical", "plot", "ray", "serve", "tables")
+EXTRAS = ("heif", "medical", "oidc", "otel", "plot", "ray", "serve", "tables")
 """Extras whose libraries the package imports where they are installed."""
 
 

@@ -31,11 +31,12 @@ def until(is_so: Callable[[], bool], what: str) -> None:
 class Running:
     """A service on a port of its own, with an officer's token."""
 
-    def __init__(self, model: Path, *options: str) -> None:
+    def __init__(self, model: Path, *options: str, authority: Path | None = None) -> None:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
             self.port = listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'' if authority is None else 's'}://127.0.0.1:{self.port}"
+        self._verify = True if authority is None else str(authority)
         file = model.with_name("tokens.json")
         tokens = Tokens()
         tokens.path = file
@@ -59,7 +60,7 @@ class Running:
         end = time.monotonic() + PATIENCE
         while self.child.poll() is None:
             with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/v2/health/ready", timeout=10).ok:
+                if requests.get(f"{self.url}/v2/health/ready", timeout=10, verify=self._verify).ok:
                     return
             if time.monotonic() > end:
                 self.child.end_with_stacks()
@@ -74,9 +75,9 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(model: Path, *options: str) -> Iterator[Running]:
-    """Serve a model, and end the service at the end whatever happens."""
-    service = Running(model, *options)
+def running(model: Path, *options: str, authority: Path | None = None) -> Iterator[Running]:
+    """Serve a model, and end the service at the end whatever happens; `authority`: certificates that vouch for it."""
+    service = Running(model, *options, authority=authority)
     try:
         service.wait()
         yield service

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from preforget.cli.console import Console, note, printable
 from preforget.cli.options import Commands, add_command, add_keyring, add_machine, keyring
@@ -57,6 +58,21 @@ def add_to(commands: Commands[argparse.ArgumentParser]) -> None:
         help="file of tokens, made with: preforget tokens add FILE ROLE",
     )
     who.add_argument(
+        "--oidc-issuer",
+        metavar="URL",
+        help="take JWTs of this issuer, too (extra: pip install 'preforget[oidc]')",
+    )
+    who.add_argument("--oidc-audience", metavar="NAME", help="the audience that its tokens must state")
+    who.add_argument(
+        "--oidc-keys", metavar="FILE|URL", help="its public keys, a JWK set; by https, or from this machine"
+    )
+    who.add_argument(
+        "--oidc-role-claim",
+        metavar="NAME",
+        default="preforget_role",
+        help="the claim that holds the role or roles, dots lead inwards (default: preforget_role)",
+    )
+    who.add_argument(
         "--rate", metavar="N", type=float, help="requests for answers per second of one caller (default: any)"
     )
     told = parser.add_argument_group("what answers tell")
@@ -90,6 +106,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         from preforget.serve.server import run as serve
         from preforget.serve.settings import LOOPBACK, Settings
         from preforget.serve.tokens import Tokens
+        from preforget.serve.tracing import make_tracing
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("preforget"):
             raise
@@ -97,7 +114,8 @@ def run(args: argparse.Namespace, console: Console) -> int:
             f"a service needs more libraries ({error.name} is missing); run: pip install 'preforget[serve]'"
         ) from None
     address = Address(args.host, args.port, args.certificate, args.key)
-    address.check(has_tokens=args.tokens is not None, insecure=args.insecure)
+    has_tokens = args.tokens is not None or args.oidc_issuer is not None
+    address.check(has_tokens=has_tokens, insecure=args.insecure)
     names = [args.host.lower()] if args.host not in ("0.0.0.0", "::") else []
     settings = Settings(
         rows=args.rows,
@@ -109,7 +127,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         most_inputs=args.most_inputs,
         drain=args.drain,
         hosts=tuple({*LOOPBACK, *names, *(name.lower() for name in args.host_name)}),
-        open_reading=args.tokens is None,
+        open_reading=not has_tokens,
     )
     tokens = Tokens(args.tokens)
     service = make_service(
@@ -117,12 +135,14 @@ def run(args: argparse.Namespace, console: Console) -> int:
         tokens,
         settings,
         args.data,
+        issuer=issuer_of(args),
+        tracing=make_tracing(),
         keyring=keyring(args),
         backbone=args.backbone,
         device=args.device,
         dtype=args.dtype,
     )
-    secret = tokens.add("officer", "for this run") if args.tokens is None else None
+    secret = None if has_tokens else tokens.add("officer", "for this run")
 
     def listening(port: int) -> None:
         url = Address(args.host, port, args.certificate, args.key).url
@@ -141,6 +161,21 @@ def run(args: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def issuer_of(args: argparse.Namespace) -> Any:
+    """Return whose JWTs are taken, None for nobody's; raises `UsageError`."""
+    if args.oidc_issuer is None:
+        return None
+    try:
+        from preforget.serve.oidc import Issuer
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("preforget"):
+            raise
+        raise UsageError(
+            f"JWTs need {error.name}, which is missing; run: pip install 'preforget[oidc]'"
+        ) from None
+    return Issuer(args.oidc_issuer, args.oidc_audience, args.oidc_keys, args.oidc_role_claim)
+
+
 def check(args: argparse.Namespace) -> None:
     """Raise `UsageError` for numbers that can't be used."""
     least = {"rows": 1, "most_inputs": 1, "most_mib": 1, "top_k": 1, "decimals": 0, "drain": 0}
@@ -153,5 +188,7 @@ def check(args: argparse.Namespace) -> None:
         raise UsageError(f"--rate is {args.rate}; it must be more than 0")
     if not 0 <= args.port < 65536:
         raise UsageError(f"--port is {args.port}; ports are between 0 and 65535")
+    if len({value is None for value in (args.oidc_issuer, args.oidc_audience, args.oidc_keys)}) > 1:
+        raise UsageError("--oidc-issuer, --oidc-audience and --oidc-keys go together")
     if (args.certificate is None) != (args.key is None):
         raise UsageError("--certificate and --key go together")

@@ -62,6 +62,8 @@ def make_app(service: Service, *, tls: bool = False) -> FastAPI:
             seconds
         )
         logs.note(scope, code, seconds)
+        if service.tracing is not None:
+            service.tracing.saw_request(scope, code, seconds)
 
     app.add_middleware(Guard, settings=settings, tls=tls, saw=saw)
     return app

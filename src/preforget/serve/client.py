@@ -85,6 +85,8 @@ class Client:
         token: A bearer token, where the service wants one.
         model: The model's name, needed where the service has several.
         timeout: Seconds after which a request is given up.
+        authority: A file of certificates (PEM) that may vouch for the service, in place of those that this machine
+            trusts; such as the service's own, if nobody else has signed it.
 
     Example:
         >>> import preforget as pf
@@ -94,12 +96,21 @@ class Client:
     """
 
     def __init__(
-        self, url: str, token: str | None = None, model: str | None = None, *, timeout: float = 60.0
+        self,
+        url: str,
+        token: str | None = None,
+        model: str | None = None,
+        *,
+        timeout: float = 60.0,
+        authority: str | Path | None = None,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"{url!r} is no address; give one such as http://127.0.0.1:8080")
         self.url, self.model, self.timeout = url.rstrip("/"), model, timeout
         self._session = requests.Session()
+        if authority is not None:
+            self._session.verify = str(given_path(authority))
+            self._session.trust_env = False  # whose REQUESTS_CA_BUNDLE would come first
         if token is not None and not _TOKEN.fullmatch(token := token.strip()):
             raise UsageError("the token has characters that no token has; it begins with pf_")
         if token is not None:

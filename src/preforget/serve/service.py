@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from preforget.core.errors import PreforgetError
 from preforget.serve.forgettings import Forgettings
@@ -13,12 +15,17 @@ from preforget.serve.reports import Reports
 from preforget.serve.settings import Settings
 from preforget.serve.telling import Telling
 from preforget.serve.tokens import Caller, Tokens
+from preforget.serve.tracing import Tracing
+
+if TYPE_CHECKING:
+    from preforget.serve.oidc import Oidc  # needs a library that few have
 
 
 @dataclass(eq=False)
 class Service:
     """Models by name, the forgettings of each, the tokens that open them, and how answers are limited.
 
+    `oidc`: who else issues tokens; `tracing`: what writes spans.
     `failed`: why it couldn't start; `ready`: whether everything that was cut off is finished; `draining`: whether it
     is about to end.
     """
@@ -29,6 +36,8 @@ class Service:
     settings: Settings = field(default_factory=Settings)
     metrics: Metrics = field(default_factory=Metrics)
     reports: Mapping[str, Reports] = field(default_factory=dict)
+    oidc: Oidc | None = None
+    tracing: Tracing | None = None
     failed: PreforgetError | None = None
     ready: bool = False
     draining: bool = False
@@ -44,6 +53,8 @@ class Service:
 
     def caller(self, text: str) -> Caller | None:
         """Return whose bearer token a text is, None if it is nobody's."""
+        if self.oidc is not None and text.count(".") == 2:
+            return self.oidc.caller(text)
         return self.tokens.caller(text)
 
     async def start(self) -> None:
@@ -72,3 +83,5 @@ class Service:
             await reports.stop()
         for model in self.models.values():
             model.close()
+        if self.tracing is not None:
+            await asyncio.to_thread(self.tracing.close)

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from preforget.serve.page import showing
 from preforget.serve.page.showing import BARS, LONGEST_SIDE, Shown, heights, shown_back
 
 
@@ -56,7 +57,7 @@ def test_a_text_is_itself_and_nothing_is_in_the_repr() -> None:
 
 
 def test_of_a_long_sound_the_beginning_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preforget.serve.page.showing.MOST_SAMPLES", 200)
+    monkeypatch.setattr(showing, "MOST_SAMPLES", 200)
     file = io.BytesIO()
     soundfile.write(file, np.r_[np.full(200, 0.5), np.full(10_000, 1.0)], 8000, format="WAV")
     assert shown_back("sounds", file.getvalue()).wave == [1.0] * BARS
