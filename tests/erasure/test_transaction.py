@@ -12,7 +12,8 @@ from preforget.core.errors import IntegrityError, UsageError
 from preforget.engines.isolated import IsolatedEngine
 from preforget.erasure import forget, open_folder, plan, transaction
 from preforget.erasure.receipt import Receipt, payload_of
-from preforget.erasure.transaction import Request, erase_on_disk
+from preforget.erasure.request import Request
+from preforget.erasure.transaction import erase_on_disk
 from preforget.erasure.verify import verify
 from preforget.store import Manifest, ModelFolder
 from preforget.store.keyring import open_keyring
@@ -132,40 +133,6 @@ def test_a_damaged_announcement_stops_everything(made: Made) -> None:
     (made.model / INTENT).write_bytes(b"{}")
     with pytest.raises(IntegrityError, match="the erasure that it announces can't be ended"):
         made.open()
-
-
-@pytest.mark.parametrize(
-    ("text", "fine"),
-    [
-        ("request 2026-118", True),
-        ("Grace Hopper asked", False),
-        ("about GRACE HOPPER's wish", False),
-        ("Gracehoppers", True),
-        ("hopper", True),
-        ("two\nlines", False),
-        ("x" * 500, True),
-        ("x" * 501, False),
-        (None, True),
-    ],
-)
-def test_a_request_names_nobody(text: str | None, fine: bool) -> None:
-    for request in (Request(reference=text), Request(grounds=text)):
-        if fine:
-            request.check({"Grace Hopper"})
-        else:
-            with pytest.raises(UsageError):
-                request.check({"Grace Hopper"})
-
-
-def test_a_reason_holds_no_name_of_the_model_whatever_its_length() -> None:
-    names = {"hi", "3", "caf\u00e9", "Kim Lee"}
-    for text in ("HI there", "request 3", "cafe\u0301", "about kim lee"):
-        with pytest.raises(UsageError, match="the name of a class or a person"):
-            Request(text).check(names)
-    Request("request 2026-33, history").check(names)
-    Request(grounds="Art. 17(1)(b), 3, hi").check(names)  # articles and paragraphs are no names
-    with pytest.raises(UsageError, match="there is 'Kim Lee' in the grounds"):
-        Request(grounds="Kim Lee").check(names)
 
 
 def test_several_classes_are_one_erasure_also_if_it_is_cut_off(made: Made) -> None:

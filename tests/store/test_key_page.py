@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -47,11 +48,21 @@ def test_a_file_that_others_may_read_is_refused_also_if_it_was_read_before(page:
         {"turn": True},
         {"extra": 1},
         {"format": 2},
+        {"keys": {RECORD: "A" * 44}},
+        {"keys": {RECORD: "A" * 42 + "=="}},
+        {"keys": {RECORD: "A" * 42 + "-="}},
+        {"keys": {RECORD: "A" * 42 + "=", "ab" + "2" * 30: "A" * 44 + "="}},
+        {"keys": {RECORD: "=" + "A" * 42 + "="}},
+        {"keys": {RECORD: ["A"] * 44}},
+        {"keys": {RECORD: 1}},
     ],
 )
 def test_another_content_is_refused(page: KeyPage, changes: dict[str, object]) -> None:
     page.write(STATE)
     values = {**json.loads(page.path.read_bytes()), **changes}
-    page.path.write_text(json.dumps(values))
+    del values["checksum"]
+    rest = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    checksum = hashlib.sha256(rest.encode()).hexdigest()
+    page.path.write_text(f'{{"checksum":"sha256:{checksum}",{rest[1:]}')
     with pytest.raises(IntegrityError):
         page.read()

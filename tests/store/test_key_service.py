@@ -39,8 +39,17 @@ def test_ids_are_what_can_be_file_names_and_json(text: str) -> None:
         assert re.fullmatch(pattern, text, re.ASCII)
 
 
+@given(st.lists(st.text("0123456789abcdefA,\n", min_size=30, max_size=34), max_size=4))
+def test_several_ids_are_refused_if_one_is_none(texts: list[str]) -> None:
+    if all(re.fullmatch(r"[0-9a-f]{32}", text) for text in texts):
+        assert check_record_ids(texts) == list(dict.fromkeys(texts))
+    else:
+        check_refused(texts)
+
+
 def test_ids_of_each_kind() -> None:
     assert check_record_ids(iter([TWO, ONE, TWO])) == [TWO, ONE]
+    check_refused([ONE[:-1], f"{TWO}2"])  # together of the right length
     check_refused(ONE)  # a text is a list of letters too
     for text in ("", "..", "-a", "a-", "A", "a/b", "a" * 65, "a\n", "a.b"):
         with pytest.raises(UsageError, match="no model id"):

@@ -173,7 +173,8 @@ def handles() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_no_handle_lingers(path: Path) -> None:
+def test_no_handle_lingers(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger_sqlite, "SMALL", 0)  # as if it were large: rows are read as they are asked for
     before = handles()
     fill(path, 101)
     rows = at(path).entries()
@@ -187,6 +188,38 @@ def test_no_handle_lingers(path: Path) -> None:
     with pytest.raises(IntegrityError):
         at(copy).verify()
     assert handles() == before
+
+
+def test_a_file_with_the_same_bytes_is_not_parsed_again(path: Path) -> None:
+    fill(path, 3)
+    store = SqliteLedger(path)
+    first = list(store.entries())
+    assert [entry.seq for entry in store.entries(after=1)] == [2, 3]
+    assert store.entries(after=2).__next__() is first[2] is store.last()
+    at(path).append("audit", {})  # as another process would
+    assert [entry.seq for entry in store.entries()] == [1, 2, 3, 4]
+    assert next(store.entries()) is first[0]  # the same row, though the file is another
+    assert list(store.entries(after=4)) == list(store.entries(after=2**70)) == []
+
+
+@pytest.mark.parametrize("small", [0, ledger_sqlite.SMALL])
+def test_what_changes_after_a_reading_is_found(
+    path: Path, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_sqlite, "SMALL", small)
+    fill(path, 3)
+    ledger, content = at(path), path.read_bytes()
+    head = ledger.verify()
+    place = content.index(head.hash.encode())
+    path.write_bytes(content[:place] + b"X" + content[place + 1 :])
+    with pytest.raises(IntegrityError):
+        ledger.verify()
+    path.write_bytes(content)
+    assert ledger.verify() == ledger.head() == head
+    path.unlink()
+    for use in (ledger.head, ledger.verify):
+        with pytest.raises(IntegrityError, match="ledger is missing"):
+            use()
 
 
 def test_two_threads_and_a_third_that_reads(path: Path) -> None:

@@ -62,6 +62,7 @@ def test_destroying_one_replaces_one_page_and_leaves_no_trace_of_it(folder: Path
     keys.note_head(FIRST)
     before, key = contents(folder), keys.get(IDS[:1])[IDS[0]]
     assert keys.destroy(IDS[:1], ERASURE) == 1
+    assert keys.destroyed_of(IDS[:2]) == {IDS[0]} == keys.destroyed().keys()
     after = contents(folder)
     assert [name for name in after if after[name] != before.get(name)] == [f"{MODEL}.{IDS[0][:2]}.page"]
     assert keys.destroyed() == {IDS[0]: ERASURE}

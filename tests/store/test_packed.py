@@ -59,14 +59,14 @@ def test_packs_that_were_read_need_no_search_until_somebody_writes_to_them(packe
     (path,) = (packed.path / "packs").iterdir()
     os.utime(path, (2**32, 2**32))
     again = opened(packed)
-    assert again.packed.as_read() == {}  # not older than now, so that a change might not show
+    assert again.unsearched() == {}  # not older than now, so that a change might not show
     os.utime(path, (0, 0))
     while not mark_of(path).is_settled():  # type: ignore[union-attr]
         pass
     again = opened(packed)
-    assert again.packed.as_read() == {f"packs/{path.name}": path.stat().st_size}
+    assert again.unsearched() == {f"packs/{path.name}": path.stat().st_size}
     os.utime(path, (1, 1))
-    assert again.packed.as_read() == {}
+    assert again.unsearched() == {}
 
 
 def test_packs_that_were_written_here_are_searched_once(packed: ModelFolder) -> None:
@@ -75,6 +75,6 @@ def test_packs_that_were_written_here_are_searched_once(packed: ModelFolder) -> 
     while not mark_of(path).is_settled():  # type: ignore[union-attr]
         pass
     packed.records()
-    assert packed.packed.as_read() == {}
-    packed.packed.note_searched()
-    assert [*packed.packed.as_read()] == [f"packs/{path.name}"]
+    assert packed.unsearched() == {}
+    packed.note_searched()
+    assert [*packed.unsearched()] == [f"packs/{path.name}"]

@@ -46,3 +46,26 @@ def test_a_change_lists_what_it_begins_in_the_order_of_ids(
     with pytest.raises(OSError, match="full"):
         folder.change(add=records)
     assert lists == [sorted(f"records/{record.id}.safetensors" for record in records)]
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_records_of_a_sealed_model_need_no_search_once_they_were_read(
+    make_folder: MakeFolder, sealed: bool
+) -> None:
+    """Of a plain model they do: the same input, learned for two classes, lies in both of their files."""
+    folder = make_folder("a", "b", "c")
+    if sealed:
+        folder.seal()
+    assert folder.unsearched() == {}  # written here
+    folder = ModelFolder.open(folder.path, folder.keyring_place)
+    while len(folder.unsearched()) < 3 and sealed:
+        folder.read_unread()
+    names = folder.live_names() if sealed else []
+    assert sorted(folder.unsearched()) == sorted(names)
+    if sealed:
+        (folder.path / names[0]).write_bytes(b"other bytes")
+        assert sorted(folder.unsearched()) == sorted(names[1:])
+        folder.read_unread()  # it says nothing of a damaged file, which is searched
+        assert sorted(folder.unsearched()) == sorted(names[1:])
+        folder.manifest.records.pop(Path(names[2]).stem)  # gone from the model, and still there as a file
+        assert folder.unsearched().keys() == {names[1]}

@@ -27,13 +27,20 @@ class Begun:
     """A change that has begun: noted before its first step and struck out after its last.
 
     `end`: what brings it to an end if it is cut off, by default to read the folder again; `plan`: what is being
-    forgotten; `kept` and `shared`: what stays in memory then, with tensors that the engine in memory may share.
+    forgotten; `records` and `shared`: what is in memory, and what comes in its place, with tensors that the engine in
+    memory may share.
     """
 
     end: Callable[[], None] | None = None
     plan: Plan | None = None
-    kept: Sequence[ClassRecord] = ()
+    records: Sequence[ClassRecord] = ()
     shared: dict[str, Tensor] | None = None
+
+    @property
+    def kept(self) -> list[ClassRecord]:
+        """What stays in memory; looked for only where a change was cut off, since a model can have 100,000 records."""
+        gone = set() if self.plan is None else {record.id for record in self.plan.records}
+        return [record for record in self.records if record.id not in gone]
 
 
 class Bound(State):
@@ -126,7 +133,7 @@ class Bound(State):
             held = {record.id: record for record in engine.records()}
             kept = [held[record.id] if record.id in held else copied(record) for record in begun.kept]
             shared = {name: tensor.clone() for name, tensor in (begun.shared or {}).items()}
-            self._begun = replace(begun, kept=kept, shared=shared)
+            self._begun = replace(begun, records=kept, shared=shared)
         former, self.engine_ = self.engine_, engine
         self._drop_keep()
         former.clear()

@@ -150,9 +150,8 @@ class Forgetting(Bound):
                 return ended[1]
         planned = plan_in_memory(engine, label=labels, subject=subjects)
         self._check_folder()
-        gone = {record.id for record in planned.records}
-        kept = [record for record in engine.records() if record.id not in gone] + [*planned.rewritten]
-        begun = Begun(plan=planned, kept=kept, shared=engine.shared_tensors())
+        records = [*engine.records(), *planned.rewritten]
+        begun = Begun(plan=planned, records=records, shared=engine.shared_tensors())
 
         def erase() -> Erasure:
             erasure = forget(planned, engine=engine, folder=self.folder, reason=reason, grounds=grounds)

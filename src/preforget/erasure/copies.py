@@ -222,7 +222,7 @@ def _may_hold_others(folder: ModelFolder, path: Path, there: set[str], gone: set
         return False
     try:
         if folder.keys is not None and Manifest.read(path).sealed and not folder.keys.holding(unknown):
-            return not unknown <= set(folder.keys.destroyed())
+            return not unknown <= folder.keys.destroyed_of(unknown)
         other = Ledger(SqliteLedger(path / LEDGER), Manifest.read(path).model)
         had = ids_of(other) & gone
         return not had or not had <= set(other.erased())

@@ -15,7 +15,8 @@ from preforget.core.guarantee import Guarantee
 from preforget.engines.base import Engine
 from preforget.erasure.plan import Plan, bank_of, derive_in_folder
 from preforget.erasure.receipt import Receipt, read_bounded, read_receipt
-from preforget.erasure.transaction import Ended, Request, erase_on_disk, refuse_failed
+from preforget.erasure.request import Request
+from preforget.erasure.transaction import Ended, erase_on_disk, refuse_failed
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
 from preforget.store.layout import receipt_name

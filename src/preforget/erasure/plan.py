@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,7 @@ class Plan:
     targets: tuple[Target, ...]
     records: list[ClassRecord]
     engine: type[Engine]
-    names: frozenset[str] = field(repr=False)
+    names: Collection[str] = field(repr=False)
     rewritten: list[ClassRecord] = field(default_factory=list)
 
     @property
@@ -146,5 +146,5 @@ def _targets(
     return *classes, *people
 
 
-def _names(bank: Roster) -> frozenset[str]:
-    return frozenset([*bank.labels, *bank.subjects])
+def _names(bank: Roster) -> Collection[str]:
+    return [*bank.labels, *bank.subjects]

@@ -38,7 +38,32 @@ SCHEMA = Path(__file__).with_name("class-erasure-v0.1.schema.json")
 MAX_STATED = 500
 """Characters of a request's reference and of its grounds."""
 
-_VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_bytes()))
+
+def _without_references(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """Return a schema with each definition where it is referred to: looking them up takes longer than following them.
+
+    >>> _without_references({"$ref": "#/$defs/word", "maxLength": 9}, {"word": {"type": "string"}})
+    {'type': 'string', 'maxLength': 9}
+    """
+    if isinstance(schema, list):
+        return [_without_references(each, definitions) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    rules = {
+        rule: _without_references(value, definitions) for rule, value in schema.items() if rule != "$ref"
+    }
+    if "$ref" not in schema:
+        return rules
+    referred = definitions[str(schema["$ref"]).removeprefix("#/$defs/")]
+    return {**_without_references(referred, definitions), **rules}
+
+
+def _validator(schema: dict[str, Any]) -> Draft202012Validator:
+    definitions = schema.pop("$defs")
+    return Draft202012Validator(_without_references(schema, definitions))
+
+
+_VALIDATOR = _validator(json.loads(SCHEMA.read_bytes()))
 # what the schema's `line` refuses, and half characters, which canonical JSON can't hold
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 

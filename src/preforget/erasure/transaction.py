@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import re
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +12,6 @@ from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.core.files import make_private, write_atomic
 from preforget.core.hashing import bytes_digest
-from preforget.core.names import appearance
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
 from preforget.erasure.authority import check_may_begin, check_may_sign, is_row_of
@@ -22,6 +20,7 @@ from preforget.erasure.intent import Intent
 from preforget.erasure.pieces import fingerprints
 from preforget.erasure.plan import Plan, rewritten_in_folder
 from preforget.erasure.receipt import Receipt, not_claimed, payload_of, receipt_digest, sign_receipt
+from preforget.erasure.request import Request
 from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
@@ -37,61 +36,6 @@ _IN_LEDGER = ("id", "bytes", "digest", "name")
 
 ForgetInMemoryAndDerive = Callable[[], Sequence[ClassRecord]]
 """Forgets in memory, where a model is loaded, and returns the records that follow from those that are left."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """Why something is erased: `reference`, such as the number of a request, and legal `grounds`; no names."""
-
-    reference: str | None = None
-    grounds: str | None = None
-
-    def check(self, names: Collection[str]) -> None:
-        """Raise `UsageError` if a text is too long, or holds one of the model's `names` as a word.
-
-        It stays in the receipt. In grounds, which cite articles and paragraphs, names of one or two characters are let
-        pass.
-        """
-        for what, text in (("reason", self.reference), ("grounds", self.grounds)):
-            if text is None:
-                continue
-            if len(text) > 500 or not text.isprintable():
-                raise UsageError(f"the {what} must be one line of at most 500 characters")
-            for name in _may_be_in(text, names):
-                if (what == "reason" or len(name) > 2) and _holds_word(text, name):
-                    raise UsageError(
-                        f"there is {name!r} in the {what}, which is the name of a class or a person of the model, and "
-                        "it stays in the receipt; give a request's number without that word"
-                    )
-
-
-def _may_be_in(text: str, names: Collection[str]) -> Collection[str]:
-    """Return those of many names that can be a word of a text: all that are no plain text, and all that may look so."""
-    seen = appearance(text)
-    begins = [n for n in range(len(seen)) if n == 0 or not _is_word(seen[n - 1])]
-    ends = [n for n in range(1, len(seen) + 1) if n == len(seen) or not _is_word(seen[n])]
-    words = {seen[begin:end] for begin in begins for end in ends if begin < end}
-    known = [*names]
-    whole = "\n".join(known)
-    framed = f"\n{whole}\n"
-    if not whole.isascii() or "\n " in framed or " \n" in framed or len(whole.split("\n")) != len(known):
-        return known
-    looks = whole.casefold().split("\n")  # of plain text, what `appearance` returns
-    if not whole.replace("\n", "").isprintable():
-        return known
-    words_found = words.intersection(looks)
-    return (
-        [name for name, look in zip(known, looks, strict=True) if look in words_found] if words_found else []
-    )
-
-
-def _is_word(character: str) -> bool:
-    return re.match(r"\w", character) is not None
-
-
-def _holds_word(text: str, name: str) -> bool:
-    text, name = appearance(text), appearance(name)
-    return name in text and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 @dataclass(frozen=True)
@@ -133,7 +77,7 @@ def erase_on_disk(
         signer = folder.keyring.signing.current()
         folder.take_out_of_packs(ids)
         contents = {i: folder.read_file(i) for i in ids}
-        size = size_of(folder.path) - sum(folder.packed.as_read().values())
+        size = size_of(folder.path) - sum(folder.unsearched().values())
         intent = Intent(
             erasure=secrets.token_hex(16),
             what=plan.what,
@@ -335,7 +279,7 @@ def _receipt(
 def _checks(folder: ModelFolder, intent: Intent, recovered: bool) -> list[dict[str, Any]]:
     """Look for what must be gone: keys, files, and pieces of the files in the bytes of the folder.
 
-    Packs that this process has read and nobody has written to since are as their digests say, and are passed over.
+    Those that `ModelFolder.unsearched` names are passed over.
     """
     names = [str(record["location"]) for record in intent.records]
     left = [name for name in names if (folder.path / name).exists()]
@@ -347,7 +291,7 @@ def _checks(folder: ModelFolder, intent: Intent, recovered: bool) -> list[dict[s
         }
     ]
     if folder.keys is not None:
-        destroyed = intent.ids & set(folder.keys.destroyed())
+        destroyed = folder.keys.destroyed_of(intent.ids)
         checks.append(
             {
                 "name": "keys",
@@ -355,17 +299,23 @@ def _checks(folder: ModelFolder, intent: Intent, recovered: bool) -> list[dict[s
                 "detail": f"{len(destroyed)} of {len(intent.ids)} keys are destroyed in the keyring",
             }
         )
-    as_read = {} if recovered else folder.packed.as_read()
-    total, names_found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT, *as_read})
-    folder.packed.note_searched()
+    if not recovered:
+        folder.read_unread()
+    passed_over = {} if recovered else folder.unsearched()
+    total, names_found = scan(folder.path, pieces := intent.pieces(), leave_out={INTENT, *passed_over})
+    folder.note_searched()
     live = set(folder.live_names())
     odd = [name.encode("unicode_escape").decode()[:200] for name in names_found if name not in live]
     where = f"; found in {', '.join(odd[:5])}" if odd else "; none found where it must not be"
     shared = len(names_found) - len(odd)  # such as an input that was learned for two classes
     also = f"; {shared} live records of others hold the same bytes from their own data" if shared else ""
-    packs = f"; {len(as_read)} packs are as their digests say, and were not searched again" if as_read else ""
+    others = (
+        f"; {len(passed_over)} other files are as their digests say, and were not searched again"
+        if passed_over
+        else ""
+    )
     searched = (
-        f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}{also}{packs}"
+        f"{total:,} bytes of the folder searched for {len(pieces)} pieces of the files{where}{also}{others}"
     )
     checks.append({"name": "scan", "passed": not odd, "detail": searched})
     return checks

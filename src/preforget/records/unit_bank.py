@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Collection, Sequence
+from itertools import chain
 from typing import Self
 
 import torch
@@ -97,7 +98,7 @@ class UnitBank(Roster):
 
     def records(self) -> list[ClassRecord]:
         """Return all units and pairs in sorted order."""
-        units = [unit for label in self.labels for unit in self.units(label)]
+        units = chain.from_iterable(map(self.units, self.labels))
         return [*units, *(pair for _, pair in sorted(self.pairs.items()))]
 
     def insert(self, record: ClassRecord) -> None:

@@ -12,7 +12,7 @@ from preforget.classifier.turns import reads
 from preforget.core.errors import IntegrityError, PreforgetError, StoreError, UnknownLabelError, UsageError
 from preforget.core.files import exclusive
 from preforget.erasure import plan_in_memory
-from preforget.erasure.transaction import Request
+from preforget.erasure.request import Request
 from preforget.serve.beside import own_folder
 from preforget.serve.journal import DONE, PENDING, Forgetting, Journal, request_digest
 from preforget.serve.models import ServedModel

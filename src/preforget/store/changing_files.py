@@ -206,7 +206,7 @@ class ChangingFiles(CurrentFiles):
         if self.keys is not None:  # with a wrong keyring nothing must begin
             ids = {*self.manifest.records, *self.packed.sample()}
             if self.keys.holding(ids) != ids:
-                self.keys.get(ids - set(self.keys.destroyed()))
+                self.keys.get(ids - self.keys.destroyed_of(ids))
 
     def _update(self, **changes: Any) -> None:
         self._write(replace(self.manifest, generation=self.manifest.generation + 1, **changes))

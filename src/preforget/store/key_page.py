@@ -19,6 +19,7 @@ from preforget.store.private_file import cannot_read, read_private
 
 KEYS, PAGE = ".keys", ".page"
 FORMAT = 1
+_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 DIGITS = 2
 """By so many first digits of its id a record's key lies in one of 256 pages."""
 
@@ -154,7 +155,7 @@ def _state(values: dict[str, Any]) -> KeyState:
         check_erasure_id(erasure)
     if keys.keys() & destroyed.keys():
         raise ValueError("a key is both there and destroyed")
-    if not all(re.fullmatch(r"[A-Za-z0-9+/]{43}=", key) for key in keys.values()):
+    if not _are_keys([*keys.values()]):
         raise ValueError("a key is no base64 of 32 bytes")
     if head is not None:
         head = Head.parse(f"{head['seq']}:{head['hash']}")
@@ -167,8 +168,16 @@ def _state(values: dict[str, Any]) -> KeyState:
     digits, turn = values.get("page", ""), values.get("turn")
     if not re.fullmatch(f"(?:[0-9a-f]{{{DIGITS}}})?", digits):
         raise ValueError("it is no page")
-    if not all(record.startswith(digits) for record in (*keys, *destroyed)):
+    if digits and not all(record.startswith(digits) for record in (*keys, *destroyed)):
         raise ValueError("a key lies in another page than its own")
     if turn is not None and (type(turn) is not int or not 0 <= turn < 2**53):
         raise ValueError("its turn is no number")
     return KeyState(values["model"], keys, destroyed, head, pending, made_for, digits, turn)
+
+
+def _are_keys(texts: list[str]) -> bool:
+    """Tell whether all are base64 of 32 bytes: 43 digits and a sign that ends them."""
+    joined = "".join(texts)
+    digits = joined.replace("=", "")
+    whole = set(map(len, texts)) <= {44} and joined[43::44] == "=" * len(texts)
+    return whole and len(digits) == 43 * len(texts) and not digits.strip(_BASE64)

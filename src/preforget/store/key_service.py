@@ -19,6 +19,7 @@ MODEL_ID = re.compile(r"[0-9a-z](?:[0-9a-z-]{0,62}[0-9a-z])?")
 """What can be a file name on any system."""
 
 RECORD_ID = re.compile(r"[0-9a-f]{32}")
+_HEX_DIGITS = "0123456789abcdef"
 
 NO_ERASURE = "0" * 32
 """Under this id keys are destroyed with a record that was replaced, and those of which nobody knows the erasure."""
@@ -67,6 +68,10 @@ class ModelKeys(ABC):
     @abstractmethod
     def destroyed(self) -> dict[str, str]:
         """Return the tombstones: record id -> erasure id."""
+
+    def destroyed_of(self, ids: Iterable[str]) -> set[str]:
+        """Return those of some record ids that have a tombstone; a keyring with many may know a faster way."""
+        return self.destroyed().keys() & set(ids)
 
     @abstractmethod
     def pending(self) -> set[str]:
@@ -158,6 +163,8 @@ def check_record_ids(ids: Iterable[str]) -> list[str]:
     if isinstance(ids, str):
         raise UsageError(f"a list of record ids is needed, not the text {ids!r}")
     unique = list(dict.fromkeys(ids))
+    if set(map(len, unique)) <= {32} and not "".join(unique).strip(_HEX_DIGITS):
+        return unique  # of a hundred thousand, in a tenth of the time that the expression takes
     for record_id in unique:
         if RECORD_ID.fullmatch(record_id) is None:
             raise UsageError(f"{record_id!r} is no record id; it has 32 hex digits in lower case")

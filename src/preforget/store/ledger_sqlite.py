@@ -6,8 +6,10 @@ import os
 import sqlite3
 import stat
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from preforget.core.canonical import canonical_json, read_canonical
@@ -24,6 +26,9 @@ _JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 _BATCH = 100
 _TIMEOUT = 5.0  # seconds that another process may hold the file
 _REMEDY = "restore the ledger from a copy or an export"
+
+SMALL = 2**22
+"""Rows of a file of at most so many bytes are kept in memory for as long as the file has the same bytes."""
 
 _TABLE = """CREATE TABLE entries(
   seq INTEGER PRIMARY KEY,
@@ -78,15 +83,41 @@ _TROUBLE = {
 _ONE_AT_A_TIME = threading.Lock()
 
 
+_Row = tuple[object, ...]
+
+
+@dataclass
+class _Kept:
+    """The rows of a file that has these bytes, and those of them that were parsed, by their place among the rows."""
+
+    content: bytes
+    rows: list[_Row]
+    parsed: dict[int, Entry] = field(default_factory=dict)
+
+    def first_after(self, seq: int) -> int:
+        """Return the place of the first row after row `seq`."""
+        return bisect_right([int(str(row[0])) for row in self.rows], seq)
+
+    def also_in(self, rows: list[_Row]) -> dict[int, Entry]:
+        """Return what was parsed of rows that are the same in other ones."""
+        return {
+            place: entry
+            for place, entry in self.parsed.items()
+            if rows[place : place + 1] == [self.rows[place]]
+        }
+
+
 class SqliteLedger(LedgerStore):
     """Rows in the file at `path`; it is opened for each operation and closed again, and written only by `append`.
 
-    What a killed process left half written is rolled back first. Every method raises `IntegrityError` for a file
-    that is missing, damaged or not such a ledger, and `StoreError` where the system refuses.
+    A small file that has the bytes of the last reading is not checked and parsed once more. What a killed process left
+    half written is rolled back first. Every method raises `IntegrityError` for a file that is missing, damaged or not
+    such a ledger, and `StoreError` where the system refuses.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()  # still the same file when the process walks elsewhere
+        self._last_read: _Kept | None = None
 
     @classmethod
     def create(cls, path: Path) -> SqliteLedger:
@@ -111,6 +142,9 @@ class SqliteLedger(LedgerStore):
 
     def last(self) -> Entry | None:
         """Return the last row, None where there is none."""
+        kept = self._kept()
+        if kept is not None:
+            return self._parsed(kept, len(kept.rows) - 1) if kept.rows else None
         with self._connected() as connection:
             row = connection.execute("SELECT * FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
             self._check_count(connection)
@@ -118,13 +152,16 @@ class SqliteLedger(LedgerStore):
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """Yield the rows after row `after`, in order, once SQLite's own check of the whole file has passed."""
-        after, checked = min(after, 2**62), False  # SQLite's integers end at 2**63
+        after = min(after, 2**62)  # SQLite's integers end at 2**63
+        kept = self._kept()
+        if kept is not None:
+            yield from (self._parsed(kept, place) for place in range(kept.first_after(after), len(kept.rows)))
+            return
+        checked = False
         while True:
             with self._connected() as connection:
                 if not checked:
-                    self._check_count(connection)
-                    if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-                        raise self._damaged("SQLite's integrity check fails")
+                    self._check_whole(connection)
                 checked = True
                 rows = connection.execute(
                     "SELECT * FROM entries WHERE seq > ? ORDER BY seq LIMIT ?", (after, _BATCH)
@@ -134,6 +171,33 @@ class SqliteLedger(LedgerStore):
             if len(rows) < _BATCH:
                 return
             after = rows[-1][0]
+
+    def _kept(self) -> _Kept | None:
+        """Return the rows of a small file, None for a large one."""
+        content = self._small_content()
+        if content is None:
+            return None
+        before = self._last_read
+        if before is not None and before.content == content:
+            return before
+        with self._connected() as connection:
+            self._check_whole(connection)
+            rows = connection.execute("SELECT * FROM entries ORDER BY seq").fetchall()
+        kept = _Kept(content, rows, {} if before is None else before.also_in(rows))
+        # else another process has written meanwhile, and the rows may not be those of these bytes
+        self._last_read = kept if self._small_content() == content else None
+        return kept
+
+    def _small_content(self) -> bytes | None:
+        with _ONE_AT_A_TIME:
+            self._prepare()
+            with self._translated():
+                return self.path.read_bytes() if self.path.stat().st_size <= SMALL else None
+
+    def _parsed(self, kept: _Kept, place: int) -> Entry:
+        if place not in kept.parsed:
+            kept.parsed[place] = self._entry(kept.rows[place])
+        return kept.parsed[place]
 
     def append(self, entry: Entry) -> None:
         """Add a row that follows the last one in one transaction; it is durable when this returns."""
@@ -181,6 +245,11 @@ class SqliteLedger(LedgerStore):
                 if self.path.stat().st_size != pages * _PAGE:  # nobody else writes while we are reading
                     raise self._damaged("its size is wrong")
                 yield connection
+
+    def _check_whole(self, connection: sqlite3.Connection) -> None:
+        self._check_count(connection)
+        if connection.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+            raise self._damaged("SQLite's integrity check fails")
 
     def _check_count(self, connection: sqlite3.Connection) -> None:
         # the index holds each row too: a row that vanished from the table alone is no end of the ledger
@@ -232,7 +301,7 @@ class SqliteLedger(LedgerStore):
         if any(header[start : start + len(fixed)] != fixed for start, fixed in _HEADER.items()):
             raise self._damaged("it does not begin like a ledger of preforget")
 
-    def _entry(self, row: tuple[object, ...]) -> Entry:
+    def _entry(self, row: _Row) -> Entry:
         seq, time, event, data, previous, digest = row
         values = {"seq": seq, "time": time, "event": event, "previous": previous, "hash": digest}
         if not isinstance(data, str):
@@ -267,7 +336,7 @@ class SqliteLedger(LedgerStore):
         return IntegrityError(f"the ledger {self.path} is not what was written: {what}; {_REMEDY}")
 
 
-def _values(entry: Entry) -> tuple[object, ...]:
+def _values(entry: Entry) -> _Row:
     """Return a row as SQLite takes it."""
     return tuple(canonical_json(v).decode() if isinstance(v, dict) else v for v in entry.as_dict().values())
 

@@ -73,7 +73,9 @@ class FileModelKeys(ModelKeys):
     def holding(self, ids: Iterable[str]) -> set[str]:
         """Return those of some record ids that have a key."""
         ids, states = check_record_ids(ids), self._states()
-        return {i for page, some in _by_page(ids, states).items() for i in states[page].keys.keys() & some}
+        return {
+            i for page, some in _by_page(ids, states).items() for i in states[page].keys.keys() & set(some)
+        }
 
     def made_for(self) -> str:
         """Return what `create` noted of the place for which keys were made, empty if nothing is noted."""
@@ -114,6 +116,15 @@ class FileModelKeys(ModelKeys):
     def destroyed(self) -> dict[str, str]:
         """Return the tombstones: record id -> erasure id."""
         return {i: erasure for state in self._states().values() for i, erasure in state.destroyed.items()}
+
+    def destroyed_of(self, ids: Iterable[str]) -> set[str]:
+        """Return those of some record ids that have a tombstone."""
+        ids, states = check_record_ids(ids), self._states()
+        return {
+            i
+            for page, some in _by_page(ids, states).items()
+            for i in states[page].destroyed.keys() & set(some)
+        }
 
     def pending(self) -> set[str]:
         """Return the ids whose keys were made since the ledger's end was last noted."""
@@ -256,9 +267,11 @@ class _States(Mapping[str, KeyState]):
 
 def _by_page(ids: Iterable[str], states: Mapping[str, KeyState]) -> dict[str, list[str]]:
     """Return ids by the digits of the page in which they belong, or all by none."""
+    if states[""].turn is None:
+        return {"": some} if (some := list(ids)) else {}
     pages: dict[str, list[str]] = {}
     for i in ids:
-        pages.setdefault("" if states[""].turn is None else i[:DIGITS], []).append(i)
+        pages.setdefault(i[:DIGITS], []).append(i)
     return pages
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import IntegrityError
-from preforget.core.file_mark import Mark, mark_of
 from preforget.records.record import new_record_id
 from preforget.store.layout import pack_name
 from preforget.store.manifest import Manifest
 from preforget.store.pack import MOST_BYTES, pack_to_bytes, slots_of
-from preforget.store.record_file import read_checked, write_files
+from preforget.store.record_file import write_files
+from preforget.store.unchanged import Unchanged
 
 OLD_PACKS = "old_packs"
 """The entry of a ledger's row with the ids of packs that others have taken the place of."""
@@ -55,13 +55,12 @@ class Repacking:
 class Packed(Collection[str]):
     """The records in the packs of one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, unchanged: Unchanged) -> None:
         self._folder = folder
+        self._unchanged = unchanged
         self._digests: dict[str, str] = {}
         self._ids: dict[str, list[str]] = {}
         self._where: dict[str, str] = {}
-        self._marks: dict[str, Mark] = {}
-        self._unsearched: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._where)
@@ -76,24 +75,6 @@ class Packed(Collection[str]):
         """Return the id of one record of each pack."""
         return [ids[0] for ids in self._ids.values()]
 
-    def note_new(self, pack: str) -> None:
-        """Keep in mind that a pack was written just now, and was not searched for pieces of anything."""
-        self._unsearched.add(pack)
-
-    def note_searched(self) -> None:
-        """Keep in mind that all packs were searched for pieces of what was erased."""
-        self._unsearched.clear()
-
-    def as_read(self) -> dict[str, int]:
-        """Return names and bytes of packs that nobody has written to since their digest was found to be right.
-
-        Not of those that this process has written, until they were searched.
-        """
-        marked = [pack for pack in self._marks if pack not in self._unsearched]
-        files = ((pack, self._folder / pack_name(pack)) for pack in marked)
-        same = {path: pack for pack, path in files if mark_of(path) == self._marks[pack]}
-        return {pack_name(pack): path.stat().st_size for path, pack in same.items()}
-
     def follow(self, manifest: Manifest) -> None:
         """Take the packs that a manifest lists; raises `IntegrityError` for one that isn't what was written."""
         if self._digests == manifest.packs:
@@ -102,7 +83,6 @@ class Packed(Collection[str]):
             for record in self._ids.pop(pack):
                 del self._where[record]
             del self._digests[pack]
-            self._marks.pop(pack, None)
         for pack, digest in manifest.packs.items():
             if pack in self._digests:
                 continue
@@ -138,7 +118,7 @@ class Packed(Collection[str]):
                 slots = self._slots(old, self._digests[old])
                 left = {i: slot for i, slot in slots.items() if i not in repacking.gone[old]}
                 name = pack_name(new)
-                self.note_new(new)
+                self._unchanged.note_new(name)
                 repacking.digests[new] = write_files(self._folder, [(name, pack_to_bytes(left))])[name]
 
     def _by_pack(self, record_ids: Iterable[str]) -> dict[str, set[str]]:
@@ -148,9 +128,5 @@ class Packed(Collection[str]):
         return packs
 
     def _slots(self, pack: str, digest: str) -> dict[str, memoryview]:
-        path = self._folder / pack_name(pack)
-        mark = mark_of(path)
-        content = read_checked(path, digest, MOST_BYTES)
-        if mark is not None and mark == mark_of(path) and mark.is_settled():
-            self._marks[pack] = mark
-        return slots_of(content, str(path))
+        content = self._unchanged.read(pack_name(pack), digest, MOST_BYTES)
+        return slots_of(content, str(self._folder / pack_name(pack)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
-from preforget.core.errors import IntegrityError
+from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.names import same_name
 from preforget.records import ClassRecord, unknown_label
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.keyring import open_keyring
-from preforget.store.layout import LEDGER, SHARED, pack_name, record_name
+from preforget.store.layout import LEDGER, PACKS, RECORDS, SHARED, pack_name, record_name
 from preforget.store.ledger import Ledger
 from preforget.store.ledger_sqlite import SqliteLedger
 from preforget.store.manifest import Manifest
@@ -24,6 +25,10 @@ from preforget.store.padding import padded
 from preforget.store.record_file import described, read_checked, write_files
 from preforget.store.sealing import SEALED_BYTES, seal, unseal
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes
+from preforget.store.unchanged import Unchanged
+
+LARGEST_READ_AGAIN = 2**24
+"""Bytes of a record's file that is read only to know that it is as its digest says."""
 
 KeyringPlace = Keyring | str | Path | None
 """A keyring, where it lies, or None for the default."""
@@ -75,7 +80,8 @@ class RecordFiles:
         self.manifest = manifest
         self.ledger = Ledger(SqliteLedger(self.path / LEDGER), manifest.model)
         self._keyring = keyring
-        self._packed = Packed(self.path)
+        self._unchanged = Unchanged(self.path)
+        self._packed = Packed(self.path, self._unchanged)
 
     @property
     def keyring_place(self) -> str | Path | None:
@@ -160,11 +166,34 @@ class RecordFiles:
         digests, others = self.manifest.records, list[str]()
         for i in record_ids:
             if i in digests or not self.manifest.packs:
-                yield i, read_checked(self.path / self.name_of(i), digests[i])
+                yield i, self._unchanged.read(self.name_of(i), digests[i])
             else:
                 others.append(i)
         if others:
             yield from self.packed.read(others)
+
+    def unsearched(self) -> dict[str, int]:
+        """Return names and bytes of files that need no search for pieces of what was erased, as they hold none.
+
+        They are packs, and in a sealed model files of records: no two of these can hold the same bytes. This process
+        has found them to be as their digests say, and nobody has written to them since.
+        """
+        unchanged, live = self._unchanged.sizes(), set(self.live_names())
+        kinds = (PACKS, RECORDS) if self.manifest.sealed else (PACKS,)
+        return {name: size for name, size in unchanged.items() if name in live and name.startswith(kinds)}
+
+    def read_unread(self) -> None:
+        """Read the files of a sealed model's records that weren't read yet, so that `unsearched` can tell of them."""
+        for i, digest in self.manifest.records.items() if self.manifest.sealed else ():
+            if (name := self.name_of(i)) not in self._unchanged:
+                with contextlib.suppress(
+                    StoreError
+                ):  # it isn't what was written, or very large: it will be searched
+                    self._unchanged.read(name, digest, LARGEST_READ_AGAIN)
+
+    def note_searched(self) -> None:
+        """Keep in mind that all files were searched for pieces of what was erased."""
+        self._unchanged.note_searched()
 
     def describe(self, contents: Mapping[str, bytes]) -> list[dict[str, Any]]:
         """Return id, location, bytes, digest and keyed name of records, for ledger and receipts.
@@ -201,6 +230,8 @@ class RecordFiles:
                 descriptions.append(described(record.id, name, content, plain))
                 yield name, content
 
+        for record in new.alone:
+            self._unchanged.note_new(self.name_of(record.id))
         write_files(self.path, files())
         packs = []
         for pack, records in sorted(new.packs.items()):
@@ -211,7 +242,7 @@ class RecordFiles:
     def _write_pack(self, pack: str, slots: Mapping[str, bytes]) -> dict[str, Any]:
         """Write a pack and return what the ledger says of it; raises `OSError`."""
         name, content = pack_name(pack), pack_to_bytes(slots)
-        self._packed.note_new(pack)
+        self._unchanged.note_new(name)
         digest = write_files(self.path, [(name, content)])[name]
         return {"id": pack, "digest": digest, "bytes": len(content), "count": len(slots)}
 

@@ -15,7 +15,7 @@ from preforget.core.errors import UnknownLabelError, UsageError
 from preforget.core.names import same_name
 from preforget.erasure import plan_in_memory
 from preforget.erasure.forewarnings import forewarnings
-from preforget.erasure.transaction import Request as Reasons
+from preforget.erasure.request import Request as Reasons
 from preforget.serve.forgettings import NAMED_IN_REASON
 from preforget.serve.membership import Standing
 from preforget.serve.models import ServedModel
