@@ -42,10 +42,13 @@ from preforget.backbones.vectors import vector_encoder
 from preforget.data import Split, Vectors, texts_of
 from preforget.data.hold_out import hold_out
 from preforget.engines import ENGINES
-from preforget.engines.base import Session
+from preforget.engines.base import Engine, Session
+from preforget.engines.exact import ExactEngine
+from preforget.engines.features import near_count
 
 Rows = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.floating]
+Answering = Callable[[Any, str | None], tuple[Scores, Scores]]
 TEXT_CASES = ("banking77", "clinc150", "banking20")
 CASES = ("persons", "speakers", "digits", *TEXT_CASES)
 METHODS = ("logistic, row deleted", "logistic, retrained", "exact", "isolated")
@@ -84,7 +87,7 @@ class Learned:
     """A method that has learned: scores `[n, classes]` and confidence of inputs, without a class."""
 
     classes: list[str]
-    answer: Callable[[Any, str | None], tuple[Scores, Scores]]
+    answer: Answering
 
 
 def main() -> None:
@@ -219,12 +222,31 @@ def learn(encoder: Encoder, parts: Parts, method: str) -> Learned:
     options = {"first_block": encoder.depth // 2} if method == "isolated" and encoder.depth else {}
     engine = kind(encoder, kind.options_type(**options))
     engine.learn(*hold_out(parts.train, parts.validation, seed=0), Session())
-    classes = sorted(set(parts.train.labels))
+    return Learned(sorted(set(parts.train.labels)), answering(engine))
+
+
+def answering(engine: Engine) -> Answering:
+    """Return what answers without a class as `evaluate` does, and reads the same inputs through the blocks once."""
+    classes = sorted(engine.bank.attached)
+    kept: dict[int, Any] = {}
 
     def answer(inputs: Any, without: str | None) -> tuple[Scores, Scores]:
-        return engine.evaluate(inputs, [label for label in classes if label != without])
+        left = [label for label in classes if label != without]
+        if isinstance(engine, ExactEngine):
+            if id(inputs) not in kept:
+                batches = [engine.reading.rows(batch) for _, batch in engine.pixel_batches(inputs)]
+                kept[id(inputs)] = torch.cat(batches)
+            rows, layout, heads = kept[id(inputs)], engine.bank.layout, engine.heads(left)
+            read = layout.scored(rows)
+            scores = heads.scores(read, None).numpy()
+            near = layout.near_rows(rows)[:, : near_count(engine.encoder)]
+            return scores, heads.confidence(read, near).numpy()
+        if id(inputs) not in kept:
+            kept[id(inputs)] = engine.evaluate(inputs, classes)[0]
+        scores = kept[id(inputs)][:, [label != without for label in classes]]
+        return scores, engine.confidence(scores, left)
 
-    return Learned(classes, answer)
+    return answer
 
 
 def logistic(train: Split, *, retrained: bool) -> Learned:
