@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+import os
+import signal
+import threading
+
 import pytest
 
-from preforget.training.progress import counting, track
+from preforget.training.progress import Bar, counting, track
+
+from ..forked import Forked
 
 
 def test_items_pass_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,3 +51,19 @@ def test_counting_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     with counting(total=10, what="reading", unit="image", show=False) as count:
         count(3)
     assert capsys.readouterr().err == ""
+
+
+def test_one_that_is_killed_while_it_writes_its_bar_stops_no_other(capfd: pytest.CaptureFixture[str]) -> None:
+    def killed() -> None:
+        with counting(total=10, what="learning", unit="image", show=True), Bar.get_lock():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    before = threading.active_count()
+    with counting(total=10, what="learning", unit="image", show=True) as count:
+        count(1)
+        assert Forked(killed).wait() == -signal.SIGKILL
+        assert Bar.get_lock().acquire(timeout=1)
+        Bar.get_lock().release()
+        assert threading.active_count() == before  # a thread could hold the lock while a process forks
+        count(9)
+    assert "10/10" in capfd.readouterr().err
