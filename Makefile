@@ -13,7 +13,8 @@ UV ?= $(shell command -v uv)
 LINKS := $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 ifeq ($(UV),)
 VENV := $(PYTHON) -m venv .venv
-INSTALL := $(BIN)/python -m pip install --quiet
+# As with uv, modules are compiled when they are first used: to compile all of them takes pip minutes.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile
 else
 VENV := $(UV) venv --quiet --python $(PYTHON) .venv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python $(foreach link,$(LINKS),--find-links $(link))
