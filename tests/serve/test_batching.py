@@ -104,3 +104,63 @@ def test_a_fault_reaches_the_request_that_met_it_and_no_other_and_nobody_waits_f
     said = ask(Batches(faulty, 4, 100), [[1.0]], [[7.0]], [[2.0]])
     assert [part[1].answers.tolist() for part in (said[0], said[2])] == [["1.0"], ["2.0"]]
     assert isinstance(said[1], RuntimeError)
+
+
+def drawn(count: int) -> Any:
+    return np.ones((count, 4), dtype=np.float32)
+
+
+@pytest.mark.parametrize(("other", "expected"), [((), {1, 4, 16}), ((1, 2), {4, 16}), ((16, 1), {2, 4})])
+def test_other_sizes_are_taken_where_they_give_the_same_bits(
+    other: tuple[int, ...], expected: set[int]
+) -> None:
+    sizes: list[int] = []
+
+    def rounds(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        standing, answers = doubled(inputs, without)
+        sizes.append(len(inputs))
+        answers.probabilities[:] = len(inputs) in other
+        return standing, answers
+
+    async def all_of_them() -> list[Any]:
+        batches = Batches(rounds, 4, 100, None, drawn)
+        await batches.prepare()
+        sizes.clear()
+        try:
+            alone = await batches.answer(of_array("vectors", np.float32([[1]])))
+            rows = [of_array("vectors", np.float32([[n]] * count)) for n, count in enumerate((1, 5, 2, 8, 1))]
+            return [alone, *await asyncio.gather(*map(batches.answer, rows))]
+        finally:
+            batches.close()
+
+    said = asyncio.run(all_of_them())
+    assert set(sizes) <= expected
+    assert not [part for _, part in said if part.probabilities.any()]
+    labels = [part.answers.tolist() for _, part in said]
+    assert labels == [["1.0"], *([f"{n}.0"] * count for n, count in enumerate((1, 5, 2, 8, 1)))]
+
+
+def test_after_a_change_sizes_are_tried_out_anew_and_no_answer_has_the_bits_of_an_untried_one() -> None:
+    """The model changes between the trial and the batch, and then a batch of one rounds otherwise."""
+    state = {"standing": Standing(1, ""), "bad": 0.0}
+
+    def rounds(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        answers = doubled(inputs, without)[1]
+        answers.probabilities[:] = state["bad"] * (len(inputs) == 1)
+        standing = state["standing"]
+        assert isinstance(standing, Standing)
+        return standing, answers
+
+    async def all_of_them() -> list[Any]:
+        batches = Batches(rounds, 4, 100, None, drawn)
+        await batches.prepare()
+        state.update(standing=Standing(2, ""), bad=1.0)
+        one = of_array("vectors", np.float32([[1]]))
+        try:
+            return [await batches.answer(one) for _ in range(2)] + [batches._sizes]
+        finally:
+            batches.close()
+
+    *said, sizes = asyncio.run(all_of_them())
+    assert sizes == (2, 4, 16)
+    assert [(standing.epoch, part.probabilities.any()) for standing, part in said] == [(2, False)] * 2

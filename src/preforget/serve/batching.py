@@ -1,8 +1,9 @@
 """Inputs of many requests are answered together, in batches of one fixed shape.
 
 On one machine the same input gives the same bits wherever it stands in a batch of a given shape and whatever stands
-beside it, but not in a batch of another size: matrix products are split up differently. So every batch has exactly
-`rows` inputs; what is missing is filled up with copies of the last one.
+beside it, but not always in a batch of another size: matrix products are split up differently. So every batch has
+exactly `rows` inputs, or one of the few other sizes that give the same bits, see `shapes`; what is missing is filled up
+with copies of the last one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from preforget.classifier.answering import Answers
 from preforget.serve.inputs import Batchable, joined
 from preforget.serve.membership import Standing
 from preforget.serve.problems import Problem
+from preforget.serve.shapes import Draw, Respond, equal_sizes
 
-Respond = Callable[[Any, tuple[str, ...]], tuple[Standing, Answers]]
-"""Answers inputs, without some classes, and says with which standing."""
 Watch = Callable[[int, int, float], None]
 """Is told of every batch: inputs in it, inputs that wait, share that was abstained on."""
 
@@ -48,11 +48,24 @@ Share = tuple[Waiting, int, int]
 
 
 class Batches:
-    """The batches of one model: a request's inputs wait until the batch before is answered."""
+    """The batches of one model: a request's inputs wait until the batch before is answered.
 
-    def __init__(self, respond: Respond, rows: int, most_waiting: int, watch: Watch | None = None) -> None:
+    `draw`: inputs with which other sizes than `rows` are tried out; without it there is that one.
+    """
+
+    def __init__(
+        self,
+        respond: Respond,
+        rows: int,
+        most_waiting: int,
+        watch: Watch | None = None,
+        draw: Draw | None = None,
+    ) -> None:
         self._respond, self.rows, self._most = respond, rows, most_waiting
-        self._watch = watch
+        self._watch, self._draw = watch, draw
+        self._sizes: tuple[int, ...] = (rows,)
+        self._tried: Standing | None = None
+        self._current: Standing | None = None
         self._queue: deque[Waiting] = deque()
         self._thread = ThreadPoolExecutor(1, "preforget-batches")
         self._running: asyncio.Task[None] | None = None
@@ -79,6 +92,11 @@ class Batches:
                 if entry in self._queue:
                     self._queue.remove(entry)
 
+    async def prepare(self) -> None:
+        """Try out which sizes give the same bits, before the first request has to wait for that."""
+        if self._draw is not None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._try_sizes, self._draw)
+
     def close(self) -> None:
         """Let the thread end."""
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -86,18 +104,41 @@ class Batches:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self._queue:
-            shares = self._next()
+            if self._draw is not None and self._current != self._tried:
+                await self.prepare()
+                continue  # who waited may have gone
+            shares, size = self._next()
             try:
-                part = await loop.run_in_executor(self._thread, self._answered, shares)
+                part = await loop.run_in_executor(self._thread, self._answered, shares, size)
             except Exception as error:  # noqa: BLE001 - each request tells its own; none waits for ever
                 await self._each_alone(shares, error)
                 continue
             self._hand_out(shares, part)
 
-    def _next(self) -> list[Share]:
-        """Take the inputs of the next batch from the queue, of the oldest request and of those like it."""
+    def _try_sizes(self, draw: Draw) -> None:
+        """Try sizes out, in the thread."""
+        try:
+            tried = equal_sizes(self._respond, draw, self.rows)
+        except Exception:  # noqa: BLE001 - whoever asks meets the fault and tells it
+            tried = None
+        if tried is None:
+            self._sizes = (self.rows,)
+            self._tried = self._current
+        else:
+            self._tried, self._sizes = tried
+            self._current = self._tried
+
+    def _next(self) -> tuple[list[Share], int]:
+        """Take the inputs of the next batch from the queue, of the oldest request and of those like it, and its size.
+
+        The size is the smallest for all that wait; leaving classes out changes the sums, and was not tried out.
+        """
         shares: list[Share] = []
-        key, room = self._queue[0].key, self.rows
+        key = self._queue[0].key
+        waiting = sum(len(each.inputs) - each.taken for each in self._queue if each.key == key)
+        sizes = (self.rows,) if self._queue[0].without else self._sizes
+        size = next((size for size in sizes if size >= waiting), sizes[-1])
+        room = size
         for entry in [*self._queue]:
             if entry.key == key and room:
                 count = min(room, len(entry.inputs) - entry.taken)
@@ -106,12 +147,26 @@ class Batches:
                 room -= count
                 if entry.taken == len(entry.inputs):
                     self._queue.remove(entry)
-        return shares
+        return shares, size
 
-    def _answered(self, shares: Sequence[Share]) -> tuple[Standing, Answers]:
-        """Answer one batch in the thread."""
+    def _answered(self, shares: Sequence[Share], size: int) -> tuple[Standing, Answers]:
+        """Answer one batch in the thread; one of a size that wasn't tried out for its standing again, in usual ones."""
         parts = [entry.inputs.part(start, count) for entry, start, count in shares]
-        return self._respond(joined(parts, self.rows), shares[0][0].without)
+        without, total = shares[0][0].without, sum(count for _, _, count in shares)
+        if total <= size:
+            standing, answers = self._respond(joined(parts, size), without)
+            self._current = standing
+            if size == self.rows or standing == self._tried:
+                return standing, answers
+        whole = joined(parts, -(-total // self.rows) * self.rows)
+        pieces = [
+            self._respond(whole[start : start + self.rows], without)
+            for start in range(0, len(whole), self.rows)
+        ]
+        self._current = standing = pieces[-1][0]
+        if any(found != standing for found, _ in pieces):
+            raise _Changed
+        return standing, put_together([part for _, part in pieces])
 
     async def _each_alone(self, shares: Sequence[Share], error: Exception) -> None:
         """Answer the requests of a batch one by one, so that one that can't be read spoils no other's answer."""
@@ -120,7 +175,9 @@ class Batches:
             return
         for share in shares:
             try:
-                part = await asyncio.get_running_loop().run_in_executor(self._thread, self._answered, [share])
+                part = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._answered, [share], self.rows
+                )
             except Exception as its_own:  # noqa: BLE001 - as above
                 self._fail(share[0], its_own)
             else:

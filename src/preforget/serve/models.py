@@ -10,11 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.answering import Answers
 from preforget.classifier.turns import reads
 from preforget.core.errors import UsageError
 from preforget.core.names import same_name
+from preforget.data.inputs import VECTORS
 from preforget.serve.batching import Batches, Watch
 from preforget.serve.inputs import Batchable
 from preforget.serve.membership import FolderMembership, Standing
@@ -28,6 +31,7 @@ NamedWatch = Callable[[str, int, int, float], None]
 MOST_NAMES = 1000
 """Classes that one request may leave out."""
 
+IMAGES = "images"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 
@@ -48,7 +52,8 @@ class ServedModel:
             raise UsageError("a model that is served is bound to a folder")
         self.name, self.classifier = name, classifier
         self.membership = FolderMembership(classifier.folder.path)
-        self.batches = Batches(self._respond, settings.rows, settings.most_waiting, watch)
+        draw = self._drawn if self.kind in (IMAGES, VECTORS) else None
+        self.batches = Batches(self._respond, settings.rows, settings.most_waiting, watch, draw)
         self.changed: Callable[[], None] | None = None
         self._catching_up = asyncio.Lock()
         self._readers = ThreadPoolExecutor(2, "preforget-reading")
@@ -103,6 +108,13 @@ class ServedModel:
         self.batches.close()
         self._readers.shutdown(wait=False)
         self._changers.shutdown(wait=False)
+
+    def _drawn(self, count: int) -> Any:
+        """Return inputs with which sizes of batches are tried out; of sounds and texts lengths change the sums, too."""
+        rng = np.random.default_rng(0)
+        if self.kind == VECTORS:
+            return rng.normal(size=(count, self.classifier.n_features_in_)).astype(np.float32)
+        return rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
 
     def _respond(self, inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
         return _respond(self.classifier, inputs, without)

@@ -67,6 +67,8 @@ class Service:
         except PreforgetError as error:
             self.failed = error
             raise
+        for model in self.models.values():
+            await model.batches.prepare()
         self.ready = True
 
     def give_up(self) -> None:
