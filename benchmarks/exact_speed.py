@@ -5,7 +5,8 @@
     python benchmarks/exact_speed.py forget --classes 1000
     python benchmarks/exact_speed.py persons --images 1000
 
-`persons` prints how much longer images take that are of a person each than those of one person, in one run; `fit`
+`persons` prints how much longer images take that are of a person each than those of one person, in one run, and how
+many inputs are read in a second of one processor; `fit`
 prints a ratio of two runs in one process; `forget` prints medians in milliseconds, `answer` being the first answer
 after a forgetting, when all that depends on the forgotten class is derived anew.
 """
@@ -53,17 +54,26 @@ def persons(args: argparse.Namespace) -> dict[str, Any]:
     y = np.array(["ant", "bee"] * (args.images // 2))
     validation = as_split(X[:40], y[:40], ["anybody"] * 40)
 
-    def learned(subjects: list[str]) -> float:
+    def learned(subjects: list[str]) -> tuple[float, float]:
         model = pf.PreForgettableClassifier(encoder, "exact")
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         model.fit(X, y, validation, subjects=subjects)
-        return time.perf_counter() - start
+        return time.perf_counter() - start, time.process_time() - processor
 
     one = ["anybody"] * len(X)
     each = [f"person {number}" for number in range(len(X))]
-    seconds = [learned(names) for names in (one, each, one, each)]
-    ratio = (seconds[1] + seconds[3]) / (seconds[0] + seconds[2])
-    return {"images": len(X), "of_one": seconds[::2], "of_each": seconds[1::2], "each : one": ratio}
+    seconds, spent = zip(*(learned(names) for names in (one, each, one, each)), strict=True)
+    ratio = (spent[1] + spent[3]) / (spent[0] + spent[2])
+    return {
+        "images": len(X),
+        "threads": torch.get_num_threads(),
+        "seconds_of_one": seconds[::2],
+        "seconds_of_each": seconds[1::2],
+        "processor_seconds_of_one": spent[::2],
+        "processor_seconds_of_each": spent[1::2],
+        "each : one, of the processor": ratio,
+        "inputs_per_processor_second": (len(X) + 40) / min(spent[::2]),
+    }
 
 
 def fit(args: argparse.Namespace) -> dict[str, Any]:
