@@ -25,31 +25,34 @@ Draw = Callable[[int], Any]
 SMALL = (1, 2, 4)
 LARGE = 4
 """How many times as large as usual a batch may be."""
-LONGEST = 0.25
-"""Seconds that a usual batch may take for a large one to be tried: trying it takes five times as long."""
+LONGEST = 3.0
+"""Seconds after which no further size is tried: a forgetting waits for this, and so do requests after it."""
+LARGE_COSTS = 6
+"""How many usual batches it takes to try a large one, at most."""
 
 
 def equal_sizes(respond: Respond, draw: Draw, rows: int) -> tuple[Standing, tuple[int, ...]] | None:
     """Return the sizes that give the same bits as batches of `rows`, that one among them, and for which standing.
 
-    None if the model can't answer, or has changed meanwhile.
+    None if the model can't answer. Where it changes meanwhile, or batches take long, fewer sizes are known.
     """
     drawn = draw(LARGE * rows)
     try:
         begun = time.monotonic()
         standing, usual = respond(drawn[:rows], ())
-        spent = time.monotonic() - begun
-        sizes = [rows]
-        small = next(
-            (size for size in SMALL if size < rows and _agree(respond, drawn, size, standing, usual)), None
-        )
-        sizes += [] if small is None else [small]
-        if spent < LONGEST and _agrees_large(respond, drawn, rows, standing, usual):
+        spent, sizes = time.monotonic() - begun, [rows]
+        for size in (size for size in SMALL if size < rows):
+            if time.monotonic() - begun > LONGEST:
+                break
+            if _agree(respond, drawn, size, standing, usual):
+                sizes.append(size)
+                break
+        left = LONGEST - (time.monotonic() - begun)
+        if spent * LARGE_COSTS < left and _agrees_large(respond, drawn, rows, standing, usual):
             sizes.append(LARGE * rows)
-        again, _ = respond(drawn[:rows], ())
     except PreforgetError:
         return None
-    return (standing, tuple(sorted(sizes))) if again == standing else None
+    return standing, tuple(sorted(sizes))
 
 
 def _agree(respond: Respond, drawn: Any, size: int, standing: Standing, usual: Answers) -> bool:
