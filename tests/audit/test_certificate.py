@@ -14,6 +14,8 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.core.errors import DataError, NotFittedError
 from preforget.data import Split, as_split
 from preforget.data.dataset import label_array
+from preforget.data.vectors import Vectors
+from preforget.engines.derive import few_rows
 
 CLASSES = ["ant", "bee", "cat", "dog"]
 Make = Callable[..., PreForgettableClassifier]
@@ -155,3 +157,31 @@ def test_one_class_left_or_one_image_of_a_class_is_certified(classes: list[str],
     for label in classes:
         model.forget(label)
     assert certify(model, train, validation).equal
+
+
+@pytest.mark.parametrize(("features", "dual"), [(300, True), (6, False)])
+def test_persons_of_five_classes_in_packs_one_after_another(
+    tmp_path: Path, features: int, dual: bool
+) -> None:
+    """Sealed, 70 persons with inputs of all classes; pairs by their inputs where these are fewer than features."""
+    rng = np.random.default_rng(0)
+    classes, persons = [f"class {n}" for n in range(5)], [f"person {n:02}" for n in range(70)]
+    labels, people = (label_array(names) for names in (classes * 70, np.repeat(persons, 5).tolist()))
+    parts = []
+    for _ in range(2):
+        rows = rng.normal(size=(350, features)) + 3 * np.eye(5, features)[np.tile(range(5), 70)]
+        parts.append(Split(Vectors(rows.astype(np.float32)), labels, people))
+    train, held_out = parts
+    model = PreForgettableClassifier("features", "exact").fit(train, validation=held_out)
+    model.save_pretrained(tmp_path / "m", sealed=True, keyring=tmp_path / "keys")
+    model = PreForgettableClassifier.from_pretrained(tmp_path / "m", keyring=tmp_path / "keys")
+    assert model.folder is not None
+    assert model.folder.manifest.packs
+    assert few_rows(model.engine_.bank, classes[:2], features) == dual
+    drawn = rng.permutation(persons).tolist()
+    for person in drawn[:3]:
+        assert model.forget_subject(person).receipt is not None
+    model.forget("class 3")
+    model.forget_subject(drawn[3:7])
+    found = certify(model, train, held_out)
+    assert (found.equal, found.records_extra) == (True, 0)
