@@ -10,7 +10,7 @@ from preforget.classifier import PreForgettableClassifier
 from .tiny import QUICK, Make, data
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make(tiny_vit: Path) -> Make:
     def make(**options: Any) -> PreForgettableClassifier:
         base = {"image_size": 16, "device": "cpu", "dtype": "float32", **QUICK}
@@ -19,9 +19,15 @@ def make(tiny_vit: Path) -> Make:
     return make
 
 
-@pytest.fixture
-def model(make: Make) -> PreForgettableClassifier:
+@pytest.fixture(scope="session")
+def learned(make: Make) -> PreForgettableClassifier:
     return make().fit(*data())
+
+
+@pytest.fixture
+def model(learned: PreForgettableClassifier) -> PreForgettableClassifier:
+    """A copy for a test of its own, which knows what a model that has just learned knows."""
+    return learned.copy()
 
 
 @pytest.fixture
@@ -30,9 +36,14 @@ def saved(model: PreForgettableClassifier, tmp_path: Path) -> PreForgettableClas
     return model
 
 
-@pytest.fixture
-def exact(tiny_vit: Path) -> PreForgettableClassifier:
+@pytest.fixture(scope="session")
+def learned_exact(tiny_vit: Path) -> PreForgettableClassifier:
     """Four classes of 12 images of three people, learned by the exact engine."""
     model = PreForgettableClassifier(str(tiny_vit), "exact", 16, levels=1, device="cpu", dtype="float32")
     images, labels = data(12)
     return model.fit(images, labels, subjects=[f"person {n // 4 % 3}" for n in range(48)])
+
+
+@pytest.fixture
+def exact(learned_exact: PreForgettableClassifier) -> PreForgettableClassifier:
+    return learned_exact.copy()
