@@ -98,7 +98,7 @@ def test_a_model_in_memory_may_be_fitted_again(make: Make) -> None:
         ({"y": ["a"] * 24}, DataError, "only one class"),
         ({"y": ["a"] * 23 + ["b"]}, DataError, "at least 2 inputs; 'b' has 1"),
         ({"y": ["a"] * 3}, DataError, "24 inputs but 3 labels"),
-        ({"X": np.full((24, 8, 8), 0.5)}, DataError, "not uint8"),
+        ({"X": np.full((24, 8, 8), 0.5)}, DataError, "what is white isn't known"),
         ({"validation": data(2, CLASSES[:3])}, DataError, "no input of class 'dog'"),
         ({"validation": data(2)[0]}, UsageError, "validation is a Split or a pair"),
         ({"validation": "data"}, UsageError, "validation is a Split or a pair"),

@@ -24,9 +24,23 @@ def test_the_index_of_pandas_and_empty_lines_are_left_out(tmp_path: Path) -> Non
     assert read_rows(tmp_path / "a.csv").lines == [(2, {"x": "a", "y": "b"}), (5, {"x": "c", "y": "d"})]
 
 
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;;"])
+def test_the_line_for_excel_is_no_header(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(f"{first}\nx;y,z\n1;2\n")
+    if first.endswith(";;;"):  # a cell and two empty ones
+        with pytest.raises(DataError, match="twice or without a name"):
+            read_rows(path)
+        return
+    assert read_rows(path).lines == [(3, {"x": "1", "y,z": "2"})]
+    path.write_text("sep=|\nx|y\n1|2\n")
+    assert read_rows(path).header == ["x", "y"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (b'a,b\n1,"' + b"x" * 200_000, "field larger .* a quotation mark may be open"),
         (b"a,a\n1,2\n", "twice or without a name"),
         (b"a,b\n", "lists no input"),
         (b"a,b\n1\n", "line 2: 1 values for 2 columns"),

@@ -204,3 +204,27 @@ def test_a_folder_whose_name_can_not_be_a_class_is_refused(
 ) -> None:
     with pytest.raises(DataError, match=f"that gives its class {fault}.*; rename the folder"):
         load_folder(make_folder({name: 3, "tea": 3}))
+
+
+@pytest.mark.parametrize(
+    ("counts", "is_said"),
+    [
+        ({"archive/a": 6, "archive/b": 6}, True),
+        ({"archive/pets/a": 6, "archive/pets/b": 6}, True),
+        ({"train/archive/a": 6, "train/archive/b": 6, "test/archive/a": 3}, True),
+        ({"a": 12}, False),
+        ({"a/x": 6, "b/x": 6, "b/y": 6}, False),
+    ],
+)
+def test_one_class_whose_files_all_lie_deeper_is_said(
+    make_folder: MakeFolder, counts: dict[str, int], is_said: bool
+) -> None:
+    remarks = load_folder(make_folder(counts)).remarks
+    assert any("if those folders are the classes, give the one" in remark for remark in remarks) == is_said
+
+
+def test_what_is_no_plain_file_is_named_as_such(make_folder: MakeFolder) -> None:
+    root = make_folder({"a": 6, "b": 6})
+    os.mkfifo(root / "a" / "pipe.png")
+    with pytest.raises(DataError, match=r"pipe\.png: no plain file; remove"):
+        load_folder(root)

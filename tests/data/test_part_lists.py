@@ -28,6 +28,7 @@ def test_a_list_of_train_and_test_leaves_the_rest_out(make_folder: MakeFolder) -
     (root / "test_list.txt").write_text("a/004.png\nb/004.png")
     data = load_data(root)
     assert (len(data.train) + len(data.validation), len(data.test)) == (8, 2)
+    assert data.left_out == (("in no list", 2),)  # and not the lists, which are read
 
 
 def test_other_texts_are_no_lists(make_folder: MakeFolder) -> None:
@@ -45,3 +46,14 @@ def test_faults_name_the_line(make_folder: MakeFolder, line: bytes, message: str
     (root / "testing_list.txt").write_bytes(line)
     with pytest.raises(DataError, match=f"testing_list.txt.*{message}"):
         load_data(root)
+
+
+@pytest.mark.parametrize("names", [("testing_list",), ("testing_list", "validation_list")])
+def test_lists_are_not_among_what_is_left_out(make_folder: MakeFolder, names: tuple[str, ...]) -> None:
+    root = make_folder({"a": 6, "b": 6})
+    for number, name in enumerate(names):
+        (root / f"{name}.txt").write_text(f"a/00{number}.png\nb/00{number}.png\n")
+    (root / "LICENCE.txt").write_text("free")
+    assert load_data(root).left_out == (("unknown ending .txt", 1),)
+    (root / "LICENCE.txt").unlink()
+    assert load_data(root, strict=True).left_out == ()

@@ -297,3 +297,33 @@ def test_an_empty_path_and_other_letters_are_named(folder: Path) -> None:
     (folder / "table.csv").write_bytes("path,label\n1.png,café\n".encode("latin-1"))
     with pytest.raises(DataError, match="save it in UTF-8"):
         load_data(folder / "table.csv")
+
+
+@pytest.mark.parametrize(
+    "cell", ["IMG/{n}.PNG", "C:\\data\\{n}.png", "/home/kim/{n}.png", "https://a.b/{n}.png", "..\\x\\{n}.PNG"]
+)
+def test_paths_of_other_machines_are_found_by_their_names(folder: Path, cell: str) -> None:
+    lines = [f"{cell.format(n=n)},{'ab'[n % 2]}" for n in range(12)]
+    data = load_data(table(folder, ["path,label", *lines]))
+    assert {path.parent for path in data.train.inputs} == {folder}
+    (folder / "other").mkdir()
+    Image.new("L", (4, 4), 99).save(folder / "other" / "3.png")
+    with pytest.raises(DataError, match="line 5: 2 files are called so"):
+        load_data(table(folder, ["path,label", *lines]))
+
+
+@pytest.mark.parametrize(("yes", "no"), [("True", "False"), ("TRUE", "false"), ("1", "0"), (" 1.0", "0.00 ")])
+def test_conditions_as_libraries_write_them(folder: Path, yes: str, no: str) -> None:
+    lines = [f"{n}.png,{yes if n % 2 else no},{yes if n % 3 else no}" for n in range(12)]
+    data = load_data(table(folder, ["path,odd,rest", *lines]))
+    assert data.classes == ("odd", "rest")
+    assert data.train.multilabel
+
+
+def test_of_a_folder_with_a_table_all_files_that_it_does_not_name_are_counted(folder: Path) -> None:
+    for number in range(12):
+        (folder / f"{number}.wav").unlink()
+    (folder / "notes.docx").write_text("x")
+    written = table(folder, ["path,label", *(f"{n}.png,{'ab'[n % 2]}" for n in range(9))])
+    assert load_data(folder).left_out == (("not in the table", 3), ("unknown ending .docx", 1))
+    assert load_data(written).left_out == ()  # anything may lie beside a table

@@ -79,3 +79,19 @@ def test_what_can_not_be_used(tmp_path: Path) -> None:
     (tmp_path / "p.csv").write_text("picture,label\na.png,up\n")
     with pytest.raises(DataError, match="has no column 'path'"):
         load_data(tmp_path / "p.csv")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (np.zeros((4, 8, 8)), r"shape \(4, 8, 8\) holds no vectors .* an archive of images has train_images"),
+        (np.full((4, 2), np.nan), "contains NaN"),
+        (np.array([["a"], ["b"]] * 2), "numbers"),
+    ],
+)
+def test_arrays_that_hold_no_vectors_are_named_with_their_file(
+    tmp_path: Path, rows: np.ndarray, message: str
+) -> None:
+    np.savez(tmp_path / "all.npz", X=rows, y=["a", "b"] * 2)
+    with pytest.raises(DataError, match=rf"all\.npz: .*{message}"):
+        load_data(tmp_path / "all.npz")

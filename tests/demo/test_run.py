@@ -102,7 +102,7 @@ def test_peak_memory_is_in_megabytes() -> None:
 
 @pytest.mark.slow
 def test_the_same_story_with_sounds(tiny_vit: Path, tmp_path: Path, thin: Thin) -> None:
-    thin(3)
+    thin(7)
     lines: list[str] = []
     init_ast(str(tiny_vit), tmp_path / "ast", AudioShape(frames=96, bins=32))
     result = run(

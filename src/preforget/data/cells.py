@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ MAX_BYTES = 2**30
 """The largest table that is read."""
 
 SEPARATORS = (",", ";", "\t")
+
+STATED = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
+"""The first line by which Excel is told the separator; it is no header."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,19 @@ def read_rows(path: Path) -> Rows:
             raw.seek(0)
             text = io.TextIOWrapper(raw, _encoding(start), newline="")
             first = text.readline(MAX_BYTES)
-            separator = max(SEPARATORS, key=lambda sign: (first.count(sign), sign == ","))
+            said = STATED.fullmatch(first)
+            separator = (
+                said[1] if said else max(SEPARATORS, key=lambda sign: (first.count(sign), sign == ","))
+            )
             text.seek(0)
             reader = csv.reader(text, delimiter=separator)
+            if said:
+                next(reader)
             header = [normal_name(name) for name in next(reader, [])]
             lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
-    except (OSError, UnicodeError, csv.Error) as error:
+    except csv.Error as error:
+        raise DataError(f"{path}: can't be read as CSV: {error}; a quotation mark may be open") from error
+    except (OSError, UnicodeError) as error:
         raise DataError(f"{path}: can't be read as CSV in UTF-8: {error}; save it in UTF-8") from error
     return _checked(path, header, lines)
 

@@ -9,7 +9,7 @@ from preforget.data.assemble import Listed, assemble
 from preforget.data.dataset import Dataset, Split, label_array
 from preforget.data.layout import class_folders, find_layout
 from preforget.data.listing import EXTENSIONS, Listing
-from preforget.data.part_lists import parts_by_lists
+from preforget.data.part_lists import lists_in, parts_by_lists
 from preforget.data.part_split import split_note, take_from_train
 from preforget.data.registry import DATASETS, DataFormat, DataOptions, refuse_folds
 
@@ -35,6 +35,7 @@ def list_folder(root: Path, options: DataOptions) -> Listed:
     level = None if options.subjects is None else _level(options.subjects)
     layout = find_layout(root, listing, top_classes=options.top_classes, persons=level is not None)
     note = f"folder {name!r}"
+    lists: dict[str, Path] = {}
     if layout.folds:
         splits, given, how = _by_folds(root, layout.folds, level, options, listing)
         note = f"{note}; {how}"
@@ -43,11 +44,17 @@ def list_folder(root: Path, options: DataOptions) -> Listed:
         folders = layout.parts or {"train": root}
         splits = {part: _read_classes(folder, level, listing) for part, folder in folders.items()}
         given = list(layout.parts)
-        if not given and (lists := parts_by_lists(root, splits["train"])):
-            splits, given = lists, list(lists)
+        if not given and (listed := parts_by_lists(root, splits["train"])):
+            used = {path for split in listed.values() for path in split.paths}
+            for path in splits["train"].paths:
+                if path not in used:
+                    listing.leave_out(path, "in no list")
+            splits, given, lists = listed, list(listed), lists_in(root)
             note = f"{note}, with lists of files"
     for folder in {root, *layout.parts.values(), *layout.folds.values()}:
         listing.note_others(folder)
+    for path in lists.values():  # they are read
+        listing.left_out.pop(str(path), None)
     return Listed(
         root,
         name,
@@ -57,7 +64,21 @@ def list_folder(root: Path, options: DataOptions) -> Listed:
         lambda part, position, what: _named_by(splits[part], position, what),
         "rename the folder",
         listing.counts(),
+        _deeper(root, splits) if level is None and not options.top_classes else [],
     )
+
+
+def _deeper(root: Path, splits: dict[str, Split]) -> list[str]:
+    """Return a sentence if the data have a single class whose files all lie below folders of their own."""
+    names = {label for split in splits.values() for label in split.labels}
+    files = [path.relative_to(root) for split in splits.values() for path in split.paths]
+    depth = 2 + (list(splits) != ["train"] or files[0].parts[0] not in names)
+    if len(names) > 1 or any(len(file.parts) <= depth for file in files):
+        return []
+    return [
+        f"{root}: there is one class, {next(iter(names))!r}, and its files lie in folders below, such as {files[0]}; "
+        "if those folders are the classes, give the one that holds them"
+    ]
 
 
 @DATASETS.register("folder")

@@ -212,12 +212,12 @@ def _to_bytes(X: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
             warnings.warn(f"all {len(X):,} images {FLOATS}", FloatPixelsWarning, stacklevel=5)
             return levels
         low, high = float(X.min()), float(X.max())
-        scaled = "X.round()" if low >= 0 and 1 < high <= 255 else "(X * 255).round()"
-        if low < 0 or high > 255:  # by fixed numbers, since those of another batch would differ
+        scaled = "(X * 255).round()"
+        if low < 0 or high > 1:  # by fixed numbers, since those of another batch would differ
             scaled = f"(255 * (X - {low:g}) / {high - low or 1:g}).round()"
         raise DataError(
-            f"pixels are {X.dtype} from {low:g} to {high:g}, not uint8 from 0 to 255; "
-            f'convert them, for example with {scaled}.astype("uint8")'
+            f"pixels are {X.dtype} from {low:g} to {high:g}, and what is white isn't known; convert all of your images "
+            f'alike to uint8 from 0 to 255, for example with {scaled}.astype("uint8")'
         )
     if X.dtype.kind not in "iu":
         raise DataError(f"pixels are {X.dtype}, not uint8 from 0 to 255; convert them first")

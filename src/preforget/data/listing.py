@@ -88,7 +88,8 @@ class Listing:
                 yield from self._walk(entry.path, (*above, real))
             elif ending(entry.name) in LISTED:
                 if not entry.is_file():
-                    raise DataError(f"{entry.path}: a symbolic link that leads nowhere; remove or repair it")
+                    what = "a symbolic link that leads nowhere" if entry.is_symlink() else "no plain file"
+                    raise DataError(f"{entry.path}: {what}; remove or repair it")
                 yield entry.path
 
     def _entries(self, folder: str | Path) -> list[os.DirEntry[str]]:

@@ -21,12 +21,8 @@ MAX_BYTES = 1 << 28
 
 def parts_by_lists(root: Path, whole: Split) -> dict[str, Split]:
     """Return the parts that lists in `root` give, empty if there are none; raises `DataError` for an unknown file."""
-    lists = {
-        given[0]: path
-        for path in sorted(root.glob("*.txt"))
-        if path.is_file() and (given := part_in(path.stem)) is not None and given[1] == "list"
-    }
-    if not lists or lists.keys() == {"train"}:
+    lists = lists_in(root)
+    if not lists:
         return {}
     positions = {path.relative_to(root).as_posix(): i for i, path in enumerate(whole.paths)}
     part_of = np.full(len(whole), "" if "train" in lists else "train", dtype=object)
@@ -45,6 +41,16 @@ def parts_by_lists(root: Path, whole: Split) -> dict[str, Split]:
         for part in ("train", "val", "test")
         if part in part_of
     }
+
+
+def lists_in(root: Path) -> dict[str, Path]:
+    """Return the list of each part that has one, empty if there is none or only one of the train part."""
+    lists = {
+        given[0]: path
+        for path in sorted(root.glob("*.txt"))
+        if path.is_file() and (given := part_in(path.stem)) is not None and given[1] == "list"
+    }
+    return {} if lists.keys() == {"train"} else lists
 
 
 def _lines(path: Path) -> list[str]:

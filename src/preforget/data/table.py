@@ -58,6 +58,9 @@ TABLES = (*ENDINGS, ".jsonl")
 FLOAT = re.compile(r"\d+\.0+")
 """A whole number as a column is written that once had a missing value."""
 
+MARK = re.compile(r"\s*([01](\.0+)?|true|false)\s*", re.IGNORECASE)
+"""What a cell of a condition holds: `True` and `False` are what pandas writes of indicator columns."""
+
 Labelled = str | tuple[str, ...]
 
 
@@ -93,7 +96,13 @@ def list_table(path: Path, rows: Rows, options: DataOptions, root: Path | None =
         raise DataError(
             f"{path}: has no column of labels; add `label`, or one column of 0 and 1 per condition"
         )
-    places, left_out = _places(path, root or path.parent, [row[path_column] for _, row in rows.lines], rows)
+    places, left_out = _places(
+        path,
+        root or path.parent,
+        [row[path_column] for _, row in rows.lines],
+        rows,
+        is_whole=root is not None,
+    )
     _refuse_times(path, others, places)
     remarks = [*rows.remarks, *_whole_numbers(path, rows, [c for c in (single, subjects) if c is not None])]
     labels: Sequence[Labelled]
@@ -157,9 +166,12 @@ class Table(DataFormat):
 
 
 def _places(
-    path: Path, root: Path, names: Sequence[str], rows: Rows
+    path: Path, root: Path, names: Sequence[str], rows: Rows, *, is_whole: bool
 ) -> tuple[list[Path], tuple[tuple[str, int], ...]]:
-    """Return where each named file lies, and how many other files are beside them, by reason."""
+    """Return where each named file lies, and how many other files are beside them, by reason.
+
+    `is_whole`: whether the folder `root` was given as the data, and not the table alone, beside which anything may lie.
+    """
     places: list[Path] = []
     by_name: dict[str, list[str]] | None = None
     listing = Listing()
@@ -171,12 +183,9 @@ def _places(
         if not is_file(input_path):
             if not name.strip():
                 raise DataError(f"{path}, line {line}: the path is empty; name a file or remove the line")
-            if by_name is None:
-                by_name = {}
-                for file in listing.all_files(root):
-                    for key in {Path(file).name, Path(file).stem}:
-                        by_name.setdefault(key, []).append(file)
-            known = by_name.get(Path(name.strip()).name, [])
+            by_name = _by_name(listing.all_files(root)) if by_name is None else by_name
+            last = input_path.name.strip()
+            known = by_name.get(last) or by_name.get(last.casefold(), [])
             if len(known) != 1:
                 several = (
                     f"{len(known)} files are called so, such as {known[0]}"
@@ -186,11 +195,23 @@ def _places(
                 raise DataError(f"{path}, line {line}: {several}")
             input_path = Path(known[0])
         places.append(input_path)
+    beside = {file for files in by_name.values() for file in files} if by_name else set[str]()
+    if is_whole and by_name is None:
+        beside = set(listing.all_files(root))
     listing.left_out.pop(str(path), None)  # the table itself is read
-    used = {str(input_path) for input_path in places}
-    for file in {file for files in (by_name or {}).values() for file in files} - used:
+    for file in beside - {str(input_path) for input_path in places}:
         listing.leave_out(file, "not in the table")
     return places, listing.counts()
+
+
+def _by_name(files: Sequence[str]) -> dict[str, list[str]]:
+    """Return files by their names, with and without endings, as they are and in small letters."""
+    by_name: dict[str, list[str]] = {}
+    for file in files:
+        names = {Path(file).name, Path(file).stem}
+        for key in names | {name.casefold() for name in names}:
+            by_name.setdefault(key, []).append(file)
+    return by_name
 
 
 def _whole_numbers(path: Path, rows: Rows, columns: Sequence[str]) -> list[str]:
@@ -269,8 +290,8 @@ def _parts(
 
 def _marked(path: Path, line: int, row: dict[str, str], conditions: Sequence[str]) -> tuple[str, ...]:
     for name in conditions:
-        if not re.fullmatch(r"\s*[01](\.0)?\s*", row[name]):
+        if not MARK.fullmatch(row[name]):
             raise DataError(
                 f"{path}, line {line}: column {name!r} holds {row[name]!r}; conditions are 0 or 1"
             )
-    return tuple(sorted(name for name in conditions if row[name].strip()[0] == "1"))
+    return tuple(sorted(name for name in conditions if row[name].strip()[0] in "1Tt"))

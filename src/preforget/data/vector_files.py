@@ -27,7 +27,7 @@ from preforget.data.part_names import part_of_word
 from preforget.data.registry import DATASETS, DataFormat, DataOptions
 from preforget.data.table import ENDINGS, LABEL, PART, PATH
 from preforget.data.text_files import TEXT, first_cells, header_of
-from preforget.data.vectors import as_vectors
+from preforget.data.vectors import Vectors, as_vectors
 
 COPY = (
     "the file of vectors is a copy of what was computed of these inputs, outside of the model; forgetting doesn't "
@@ -228,7 +228,19 @@ def _array(path: Path) -> npt.NDArray[Any]:
 
 def read_vectors(path: Path) -> Any:
     """Return the vectors of a `.npy` file; raises `DataError` for another array."""
-    return as_vectors(_array(path))
+    return _vectors(path, _array(path))
+
+
+def _vectors(path: Path, rows: Any) -> Vectors:
+    if isinstance(rows, np.ndarray) and rows.ndim > 2:
+        raise DataError(
+            f"{path}: an array of shape {rows.shape} holds no vectors [n, d]; an archive of images has train_images, "
+            "train_labels, and the same for val and test"
+        )
+    try:
+        return as_vectors(rows)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def _labels_beside(path: Path) -> list[Any]:
@@ -255,7 +267,7 @@ def _assembled(path: Path, parts: Mapping[str, Part], options: DataOptions) -> D
         raise DataError(f"{path}: no vector belongs to the train part; mark some with train")
     splits = {}
     for part, (rows, names, persons) in parts.items():
-        vectors = as_vectors(rows)
+        vectors = _vectors(path, rows)
         if len(names) != len(vectors):
             raise DataError(f"{path}: {len(vectors)} vectors but {len(names)} labels in {part}")
         subjects = None if persons is None else label_array([str(person) for person in persons])

@@ -87,7 +87,8 @@ def test_the_grid_is_drawn_once_and_the_plain_attackers_three_times() -> None:
     data, seed = parts(each=3), 5
     surface = learned(data.retain_train, steps=50)
     found = attack(surface, data, Effort("full"), seed).values
-    assert len(found) == 9 + 9 * 3
+    assert len(found) == 9 + 9 * 3  # none with 5, 10 or 50 shots, of which there aren't so many
+    assert all(key.startswith(("0 shots", "1 shot")) for key in found)
     test = open_test(surface, data, seed)
     for setting, draws in ((Setting(1), 3), (Setting(1, 5, "key"), 1), (Setting(1, 10, "row", "random"), 1)):
         shares = []
@@ -99,10 +100,8 @@ def test_the_grid_is_drawn_once_and_the_plain_attackers_three_times() -> None:
 
 def test_it_finds_a_class_that_shows_and_not_one_that_does_not() -> None:
     data = parts()
-    seeing, blind = (
-        attack(learned(data.retain_train, blind=blind), data, Effort("standard"), 0)
-        for blind in (False, True)
-    )
+    seeing = attack(learned(data.retain_train), data, Effort("standard"), 0)
+    blind = attack(learned(data.retain_train, blind=True), data, Effort("quick"), 0)
     assert seeing.values["5 shots"] > 0.9
     assert blind.values["5 shots"] < 0.7  # one of two classes that look the same
     assert seeing.values["5 shots"] - blind.values["5 shots"] > 4 * ABOUT.margin_of("5 shots")
@@ -125,11 +124,8 @@ def test_two_models_that_are_the_same_show_no_gap_and_seeds_differ() -> None:
     assert first.figures == attack(other, data, Effort("quick"), 3).figures
 
 
-def test_more_shots_than_there_are_give_no_value() -> None:
+def test_no_shot_at_all_gives_only_the_value_without_any() -> None:
     data = parts(each=7)
     surface = learned(data.retain_train, steps=20)
-    found = set(attack(surface, data, Effort("standard"), 0).values)
-    assert {"0 shots", "1 shot", "5 shots"} <= found
-    assert not {"10 shots", "50 shots"} & found
     bare = Parts(data.forget_train.select([]), data.forget_test, data.retain_train, data.retain_test)
     assert set(attack(surface, bare, Effort("quick"), 0).values) == {"0 shots"}
