@@ -8,6 +8,7 @@ learned) and `spoken-digits/DIGIT/SPEAKER/` (recordings); MINILM and WHISPER are
 
 - `banking77`, `clinc150`: vectors, the mean of the last states at unit length (`--cache` keeps them);
 - `banking20`: 20 drawn intents, 40 texts each to learn from, through the blocks of the text encoder;
+- `banking20-vectors`: the same texts as vectors;
 - `digits`, `speakers`: recordings through the blocks of the speech encoder; digits or speakers are the classes;
 - `persons`: digits are the classes, speakers persons, of whom one is forgotten, and what is left is
   compared with a retrained model.
@@ -49,10 +50,11 @@ from preforget.engines.features import near_count
 Rows = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.floating]
 Answering = Callable[[Any, str | None], tuple[Scores, Scores]]
-TEXT_CASES = ("banking77", "clinc150", "banking20")
+VECTOR_CASES = ("banking77", "clinc150", "banking20-vectors")
+TEXT_CASES = (*VECTOR_CASES, "banking20")
 CASES = ("persons", "speakers", "digits", *TEXT_CASES)
 METHODS = ("logistic, row deleted", "logistic, retrained", "exact", "isolated")
-WORDS = {"banking77": 32, "banking20": 32, "clinc150": 24}
+WORDS = {"banking77": 32, "banking20": 32, "banking20-vectors": 32, "clinc150": 24}
 FRAMES = 100
 """A second: 50 states."""
 
@@ -143,8 +145,8 @@ def material(args: argparse.Namespace, case: str, method: str) -> tuple[Encoder,
     """Return the encoder of a case and its inputs, as vectors where the case or the method reads vectors."""
     if case in TEXT_CASES:
         encoder = pf.load_backbone(str(args.text), image_size=WORDS[case], device="cpu", dtype="float32")
-        parts = texts(args.data / ("banking77" if case == "banking20" else case))
-        if case == "banking20":
+        parts = texts(args.data / ("clinc150" if case == "clinc150" else "banking77"))
+        if case.startswith("banking20"):
             classes = sorted(set(parts.train.labels))
             drawn = np.random.default_rng(0).choice(classes, 20, replace=False).tolist()
             parts = parts.only(drawn).cut(40)
@@ -153,10 +155,12 @@ def material(args: argparse.Namespace, case: str, method: str) -> tuple[Encoder,
         splits = spoken(args).values()
         kept = [split.subjects if case == "speakers" else split.labels for split in splits]
         parts = Parts(*(Split(s.inputs, names) for s, names in zip(splits, kept, strict=True)))  # type: ignore[arg-type]
-    through_blocks = case not in ("banking77", "clinc150") and method in ENGINES
+    through_blocks = case not in VECTOR_CASES and method in ENGINES
     if through_blocks:
         return encoder, parts
-    shared = case if case in TEXT_CASES else "spoken-digits"  # of one split, whatever the classes are
+    shared = (
+        case.removesuffix("-vectors") if case in TEXT_CASES else "spoken-digits"
+    )  # whatever the classes are
     cache = None if args.cache is None else args.cache / f"{shared}.npz"
     return encoder, encoded(encoder, parts, cache)
 
@@ -271,7 +275,8 @@ def logistic(train: Split, *, retrained: bool) -> Learned:
 
 def forgotten(args: argparse.Namespace, case: str, classes: list[str]) -> list[str]:
     """Return the classes that are forgotten: all speakers, five where inputs go through blocks, else `--forget`."""
-    count = {"speakers": len(classes), "digits": 5, "banking20": 5}.get(case, args.forget)
+    few = {"speakers": len(classes), "digits": 5, "banking20": 5, "banking20-vectors": 5}
+    count = few.get(case, args.forget)
     drawn: list[str] = (
         np.random.default_rng(0).choice(classes, min(count, len(classes)), replace=False).tolist()
     )
