@@ -2,10 +2,12 @@
 
     PYTHONPATH=OLD-CHECKOUT/src python scripts/golden_folders.py /golden/format2
     cp -r /golden/format2 tests/golden/
+    python scripts/golden_folders.py /golden/format3 exact-packs
 
 The manifests hold the whole path of the backbone, hence a neutral one. Each folder holds a tiny model of one engine,
 plain or sealed, in which one class was forgotten, with its keyring and with what it answered then; `backbone` is the
-random transformer that all were learned on. The keys in these keyrings are in the repository, so a signature by them
+random transformer that all were learned on. `exact-packs`, of vectors, has so many persons that their records lie in a
+pack; one person was forgotten in it. The keys in these keyrings are in the repository, so a signature by them
 proves nothing.
 """
 
@@ -40,6 +42,8 @@ ENGINES: dict[str, dict[str, Any]] = {
 by class pairs, which folders have had since the last weeks of format 2, `prompted` learned prompts of pairs."""
 
 SHOWN = ("scored", "prompted")
+PACKS = "exact-packs"
+PERSONS = [f"person {number:02}" for number in range(66)]
 FAINT = 20
 """How much brighter a class's quarter is where pairs are to be confused, so that they get prompts."""
 
@@ -88,6 +92,18 @@ def write(place: Path, name: str, sealed: bool) -> None:
     )
 
 
+def write_packs(place: Path, sealed: bool) -> None:
+    """Learn a vector of one of three classes from each of many persons, save, and forget a person."""
+    rng, kinds = np.random.default_rng(0), LABELS[:3]
+    rows = rng.normal(size=(len(PERSONS), 3)).astype(np.float32)
+    rows += 5 * np.tile(np.eye(3, dtype=np.float32), (len(PERSONS) // 3, 1))
+    model = pf.PreForgettableClassifier("features", "exact", seed=0)
+    model.fit(rows, np.tile(kinds, len(PERSONS) // 3), subjects=PERSONS)
+    model.save_pretrained(place / "model", sealed=sealed, keyring=place / "keyring")
+    model.forget_subject(PERSONS[0], reason="request 7")
+    np.savez_compressed(place / "expected.npz", inputs=rows[:8], scores=model.scores(rows[:8]))
+
+
 def main() -> int:
     """Write all folders into a new one."""
     if len(sys.argv) < 2:
@@ -96,10 +112,16 @@ def main() -> int:
     root = Path(sys.argv[1])
     root.mkdir(parents=True)
     os.chdir(root)
-    write_random_vit(Path("backbone"), image_size=SIDE, width=16, blocks=2, spread=0.2)
-    for name in sys.argv[2:] or ENGINES:
+    names = sys.argv[2:] or [*ENGINES]
+    if names != [PACKS]:
+        write_random_vit(Path("backbone"), image_size=SIDE, width=16, blocks=2, spread=0.2)
+    for name in names:
         for sealed in (False, True):
-            write(Path(f"{name}-{'sealed' if sealed else 'plain'}"), name, sealed)
+            place = Path(f"{name}-{'sealed' if sealed else 'plain'}")
+            if name == PACKS:
+                write_packs(place, sealed)
+            else:
+                write(place, name, sealed)
     return 0
 
 

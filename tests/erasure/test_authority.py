@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from preforget.core.canonical import canonical_digest, canonical_json
 from preforget.core.clock import now
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.erasure import forget, open_folder, plan, restore, transaction
-from preforget.erasure.authority import announced, check_may_destroy_again, check_may_sign
+from preforget.erasure.intent import announced
+from preforget.erasure.kept_receipts import signed_ids
 from preforget.erasure.receipt import Receipt, payload_of
 from preforget.erasure.verify import verify
 from preforget.store import Manifest, ModelFolder, changing_files
+from preforget.store.authority import check_may_destroy_again, check_may_sign
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import INTENT, LEDGER, RECEIPTS
 from preforget.store.ledger import Entry, Ledger
@@ -191,7 +194,7 @@ def test_facts_of_a_receipt_are_those_of_file_and_ledger(made: Made, monkeypatch
     folder = ModelFolder(made.model, Manifest.read(made.model), made.keyring)
     intent = announced(folder)
     assert intent is not None
-    assert check_may_sign(folder, intent, None) == intent
+    assert check_may_sign(folder, intent, None) == intent.records
     for name in ("digest", "name", "bytes"):
         value: object = 1 if name == "bytes" else "x"
         wrong = replace(intent, records=[{**intent.records[0], name: value}])
@@ -305,7 +308,7 @@ def test_an_older_keyring_believes_the_receipts_that_it_signed(
     assert back.labels() == [LABELS[0], LABELS[2]]
     keys = open_keyring(older).model(Manifest.read(made.model).model)
     assert len(keys.destroyed()) == 1
-    check_may_destroy_again(back.open(), keys.destroyed())
+    check_may_destroy_again(folder := back.open(), keys.destroyed(), partial(signed_ids, folder))
     assert restore(made.model, older) == 0
     with pytest.raises(IntegrityError, match="older than its keyring knows"):
         copy.open()

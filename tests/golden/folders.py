@@ -7,6 +7,7 @@ from pathlib import Path
 
 GOLDEN = Path(__file__).parent
 FORMAT_2 = GOLDEN / "format2"
+FORMAT_3 = GOLDEN / "format3"
 
 
 def copied(golden: Path, to: Path) -> Path:

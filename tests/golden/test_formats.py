@@ -14,13 +14,13 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.engines import ENGINES
 from preforget.erasure.verify import verify_receipt
 
-from .folders import FORMAT_2, GOLDEN, copied
+from .folders import FORMAT_2, FORMAT_3, copied
 
-FOLDERS = sorted(path.parent for path in GOLDEN.glob("format*/*/model"))
+FOLDERS = sorted(path.parent for path in FORMAT_2.glob("*/model"))
 
 
 def test_all_engines_of_format_2_are_here() -> None:
-    kinds = {path.name.rsplit("-", 1)[0] for path in FOLDERS if path.parent.name == "format2"}
+    kinds = {path.name.rsplit("-", 1)[0] for path in FOLDERS}
     plain = {"isolated", "exact", "paper", "isolated-several", "exact-several"}
     assert kinds == plain | {"isolated-scored", "exact-prompted"}
     assert len(FOLDERS) == 14
@@ -76,3 +76,24 @@ def test_a_person_goes_from_an_old_folder(kind: str, tmp_path: Path) -> None:
     assert (erasure.what, erasure.classes_left, erasure.derived) == ("subject", 3, 3)
     assert erasure.receipt is not None
     assert verify_receipt(erasure.receipt, place / "model", keyring=place / "keyring").passed
+
+
+@pytest.mark.parametrize("kind", ["plain", "sealed"])
+def test_persons_in_packs_of_format_3(kind: str, tmp_path: Path) -> None:
+    place = copied(FORMAT_3 / f"exact-packs-{kind}", tmp_path / "golden")
+    folder, keyring = place / "model", place / "keyring"
+    (old_pack,) = (folder / "packs").iterdir()
+    (old_receipt,) = (folder / "receipts").iterdir()
+    assert verify_receipt(old_receipt, folder, keyring=keyring).passed
+    model = PreForgettableClassifier.from_pretrained(folder, keyring=keyring)
+    expected = np.load(FORMAT_3 / f"exact-packs-{kind}" / "expected.npz")
+    np.testing.assert_allclose(model.scores(expected["inputs"]), expected["scores"], rtol=1e-9, atol=1e-9)
+    assert "person 00" not in model.engine_.bank.subjects
+    erasure = model.forget_subject("person 01", reason="request 8")
+    assert erasure.receipt is not None
+    for receipt in (old_receipt, erasure.receipt):
+        assert verify_receipt(receipt, folder, keyring=keyring).passed
+    assert not old_pack.exists()
+    again = PreForgettableClassifier.from_pretrained(folder, keyring=keyring)
+    assert again.engine_.bank.subjects == [f"person {number:02}" for number in range(2, 66)]
+    np.testing.assert_array_equal(again.scores(expected["inputs"]), model.scores(expected["inputs"]))

@@ -11,7 +11,8 @@ import pytest
 
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.store import Manifest, ModelFolder
-from preforget.store.confirmation import check_may_restore, is_signed, known_to_keyring
+from preforget.store.authority import check_may_restore
+from preforget.store.confirmation import is_signed, known_to_keyring
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
 from preforget.store.ledger import Entry, Sign

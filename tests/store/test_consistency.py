@@ -10,14 +10,12 @@ from preforget.core.errors import IntegrityError
 from preforget.store import Manifest, ModelFolder
 from preforget.store.consistency import (
     check,
-    check_erasing,
     is_ahead,
     recover,
     undo,
 )
 from preforget.store.keyring import open_keyring
 from preforget.store.layout import LEDGER
-from preforget.store.ledger_sqlite import SqliteLedger
 
 from .conftest import MakeFolder, make_record
 
@@ -107,44 +105,3 @@ def test_what_the_manifest_lets_erase_is_not_believed(make_folder: MakeFolder) -
             ModelFolder.open(folder.path)
     folder.manifest.write(folder.path)
     assert (keys.destroyed(), len(ModelFolder.open(folder.path).records())) == ({}, 3)
-
-
-def test_a_manifest_of_two_changes_ago_lets_erase_nothing(make_folder: MakeFolder) -> None:
-    """A change that was cut off leaves one row more than the manifest knows, so two rows are no such change."""
-    folder = make_folder(*LABELS)
-    first, live = folder.manifest, set(folder.manifest.records)
-    folder.change(add=[make_record("Mary", 2)])
-    (mary,) = set(folder.manifest.records) - live
-    second = folder.manifest
-    folder.change(add=[make_record("Emmy", 3)])
-    (emmy,) = set(folder.manifest.records) - set(second.records)
-    replace(first, erasing=[folder.name_of(mary)]).write(folder.path)
-    with pytest.raises(IntegrityError, match="lets erase files but is not the one that the ledger knows"):
-        ModelFolder.open(folder.path)
-    assert (folder.path / folder.name_of(mary)).exists()
-    # as a change leaves it that was cut off
-    replace(second, erasing=[folder.name_of(emmy)]).write(folder.path)
-    assert set(ModelFolder.open(folder.path).manifest.records) == {*live, mary}
-    assert not (folder.path / folder.name_of(emmy)).exists()
-
-
-def test_no_key_goes_by_a_row_that_the_keyring_does_not_know(make_folder: MakeFolder) -> None:
-    folder = make_folder(*LABELS)
-    folder.seal()
-    keys, (gone, stays) = open_keyring().model(folder.manifest.model), sorted(folder.manifest.records)
-    left = replace(
-        folder.manifest, records={stays: folder.manifest.records[stays]}, erasing=[folder.name_of(gone)]
-    )
-    row = folder.ledger.append("add", {"records": [], "removed": [{"id": gone}], "state": left.state()})
-    content = SqliteLedger(folder.path / LEDGER).digest()
-    folder.manifest = replace(left, ledger={**row.head.as_dict(), "digest": content})
-    folder.manifest.write(folder.path)
-    assert not check_erasing(folder)
-    with pytest.raises(IntegrityError, match="doesn't know"):
-        recover(folder)
-    with pytest.raises(IntegrityError, match=r"row 3 .* was not written with the keyring"):
-        ModelFolder.open(folder.path)
-    assert (keys.destroyed(), set(keys.get([gone, stays]))) == ({}, {gone, stays})
-    keys.note_head(row.head)
-    ModelFolder.open(folder.path)
-    assert set(keys.destroyed()) == {gone}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from preforget.core.canonical import canonical_digest, canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import ODD, read_regular, sync_folder, write_atomic
+from preforget.store import ModelFolder
+from preforget.store.authority import check_may_end
 from preforget.store.layout import INTENT, record_name
 
 MAX_BYTES = 64 * 2**20
@@ -127,3 +129,14 @@ class Intent:
         """Take the announcement away: the erasure is done. Raises `OSError`."""
         (folder / INTENT).unlink(missing_ok=True)
         sync_folder(folder)
+
+
+def announced(folder: ModelFolder, *, to_forget: bool = False) -> Intent | None:
+    """Return the erasure that a folder announces and that may be ended, None if there is none.
+
+    Raises as `check_may_end`. `to_forget`: one that is dated in the future is returned as if it began now.
+    """
+    intent = Intent.read(folder.path)
+    if intent is None:
+        return None
+    return replace(intent, begun=check_may_end(folder, intent, to_forget=to_forget))

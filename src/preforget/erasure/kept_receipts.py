@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from preforget.core.errors import IntegrityError
 from preforget.core.hashing import bytes_digest
 from preforget.erasure.dsse import open_envelope, parse_envelope
-from preforget.erasure.receipt import read_bounded, receipt_digest
-from preforget.store.layout import receipt_name
+from preforget.erasure.receipt import Receipt, read_bounded, read_receipt, receipt_digest
+from preforget.store import ModelFolder
+from preforget.store.layout import RECEIPTS, receipt_name
 from preforget.store.ledger import Entry
 
 
@@ -31,6 +32,23 @@ def check_kept_receipts(folder: Path, entries: Iterable[Entry], keys: Mapping[st
     for path, rows in there:
         _check(path, rows, keys)
     return len(there)
+
+
+def signed_ids(folder: ModelFolder) -> set[str]:
+    """Return the ids of records that receipts in a folder by its own keyring call erased."""
+    keys, ids = folder.keyring.signing.known(), set[str]()
+    for path in sorted((folder.path / RECEIPTS).glob("*.json")):
+        receipt = _receipt(path, keys)
+        if receipt is not None and receipt.model["id"] == folder.manifest.model:
+            ids |= {str(record["id"]) for record in receipt.records}
+    return ids
+
+
+def _receipt(path: Path, keys: dict[str, Ed25519PublicKey]) -> Receipt | None:
+    try:
+        return read_receipt(read_bounded(path), keys)[0]
+    except IntegrityError:
+        return None  # nobody's, so it allows nothing
 
 
 def _check(path: Path, rows: list[dict[str, Any]], keys: Mapping[str, Ed25519PublicKey]) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from preforget.core.errors import ChangedError, IntegrityError, StoreError, UsageError
-from preforget.erasure.authority import announced, check_may_destroy_again
-from preforget.erasure.kept_receipts import check_kept_receipts
+from preforget.erasure.intent import announced
+from preforget.erasure.kept_receipts import check_kept_receipts, signed_ids
 from preforget.erasure.plan import bank_of, derive_in_folder, engine_of
 from preforget.erasure.transaction import finish
 from preforget.records import ClassRecord
 from preforget.store import Manifest, ModelFolder
+from preforget.store.authority import check_may_destroy_again
 from preforget.store.consistency import is_ahead, undo
 from preforget.store.key_service import NO_ERASURE
 from preforget.store.layout import PLAIN, RECEIPTS, RECORDS, SEALED
@@ -79,7 +81,7 @@ def erase_again(folder: ModelFolder) -> None:
     if folder.keys is not None:
         destroyed = folder.keys.destroyed()
         if folder.keys.writable and not gone <= set(destroyed):  # an older keyring came back
-            check_may_destroy_again(folder, gone - set(destroyed))
+            check_may_destroy_again(folder, gone - set(destroyed), partial(signed_ids, folder))
             folder.keys.destroy(sorted(gone - set(destroyed)), NO_ERASURE)
         gone |= set(destroyed)
     live, files = brought_back(folder, gone)

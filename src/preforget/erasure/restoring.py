@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from preforget.core.errors import IntegrityError, StoreError
 from preforget.core.files import read_regular
-from preforget.erasure.authority import check_may_destroy_again
 from preforget.erasure.intent import Intent
+from preforget.erasure.kept_receipts import signed_ids
 from preforget.erasure.opening import brought_back, end_announced, restoring
 from preforget.erasure.plan import rewritten_in_folder
 from preforget.store import ModelFolder
-from preforget.store.confirmation import Accept, check_may_restore, confirmed
+from preforget.store.authority import Accept, check_may_destroy_again, check_may_restore
+from preforget.store.confirmation import confirmed
 from preforget.store.consistency import is_ahead, undo, without
 from preforget.store.key_service import NO_ERASURE
 from preforget.store.ledger import Entry, erased_by, read_export, taken_out_by
@@ -72,7 +74,7 @@ def _erase_again(folder: ModelFolder, rows: Sequence[Entry], unconfirmed: bool) 
         tombstones, head = folder.keys.destroyed(), folder.keys.head()
         destroyed = set(tombstones)
         keys = erased - destroyed
-        check_may_destroy_again(folder, keys, rows)
+        check_may_destroy_again(folder, keys, partial(signed_ids, folder), rows)
         gone |= destroyed
         erased |= {i for i, erasure in tombstones.items() if erasure != NO_ERASURE}
         known = None if head is None or any(row.head == head for row in ledger) else head.as_dict()
@@ -107,7 +109,9 @@ def _check_known(folder: ModelFolder) -> None:
     if folder.keys is not None and folder.keys.writable:
         last = int(folder.manifest.ledger["seq"])
         erased = erased_by(row for row in folder.ledger.entries() if row.seq <= last)
-        check_may_destroy_again(folder, set(erased) - set(folder.keys.destroyed()))
+        check_may_destroy_again(
+            folder, set(erased) - set(folder.keys.destroyed()), partial(signed_ids, folder)
+        )
 
 
 def _text(path: Path) -> str:

@@ -6,6 +6,7 @@ import base64
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from preforget.core.clock import now
@@ -14,7 +15,6 @@ from preforget.core.files import make_private, write_atomic
 from preforget.core.hashing import bytes_digest
 from preforget.core.version import __version__
 from preforget.engines.base import Engine
-from preforget.erasure.authority import check_may_begin, check_may_sign, is_row_of
 from preforget.erasure.copies import account_for_copies
 from preforget.erasure.intent import Intent
 from preforget.erasure.pieces import fingerprints
@@ -24,6 +24,7 @@ from preforget.erasure.request import Request
 from preforget.erasure.scan import scan, size_of, windows
 from preforget.records import ClassRecord
 from preforget.store import ModelFolder
+from preforget.store.authority import check_may_begin, check_may_sign, is_row_of
 from preforget.store.consistency import check_not_ahead, is_ahead, without
 from preforget.store.layout import INTENT, RECEIPTS, receipt_name
 from preforget.store.ledger import Entry, in_force
@@ -64,7 +65,7 @@ def erase_on_disk(
     plan.engine.signed_meaning()  # who can't sign a receipt must not begin
     with folder.changing():
         folder.check_current()
-        check_may_begin(folder)
+        check_may_begin(folder, partial(Intent.read, folder.path))
         check_not_ahead(folder, "forget")
         # by random ids: in the order of a plan, the place of a record could tell whose it was
         ids = sorted({record.id for record in plan.records if folder.is_live(record.id)})
@@ -148,7 +149,7 @@ def _finish(
     rows = in_force(folder.ledger.entries(intent.seq))
     row = next((e for e in rows if is_row_of(intent, e, "forget")), None)
     if recovered:
-        intent = check_may_sign(folder, intent, row)
+        intent = replace(intent, records=check_may_sign(folder, intent, row))
     if row is None:
         _write_rewritten(folder, intent, rewritten)
     without = _without(folder, intent.ids)

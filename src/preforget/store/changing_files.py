@@ -163,7 +163,7 @@ class ChangingFiles(CurrentFiles):
 
         `erasure`: the id under which the keyring keeps in mind that the keys were destroyed; `keys_of`: the ids whose
         keys may go, by default all of them. Who didn't write `erasing` in this very process asks
-        `consistency.check_erasing` and `confirmation.may_go` first.
+        `authority.check_erasing` and `authority.may_go` first.
         """
         try:
             for leftover in [*self.path.glob(".writing-*"), *self.path.glob("*/.writing-*")]:

@@ -10,18 +10,15 @@ Keys from the environment note no head and sign nothing: where they are all ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from preforget.core.errors import IntegrityError, StoreError, UsageError
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
-from preforget.store.ledger import Entry, Ledger, taken_out_by
+from preforget.store.ledger import Entry, Ledger
 from preforget.store.manifest import Manifest
-
-Accept = Callable[[Sequence[Entry]], None]
-"""Shows the user rows that the keyring doesn't confirm; raises an error unless they are to be followed."""
 
 
 class SealedFolder(Protocol):
@@ -130,44 +127,9 @@ def check_still_followed(folder: SealedFolder) -> None:
 
 def check_confirmed(folder: SealedFolder, read: LastRows | None = None) -> None:
     """May the rows of the ledger be followed? Raises `IntegrityError` for one that the keyring doesn't confirm."""
-    for row in _unnoted(folder, read):
+    for row in unnoted(folder, read):
         if not is_signed(folder, row):
             raise _refused(folder, row)
-
-
-def check_may_restore(
-    folder: SealedFolder, accept: Accept | None = None, exported: Sequence[Entry] = ()
-) -> bool:
-    """May a folder that the user restores be taken as it is? Return whether it has rows that aren't confirmed.
-
-    The manifest must be the one in its row of the ledger, and the keyring must confirm that row. Rows that the
-    manifest doesn't know are not followed, whoever wrote them. `exported`: all rows of a newer export, which must be
-    confirmed as well, and can be what confirms those here. `accept`: asked whether to follow rows that aren't
-    confirmed, which an earlier version, or a signing key from before a rotation, may have written; neither
-    follows a row that the current key has signed, and one without a signature no signed one.
-    Raises `IntegrityError` for another.
-    """
-    keys, known = folder.keys, folder.manifest.ledger
-    if keys is None or not keys.writable:
-        return False
-    if keys.head() is None:
-        keys.get(folder.live)  # says so if it is another keyring
-    rows = [row for row in folder.ledger.entries() if row.seq <= int(known["seq"])]
-    stated = None if not rows else (rows[-1].hash, rows[-1].data.get("state"))
-    if stated != (known["hash"], folder.manifest.state()):
-        raise IntegrityError(
-            f"the manifest of {folder.path} is not the one that its ledger knows: it was changed or exchanged; nothing "
-            "was followed or destroyed. Restore the folder from a copy"
-        )
-    chain = [*exported] if [*exported[: len(rows)]] == rows else rows
-    left = chain[confirmed(folder, chain) :]
-    if not left:
-        return not all(is_signed(folder, row) for row in _unnoted(folder) if row.seq <= len(rows))
-    may_be_own = _may_be_own(folder, chain[: left[0].seq - 1], left)
-    if accept is None or not may_be_own:
-        raise _unconfirmed(folder, left[0], may_be_own)
-    accept(left)
-    return True
 
 
 def confirmed(folder: SealedFolder, rows: Sequence[Entry]) -> int:
@@ -179,18 +141,6 @@ def confirmed(folder: SealedFolder, rows: Sequence[Entry]) -> int:
     noted = None if folder.keys is None else folder.keys.head()
     until = noted.seq if noted is not None and any(row.head == noted for row in rows) else 0
     return next((row.seq for row in reversed(rows[until:]) if is_signed(folder, row)), until)
-
-
-def may_go(folder: SealedFolder) -> set[str]:
-    """Return the ids of records whose keys a manifest's `erasing` may let destroy: nothing but the keyring says which.
-
-    They were made for a change that never ended, or a row that the keyring confirms calls them erased or removed. The
-    list itself can be anybody's: it is no part of the state that a row of the ledger states.
-    """
-    if folder.keys is None or not folder.keys.writable:  # it refuses to destroy any
-        return {Path(name).stem for name in folder.manifest.erasing}
-    rows = list(folder.ledger.entries())
-    return folder.keys.pending() | taken_out_by(rows[: confirmed(folder, rows)])
 
 
 def check_not_put_back(folder: SealedFolder, read: LastRows | None = None) -> None:
@@ -221,7 +171,7 @@ def note_head(folder: SealedFolder) -> None:
         keys.note_head(end)
 
 
-def _unnoted(folder: SealedFolder, read: LastRows | None = None) -> Sequence[Entry]:
+def unnoted(folder: SealedFolder, read: LastRows | None = None) -> Sequence[Entry]:
     """Return the rows after the one that the keyring noted; of a model whose creation was cut off the last one."""
     keys = folder.keys
     if keys is None or not keys.writable:
@@ -237,31 +187,6 @@ def _unnoted(folder: SealedFolder, read: LastRows | None = None) -> Sequence[Ent
 def _has_keys(folder: SealedFolder, keys: ModelKeys) -> bool:
     live = set(folder.live)
     return bool(live) and keys.holding(live) == live
-
-
-def _may_be_own(folder: SealedFolder, before: Sequence[Entry], left: Sequence[Entry]) -> bool:
-    """Can an earlier version, or a signing key from before a rotation, have written `left` after the rows `before`?"""
-    if any(is_signed(folder, row) for row in before):
-        return False
-    signs = any(row.signature for row in before)
-    for row in left:
-        former = is_signed(folder, row, former=True)
-        if signs and not former:
-            return False
-        signs = signs or former
-    return True
-
-
-def _unconfirmed(folder: SealedFolder, row: Entry, may_be_own: bool) -> IntegrityError:
-    order = (
-        ". Only if you know that an earlier version of preforget, or a signing key from before a rotation, has written "
-        "this row, run: preforget restore MODEL --unconfirmed"
-    )
-    return IntegrityError(
-        f"row {row.seq} of the ledger of {folder.path} was not written with the keyring {folder.keyring.place}: it has "
-        "neither noted the row nor signed it with its current key. Nothing was followed or destroyed. Restore the "
-        f"folder from another copy, or give the right keyring with --keyring{order if may_be_own else ''}"
-    )
 
 
 def _refused(folder: SealedFolder, row: Entry) -> IntegrityError:

@@ -8,13 +8,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from preforget.core.errors import IntegrityError, StoreError
-from preforget.store.confirmation import (
-    check_age,
-    check_confirmed,
-    check_not_put_back,
-    known_to_keyring,
-    may_go,
-)
+from preforget.store.authority import check_erasing, may_go
+from preforget.store.confirmation import check_age, check_confirmed, check_not_put_back, known_to_keyring
 from preforget.store.head import Head
 from preforget.store.key_service import Keyring, ModelKeys
 from preforget.store.layout import INTENT, LEDGER, SHARED, check_names, pack_name, receipt_name
@@ -107,29 +102,10 @@ def check(folder: ChangingFolder) -> list[Entry]:
     return entries
 
 
-def check_erasing(folder: ChangingFolder) -> bool:
-    """May what the manifest calls `erasing` be destroyed? Return whether the keys may go too, and not the files alone.
-
-    The manifest must be the one that its row of the ledger states, in a chain without a break, at most one row before
-    the end: a change that was cut off adds one. Raises `IntegrityError` otherwise. The keys of a sealed model may go
-    if the keyring knows that row, see `confirmation.known_to_keyring`.
-    """
-    rows, known = list(folder.ledger.entries()), folder.manifest.ledger
-    number = int(known["seq"])
-    row = rows[number - 1] if 1 <= number <= len(rows) else None
-    stated = row is not None and (row.hash, row.data.get("state")) == (known["hash"], folder.manifest.state())
-    if not stated or len(rows) > number + 1:
-        raise IntegrityError(
-            f"the manifest of {folder.path} lets erase files but is not the one that the ledger knows; nothing was "
-            "erased. It was changed or exchanged: restore the folder from a copy"
-        )
-    return known_to_keyring(folder, number)
-
-
 def recover(folder: ChangingFolder, *, old: bool = False) -> None:
     """Bring files, ledger and manifest together after a change that was cut off; erasures are left to go on.
 
-    Of the keys, only those go that `confirmation.may_go` allows. `old`: of a folder that is older than its keyring
+    Of the keys, only those go that `authority.may_go` allows. `old`: of a folder that is older than its keyring
     knows, leave rows that the manifest doesn't know to the caller.
     """
     head, known = folder.ledger.head(), Head(folder.manifest.ledger["seq"], folder.manifest.ledger["hash"])

@@ -149,15 +149,6 @@ def place_of(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path.parent.resolve() / path.name)).hexdigest()
 
 
-def check_made_for(noted: str, made_for: str, model: str, place: str) -> None:
-    """Raise `IntegrityError` unless keys are withdrawn from the place for which they were made."""
-    if noted != made_for:
-        raise IntegrityError(
-            f"the keys of {model} in {place} were made for another place, and stay as they are: if you moved the "
-            "folder, move it back and repeat this; otherwise somebody put a file there that names these keys: delete it"
-        )
-
-
 def check_record_ids(ids: Iterable[str]) -> list[str]:
     """Return record ids without repetition, in order; raises `UsageError` for one that isn't 32 hex digits."""
     if isinstance(ids, str):
@@ -188,21 +179,6 @@ def later_head(noted: Head | None, head: Head | None, place: str) -> Head | None
             "the model folder is an old copy or was changed; use the latest one"
         )
     return head
-
-
-def check_is_attempt(
-    keys: Iterable[str],
-    destroyed: Mapping[str, str],
-    noted: Head | None,
-    ids: Iterable[str],
-    place: str,
-) -> None:
-    """Raise `IntegrityError` unless what is kept of a model is what an attempt with `ids` left: keys, and no head."""
-    if destroyed or noted is not None or not set(keys) <= set(ids):
-        raise IntegrityError(
-            f"{place} holds keys that a sealed copy of this model lives by, and they stay as they are: "
-            "use that copy instead of this older one, or name another keyring with --keyring"
-        )
 
 
 def check_has_keys(

@@ -20,14 +20,13 @@ from pathlib import Path
 
 from preforget.core.errors import IntegrityError, UsageError
 from preforget.core.files import sync_folder
+from preforget.store.authority import check_is_attempt, check_made_for
 from preforget.store.head import Head
 from preforget.store.key_page import DIGITS, KeyPage, KeyState
 from preforget.store.key_service import (
     ModelKeys,
     check_erasure_id,
     check_has_keys,
-    check_is_attempt,
-    check_made_for,
     check_record_ids,
     later_head,
 )
