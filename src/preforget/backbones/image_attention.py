@@ -43,7 +43,7 @@ def _by_hand(q: Tensor, keys: Tensor, values: Tensor, seen: Tensor | None) -> tu
 
 
 def _logits(q: Tensor, keys: Tensor, seen: Tensor | None) -> Tensor:
-    logits = ((q * q.shape[-1] ** -0.5) @ keys.transpose(-1, -2)).float()
+    logits: Tensor = ((q * q.shape[-1] ** -0.5) @ keys.transpose(-1, -2)).float()
     return logits if seen is None else logits + _added(seen, logits.dtype)
 
 
