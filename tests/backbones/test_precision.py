@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from preforget.backbones.precision import choose_device, choose_dtype, dtype_name
+from preforget.backbones.precision import choose_device, choose_dtype, dtype_name, for_cpu
 from preforget.core.errors import UsageError
 
 
@@ -26,6 +26,19 @@ def test_an_unknown_device(name: str) -> None:
 def test_a_device_that_is_not_there(name: str) -> None:
     with pytest.raises(UsageError, match="is not available on this machine"):
         choose_device(name)
+
+
+@pytest.mark.parametrize(
+    ("amx", "avx", "wanted"),
+    [
+        (False, False, torch.float32),
+        (True, False, torch.bfloat16),
+        (False, True, torch.bfloat16),
+        (True, True, torch.bfloat16),
+    ],
+)
+def test_bfloat16_where_a_cpu_multiplies_it(amx: bool, avx: bool, wanted: torch.dtype) -> None:
+    assert for_cpu(amx=amx, avx=avx) == wanted
 
 
 def test_formats_by_name() -> None:

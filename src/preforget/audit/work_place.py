@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from preforget.classifier import PreForgettableClassifier
+from preforget.classifier.model import Model
 from preforget.core.errors import StoreError
 from preforget.core.files import exclusive, make_private
 from preforget.erasure.copies import add_copy, note_key, remove_copy
@@ -33,7 +33,7 @@ KIND = "checkpoint"
 
 
 @contextlib.contextmanager
-def opened_work(work: Path, model: PreForgettableClassifier) -> Iterator[SideKey | None]:
+def opened_work(work: Path, model: Model) -> Iterator[SideKey | None]:
     """Enter the work folder into the model's list of copies, make and lock it, and yield the key of its files.
 
     None if the files are not encrypted: the model is not sealed, or has no folder. Raises `StoreError`, and
@@ -60,7 +60,7 @@ def passing_work(work: Path) -> Iterator[SideKey]:
         yield passing_key()
 
 
-def end_work(work: Path, model: PreForgettableClassifier) -> None:
+def end_work(work: Path, model: Model) -> None:
     """Destroy the key of a work folder, delete the folder, and strike it out of the model's list of copies.
 
     Raises `StoreError`.

@@ -28,8 +28,8 @@ def choose_device(name: str = "auto") -> torch.device:
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the number format for `auto`, `float32` or `bfloat16`.
 
-    `auto` is bfloat16 if the hardware multiplies bfloat16 matrices natively (CUDA from Ampere on, CPUs with
-    AMX), float32 elsewhere.
+    `auto` is bfloat16 if the hardware multiplies bfloat16 matrices natively (CUDA from Ampere on, CPUs with AMX or
+    AVX512_BF16), float32 elsewhere.
     """
     if name in _FORMATS:
         return _FORMATS[name]
@@ -37,9 +37,14 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
         raise UsageError(f"unknown dtype {name!r}; choose auto, float32 or bfloat16")
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    if device.type == "cpu" and torch.cpu._is_amx_tile_supported():
-        return torch.bfloat16
+    if device.type == "cpu":
+        return for_cpu(amx=torch.cpu._is_amx_tile_supported(), avx=torch.cpu._is_avx512_bf16_supported())
     return torch.float32
+
+
+def for_cpu(*, amx: bool, avx: bool) -> torch.dtype:
+    """Return the format for a CPU; `amx`: it has matrix tiles, `avx`: AVX512_BF16. Either multiplies bfloat16."""
+    return torch.bfloat16 if amx or avx else torch.float32
 
 
 def dtype_name(dtype: torch.dtype) -> str:

@@ -9,15 +9,15 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from preforget.backbones.pinned import pinned
 from preforget.classifier.answering import Answers
 from preforget.classifier.evaluating import Evaluation, parts_of
+from preforget.classifier.model import Model
 from preforget.classifier.packing import Arrays, as_arrays, from_arrays
-from preforget.classifier.public import PreForgettableClassifier
 from preforget.core.errors import DataError
 from preforget.data import Split
 from preforget.data.dataset import Images
@@ -26,6 +26,9 @@ from preforget.engines.base import Scores
 from preforget.jobs.executor import Executor, Job
 from preforget.jobs.work import Work
 from preforget.training.progress import counting
+
+if TYPE_CHECKING:
+    from preforget.classifier.public import PreForgettableClassifier
 
 Broken = list[tuple[Path, str]]
 """Files that can't be answered, each with the reason."""
@@ -42,7 +45,7 @@ class Sent:
     token: str = field(default_factory=lambda: secrets.token_hex(16))
 
     @classmethod
-    def of(cls, model: PreForgettableClassifier) -> Sent:
+    def of(cls, model: Model) -> Sent:
         """Return what workers need to answer as a model does."""
         return cls(as_arrays(model), model.device, int(model.shortlist), model.on_unknown)
 
@@ -61,7 +64,7 @@ _MODELS: dict[str, PreForgettableClassifier] = {}
 
 
 def respond_to_files(
-    model: PreForgettableClassifier, files: Sequence[Path], without: Sequence[str] = ()
+    model: Model, files: Sequence[Path], without: Sequence[str] = ()
 ) -> tuple[list[Path], Answers | None, Broken]:
     """Return the files that can be answered with their answers, None if there are none, and those that can't be."""
     try:
@@ -75,7 +78,7 @@ def respond_to_files(
 
 
 def respond_over(
-    model: PreForgettableClassifier,
+    model: Model,
     executor: Executor,
     parts: Sequence[Sequence[Path]],
     without: Sequence[str] = (),
@@ -87,7 +90,7 @@ def respond_over(
 
 
 def evaluate_over(
-    model: PreForgettableClassifier,
+    model: Model,
     executor: Executor,
     X: Any,
     y: Any = None,

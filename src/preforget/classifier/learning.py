@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from sklearn.exceptions import DataConversionWarning
 
 from preforget.backbones.checked import checked
 from preforget.backbones.vectors import FEATURES
@@ -190,6 +189,8 @@ def _with_names(X: Any, y: Any) -> tuple[Any, Any, str]:
     if not hasattr(y, "__len__") and hasattr(y, "__array__"):
         y = np.asarray(y)
     if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        from sklearn.exceptions import DataConversionWarning
+
         warnings.warn(
             "A column-vector y was passed when a 1d array was expected; y.ravel() is learned from",
             DataConversionWarning,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from preforget.classifier.making import as_learned, engine_named, make_encoder
-from preforget.classifier.public import PreForgettableClassifier
+from preforget.classifier.model import Model
 from preforget.core.canonical import canonical_json
 from preforget.core.errors import BackboneError
 from preforget.core.keep import Keep
 from preforget.engines.base import Engine, Session
 from preforget.store.tensors import record_from_bytes, record_to_bytes, tensors_from_bytes, tensors_to_bytes
+
+if TYPE_CHECKING:
+    from preforget.classifier.public import PreForgettableClassifier
 
 SHARED, FACTS = "shared", "facts"
 
@@ -36,7 +39,7 @@ def fill_from_arrays(engine: Engine, arrays: Arrays) -> None:
     engine.restore(records, tensors_from_bytes(arrays[SHARED].tobytes(), "what no class owns"))
 
 
-def as_arrays(model: PreForgettableClassifier) -> Arrays:
+def as_arrays(model: Model) -> Arrays:
     """Return all that a model knows, and how its backbone is loaded; it holds names of classes in the clear."""
     engine = model.engine_
     bank = engine.bank
@@ -54,6 +57,8 @@ def as_arrays(model: PreForgettableClassifier) -> Arrays:
 
 def from_arrays(arrays: Arrays, *, device: str = "auto") -> PreForgettableClassifier:
     """Return the model that `as_arrays` was given, in memory; raises `BackboneError` if its backbone isn't there."""
+    from preforget.classifier.public import PreForgettableClassifier
+
     facts = json.loads(arrays[FACTS].tobytes())
     kind, wanted = engine_named(facts["engine"]), facts["backbone"]
     config = kind.options_type.from_options(facts["options"])

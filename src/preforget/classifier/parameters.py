@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Self
 
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
-
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.named import BUILTIN
-from preforget.backbones.vectors import FEATURES
 from preforget.classifier.making import option_names
 from preforget.core.errors import UsageError
 from preforget.engines.options import DEFAULT_ENGINE, EngineOptions
@@ -21,7 +18,7 @@ INSIDE = "engine__"
 """What stands before the name of an option of the engine, in `get_params` and `set_params`."""
 
 
-class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Parameters:
     """Parameters as they were given; `fit` checks them and makes encoder and engine of them."""
 
     _options: Mapping[str, Any] = MappingProxyType({})
@@ -66,8 +63,7 @@ class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             >>> model.get_params()["backbone"]
             'features'
         """
-        params: dict[str, Any] = super().get_params(deep=False)
-        params |= self._options
+        params = {name: getattr(self, name) for name in self._get_param_names()} | dict(self._options)
         if deep and isinstance(self.engine, EngineOptions):
             params |= {f"{INSIDE}{name}": value for name, value in self.engine.as_dict().items()}
         return params
@@ -104,13 +100,8 @@ class Parameters(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
                 self._options = {**self._options, option: value}
         return self
 
-    def __sklearn_tags__(self) -> Tags:
-        """Say what is learned from: rows of numbers with the backbone `features`, else images."""
-        tags = super().__sklearn_tags__()
-        on_vectors = (
-            self.backbone if isinstance(self.backbone, str) else self.backbone.identity.id
-        ) == FEATURES
-        tags.input_tags.two_d_array = on_vectors
-        tags.input_tags.three_d_array = not on_vectors
-        tags.input_tags.string = not on_vectors  # paths of files
-        return tags
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """Return the names of the parameters that have one, as scikit-learn's classes do."""
+        given = inspect.signature(cls.__init__).parameters.values()
+        return sorted(one.name for one in given if one.name != "self" and one.kind != one.VAR_KEYWORD)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from preforget.classifier.copying import Copying
-from preforget.classifier.evaluating import Evaluating
-from preforget.classifier.forgetting import Forgetting
-from preforget.classifier.refreshing import Refreshing
-from preforget.classifier.renaming import Renaming
-from preforget.classifier.saving import Saving
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags
+
+from preforget.backbones.vectors import FEATURES
+from preforget.classifier.model import Model
 
 
-class PreForgettableClassifier(Renaming, Evaluating, Forgetting, Refreshing, Saving, Copying):
+class PreForgettableClassifier(Model, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # it has no types
     """A classifier on a frozen encoder whose classes can be forgotten, detached, attached and added one by one.
 
     It is a classifier of scikit-learn: parameters are kept as they are given, checked and used in `fit`. Once saved or
@@ -57,11 +56,13 @@ class PreForgettableClassifier(Renaming, Evaluating, Forgetting, Refreshing, Sav
         ['Ada', 'Mary']
     """
 
-    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        """Name engine, backbone and the number of classes, no label."""
-        engine = self.engine if isinstance(self.engine, str) else type(self.engine).__name__
-        if not self.__sklearn_is_fitted__():
-            backbone = self.backbone if isinstance(self.backbone, str) else self.backbone.identity.id
-            return f"<PreForgettableClassifier {engine} on {backbone}: 0 classes>"
-        e = self.engine_
-        return f"<PreForgettableClassifier {e.name} on {e.encoder.identity.id}: {len(e.bank)} classes>"
+    def __sklearn_tags__(self) -> Tags:
+        """Say what is learned from: rows of numbers with the backbone `features`, else images."""
+        tags = super().__sklearn_tags__()
+        on_vectors = (
+            self.backbone if isinstance(self.backbone, str) else self.backbone.identity.id
+        ) == FEATURES
+        tags.input_tags.two_d_array = on_vectors
+        tags.input_tags.three_d_array = not on_vectors
+        tags.input_tags.string = not on_vectors  # paths of files
+        return tags

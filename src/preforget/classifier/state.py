@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy.typing as npt
-from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
 from preforget.backbones.encoder import Encoder
 from preforget.backbones.vectors import VectorEncoder
@@ -15,7 +14,7 @@ from preforget.classifier.labels import TEXT, labels_of, name_of, ordered
 from preforget.classifier.making import make_encoder
 from preforget.classifier.parameters import Parameters
 from preforget.classifier.turns import Turns, reads
-from preforget.core.errors import DataError, NotFittedError, UsageError
+from preforget.core.errors import DataError, UsageError
 from preforget.core.keep import Keep, as_keep
 from preforget.core.paths import shortened
 from preforget.data import as_inputs
@@ -25,10 +24,6 @@ from preforget.data.vectors import Vectors
 from preforget.engines.base import Engine, Session
 from preforget.store import ModelFolder
 from preforget.store.manifest import FORMAT
-
-
-class ClassifierNotFittedError(NotFittedError, SklearnNotFittedError):  # type: ignore[misc]
-    """The classifier has learned nothing yet; also scikit-learn's error of that name."""
 
 
 class State(Parameters):
@@ -49,6 +44,8 @@ class State(Parameters):
     def __getattr__(self, name: str) -> Any:
         """Raise `NotFittedError`, an `AttributeError` too, for what is there once something was learned."""
         if name in ("engine_", "n_features_in_") and "engine_" not in vars(self):
+            from preforget.classifier.not_fitted import ClassifierNotFittedError
+
             raise ClassifierNotFittedError("the model has learned nothing yet; call fit() first")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

@@ -13,7 +13,7 @@ from preforget.core.errors import UsageError
 from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
-    from preforget.classifier import PreForgettableClassifier
+    from preforget.classifier.model import Model
     from preforget.jobs.executor import Executor, Here, Pool
     from preforget.jobs.ray_executor import RayExecutor
     from preforget.jobs.work import Work
@@ -57,9 +57,7 @@ def check_work(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def elsewhere(
-    args: argparse.Namespace, model: PreForgettableClassifier
-) -> Iterator[tuple[Executor, Work | None]]:
+def elsewhere(args: argparse.Namespace, model: Model) -> Iterator[tuple[Executor, Work | None]]:
     """Yield the executor that is asked for and the folder of finished parts; both are gone after the work is done."""
     from preforget.audit.work_place import end_work, opened_work
     from preforget.jobs.work import Work
@@ -82,7 +80,7 @@ def files_digest(files: Sequence[Path]) -> str:
     return value_digest([list(mark) for mark in marks])
 
 
-def state_of(model: PreForgettableClassifier) -> list[Any]:
+def state_of(model: Model) -> list[Any]:
     """Return what a model's answers depend on, as plain values: the folder's records and what was chosen here."""
     keep, folder = model.keep_, model.folder
     m = None if folder is None else folder.manifest

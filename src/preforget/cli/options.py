@@ -7,7 +7,7 @@ import getpass
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from preforget.core.errors import UsageError
 from preforget.core.keep import Keep
@@ -15,10 +15,13 @@ from preforget.core.paths import given_path
 
 if TYPE_CHECKING:
     from preforget.classifier import PreForgettableClassifier
+    from preforget.classifier.model import Model
     from preforget.data import Dataset
     from preforget.records import ClassRecord
     from preforget.store import ModelFolder
     from preforget.store.key_service import Keyring
+
+    Loaded = TypeVar("Loaded", bound=Model)
 
 Commands = argparse._SubParsersAction
 """The table of commands, for which argparse has no public name."""
@@ -302,7 +305,18 @@ def load_model(args: argparse.Namespace, shortlist: int = 0) -> PreForgettableCl
     """Load MODEL and bind to it; `--keep`, if the command has it, counts for this process alone."""
     from preforget.classifier import PreForgettableClassifier
 
-    model = PreForgettableClassifier.from_pretrained(
+    return _loaded(PreForgettableClassifier, args, shortlist)
+
+
+def load_to_answer(args: argparse.Namespace, shortlist: int = 0) -> Model:
+    """Load MODEL as `load_model` does, without scikit-learn, which answering doesn't need."""
+    from preforget.classifier.model import Model
+
+    return _loaded(Model, args, shortlist)
+
+
+def _loaded(kind: type[Loaded], args: argparse.Namespace, shortlist: int) -> Loaded:
+    model = kind.from_pretrained(
         args.model,
         backbone=args.backbone,
         device=args.device,

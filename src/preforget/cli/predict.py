@@ -19,16 +19,16 @@ from preforget.cli.options import (
     add_keep,
     add_model,
     add_shortlist,
-    load_model,
+    load_to_answer,
 )
 from preforget.core.abstain import ABSTAIN
 from preforget.core.errors import DataError, UsageError
 from preforget.core.paths import exists, given_path, shortened
 
 if TYPE_CHECKING:
-    from preforget.classifier import PreForgettableClassifier
     from preforget.classifier.answering import Answers
     from preforget.classifier.elsewhere import Broken
+    from preforget.classifier.model import Model
 
 AT_ONCE = 128
 COLUMNS = ("path", "answer", "probability", "confidence", "threshold", "p_none")
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         return _answer_rows(args, output)
     files = [file for given in args.files for file in image_files(given)]
     as_inputs(files)
-    model = load_model(args, shortlist=args.shortlist)
+    model = load_to_answer(args, shortlist=args.shortlist)
     parts = [files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE)]
     answers = _here(model, parts, args) if args.on is None else _elsewhere(model, parts, args)
     rows = [row for answered_rows, _ in answers for row in answered_rows]
@@ -117,9 +117,7 @@ def _answered(files: list[Path], answers: Answers | None, broken: Broken, top: i
     return rows, [[str(path), why] for path, why in broken]
 
 
-def _here(
-    model: PreForgettableClassifier, parts: Sequence[list[Path]], args: argparse.Namespace
-) -> list[Answered]:
+def _here(model: Model, parts: Sequence[list[Path]], args: argparse.Namespace) -> list[Answered]:
     from preforget.classifier.elsewhere import respond_to_files
     from preforget.training.progress import track
 
@@ -128,9 +126,7 @@ def _here(
     return [_answered(*respond_to_files(model, part, args.without), args.top_k) for part in shown]
 
 
-def _elsewhere(
-    model: PreForgettableClassifier, parts: Sequence[list[Path]], args: argparse.Namespace
-) -> list[Answered]:
+def _elsewhere(model: Model, parts: Sequence[list[Path]], args: argparse.Namespace) -> list[Answered]:
     """Let other processes or machines answer; parts that are in the folder of finished parts are passed over."""
     from preforget.classifier.elsewhere import respond_over
     from preforget.training.progress import counting
@@ -173,7 +169,7 @@ def _answer_rows(args: argparse.Namespace, output: Output) -> int:
         names = [f"{paths[0]}[{row}]" for row in range(len(inputs))]
     else:
         inputs = texts_of(args.text or [read_text(path) for path in paths])
-    model = load_model(args, shortlist=args.shortlist)
+    model = load_to_answer(args, shortlist=args.shortlist)
     rows = list(entries(names, model.respond(inputs, without=args.without), args.top_k))
     return _print(args, output, model, rows, [])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
 import warnings
 import zlib
 from pathlib import Path
@@ -27,6 +28,9 @@ DAMAGE = (
 )
 """The errors that pydicom and its decoders raise on damaged files and on encodings for which a library is missing."""
 
+_ONE_AT_A_TIME = threading.Lock()
+"""Filters of warnings belong to the process, and threads that change them side by side mix them up."""
+
 
 def is_dicom(content: bytes) -> bool:
     """Tell whether a file has DICOM's mark after its preamble of 128 bytes."""
@@ -42,7 +46,7 @@ def read_dicom(content: bytes, path: Path, most_pixels: int) -> tuple[Image.Imag
             f"{path}: DICOM images need a library that isn't installed: pip install 'preforget[medical]'"
         ) from None
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dataset = pydicom.dcmread(io.BytesIO(content), force=is_dicom(content))
             if "PixelData" not in dataset:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from preforget.core.errors import DataError, UsageError
+from preforget.core.threads import allowed, in_order
 from preforget.data import dicom, heif, nifti
 from preforget.data.content import read_content
 from preforget.data.dataset import Images, Sounds
@@ -78,8 +79,9 @@ def read_batch(
     """Decode the chosen images and bring them to one size, `[n, side, side, 3]`, RGB.
 
     `size`: the steps to it; a number of pixels means that they are squashed to a square with a bicubic filter. Arrays
-    and files go the same way, so the same picture gives the same pixels either way. Raises `DataError` as `read_image`
-    does and `UsageError` for a size below 1.
+    and files go the same way, so the same picture gives the same pixels either way. They are decoded and resized by as
+    many threads as are allowed, see `core.threads`. Raises `DataError` as `read_image` does and `UsageError` for a size
+    below 1.
     """
     steps = PictureSteps.squash(size) if isinstance(size, int) else size
     if steps.side < 1:
@@ -95,14 +97,20 @@ def read_batch(
     positions = range(len(inputs))[indices] if isinstance(indices, slice) else indices
     kind = np.float32 if steps.unrounded else np.uint8
     batch = np.empty((len(positions), steps.side, steps.side, 3), dtype=kind)
-    for row, position in enumerate(positions):
-        item = inputs[int(position)]
+
+    def read(item: tuple[npt.NDArray[np.uint8] | Path, bytes]) -> npt.NDArray[Any]:
+        pixels, content = item
         image = (
-            Image.fromarray(item)
-            if isinstance(item, np.ndarray)
-            else decode(read_content(item), item, steps).picture
+            Image.fromarray(pixels)
+            if isinstance(pixels, np.ndarray)
+            else decode(content, pixels, steps).picture
         )
-        batch[row] = steps.apply(image)
+        return steps.apply(image)
+
+    items = (inputs[int(position)] for position in positions)
+    contents = ((item, b"" if isinstance(item, np.ndarray) else read_content(item)) for item in items)
+    for row, pixels in enumerate(in_order(read, contents, allowed())):
+        batch[row] = pixels
     return batch
 
 

@@ -19,6 +19,7 @@ from preforget.core.guarantee import Guarantee
 from preforget.core.hashing import value_digest
 from preforget.core.keep import single_shares
 from preforget.core.paths import absolute_path
+from preforget.core.threads import ahead, allowed
 from preforget.data.dataset import Images, Labels, Split
 from preforget.engines.coverage import ClassCoverage
 from preforget.engines.options import EngineOptions
@@ -380,11 +381,10 @@ class Engine(ABC):
             self.forget(label)
 
     def pixel_batches(self, inputs: Images) -> Iterator[tuple[int, Tensor]]:
-        """Yield start index and normalised pixels of consecutive batches."""
+        """Yield start index and normalised pixels of consecutive batches; one is read while another is scored."""
         rows = self.encoder.at_once(self.score_rows)
-        for start in range(0, len(inputs), rows):
-            stop = min(start + rows, len(inputs))
-            yield start, self.encoder.read(inputs, range(start, stop))
+        parts = (range(start, min(start + rows, len(inputs))) for start in range(0, len(inputs), rows))
+        yield from ahead(((part.start, self.encoder.read(inputs, part)) for part in parts), allowed())
 
     def checkpoint(self, session: Session, digest: str) -> Checkpoint | None:
         """Return the session's checkpoint, if it has one, tied to `digest` and to how the encoder sees inputs."""

@@ -11,11 +11,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from preforget.core.canonical import canonical_json, read_canonical
 from preforget.core.errors import IntegrityError, StoreError, UsageError
@@ -58,12 +58,6 @@ def _without_references(schema: Any, definitions: Mapping[str, Any]) -> Any:
     return {**_without_references(referred, definitions), **rules}
 
 
-def _validator(schema: dict[str, Any]) -> Draft202012Validator:
-    definitions = schema.pop("$defs")
-    return Draft202012Validator(_without_references(schema, definitions))
-
-
-_VALIDATOR = _validator(json.loads(SCHEMA.read_bytes()))
 # what the schema's `line` refuses, and half characters, which canonical JSON can't hold
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -252,9 +246,19 @@ def _statement(payload: bytes) -> dict[str, Any]:
     return values
 
 
+@cache
+def _validator() -> Any:
+    # takes a while, and most commands read no receipt
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+    schema = json.loads(SCHEMA.read_bytes())
+    definitions = schema.pop("$defs")
+    return Draft202012Validator(_without_references(schema, definitions))
+
+
 def _check_schema(values: object) -> None:
     try:
-        error = next(_VALIDATOR.iter_errors(values), None)
+        error = next(_validator().iter_errors(values), None)
     except RecursionError:
         raise IntegrityError(
             "the receipt's statement is nested too deeply; ask its signer for a valid one"

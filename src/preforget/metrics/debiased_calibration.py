@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
 
 from preforget.core.errors import DataError
 
@@ -173,6 +172,8 @@ def _middle(values: list[float]) -> tuple[float, float]:
 
 def _mean_absolute(mean: Values, spread: Values) -> Values:
     """Return `E |x|` of normal `x`: `s sqrt(2 / pi) exp(-m^2 / 2 s^2) + m (1 - 2 Phi(-m / s))`."""
+    from scipy.special import ndtr  # scipy takes a while, and answering needs no calibration
+
     safe = np.where(spread > 0, spread, 1.0)
     folded = safe * np.sqrt(2 / np.pi) * np.exp(-0.5 * (mean / safe) ** 2) + mean * (
         1 - 2 * ndtr(-mean / safe)

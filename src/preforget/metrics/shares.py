@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from scipy.special import betaincinv
-
 COVERAGE = 0.95
 
 
@@ -14,6 +12,8 @@ def share_interval(hits: int, total: int, coverage: float = COVERAGE) -> tuple[f
     >>> round(low, 3), round(high, 3)
     (0.555, 0.997)
     """
+    from scipy.special import betaincinv  # scipy takes a while, and answering needs no interval
+
     tail = (1 - coverage) / 2
     low = float(betaincinv(hits, total - hits + 1, tail)) if hits else 0.0
     high = float(betaincinv(hits + 1, total - hits, 1 - tail)) if hits < total else 1.0

@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 Float = TypeVar("Float", bound=np.floating[Any])
 
@@ -19,6 +18,8 @@ def softmax(scores: npt.NDArray[Float]) -> npt.NDArray[Float]:
     """
     if not scores.shape[1]:
         return scores.copy()
+    from scipy import special  # takes a while, and most answers need none of it
+
     shares: npt.NDArray[Float] = special.softmax(scores, axis=1)
     return shares
 

@@ -23,6 +23,7 @@ from preforget.backbones.encoder import Encoder
 from preforget.core.errors import StoreError
 from preforget.core.files import make_private
 from preforget.core.hashing import value_digest
+from preforget.core.threads import ahead, allowed
 from preforget.data.dataset import Split
 from preforget.data.digest import split_digest
 from preforget.training.progress import track
@@ -113,11 +114,11 @@ class StateCache:
         self.close()
 
     def _encode(self, split: Split) -> Iterator[tuple[int, Tensor]]:
-        at_once = self.encoder.at_once(ENCODE_BATCH)
-        for start in range(0, self.size, at_once):
-            part = range(start, min(start + at_once, self.size))
-            states = self.encoder.states(self.encoder.read(split.inputs, part), self.blocks)
-            yield start, states.to(self.dtype)
+        rows = self.encoder.at_once(ENCODE_BATCH)
+        parts = (range(start, min(start + rows, self.size)) for start in range(0, self.size, rows))
+        read = ((part.start, self.encoder.read(split.inputs, part)) for part in parts)
+        for start, pixels in ahead(read, allowed()):  # the next are read while these are encoded
+            yield start, self.encoder.states(pixels, self.blocks).to(self.dtype)
 
     def _memory_device(self) -> torch.device:
         """Return the GPU if all states fit into half of its free memory: copying them takes longer than learning."""
