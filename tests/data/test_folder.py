@@ -228,3 +228,14 @@ def test_what_is_no_plain_file_is_named_as_such(make_folder: MakeFolder) -> None
     os.mkfifo(root / "a" / "pipe.png")
     with pytest.raises(DataError, match=r"pipe\.png: no plain file; remove"):
         load_folder(root)
+
+
+@pytest.mark.parametrize(("count", "is_said"), [(1, False), (2, True), (3, True), (4, False)])
+def test_classes_that_are_too_small_for_the_split_are_said(
+    make_folder: MakeFolder, count: int, is_said: bool
+) -> None:
+    data = load_folder(make_folder({"a": 10, "b": count}))
+    assert (data.train.labels.tolist().count("b") < 2) == (count < 4)
+    said = [remark for remark in data.remarks if "leaves fewer than 2 to learn from" in remark]
+    assert len(said) == is_said
+    assert all(f"1 of 2 classes have so few inputs, {count} in all" in remark for remark in said)

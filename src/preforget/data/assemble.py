@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,8 +72,9 @@ def assemble(listed: Listed, options: DataOptions) -> Dataset:
     remarks += [*sentences(groups), *_persons_across(splits)]
     missing = [part for part in SHARES if part not in splits]
     same = groups_of_same([look.digest for look in looks["train"] if look is not None])
+    whole = splits["train"]
     take_from_train(splits, missing, options.seed, options.split_by, same)
-    remarks += _uncalibrated(splits)
+    remarks += [*_uncalibrated(splits), *_too_few_left(whole, splits["train"])]
     note = listed.note
     if listed.given is not None:
         note = f"{note}; {split_note(listed.given, missing, options.seed, options.split_by)}"
@@ -176,6 +178,20 @@ def _uncalibrated(splits: dict[str, Split]) -> list[str]:
     return [
         f"condition {name!r} is on no validation input, so that it is answered from even odds on"
         for name in lacking
+    ]
+
+
+def _too_few_left(whole: Split, train: Split) -> list[str]:
+    """Return a sentence on classes of which a split that is made here leaves a single input to learn from."""
+    if whole.multilabel:
+        return []
+    before, after = Counter(whole.labels), Counter(train.labels)
+    few = [count for label, count in before.items() if count > 1 and after[label] < 2]
+    if not few:
+        return []
+    return [
+        f"{len(few):,} of {len(before):,} classes have so few inputs, {min(few)} in all the smallest, that the split "
+        "70/10/20 leaves fewer than 2 to learn from; give at least 4 of each class, or parts of your own"
     ]
 
 
