@@ -11,11 +11,13 @@ from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.answering import Answers
 from preforget.core.errors import DataError
 from preforget.serve.batching import Batches
-from preforget.serve.inputs import of_array
+from preforget.serve.inputs import of_array, of_files
 from preforget.serve.membership import Standing
 from preforget.serve.problems import Problem
+from preforget.serve.settings import Settings
+from preforget.serve.shapes import bits
 
-from .conftest import ROWS
+from .conftest import NAMES, ROWS
 
 SOME = Standing(1, "some")
 
@@ -93,6 +95,27 @@ def test_the_bits_of_an_answer_are_the_same_alone_and_beside_others(model: Path,
         [(_, alone)] = ask(Batches(respond, rows, 100), [row])
         assert among.probabilities.tobytes() == alone.probabilities.tobytes()
         assert among.confidence.tobytes() == alone.confidence.tobytes()
+
+
+def test_texts_of_many_lengths_have_the_same_bits_alone_and_beside_others() -> None:
+    texts = [f"{'so ' * (n % 5)}{name} {n}" for n in range(12) for name in NAMES]
+    classifier = PreForgettableClassifier("builtin-text", "exact", device="cpu").fit(texts, NAMES * 12)
+
+    def respond(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        return SOME, classifier.respond(inputs, without=without)
+
+    async def all_of_them(contents: list[bytes]) -> list[Any]:
+        batches = Batches(respond, 8, 100)
+        try:
+            one = [of_files("texts", [content], Settings()) for content in contents]
+            return await asyncio.gather(*map(batches.answer, one))
+        finally:
+            batches.close()
+
+    contents = [("word " * n + "Ada").encode() for n in range(1, 11)]
+    for content, (_, among) in zip(contents, asyncio.run(all_of_them(contents)), strict=True):
+        [(_, alone)] = asyncio.run(all_of_them([content]))
+        assert bits(among) == bits(alone)
 
 
 def test_a_fault_reaches_the_request_that_met_it_and_no_other_and_nobody_waits_for_ever() -> None:
