@@ -10,6 +10,7 @@ import pytest
 from preforget.classifier import PreForgettableClassifier
 from preforget.classifier.answering import Answers
 from preforget.core.errors import DataError
+from preforget.serve import shapes
 from preforget.serve.batching import Batches
 from preforget.serve.inputs import of_array, of_files
 from preforget.serve.membership import Standing
@@ -163,8 +164,11 @@ def test_other_sizes_are_taken_where_they_give_the_same_bits(
     assert labels == [["1.0"], *([f"{n}.0"] * count for n, count in enumerate((1, 5, 2, 8, 1)))]
 
 
-def test_after_a_change_sizes_are_tried_out_anew_and_no_answer_has_the_bits_of_an_untried_one() -> None:
+def test_after_a_change_sizes_are_tried_out_anew_and_no_answer_has_the_bits_of_an_untried_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The model changes between the trial and the batch, and then a batch of one rounds otherwise."""
+    monkeypatch.setattr(shapes, "LONGEST", 3600.0)
     state = {"standing": Standing(1, ""), "bad": 0.0}
 
     def rounds(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
@@ -187,3 +191,20 @@ def test_after_a_change_sizes_are_tried_out_anew_and_no_answer_has_the_bits_of_a
     *said, sizes = asyncio.run(all_of_them())
     assert sizes == (2, 4, 16)
     assert [(standing.epoch, part.probabilities.any()) for standing, part in said] == [(2, False)] * 2
+
+
+def test_nobody_waits_for_a_trial_after_the_end() -> None:
+    epochs = iter(range(1000))
+
+    def changing(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        return Standing(next(epochs), ""), doubled(inputs, without)[1]
+
+    async def late() -> None:
+        batches = Batches(changing, 1, 100, None, drawn)
+        one = of_array("vectors", np.float32([[1]]))
+        await batches.answer(one)
+        batches.close()
+        with pytest.raises(RuntimeError):
+            await asyncio.wait_for(batches.answer(one), 60)
+
+    asyncio.run(late())

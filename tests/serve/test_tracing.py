@@ -46,7 +46,10 @@ def test_without_a_collector_there_are_none() -> None:
     assert make_tracing(dict.fromkeys(ENDPOINTS, "")) is None
 
 
-def test_with_a_collector_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    tracing = make_tracing({ENDPOINTS[0]: "http://127.0.0.1:9"})
+@pytest.mark.parametrize("name", ["preforget", "elsewhere"])
+def test_with_a_collector_there_are_some(name: str) -> None:
+    given = {} if name == "preforget" else {"OTEL_SERVICE_NAME": name}
+    tracing = make_tracing({ENDPOINTS[0]: "http://127.0.0.1:9", **given})
     assert tracing is not None
+    assert tracing._provider.resource.attributes["service.name"] == name
     tracing.close()

@@ -9,6 +9,7 @@ with copies of the last one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -105,8 +106,9 @@ class Batches:
         loop = asyncio.get_running_loop()
         while self._queue:
             if self._draw is not None and self._current != self._tried:
-                await self.prepare()
-                continue  # who waited may have gone
+                with contextlib.suppress(RuntimeError):  # the thread has ended, which the batch will tell
+                    await self.prepare()
+                    continue  # who waited may have gone
             shares, size = self._next()
             try:
                 part = await loop.run_in_executor(self._thread, self._answered, shares, size)

@@ -17,7 +17,7 @@ from preforget.classifier.answering import Answers
 from preforget.classifier.turns import reads
 from preforget.core.errors import UsageError
 from preforget.core.names import same_name
-from preforget.data.inputs import VECTORS
+from preforget.data.inputs import IMAGES, VECTORS
 from preforget.serve.batching import Batches, Watch
 from preforget.serve.inputs import Batchable
 from preforget.serve.membership import FolderMembership, Standing
@@ -31,7 +31,6 @@ NamedWatch = Callable[[str, int, int, float], None]
 MOST_NAMES = 1000
 """Classes that one request may leave out."""
 
-IMAGES = "images"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 
-from preforget.core.errors import StoreError, UsageError
+from preforget.core.errors import UsageError
 from preforget.core.files import read_regular
+from preforget.serve.problems import Problem
 from preforget.serve.tokens import ROLES, Caller
 
 ALGORITHMS: Mapping[str, tuple[str, ...]] = {
@@ -29,6 +30,8 @@ no `none`."""
 MOST_BYTES, MOST_TOKEN = 2**20, 2**14
 FRESH, LONGEST, PAUSE = 300.0, 3600.0, 10.0
 """Seconds after which keys are fetched again, after which old ones open nothing more, and between two attempts."""
+WAIT = 1.0
+"""Seconds that a request waits for new keys where the old ones are too old, as after an hour without requests."""
 LEEWAY = 30.0
 """Seconds by which the issuer's clock may differ."""
 
@@ -58,12 +61,13 @@ class Keys:
     def key(self, key_id: str | None) -> jwt.PyJWK | None:
         """Return a key, None if it isn't known; old keys are fetched anew beside, so that nobody waits for that.
 
-        Raises `StoreError` if the keys are so old that they can't be relied on.
+        Raises `Problem` if the keys are so old that they can't be relied on, and new ones don't come within `WAIT`.
         """
         at = self._clock()
         if at - self._fetched > LONGEST:
-            self._fetch_beside(at)
-            raise StoreError("the issuer's keys can't be fetched, so no token can be checked")
+            self._fetch_beside(at, WAIT)
+            if at - self._fetched > LONGEST:
+                raise Problem(503, "the issuer's keys can't be fetched, so no token can be checked")
         key = self._keys.get(key_id)
         if key is None or at - self._fetched > FRESH:
             self._fetch_beside(at)
@@ -73,7 +77,7 @@ class Keys:
         """Read all keys; raises `UsageError`."""
         try:
             entries = json.loads(_content(self._source))["keys"]
-            keys = {entry.get("kid"): jwt.PyJWK(entry) for entry in entries if _is_usable(entry)}
+            keys = {entry.get("kid"): key for entry in entries if (key := _key_of(entry)) is not None}
         except (OSError, requests.RequestException, ValueError, TypeError, KeyError, jwt.PyJWTError) as error:
             raise UsageError(
                 f"{self._source} holds no keys that can be read: {type(error).__name__}"
@@ -82,12 +86,14 @@ class Keys:
             raise UsageError(f"{self._source} holds no public key to verify with")
         self._keys, self._fetched = keys, self._clock()
 
-    def _fetch_beside(self, at: float) -> None:
+    def _fetch_beside(self, at: float, wait: float = 0) -> None:
         with self._lock:
             if at - self._tried < PAUSE:
                 return
             self._tried = at
-        threading.Thread(target=self._try_to_fetch, daemon=True).start()
+        thread = threading.Thread(target=self._try_to_fetch, daemon=True)
+        thread.start()
+        thread.join(wait)
 
     def _try_to_fetch(self) -> None:
         try:
@@ -105,7 +111,7 @@ class Oidc:
     def caller(self, text: str) -> Caller | None:
         """Return whose token a text is, None if it is nobody's; one that names no role has no rights.
 
-        Raises `StoreError` if that can't be checked.
+        Raises `Problem` if that can't be checked.
         """
         if len(text) > MOST_TOKEN or not text.isascii():
             return None
@@ -148,9 +154,14 @@ def role_of(claims: Mapping[str, Any], claim: str) -> str | None:
     return max(roles, key=lambda role: len(ROLES[role]), default=None)
 
 
-def _is_usable(entry: Any) -> bool:
-    """Tell whether a key of a set verifies signatures and has no shared secret."""
-    return entry.get("kty") in ALGORITHMS and entry.get("use", "sig") == "sig"
+def _key_of(entry: Any) -> jwt.PyJWK | None:
+    """Return a key of a set that verifies signatures and has no shared secret, None for any other (RFC 7517, 5)."""
+    if not isinstance(entry, dict) or entry.get("kty") not in ALGORITHMS or entry.get("use", "sig") != "sig":
+        return None
+    try:
+        return jwt.PyJWK(entry)
+    except (jwt.PyJWTError, ValueError, TypeError):  # such as a curve that isn't known here
+        return None
 
 
 def _content(source: str) -> bytes:

@@ -12,7 +12,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 class Settings:
     """The options of one service.
 
-    `rows`: inputs per batch; every batch has exactly so many, so that answers have the same bits alone and beside
+    `rows`: inputs per batch, or a size of batches with the same bits, so that answers have these alone and beside
     others. `top_k`, `labels_only`, `decimals`: what answers tell, against extraction of the model by its answers.
     `rate`: requests for answers per second of one caller, None for any number; `burst`: how many may come at once.
     `most_body`: bytes of a request; `most_inputs`: inputs of one request; `most_pixels`: of one image; `most_samples`:

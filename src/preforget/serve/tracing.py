@@ -91,8 +91,11 @@ def make_tracing(environment: Mapping[str, str] = os.environ) -> Tracing | None:
             f"the environment names a collector for OpenTelemetry, and {error.name} is missing; run: "
             "pip install 'preforget[otel]', or unset " + " and ".join(ENDPOINTS)
         ) from None
+    name = (
+        environment.get("OTEL_SERVICE_NAME") or "preforget"
+    )  # what is given here would count more than the variable
     provider = TracerProvider(
-        resource=Resource.create({"service.name": "preforget", "service.version": __version__})
+        resource=Resource.create({"service.name": name, "service.version": __version__})
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return Tracing(provider)
