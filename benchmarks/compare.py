@@ -53,9 +53,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "commits", nargs="*", default=["HEAD"], help="two commits; `.` is this checkout as it is"
-    )
+    parser.add_argument("commits", nargs="*", help="two commits; `.` is this checkout as it is")
     parser.add_argument("--works", nargs="+", default=list(WORKS))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="the least time of one measurement")
@@ -65,7 +63,10 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name, value in (("width", 192), ("blocks", 12), ("image-size", 96), ("patch", 16), ("classes", 8)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    if args.worker is None and len(args.commits) != 2:
+        parser.error("give two commits")
+    return args
 
 
 class Side:

@@ -191,10 +191,3 @@ def noise(count: int, classes: int, size: int) -> Split:
     """Return images of noise with labels in turn."""
     drawn = np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
     return Split(drawn, np.array([f"class {i % classes}" for i in range(count)], dtype=object))
-
-
-def synchronised(encoder: Encoder, work: Work) -> None:
-    """Do a piece of work and wait until the device has done it."""
-    work()
-    if encoder.device.type == "cuda":
-        torch.cuda.synchronize()

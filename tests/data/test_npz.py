@@ -235,3 +235,10 @@ def test_a_dark_part_of_floats_is_read_as_the_others_are(tmp_path: Path, medmnis
     floats["val_images"] -= 1
     with pytest.raises(DataError, match=r"dark\.npz: "):
         load_data(save(tmp_path / "dark.npz", floats))
+
+
+def test_a_black_part_of_floats_tells_no_scale(tmp_path: Path, medmnist_arrays: Arrays) -> None:
+    floats = {key: value / 20 if key.endswith("images") else value for key, value in medmnist_arrays.items()}
+    floats["val_images"] = np.zeros_like(floats["val_images"])
+    with pytest.raises(DataError, match=r"black\.npz: train_images: "):
+        load_data(save(tmp_path / "black.npz", floats))

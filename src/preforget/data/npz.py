@@ -180,7 +180,7 @@ def _read_part(
 def _whole_numbers(arrays: dict[str, npt.NDArray[Any]]) -> list[str]:
     """Bring floats from 0 to 1, or plainly from 0 to 255, in all parts alike to bytes; say so of the latter.
 
-    What is neither is left to `as_inputs`, which says what is wrong with it.
+    What is neither is left to `as_inputs`, which says what is wrong with it. An all black part says nothing of a scale.
     """
     images = {key: arrays[key] for key in (f"{part}_images" for part in PARTS)}
     floats = {key: array for key, array in images.items() if array.dtype.kind == "f" and array.size}
@@ -188,7 +188,7 @@ def _whole_numbers(arrays: dict[str, npt.NDArray[Any]]) -> list[str]:
         for key, array in floats.items():
             arrays[key] = np.rint(array.astype(np.float64) * 255).astype(np.uint8)
         return []
-    if all(levels_of(array) is None for array in floats.values()):
+    if all(levels_of(array) is None or not array.any() for array in floats.values()):
         return []
     fitting = {key: array for key, array in floats.items() if array.min() >= 0 and array.max() <= 255}
     for key, array in fitting.items():

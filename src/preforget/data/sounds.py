@@ -89,7 +89,7 @@ def recorded_rate(path: Path) -> int:
 
 
 def decoded_samples(path: Path, most: int) -> int:
-    """Return how many samples a file decodes to, of all channels; where it doesn't say, they are counted up to `most`.
+    """Return how many samples a file says it has, of all channels; else those of one channel, counted up to `most`.
 
     What a file says is no less than what is read of it: libsndfile reads no more. Raises `DataError` as `read_sound`
     does.
