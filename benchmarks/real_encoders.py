@@ -46,6 +46,7 @@ from preforget.engines import ENGINES
 from preforget.engines.base import Engine, Session
 from preforget.engines.exact import ExactEngine
 from preforget.engines.features import near_count
+from preforget.engines.prompted import PromptEngine
 
 Rows = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.floating]
@@ -245,6 +246,7 @@ def answering(engine: Engine) -> Answering:
             scores = heads.scores(read, None).numpy()
             near = layout.near_rows(rows)[:, : near_count(engine.encoder)]
             return scores, heads.confidence(read, near).numpy()
+        assert isinstance(engine, PromptEngine)
         if id(inputs) not in kept:
             kept[id(inputs)] = engine.evaluate(inputs, classes)[0]
         scores = kept[id(inputs)][:, [label != without for label in classes]]
