@@ -25,7 +25,7 @@ class Mark(NamedTuple):
         return time.time_ns() - max(self.modified, self.changed) > SETTLED
 
 
-def mark_of(path: Path) -> Mark | None:
+def mark_of(path: Path | str) -> Mark | None:
     """Return what tells a file from what it was before, None if there is none; raises `OSError`."""
     try:
         status = os.lstat(path)
