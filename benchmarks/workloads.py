@@ -113,7 +113,8 @@ class Workloads:
         train = noise(int(images), self.shape.classes, self.shape.image_size)
         few = train.select(np.arange(2 * self.shape.classes))
         kind = ENGINES["exact"]
-        return lambda: kind(self.encoder, kind.options_type()).learn(train, few, Session())
+        options = kind.options_type.from_options({"levels": min(4, self.encoder.depth)})
+        return lambda: kind(self.encoder, options).learn(train, few, Session())
 
     def matrix(self) -> Work:
         """Multiply two square matrices in the encoder's number format."""
