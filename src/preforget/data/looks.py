@@ -76,10 +76,11 @@ def look_at_all(paths: Sequence[Path]) -> tuple[list[Look | None], tuple[tuple[P
 
 def look_in_memory(inputs: Images) -> list[Look | None]:
     """Return a look at each input in memory: all but sounds are told apart by their content, and sounds all differ."""
-    if isinstance(inputs, np.ndarray):
+    if isinstance(inputs, np.ndarray) and inputs.dtype == np.uint8 and inputs.shape[3:] in ((), (3,)):
         return [_look_at_picture(pixels.tobytes(), Image.fromarray(pixels)) for pixels in inputs]
-    if isinstance(inputs, Vectors):
-        return [Look(hashlib.blake2b(row.tobytes(), digest_size=16).digest()) for row in inputs.values]
+    if isinstance(inputs, np.ndarray | Vectors):  # a format of one's own may hand over numbers of other types
+        rows = inputs.values if isinstance(inputs, Vectors) else inputs
+        return [Look(hashlib.blake2b(row.tobytes(), digest_size=16).digest()) for row in rows]
     if isinstance(inputs, Texts):
         encoded = (text.encode("utf-8", "surrogatepass") for text in inputs.values)
         return [Look(hashlib.blake2b(one, digest_size=16).digest()) for one in encoded]
