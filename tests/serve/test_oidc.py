@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from fastapi.testclient import TestClient
 
-from preforget.core.errors import UsageError
+from preforget.core.errors import StoreError, UsageError
 from preforget.serve import oidc as module
 from preforget.serve.app import make_app
 from preforget.serve.making import make_service
@@ -62,9 +63,16 @@ def by_hand(header: dict[str, Any], secret: bytes | None) -> str:
     return (signed + b"." + base64.urlsafe_b64encode(code).rstrip(b"=")).decode()
 
 
+def key_file(folder: Path) -> Path:
+    """Return an empty file that others can't write into, whatever the machine gives new files."""
+    file = folder / "keys.json"
+    file.touch(0o600)
+    return file
+
+
 @pytest.fixture
 def oidc(tmp_path: Path) -> Oidc:
-    file = tmp_path / "keys.json"
+    file = key_file(tmp_path)
     file.write_text(json.dumps(KEYS))
     return Oidc(Issuer(NAME, AUDIENCE, str(file)))
 
@@ -199,12 +207,82 @@ def test_keys_from_an_address_are_fetched_again_and_not_trusted_for_ever(
     "content", [b"", b"{}", b'{"keys": []}', b'{"keys": [{"kty": "oct", "k": "eA"}]}', b"[1]"]
 )
 def test_keys_that_are_none(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "keys.json").write_bytes(content)
+    file = key_file(tmp_path)
+    file.write_bytes(content)
     with pytest.raises(UsageError, match="no"):
-        Keys(str(tmp_path / "keys.json"))
+        Keys(str(file))
 
 
 def test_keys_come_over_tls_or_from_this_machine() -> None:
     for source in ("http://issuer.example/keys", "ftp://localhost/keys"):
         with pytest.raises(UsageError, match="https"):
             Keys(source)
+
+
+def test_a_key_that_can_t_be_used_takes_no_other_away(tmp_path: Path) -> None:
+    agreement = {
+        "kty": "OKP",
+        "crv": "X25519",
+        "x": "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08",
+        "kid": "x",
+    }
+    encrypts = jwk(RSA, "a", alg="RSA-OAEP")
+    ops = {**jwk(RSA, "o"), "key_ops": ["encrypt"]}
+    file = key_file(tmp_path)
+    file.write_text(json.dumps({"keys": ["no key", agreement, encrypts, ops, jwk(RSA, "r")]}))
+    keys = Keys(str(file))
+    assert [key_id for key_id in ("x", "a", "o", "r") if keys.key(key_id) is not None] == ["r"]
+
+
+def test_a_file_of_keys_that_others_can_write_into_opens_nothing(tmp_path: Path) -> None:
+    file = key_file(tmp_path)
+    file.write_text(json.dumps(KEYS))
+    file.chmod(0o666)
+    with pytest.raises(StoreError, match="chmod"):
+        Keys(str(file))
+
+
+def test_no_proxy_of_the_environment_gives_out_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    with keys_from(lambda: (200, json.dumps(KEYS).encode())) as url:
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(UsageError, match="no keys"):
+            Keys("http://localhost:1/jwks")
+
+
+def test_keys_that_are_cut_off_are_none() -> None:
+    def content() -> tuple[int, bytes]:
+        return 200, Cut(json.dumps(KEYS).encode())
+
+    with keys_from(content) as url, pytest.raises(UsageError, match="no keys"):
+        Keys(url)
+
+
+class Cut(bytes):
+    """Bytes of which a server says that there are more."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 50
+
+
+def test_a_key_that_was_taken_away_opens_nothing_though_nobody_asked_since(tmp_path: Path) -> None:
+    file = key_file(tmp_path)
+    file.write_text(json.dumps({"keys": [jwk(RSA, "r")]}))
+    keys = Keys(str(file), lambda: 0.0)
+    file.write_text(json.dumps({"keys": [jwk(EC, "e")]}))
+
+    async def idle() -> None:
+        keeping = asyncio.create_task(keys.keep_fresh(0.001))
+        async with asyncio.timeout(60):
+            while keys._keys.keys() != {"e"}:
+                await asyncio.sleep(0.001)
+        keeping.cancel()
+
+    asyncio.run(idle())
+    assert keys.key("r") is None
+
+
+def test_a_subject_that_is_no_text_in_utf_8_is_one_all_the_same(oidc: Oidc) -> None:
+    assert oidc.caller(token(sub="\ud800")) is not None

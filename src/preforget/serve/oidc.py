@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import threading
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 
-from preforget.core.errors import UsageError
+from preforget.core.errors import StoreError, UsageError
 from preforget.core.files import read_regular
 from preforget.serve.problems import Problem
 from preforget.serve.tokens import ROLES, Caller
@@ -74,17 +75,32 @@ class Keys:
         return key
 
     def fetch(self) -> None:
-        """Read all keys; raises `UsageError`."""
+        """Read all keys; raises `UsageError`, and `StoreError` for a file that others can write into."""
         try:
             entries = json.loads(_content(self._source))["keys"]
             keys = {entry.get("kid"): key for entry in entries if (key := _key_of(entry)) is not None}
-        except (OSError, requests.RequestException, ValueError, TypeError, KeyError, jwt.PyJWTError) as error:
+        except StoreError:
+            raise
+        except (
+            OSError,
+            requests.RequestException,
+            ValueError,
+            TypeError,
+            KeyError,
+            RecursionError,
+        ) as error:
             raise UsageError(
                 f"{self._source} holds no keys that can be read: {type(error).__name__}"
             ) from error
         if not keys:
             raise UsageError(f"{self._source} holds no public key to verify with")
         self._keys, self._fetched = keys, self._clock()
+
+    async def keep_fresh(self, pause: float = FRESH) -> None:
+        """Fetch the keys again and again, also while nobody asks: a key that was taken away opens nothing then."""
+        while True:
+            await asyncio.sleep(pause)
+            self._fetch_beside(self._clock())
 
     def _fetch_beside(self, at: float, wait: float = 0) -> None:
         with self._lock:
@@ -98,7 +114,7 @@ class Keys:
     def _try_to_fetch(self) -> None:
         try:
             self.fetch()
-        except UsageError:
+        except (UsageError, StoreError):
             return  # tried again later, until the keys are too old
 
 
@@ -132,7 +148,7 @@ class Oidc:
         except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError):
             return None
         subject = f"{self.issuer.name}\n{claims['sub']}"  # it may name a person, so it stands nowhere
-        caller = f"oidc-{hashlib.sha256(subject.encode()).hexdigest()[:12]}"
+        caller = f"oidc-{hashlib.sha256(subject.encode(errors='surrogatepass')).hexdigest()[:12]}"
         role = role_of(claims, self.issuer.claim)
         return Caller(caller, "none", frozenset()) if role is None else Caller.of(caller, role)
 
@@ -156,9 +172,11 @@ def role_of(claims: Mapping[str, Any], claim: str) -> str | None:
 
 def _key_of(entry: Any) -> jwt.PyJWK | None:
     """Return a key of a set that verifies signatures and has no shared secret, None for any other (RFC 7517, 5)."""
-    if not isinstance(entry, dict) or entry.get("kty") not in ALGORITHMS or entry.get("use", "sig") != "sig":
+    if not isinstance(entry, dict) or entry.get("kty") not in ALGORITHMS:
         return None
     try:
+        if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
+            return None
         return jwt.PyJWK(entry)
     except (jwt.PyJWTError, ValueError, TypeError):  # such as a curve that isn't known here
         return None
@@ -166,13 +184,21 @@ def _key_of(entry: Any) -> jwt.PyJWK | None:
 
 def _content(source: str) -> bytes:
     if "://" not in source:
+        if Path(source).stat().st_mode & 0o022:
+            raise StoreError(
+                f"others can write into {source}, who could make themselves officers; run: chmod go-w {source}"
+            )
         return read_regular(Path(source), MOST_BYTES, follow=True)
-    with requests.get(source, timeout=5, allow_redirects=False, stream=True) as said:
-        if said.status_code != 200:
-            raise ValueError(f"HTTP {said.status_code}")
-        content: bytes = said.raw.read(MOST_BYTES + 1, decode_content=True)
-    if len(content) > MOST_BYTES:
-        raise ValueError("it is too long")
+    with requests.Session() as session:
+        session.trust_env = not _is_here(source)  # a proxy of the environment would see it, and could answer
+        with session.get(source, timeout=5, allow_redirects=False, stream=True) as said:
+            if said.status_code != 200:
+                raise ValueError(f"HTTP {said.status_code}")
+            content = b""
+            for part in said.iter_content(2**16):
+                content += part
+                if len(content) > MOST_BYTES:
+                    raise ValueError("it is too long")
     return content
 
 

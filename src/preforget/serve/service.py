@@ -41,6 +41,7 @@ class Service:
     failed: PreforgetError | None = None
     ready: bool = False
     draining: bool = False
+    _keeping: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
     def telling(self) -> Telling:
@@ -69,6 +70,8 @@ class Service:
             raise
         for model in self.models.values():
             await model.batches.prepare()
+        if self.oidc is not None:
+            self._keeping = asyncio.create_task(self.oidc.keys.keep_fresh())
         self.ready = True
 
     def give_up(self) -> None:
@@ -79,6 +82,8 @@ class Service:
     async def stop(self) -> None:
         """Wait for forgettings that are under way, and let the threads end."""
         self.draining = True
+        if self._keeping is not None:
+            self._keeping.cancel()
         for forgettings in self.forgettings.values():
             await forgettings.stop()
         for reports in self.reports.values():
