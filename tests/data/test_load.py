@@ -119,8 +119,9 @@ def test_subjects_from_folders_and_columns(tmp_path: Path) -> None:
             load_data(tmp_path / "set", subjects=bad)  # type: ignore[arg-type]
 
     arrays: dict[str, np.ndarray] = {}
+    drawn = np.random.default_rng(0)
     for part in ("train", "val", "test"):
-        arrays[f"{part}_images"] = np.zeros((4, 4, 4), dtype=np.uint8)
+        arrays[f"{part}_images"] = drawn.integers(256, size=(4, 4, 4), dtype=np.uint8)
         arrays[f"{part}_labels"] = np.array([0, 0, 1, 1])
         arrays[f"{part}_patient"] = np.array([7, 8, 7, 9])
     np.savez(tmp_path / "set.npz", **arrays)

@@ -57,7 +57,7 @@ def test_a_model_that_cant_be_audited(model: Path, tmp_path: Path, monkeypatch: 
         "out": str(tmp_path),
     }
     told |= {"forget": ["Grace"], "suite": "quick"}
-    assert request(monkeypatch, **told, forget=["Grace"], options={"device": "cpu"}) == CANNOT_BE_OPENED
+    assert request(monkeypatch, **told, options={"device": "cpu"}) == CANNOT_BE_OPENED
 
 
 def test_it_ends_as_soon_as_the_service_does() -> None:

@@ -92,7 +92,9 @@ class NumpyArchive(DataFormat):
     def load(self, path: Path, options: DataOptions) -> Dataset:
         """Return the data set; `subjects` names arrays, as in `train_<subjects>`."""
         subjects = None if options.subjects is None else str(options.subjects)
-        return load_npz(path, subjects)  # copies across its parts are counted and said
+        # The parts of a published set are others' choice, so that copies across them are counted and said.
+        published = edition(path.stem) is not None
+        return load_npz(path, subjects, options.allow_duplicates or published)
 
 
 def _read_arrays(path: Path, keys: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
