@@ -67,4 +67,4 @@ def test_features_of_another_implementation_are_not_mixed_in(ast: str, tmp_path:
 def test_images_are_refused(ast: str) -> None:
     model = PreForgettableClassifier(ast, "exact", device="cpu", levels=2)
     with pytest.raises(DataError, match="reads sounds, and these are images"):
-        model.fit(np.zeros((8, 4, 4), np.uint8), ["a", "b"] * 4)
+        model.fit(np.arange(128, dtype=np.uint8).reshape(8, 4, 4), ["a", "b"] * 4)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from preforget.serve.tokens import Tokens
 
-from .conftest import Visitor
+from .conftest import ORIGIN, Visitor
 
 
 def test_an_unknown_page_is_a_page_and_an_unknown_address_of_programs_is_none(visitor: Visitor) -> None:
@@ -16,7 +16,8 @@ def test_an_unknown_page_is_a_page_and_an_unknown_address_of_programs_is_none(vi
 
 
 def test_a_request_that_is_too_large_is_a_page(visitor: Visitor) -> None:
-    answer = visitor.client.post("/models/people/try", content=b"x", headers={"content-length": "999999999"})
+    headers = {"content-length": "999999999", "origin": ORIGIN}
+    answer = visitor.client.post("/models/people/try", content=b"x", headers=headers)
     assert answer.status_code == 413
     assert "That is too large" in answer.text
 
