@@ -208,3 +208,19 @@ def test_nobody_waits_for_a_trial_after_the_end() -> None:
             await asyncio.wait_for(batches.answer(one), 60)
 
     asyncio.run(late())
+
+
+def test_a_trial_that_fails_is_logged_without_what_it_says(caplog: pytest.LogCaptureFixture) -> None:
+    def broken(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
+        raise ValueError("Grace has no record")
+
+    async def prepared() -> tuple[int, ...]:
+        batches = Batches(broken, 4, 100, None, drawn)
+        try:
+            await batches.prepare()
+            return batches._sizes
+        finally:
+            batches.close()
+
+    assert asyncio.run(prepared()) == (4,)
+    assert caplog.messages == ["other sizes of batches couldn't be tried, one is used: ValueError"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ from preforget.serve.inputs import Batchable, joined
 from preforget.serve.membership import Standing
 from preforget.serve.problems import Problem
 from preforget.serve.shapes import Draw, Respond, equal_sizes
+
+logger = logging.getLogger("preforget.serve")
 
 Watch = Callable[[int, int, float], None]
 """Is told of every batch: inputs in it, inputs that wait, share that was abstained on."""
@@ -121,7 +124,9 @@ class Batches:
         """Try sizes out, in the thread."""
         try:
             tried = equal_sizes(self._respond, draw, self.rows)
-        except Exception:  # noqa: BLE001 - whoever asks meets the fault and tells it
+        except Exception as error:  # noqa: BLE001 - whoever asks meets the fault and tells it
+            # Its type alone: what it says may name a class.
+            logger.warning("other sizes of batches couldn't be tried, one is used: %s", type(error).__name__)
             tried = None
         if tried is None:
             self._sizes = (self.rows,)
