@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +211,11 @@ def test_nobody_waits_for_a_trial_after_the_end() -> None:
     asyncio.run(late())
 
 
-def test_a_trial_that_fails_is_logged_without_what_it_says(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_trial_that_fails_is_logged_without_what_it_says(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("preforget.serve"), "propagate", True)  # a service sets it to False
+
     def broken(inputs: Any, without: tuple[str, ...]) -> tuple[Standing, Answers]:
         raise ValueError("Grace has no record")
 
